@@ -1,0 +1,45 @@
+# One word a task; each says what it does. `make demo` is the place to start.
+SHELL := /bin/bash
+PREFIX ?= /usr/local
+DESTDIR ?=
+# npm brings the Node that everything here runs on; whatever Node the machine has only runs npm.
+NODE := node_modules/.bin/node
+
+.PHONY: help demo test install uninstall bench fuzz clean packages
+
+help:
+	@echo 'make demo     build the demo server, trace it live, show the rows, clean up (root)'
+	@echo 'make test     all checks and tests (root)'
+	@echo 'make install  put px into $$PREFIX/bin (PREFIX=$(PREFIX))'
+	@echo 'make bench    measure; results on standard output (root)'
+	@echo 'make fuzz     run every fuzz target for a while (SECONDS_EACH=30)'
+	@echo 'make clean    remove what the tasks above have left in this folder'
+
+demo:
+	@bash tools/demo.sh
+
+packages:
+	@bash tools/packages.sh
+
+test: packages
+	@bash tools/go.sh
+	@PATH="$(CURDIR)/node_modules/.bin:$$PATH" $(NODE) tools/test.ts
+
+bench: packages
+	@bash tools/go.sh
+	@$(NODE) bench/run.ts $(BENCH)
+
+fuzz: packages
+	@bash tools/go.sh
+	@$(NODE) tools/fuzz.ts $(or $(SECONDS_EACH),30) $(TARGET)
+
+install:
+	@bash tools/install.sh '$(DESTDIR)$(PREFIX)'
+
+uninstall:
+	rm -f '$(DESTDIR)$(PREFIX)/bin/px'
+	@# An agent that is just ending may still write its compile cache there.
+	rm -rf '$(DESTDIR)$(PREFIX)/lib/sonde' || { sleep 1; rm -rf '$(DESTDIR)$(PREFIX)/lib/sonde'; }
+
+clean:
+	rm -rf .cache coverage dist

@@ -1,0 +1,26 @@
+import { expect, it } from 'vitest';
+import { sum, tally, type VitestReport } from './vitest-report.ts';
+
+const report: VitestReport = {
+  success: true,
+  numPassedTests: 3,
+  numFailedTests: 0,
+  numPendingTests: 1,
+  numTodoTests: 1,
+  testResults: [],
+};
+
+it('counts tests', () => {
+  expect(tally(report)).toEqual({ passed: 3, failed: 0, skipped: 2 });
+  expect(tally({ ...report, success: false, numFailedTests: 2 })).toMatchObject({ failed: 2 });
+});
+
+it('counts a file that could not be loaded, and a run that failed for no test', () => {
+  const broken = { name: 'a.test.ts', status: 'failed', assertionResults: [] };
+  expect(tally({ ...report, success: false, testResults: [broken] })).toMatchObject({ failed: 1 });
+  expect(tally({ ...report, success: false })).toMatchObject({ failed: 1 });
+});
+
+it('adds up', () => {
+  expect(sum([tally(report), { passed: 1, failed: 1, skipped: 0 }])).toEqual({ passed: 4, failed: 1, skipped: 2 });
+});
