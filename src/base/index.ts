@@ -1,0 +1,6 @@
+export { type Diagnostic, excerpt, type Span } from './diagnostic.ts';
+export { formatDuration, parseDuration } from './duration.ts';
+export { BugError, SondeError } from './error.ts';
+export { nearest } from './nearest.ts';
+export { ByteReader, decodeUtf8, EndOfInput, NumberTooLarge } from './reader.ts';
+export { type Address, address, type FileOffset, fileOffset, type SectionOffset, sectionOffset } from './units.ts';

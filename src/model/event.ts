@@ -1,0 +1,80 @@
+/**
+ * The layout of a ring-buffer record, described once: the emitter writes it, the decoder reads it.
+ *
+ * Every record begins with the header below; the body follows at `headerSize`: one status byte per slot (padded to 8 bytes),
+ * then the slots, each 8-byte aligned. A probe's records have one constant size (the verifier allows no other reservation).
+ */
+export const header = {
+  /** u16, an `EventKind`. */
+  kind: 0,
+  /** u16, index of the probe in its tracepoint. */
+  probe: 2,
+  /** u32, index of the process in its tracepoint, constant in each program. */
+  target: 4,
+  /** u64, CLOCK_MONOTONIC nanoseconds. */
+  ktime: 8,
+  /** u64, the goroutine's id; on g0 that of `m.curg`. Meaningless without `headerFlags.goid`. */
+  goid: 16,
+  /** u64, address of the `g`. Meaningless without `headerFlags.g`. */
+  g: 24,
+  /**
+   * u32, `g.stack.hi` minus the address of the call's return address (arm64: minus the stack pointer at the function's first
+   * instruction): grows with call depth, survives a moved stack.
+   */
+  depth: 32,
+  /** u32, bits of `headerFlags`. */
+  flags: 36,
+  /** u64, the attach cookie: index of the site in its probe. */
+  site: 40,
+  /**
+   * u32, low half of how many entry events of the probe had been dropped when this event happened, and u32 at 52, how many
+   * return events. Where both grew between an entry and a return, the return may be another call's. 0 in recovery and Goexit events.
+   */
+  entryDrops: 48,
+  returnDrops: 52,
+} as const;
+export const headerSize = 56;
+
+export const headerFlags = {
+  /** `g` was checked against the stack pointer, `g` and `depth` hold. */
+  g: 1,
+  /** `goid` was read. */
+  goid: 2,
+  /** `goid` is that of `m.curg`: the `g` itself is a g0 or the signal g, and its next event may bring another goid. */
+  curg: 4,
+} as const;
+
+export const eventKinds = {
+  entry: 1,
+  /** At a `ret`: results are in place. */
+  return: 2,
+  /** At a jump out of the function: the call is over for this function, its results are another function's. */
+  tail: 3,
+  /** `runtime.recovery`: calls on `g` at a depth greater than `depth` have been unwound by a recovered panic. */
+  recovery: 4,
+  /** `runtime.Goexit`: all open calls on `g` end so. */
+  goexit: 5,
+} as const;
+export type EventKind = (typeof eventKinds)[keyof typeof eventKinds];
+
+/** A status byte of a slot. */
+export const slotStatus = { captured: 0, nil: 1, unreadable: 2, notRead: 3 } as const;
+
+/** One value in a record. Integers are stored as 8 bytes, sign- or zero-extended from the Go type's own width. */
+export type Slot =
+  | { readonly kind: 'int' | 'uint' | 'bool' | 'address'; readonly offset: number; readonly status: number }
+  /** At `offset` the string's full length (u64), then up to `maxBytes` of its bytes. */
+  | { readonly kind: 'string'; readonly offset: number; readonly status: number; readonly maxBytes: number };
+
+/** The record of one kind of event of one probe. `status` and `offset` in slots count from the record's start. */
+export interface EventLayout {
+  /** Whole record in bytes, a multiple of 8. */
+  readonly size: number;
+  readonly slots: readonly Slot[];
+}
+
+/** How a column's value is made of slots: a slot's value, an object of parts in order, or nothing, with the reason. */
+export type ValueShape =
+  | { readonly kind: 'slot'; readonly slot: number }
+  | { readonly kind: 'object'; readonly fields: readonly { readonly name: string; readonly value: ValueShape }[] }
+  | { readonly kind: 'missing'; readonly reason: string };

@@ -1,0 +1,38 @@
+export {
+  type Column,
+  type ColumnType,
+  implicitColumns,
+  type Relation,
+  type SemanticType,
+  sameRelation,
+} from './column.ts';
+export {
+  type EventKind,
+  type EventLayout,
+  eventKinds,
+  header,
+  headerFlags,
+  headerSize,
+  type Slot,
+  slotStatus,
+  type ValueShape,
+} from './event.ts';
+export {
+  type ColumnData,
+  type ColumnValues,
+  GrowingColumn,
+  type RowBatch,
+  RowBatchBuilder,
+  type StringValues,
+} from './rowbatch.ts';
+export {
+  type Capture,
+  type CaptureColumn,
+  type LogicalProbe,
+  type LogicalTracepoint,
+  type Outcome,
+  outcomes,
+  type Target,
+  type TracepointState,
+} from './tracepoint.ts';
+export { formatUpid, formatUuid, parseUpid, parseUuid, type Upid, upidFromWords, upidWords } from './upid.ts';

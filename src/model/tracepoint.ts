@@ -1,0 +1,43 @@
+import type { Span } from '#base';
+import type { Upid } from './upid.ts';
+
+/** What a tracepoint is attached to. Later targets (pod, executable, cgroup) are further members. */
+export type Target = { readonly kind: 'upid'; readonly upid: Upid; readonly span?: Span };
+
+/** What one output column holds. `text` is a Go expression over the function's variables (`iterations`, `r.URL.Path`, `$0`). */
+export type Capture =
+  | { readonly kind: 'argument'; readonly text: string; readonly span?: Span }
+  | { readonly kind: 'result'; readonly text: string; readonly span?: Span }
+  | { readonly kind: 'latency' }
+  | { readonly kind: 'outcome' }
+  /** Every argument (receiver first) or every result, as one JSON object by name, in order. */
+  | { readonly kind: 'arguments' }
+  | { readonly kind: 'results' };
+
+export interface CaptureColumn {
+  readonly name: string;
+  readonly capture: Capture;
+}
+
+/** One function and what is wanted of its calls. */
+export interface LogicalProbe {
+  readonly function: string;
+  readonly columns: readonly CaptureColumn[];
+  readonly span?: Span;
+}
+
+/** What a script says, before any binary was looked at. Plain data: two of equal JSON mean the same. */
+export interface LogicalTracepoint {
+  readonly name: string;
+  readonly table: string;
+  readonly target: Target;
+  readonly ttlNs: bigint;
+  readonly probes: readonly LogicalProbe[];
+  readonly span?: Span;
+}
+
+export type TracepointState = 'PENDING' | 'RUNNING' | 'FAILED' | 'TERMINATED';
+
+/** How a call ended. `lost` always comes with a reason in the row's notes. */
+export const outcomes = ['returned', 'panicked', 'goexit', 'exited', 'running', 'lost'] as const;
+export type Outcome = (typeof outcomes)[number];
