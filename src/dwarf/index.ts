@@ -1,0 +1,12 @@
+export { attribute, tag } from './constants.ts';
+export type { AttributeValue, Die } from './die.ts';
+export { type Dwarf, openDwarf, type UnitRoot } from './dwarf.ts';
+export { MalformedDwarf } from './errors.ts';
+export type { FunctionTable, ScannedFunction } from './functions.ts';
+export { type LineHeader, type LineRow, runLineProgram } from './line.ts';
+export { type LocationPiece, parseLocation } from './location.ts';
+export type { LocationRange } from './loclist.ts';
+export { hashBytes } from './scan.ts';
+export { type DebugSection, type SectionLookup, wholeSection } from './section.ts';
+export { type Parameter, readSubprogram, type Subprogram } from './subprogram.ts';
+export type { UnitHeader } from './unit.ts';

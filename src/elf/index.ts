@@ -1,0 +1,11 @@
+export { type Elf, openElf } from './elf.ts';
+export { MalformedElf, NotElf, UnsupportedElf } from './errors.ts';
+export type { Machine } from './header.ts';
+export { findInflatePoints, type InflatePoints } from './inflate-points.ts';
+export type { Note } from './notes.ts';
+export { type Packing, packing, type Section } from './section.ts';
+export type { Segment } from './segment.ts';
+export { type ByteSource, bytesSource, type Inflate } from './source.ts';
+export { type ElfSymbol, SymbolTable } from './symbols.ts';
+export { encodeUtf8 } from './text.ts';
+export { partialWindow, type SectionWindow, wholeWindow } from './window.ts';

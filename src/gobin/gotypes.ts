@@ -1,0 +1,188 @@
+import { attribute, type Die, type Dwarf, MalformedDwarf, tag } from '#dwarf';
+import type { GoField, GoType, TypeRef } from './types.ts';
+
+/** Values of DW_AT_go_kind: `reflect.Kind` (Go, internal/abi/type.go). */
+const goKind = {
+  bool: 1,
+  int: 2,
+  int64: 6,
+  uint: 7,
+  uintptr: 12,
+  float32: 13,
+  float64: 14,
+  complex64: 15,
+  complex128: 16,
+  array: 17,
+  chan: 18,
+  func: 19,
+  interface: 20,
+  map: 21,
+  pointer: 22,
+  slice: 23,
+  string: 24,
+  struct: 25,
+  unsafePointer: 26,
+} as const;
+
+/** Longest chain of typedefs that is followed. */
+const mostTypedefs = 32;
+
+/** Reads Go types from their DIEs, each once. */
+export class TypeReader {
+  readonly #dwarf: Dwarf;
+  readonly #known = new Map<TypeRef, GoType>();
+
+  constructor(dwarf: Dwarf) {
+    this.#dwarf = dwarf;
+  }
+
+  /** The type whose DIE is at `ref`. Throws MalformedDwarf for a reference to what is no type. */
+  type(ref: TypeRef): GoType {
+    let type = this.#known.get(ref);
+    if (type === undefined) {
+      type = this.#read(ref);
+      this.#known.set(ref, type);
+    }
+    return type;
+  }
+
+  #read(ref: TypeRef): GoType {
+    const dwarf = this.#dwarf;
+    let die = this.#die(ref);
+    let name: string | undefined;
+    let kind: number | undefined;
+    // Outermost name and kind count. `.paramN` (with DW_AT_go_dict_index) only stands for a type argument.
+    for (let i = 0; ; i++) {
+      if (!die.attributes.has(attribute.goDictIndex)) {
+        name ??= dwarf.string(die, attribute.name);
+        kind ||= dwarf.number(die, attribute.goKind);
+      }
+      const next = dwarf.number(die, attribute.type);
+      if (die.tag !== tag.typedef || next === undefined) break;
+      if (i === mostTypedefs) throw new MalformedDwarf('.debug_info', ref, 'a chain of typedefs without end');
+      die = this.#die(next);
+    }
+    return this.#build(name ?? '', kind || guessKind(die), die);
+  }
+
+  #build(name: string, kind: number, die: Die): GoType {
+    const dwarf = this.#dwarf;
+    const declared = dwarf.number(die, attribute.byteSize);
+    const base = (size: number) => ({ name, size: declared ?? size });
+    if (kind === goKind.bool) return { kind: 'bool', ...base(1) };
+    if (kind >= goKind.int && kind <= goKind.int64) return { kind: 'int', ...base(8) };
+    if (kind >= goKind.uint && kind <= goKind.uintptr) return { kind: 'uint', ...base(8) };
+    switch (kind) {
+      case goKind.float32:
+      case goKind.float64:
+        return { kind: 'float', ...base(8) };
+      case goKind.complex64:
+      case goKind.complex128:
+        return { kind: 'complex', ...base(16) };
+      case goKind.array: {
+        const elem = dwarf.number(die, attribute.type);
+        const size = declared ?? 0;
+        if (elem === undefined) return { kind: 'unknown', name, size };
+        return { kind: 'array', name, size, elem, count: this.#count(die) };
+      }
+      case goKind.chan:
+        return { kind: 'chan', name, size: 8 };
+      case goKind.func:
+        return { kind: 'func', name, size: 8 };
+      case goKind.map:
+        return { kind: 'map', name, size: 8 };
+      case goKind.interface: {
+        const first = this.#fields(die)[0]?.name;
+        return { kind: 'interface', ...base(16), empty: first === '_type' };
+      }
+      case goKind.pointer:
+        return { kind: 'pointer', name, size: 8, elem: dwarf.number(die, attribute.type) };
+      case goKind.unsafePointer:
+        return { kind: 'pointer', name, size: 8, elem: undefined };
+      case goKind.slice: {
+        const elem = dwarf.number(die, attribute.goElem) ?? this.#elementOfArrayField(die);
+        return elem === undefined ? { kind: 'unknown', ...base(24) } : { kind: 'slice', ...base(24), elem };
+      }
+      case goKind.string:
+        return { kind: 'string', ...base(16) };
+      case goKind.struct:
+        return { kind: 'struct', ...base(0), fields: this.#fields(die) };
+      default:
+        return { kind: 'unknown', ...base(0) };
+    }
+  }
+
+  #fields(die: Die): GoField[] {
+    const dwarf = this.#dwarf;
+    const fields: GoField[] = [];
+    for (const child of dwarf.children(die)) {
+      const type = dwarf.number(child, attribute.type);
+      if (child.tag !== tag.member || type === undefined) continue;
+      fields.push({
+        name: dwarf.string(child, attribute.name) ?? '_',
+        offset: dwarf.number(child, attribute.dataMemberLocation) ?? 0,
+        type,
+        embedded: dwarf.number(child, attribute.goEmbeddedField) === 1,
+      });
+    }
+    return fields;
+  }
+
+  #count(die: Die): number {
+    for (const child of this.#dwarf.children(die)) {
+      const count = this.#dwarf.number(child, attribute.count);
+      if (child.tag === tag.subrangeType && count !== undefined) return count;
+    }
+    return 0;
+  }
+
+  #elementOfArrayField(die: Die): TypeRef | undefined {
+    const array = this.#fields(die).find((field) => field.name === 'array');
+    const pointer = array && this.type(array.type);
+    return pointer?.kind === 'pointer' ? pointer.elem : undefined;
+  }
+
+  #die(ref: TypeRef): Die {
+    const die = this.#dwarf.die(ref);
+    if (die === undefined) throw new MalformedDwarf('.debug_info', ref, 'a reference to a type that is none');
+    return die;
+  }
+}
+
+/** Kind of a type without DW_AT_go_kind: the runtime's own pointers, `unsafe.Pointer`, types out of C. */
+function guessKind(die: Die): number {
+  switch (die.tag) {
+    case tag.pointerType:
+      return die.attributes.has(attribute.type) ? goKind.pointer : goKind.unsafePointer;
+    case tag.structureType:
+      return goKind.struct;
+    case tag.arrayType:
+      return goKind.array;
+    case tag.subroutineType:
+      return goKind.func;
+    case tag.baseType:
+      return kindOfEncoding(die.attributes.get(attribute.encoding)?.value);
+    default:
+      return 0;
+  }
+}
+
+/** DW_ATE_* (DWARF 5 § 7.8, table 7.11). */
+function kindOfEncoding(encoding: unknown): number {
+  switch (encoding) {
+    case 2:
+      return goKind.bool;
+    case 3:
+      return goKind.complex128;
+    case 4:
+      return goKind.float64;
+    case 5:
+    case 6:
+      return goKind.int;
+    case 7:
+    case 8:
+      return goKind.uint;
+    default:
+      return 0;
+  }
+}

@@ -1,0 +1,30 @@
+export { type AbiAssignment, type Architecture, abiRegisters, assignAbi, UnassignableType } from './abi.ts';
+export { decodeArm64 } from './arm64.ts';
+export { type BuildInfo, readBuildInfo } from './buildinfo.ts';
+export { formatSignature } from './format.ts';
+export { type Goroutine, type GoroutineOffsets, goroutines, type ReadMemory } from './goroutines.ts';
+export { TypeReader } from './gotypes.ts';
+export { type GoBinary, NotGo, type OpenOptions, openGoBinary } from './open.ts';
+export { openPclntab } from './open-pclntab.ts';
+export { MalformedPclntab, Pclntab, type PclntabLayout } from './pclntab.ts';
+export { findTlsG, minorVersion, type RuntimeInput, runtimeOffsets, tlsFunctions } from './runtime.ts';
+export { analyse, type CodeShape, indexAt, type ShapeInput } from './shape.ts';
+export {
+  type CodeRange,
+  type DecodeCode,
+  type DecodedCode,
+  type FunctionLookup,
+  flow,
+  type GoField,
+  type GoFunction,
+  type GoSignature,
+  type GoType,
+  type GoVariable,
+  type InstructionClass,
+  type Place,
+  type PrefixEffects,
+  type RuntimeOffsets,
+  type SourceLine,
+  type TypeRef,
+} from './types.ts';
+export { createX86Decoder, createX86Formatter, type IcedX86 } from './x86.ts';

@@ -1,0 +1,86 @@
+import { type Address, address, SondeError } from '#base';
+import type { Elf } from '#elf';
+import { Pclntab, pclntabHeader } from './pclntab.ts';
+
+/** Offsets in `runtime.moduledata` (Go 1.16 – 1.26): six slices stand between `pcHeader` and these. */
+const moduledata = { pcHeader: 0, minpc: 160, text: 176 } as const;
+
+/** R_X86_64_RELATIVE and R_AARCH64_RELATIVE: the word becomes load address + addend. */
+const relativeRelocations = { 'x86-64': 8, arm64: 1027 } as const;
+
+/**
+ * Finds and opens the function table of a Go binary, stripped or not. Undefined: the file has none. Throws MalformedPclntab.
+ * The section is `.gopclntab`, in position-independent files up to Go 1.25 `.data.rel.ro.gopclntab`.
+ */
+export function openPclntab(elf: Elf): Pclntab | undefined {
+  for (const name of ['.gopclntab', '.data.rel.ro.gopclntab']) {
+    const section = elf.header(name);
+    const window = section && elf.window(name);
+    window?.need(0, 128);
+    const header = window && pclntabHeader(window.bytes);
+    if (header === undefined) continue;
+    // Layout 1.16 has absolute addresses and ignores the start.
+    const start = header.layout === '1.16' ? address(0) : (header.textStart ?? findTextStart(elf, section!.address));
+    if (start !== undefined) return new Pclntab(window!, start);
+  }
+  return undefined;
+}
+
+/** Address of `runtime.text`: from moduledata, as a stripped file has it too; else from the symbol table; else the start of `.text`. */
+function findTextStart(elf: Elf, pclntab: Address): Address | undefined {
+  return (
+    fromModuledata(elf, pclntab) ??
+    fromRelocations(elf, pclntab) ??
+    elf.symbols()?.find('runtime.text')?.address ??
+    elf.header('.text')?.address
+  );
+}
+
+/** moduledata begins with the table's address; its own section is `.go.module` from Go 1.26 on, before that it lies among other data. */
+function fromModuledata(elf: Elf, pclntab: Address): Address | undefined {
+  for (const name of ['.go.module', '.noptrdata', '.data', '.data.rel.ro']) {
+    const bytes = sectionOrNone(elf, name);
+    if (bytes === undefined) continue;
+    const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const low = pclntab % 0x1_0000_0000;
+    const high = Math.floor(pclntab / 0x1_0000_0000);
+    for (let at = 0; at + moduledata.text + 8 <= bytes.length; at += 8) {
+      if (words.getUint32(at, true) !== low || words.getUint32(at + 4, true) !== high) continue;
+      const text = words.getBigUint64(at + moduledata.text, true);
+      const lowest = words.getBigUint64(at + moduledata.minpc, true);
+      if (text > 0n && text <= lowest && lowest < 1n << 52n) return address(Number(text));
+    }
+  }
+  return undefined;
+}
+
+/** In a position-independent file that another linker made, moduledata is zeros in the file; its relocations tell what comes there. */
+function fromRelocations(elf: Elf, pclntab: Address): Address | undefined {
+  const bytes = sectionOrNone(elf, '.rela.dyn');
+  if (bytes === undefined) return undefined;
+  const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const wanted = relativeRelocations[elf.machine];
+  const find = (test: (offset: number, addend: number) => boolean): number | undefined => {
+    for (let at = 0; at + 24 <= bytes.length; at += 24) {
+      if (words.getUint32(at + 8, true) !== wanted) continue;
+      const offset = Number(words.getBigUint64(at, true));
+      const addend = Number(words.getBigInt64(at + 16, true));
+      if (test(offset, addend)) return at;
+    }
+    return undefined;
+  };
+  const head = find((_, addend) => addend === pclntab);
+  if (head === undefined) return undefined;
+  const start = Number(words.getBigUint64(head, true));
+  const text = find((offset) => offset === start + moduledata.text);
+  return text === undefined ? undefined : address(Number(words.getBigInt64(text + 16, true)));
+}
+
+function sectionOrNone(elf: Elf, name: string): Uint8Array | undefined {
+  try {
+    return elf.section(name);
+  } catch (error) {
+    if (error instanceof SondeError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,296 @@
+import { type Address, address, ByteReader, decodeUtf8, EndOfInput, SondeError } from '#base';
+import { encodeUtf8, type SectionWindow, wholeWindow } from '#elf';
+import type { GoFunction, SourceLine } from './types.ts';
+
+/** `.gopclntab` does not hold together. `offset` counts from its start. */
+export class MalformedPclntab extends SondeError {
+  readonly code = 'gobin.malformed-pclntab';
+  readonly offset: number;
+
+  constructor(offset: number, what: string, options?: { cause?: unknown }) {
+    super(`malformed pclntab at offset ${offset}: ${what}`, options);
+    this.offset = offset;
+  }
+}
+
+/** Layouts by the first Go version that had them (Go, internal/abi: PCLnTabMagic). 1.17 has 1.16's, 1.19 has 1.18's. */
+const layouts = new Map([
+  [0xfffffffa, { since: 16, magic: '1.16' }],
+  [0xfffffff0, { since: 18, magic: '1.18' }],
+  [0xfffffff1, { since: 20, magic: '1.20' }],
+] as const);
+
+export type PclntabLayout = '1.16' | '1.18' | '1.20';
+
+/** Bits of `_func.flag` (Go, internal/abi: FuncFlag). */
+const flags = { topFrame: 1, assembly: 4 } as const;
+
+/** Deepest that a pc-value table is followed: far above any real one. */
+const mostSteps = 1 << 20;
+
+/** Reads magic, pointer size, and the address of `runtime.text` where the header has one (Go 1.18–1.25, unless it waits for a relocation). */
+export function pclntabHeader(
+  bytes: Uint8Array,
+): { readonly layout: PclntabLayout; readonly textStart?: Address } | undefined {
+  if (bytes.length < 72) return undefined;
+  const reader = new ByteReader(bytes);
+  const layout = layouts.get(reader.u32() as 0xfffffffa);
+  if (layout === undefined || reader.u16() !== 0) return undefined;
+  const quantum = reader.u8();
+  if ((quantum !== 1 && quantum !== 4) || reader.u8() !== 8) return undefined;
+  if (layout.since < 18) return { layout: layout.magic };
+  reader.seek(24);
+  const textStart = Number(reader.u64());
+  return { layout: layout.magic, ...(textStart !== 0 && { textStart: address(textStart) }) };
+}
+
+/**
+ * The function table that every Go binary carries, stripped or not: entries, names, source lines (Go, runtime/symtab.go). A function is an
+ * index in [0, count). Names are decoded when asked for; nothing is kept but the entry addresses.
+ */
+export class Pclntab {
+  readonly count: number;
+  readonly layout: PclntabLayout;
+  readonly #bytes: Uint8Array;
+  /** Makes bytes valid that are to be read: the table of a large binary is read where it is looked at. */
+  readonly #need: SectionWindow['need'];
+  readonly #since: number;
+  readonly #quantum: number;
+  /** Addresses, `count` + 1 of them; the last is the end of Go's text. */
+  readonly #entries: Float64Array;
+  /** Offset of each function's `_func` in the table. */
+  readonly #records: Uint32Array;
+  readonly #names: number;
+  readonly #units: number;
+  readonly #files: number;
+  readonly #values: number;
+
+  /** `textStart`: address of `runtime.text`, not used by layout 1.16. Throws MalformedPclntab. */
+  constructor(section: Uint8Array | SectionWindow, textStart: Address) {
+    const { bytes, need } = section instanceof Uint8Array ? wholeWindow(section) : section;
+    this.#need = need;
+    need(0, 128);
+    const header = pclntabHeader(bytes);
+    if (header === undefined) throw new MalformedPclntab(0, 'not a known header');
+    this.#bytes = bytes;
+    this.layout = header.layout;
+    const since = Number(header.layout.slice(2));
+    this.#since = since;
+    const reader = new ByteReader(bytes, 6);
+    this.#quantum = reader.u8();
+    reader.seek(8);
+    this.count = smallOffset(reader, bytes.length);
+    reader.seek(since >= 18 ? 32 : 24);
+    this.#names = smallOffset(reader, bytes.length);
+    this.#units = smallOffset(reader, bytes.length);
+    this.#files = smallOffset(reader, bytes.length);
+    this.#values = smallOffset(reader, bytes.length);
+    const table = smallOffset(reader, bytes.length);
+    const field = since >= 18 ? 4 : 8;
+    if (table + (2 * this.count + 1) * field > bytes.length)
+      throw new MalformedPclntab(table, 'the function table ends too early');
+    need(table, table + (2 * this.count + 1) * field);
+    this.#entries = new Float64Array(this.count + 1);
+    this.#records = new Uint32Array(this.count);
+    const size = (2 * this.count + 1) * field;
+    // An array of words is read faster than a view; it must be aligned.
+    const aligned =
+      (bytes.byteOffset + table) % 4 === 0
+        ? bytes.subarray(table, table + size)
+        : new Uint8Array(bytes.subarray(table, table + size));
+    const words = new Uint32Array(aligned.buffer, aligned.byteOffset, size / 4);
+    const base = since >= 18 ? textStart : 0;
+    const wide = field === 8;
+    let before = 0;
+    for (let i = 0, at = 0; i <= this.count; i++) {
+      let entry = words[at++]!;
+      if (wide) entry += words[at++]! * 2 ** 32;
+      entry += base;
+      if (entry < before) throw new MalformedPclntab(table + 4 * at, 'functions are not in order');
+      this.#entries[i] = before = entry;
+      if (i === this.count) break;
+      let record = words[at++]! + table;
+      if (wide) record += words[at++]! * 2 ** 32;
+      if (record + 44 > bytes.length) throw new MalformedPclntab(table + 4 * at, 'a function lies outside');
+      this.#records[i] = record;
+    }
+  }
+
+  entry(index: number): Address {
+    return this.#entries[index] as Address;
+  }
+
+  /** Start of the next function: padding behind the code included. */
+  end(index: number): Address {
+    return this.#entries[index + 1] as Address;
+  }
+
+  /** As tracebacks show it: instances of a generic function are all called `main.Map[...]`. */
+  name(index: number): string {
+    return this.#cstring(this.#nameStart(index));
+  }
+
+  function(index: number): GoFunction {
+    return { name: this.name(index), entry: this.entry(index), end: this.end(index), assembly: this.assembly(index) };
+  }
+
+  /** Index of the function whose code holds `pc`, or -1. */
+  findByPc(pc: Address): number {
+    const entries = this.#entries;
+    if (this.count === 0 || pc < entries[0]! || pc >= entries[this.count]!) return -1;
+    let low = 0;
+    let high = this.count;
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if (entries[middle]! <= pc) low = middle;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** Every function of exactly this name, the one to be probed first: bodies before ABI wrappers. */
+  findByName(name: string): readonly number[] {
+    const wanted = encodeUtf8(name);
+    const found: number[] = [];
+    this.#need(0, this.#bytes.length);
+    for (let i = 0; i < this.count; i++) {
+      if (this.#nameIs(this.#nameStart(i), wanted)) found.push(i);
+    }
+    return found.length > 1 ? found.sort((a, b) => Number(this.wrapper(a)) - Number(this.wrapper(b))) : found;
+  }
+
+  /** Written in assembly: ABI0. */
+  assembly(index: number): boolean {
+    if (this.#since >= 18) return (this.#flag(index) & flags.assembly) !== 0;
+    return this.entryLine(index)?.file.endsWith('.s') ?? false;
+  }
+
+  /** Bytes of arguments, results and spill area in its caller's frame; undefined where the compiler did not know (assembly). */
+  argumentBytes(index: number): number | undefined {
+    const at = this.#records[index]! + (this.#since >= 18 ? 8 : 12);
+    this.#need(at, at + 4);
+    const value = new ByteReader(this.#bytes, at).i32();
+    return value >= 0 ? value : undefined;
+  }
+
+  /** Line of the function's declaration (Go ≥ 1.20). */
+  startLine(index: number): number | undefined {
+    if (this.#since < 20) return undefined;
+    const at = this.#records[index]! + 36;
+    this.#need(at, at + 4);
+    const line = new ByteReader(this.#bytes, at).i32();
+    return line > 0 ? line : undefined;
+  }
+
+  /**
+   * Bytes that the function has put on the stack when it is at `pc`: the return address lies so far above SP (amd64). Undefined for a
+   * `pc` in no function, or one that its table does not cover.
+   */
+  frameSize(pc: Address): number | undefined {
+    const index = this.findByPc(pc);
+    if (index < 0) return undefined;
+    const at = this.#records[index]! + (this.#since >= 18 ? 16 : 20);
+    this.#need(at, at + 4);
+    return this.#valueAt(index, new ByteReader(this.#bytes, at).u32(), pc);
+  }
+
+  /** The bottom of a stack (`runtime.goexit`, `runtime.mstart`, …). */
+  topFrame(index: number): boolean {
+    return (this.#flag(index) & flags.topFrame) !== 0;
+  }
+
+  /** Made by the compiler: an ABI wrapper of the same name as its body, or a method wrapper. */
+  wrapper(index: number): boolean {
+    return this.entryLine(index)?.file === '<autogenerated>';
+  }
+
+  entryLine(index: number): SourceLine | undefined {
+    return this.#line(index, this.entry(index));
+  }
+
+  /** File and line of an instruction; inside inlined code those of the innermost function. */
+  lineAt(pc: Address): SourceLine | undefined {
+    const index = this.findByPc(pc);
+    return index < 0 ? undefined : this.#line(index, pc);
+  }
+
+  #line(index: number, pc: Address): SourceLine | undefined {
+    const record = this.#records[index]! + (this.#since >= 18 ? 4 : 8);
+    this.#need(record, record + 40);
+    const reader = new ByteReader(this.#bytes, record + 16);
+    const fileTable = reader.u32();
+    const lineTable = reader.u32();
+    reader.skip(4);
+    const unit = reader.u32();
+    const file = this.#valueAt(index, fileTable, pc);
+    const line = this.#valueAt(index, lineTable, pc);
+    if (file === undefined || line === undefined || file < 0) return undefined;
+    const slot = this.#units + 4 * (unit + file);
+    if (slot + 4 > this.#bytes.length) return undefined;
+    this.#need(slot, slot + 4);
+    const name = new ByteReader(this.#bytes, slot).u32();
+    if (name === 0xffffffff || this.#files + name >= this.#bytes.length) return undefined;
+    return { file: this.#cstring(this.#files + name), line };
+  }
+
+  /** A pc-value table holds pairs of varints: change of the value (zigzag), then how far it holds (Go, "Go 1.2 Runtime Symbol Information"). */
+  #valueAt(index: number, table: number, wanted: Address): number | undefined {
+    if (table === 0 || this.#values + table >= this.#bytes.length) return undefined;
+    const reader = new ByteReader(this.#bytes, this.#values + table);
+    let pc: number = this.entry(index);
+    let value = -1;
+    let ready = reader.offset;
+    for (let step = 0; step < mostSteps; step++) {
+      // A step is two numbers of at most 10 bytes.
+      if (reader.offset + 20 > ready) this.#need(reader.offset, (ready = reader.offset + 4096));
+      const change = reader.uleb();
+      if (change === 0 && step > 0) return undefined;
+      value += (change & 1) !== 0 ? -((change + 1) / 2) : change / 2;
+      pc += reader.uleb() * this.#quantum;
+      if (wanted < pc) return value;
+    }
+    return undefined;
+  }
+
+  #flag(index: number): number {
+    const at = this.#records[index]! + (this.#since >= 20 ? 41 : this.#since >= 18 ? 37 : 41);
+    this.#need(at, at + 1);
+    return this.#bytes[at]!;
+  }
+
+  #nameStart(index: number): number {
+    const at = this.#records[index]! + (this.#since >= 18 ? 4 : 8);
+    const bytes = this.#bytes;
+    this.#need(at, at + 4);
+    return this.#names + ((bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0);
+  }
+
+  #nameIs(start: number, wanted: Uint8Array): boolean {
+    const bytes = this.#bytes;
+    // From the end: names share their beginnings.
+    if (bytes[start + wanted.length] !== 0) return false;
+    for (let i = wanted.length - 1; i >= 0; i--) {
+      if (bytes[start + i] !== wanted[i]) return false;
+    }
+    return true;
+  }
+
+  #cstring(start: number): string {
+    if (start >= this.#bytes.length) throw new EndOfInput(start, 1, this.#bytes.length);
+    for (let room = 256; ; room *= 8) {
+      const ready = Math.min(this.#bytes.length, start + room);
+      this.#need(start, ready);
+      const end = this.#bytes.indexOf(0, start);
+      // Bytes behind `ready` may be zeros that nobody has read yet.
+      if (end >= 0 && end < ready) return decodeUtf8(this.#bytes.subarray(start, end));
+      if (ready === this.#bytes.length) return decodeUtf8(this.#bytes.subarray(start));
+    }
+  }
+}
+
+function smallOffset(reader: ByteReader, size: number): number {
+  const at = reader.offset;
+  const value = reader.u64();
+  if (value > BigInt(size)) throw new MalformedPclntab(at, 'an offset or a count lies outside');
+  return Number(value);
+}

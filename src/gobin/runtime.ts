@@ -1,0 +1,105 @@
+import type { RuntimeOffsets } from './types.ts';
+
+type StructOffsets = Omit<RuntimeOffsets, 'tlsG'>;
+
+/**
+ * Field offsets by the first minor version of Go 1 that has them, the same on amd64 and arm64; read from the debug info of programs built
+ * by 1.17.13, 1.18.10, 1.19.13, 1.20.14, 1.21.13, 1.22.12, 1.23.12, 1.24.11, 1.25.5 and 1.26.8. They may change in any version, never in a patch release of one.
+ */
+const byVersion: readonly (readonly [minor: number, offsets: StructOffsets])[] = [
+  [17, { gGoid: 152, gM: 48, mCurg: 192, gSigcode0: 272 }],
+  [21, { gGoid: 152, gM: 48, mCurg: 192, gSigcode0: 248 }],
+  [22, { gGoid: 152, gM: 48, mCurg: 192, gPanic: 32, panicSp: 48 }],
+  [23, { gGoid: 160, gM: 48, mCurg: 192, gPanic: 32, panicSp: 48 }],
+  [25, { gGoid: 152, gM: 48, mCurg: 184, gPanic: 32, panicSp: 48 }],
+  [26, { gGoid: 152, gM: 48, mCurg: 184, gPanic: 32, panicSp: 40 }],
+];
+/** The newest version that was looked at: later ones are not guessed. */
+const newestKnown = 26;
+
+/** Functions of which at least one, in any Go version, loads `g` from thread-local storage (amd64): their code goes to `findTlsG`. */
+export const tlsFunctions = [
+  'internal/cpu.doinit',
+  'runtime.asyncPreempt2',
+  'runtime.sigtrampgo',
+  'runtime.badmorestackg0',
+  'runtime.schedinit',
+] as const;
+
+export interface RuntimeInput {
+  /** Offset of a field of a struct (`runtime.g`, `goid`) from debug info; undefined: none known. */
+  readonly lookupField?: (struct: string, field: string) => number | undefined;
+  /** From build info: `go1.26.8`. */
+  readonly goVersion?: string | undefined;
+  readonly tlsG?: number | undefined;
+}
+
+/**
+ * Offsets in the runtime's structs: from debug info, which is right for this very binary, else from a table by version. A version that
+ * the table does not know gives nothing: no offset is guessed.
+ */
+export function runtimeOffsets(input: RuntimeInput): RuntimeOffsets {
+  const minor = minorVersion(input.goVersion);
+  const known =
+    minor !== undefined && minor <= newestKnown ? byVersion.findLast(([from]) => from <= minor)?.[1] : undefined;
+  const field = (struct: string, name: string): number | undefined => input.lookupField?.(struct, name);
+  const gPanic = field('runtime.g', '_panic');
+  // Up to Go 1.21 `_panic` has an `sp` too, but recovery takes its own from g.sigcode0; `startSP` came with the new way (Go 1.22).
+  const newPanic = field('runtime._panic', 'startSP') !== undefined;
+  const found = {
+    gGoid: field('runtime.g', 'goid'),
+    gM: field('runtime.g', 'm'),
+    mCurg: field('runtime.m', 'curg'),
+    gPanic: newPanic ? gPanic : undefined,
+    panicSp: newPanic ? field('runtime._panic', 'sp') : undefined,
+    gSigcode0: newPanic || gPanic === undefined ? undefined : field('runtime.g', 'sigcode0'),
+  };
+  // All from one source: debug info that knows `g` but not `_panic` leaves what belongs to panics to the table only as a whole.
+  const panics = found.gSigcode0 === undefined && found.panicSp === undefined ? known : found;
+  return defined({
+    gGoid: found.gGoid ?? known?.gGoid,
+    gM: found.gM ?? known?.gM,
+    mCurg: found.mCurg ?? known?.mCurg,
+    gPanic: panics?.gPanic,
+    panicSp: panics?.panicSp,
+    gSigcode0: panics?.gSigcode0,
+    tlsG: input.tlsG,
+  });
+}
+
+/** Minor version of `go1.26.8`, `go1.27rc1`, `go1.18.10 X:…`; undefined for development versions and nonsense. */
+export function minorVersion(goVersion: string | undefined): number | undefined {
+  const match = /^go1\.(\d{1,3})(?![\d])/.exec(goVersion ?? '');
+  return match ? Number(match[1]) : undefined;
+}
+
+/**
+ * Where `g` lies from the thread's FS base, in bytes (negative), by an instruction of amd64 code that loads it into R14: `mov %fs:offset, %r14`;
+ * after another linker `mov $offset, %reg` and `mov %fs:(%reg), %r14`. Undefined where the code has none, or the offset is known at load time only.
+ */
+export function findTlsG(code: Uint8Array): number | undefined {
+  for (let at = code.indexOf(0x64); at >= 0; at = code.indexOf(0x64, at + 1)) {
+    // 64 4c 8b 34 25 disp32
+    if (code[at + 1] === 0x4c && code[at + 2] === 0x8b && code[at + 3] === 0x34 && code[at + 4] === 0x25) {
+      return signed32(code, at + 5);
+    }
+    // 64 4x 8b modrm: mod 00, reg r14, and a base register; before it 4x c7 c0+register imm32.
+    const rex = code[at + 1]!;
+    const modrm = code[at + 3]!;
+    if ((rex & 0xfe) !== 0x4c || code[at + 2] !== 0x8b || (modrm & 0xf8) !== 0x30 || at < 7) continue;
+    const base = modrm & 7;
+    if (code[at - 7] === (0x48 | (rex & 1)) && code[at - 6] === 0xc7 && code[at - 5] === (0xc0 | base)) {
+      return signed32(code, at - 4);
+    }
+  }
+  return undefined;
+}
+
+function signed32(code: Uint8Array, at: number): number | undefined {
+  if (at + 4 > code.length) return undefined;
+  return code[at]! | (code[at + 1]! << 8) | (code[at + 2]! << 16) | (code[at + 3]! << 24);
+}
+
+function defined(offsets: { [K in keyof RuntimeOffsets]: RuntimeOffsets[K] | undefined }): RuntimeOffsets {
+  return Object.fromEntries(Object.entries(offsets).filter(([, value]) => value !== undefined)) as RuntimeOffsets;
+}

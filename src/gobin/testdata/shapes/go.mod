@@ -1,0 +1,3 @@
+module example.invalid/shapes
+
+go 1.18

@@ -1,0 +1,152 @@
+import type { Address, FileOffset } from '#base';
+
+/** Offset of a type DIE in .debug_info: the handle by which types refer to each other (type graphs have cycles). */
+export type TypeRef = number & { readonly __typeRef?: never };
+
+/** A Go type as debug info tells it. `name` is the source name (`time.Duration`, `main.Point`, `*main.Node`); sizes in bytes. */
+export type GoType = { readonly name: string; readonly size: number } & (
+  | { readonly kind: 'bool' }
+  | { readonly kind: 'int' | 'uint' }
+  | { readonly kind: 'float' | 'complex' }
+  | { readonly kind: 'string' }
+  /** `elem` undefined: unsafe.Pointer. */
+  | { readonly kind: 'pointer'; readonly elem: TypeRef | undefined }
+  | { readonly kind: 'slice'; readonly elem: TypeRef }
+  | { readonly kind: 'array'; readonly elem: TypeRef; readonly count: number }
+  | { readonly kind: 'struct'; readonly fields: readonly GoField[] }
+  /** `empty`: eface (`any`), two words type and data; else iface, itab and data. */
+  | { readonly kind: 'interface'; readonly empty: boolean }
+  | { readonly kind: 'map' | 'chan' | 'func' }
+  /** What this reader does not know; `size` still holds. */
+  | { readonly kind: 'unknown' }
+);
+
+export interface GoField {
+  readonly name: string;
+  readonly offset: number;
+  readonly type: TypeRef;
+  readonly embedded: boolean;
+}
+
+/** A machine word's worth of a value at the function's entry (arguments) or at its `ret` (results). */
+export type Place =
+  /** Integer register, by DWARF number, holding `size` bytes of the value from its byte `offset` on; upper bits undefined. */
+  | { readonly kind: 'register'; readonly register: number; readonly offset: number; readonly size: number }
+  | { readonly kind: 'float-register'; readonly register: number; readonly offset: number; readonly size: number }
+  /** On the stack: the whole rest of the value, at `frameOffset` bytes above the address of the return address. */
+  | { readonly kind: 'stack'; readonly frameOffset: number; readonly offset: number; readonly size: number };
+
+/** A parameter (receiver first) or a result. */
+export interface GoVariable {
+  /** Source name; `#0`, `#1`, … (index among the parameters) for blank or unnamed ones, `$0`, `$1`, … for unnamed results. */
+  readonly name: string;
+  readonly type: TypeRef;
+  /** Empty for a value of size 0. */
+  readonly places: readonly Place[];
+  /** Set when the places cannot be trusted: why (shown as the reason of "not captured"); then `places` is empty. */
+  readonly unknown?: string;
+}
+
+export interface GoSignature {
+  readonly parameters: readonly GoVariable[];
+  readonly results: readonly GoVariable[];
+  /** Why there are none, where debug info is missing: shown to the user. */
+  readonly unknown?: string;
+  /** Why there are no parameters although the function has some, all without a name (Go before 1.22). */
+  readonly parametersUnknown?: string;
+  /** Why there are no results, where only these are not known (Go 1.17). */
+  readonly resultsUnknown?: string;
+}
+
+export interface GoFunction {
+  /** As the linker has it: `main.computeE`, `main.(*T).Get`, `main.Map[go.shape.int]`. */
+  readonly name: string;
+  readonly entry: Address;
+  /** First address behind its code. */
+  readonly end: Address;
+  /** Assembly (ABI0): arguments on the stack, `g` register not guaranteed. */
+  readonly assembly: boolean;
+}
+
+export interface SourceLine {
+  readonly file: string;
+  readonly line: number;
+}
+
+export type FunctionLookup =
+  | {
+      readonly kind: 'found';
+      readonly function: GoFunction /** Inlined copies that a probe on it does not see. */;
+      readonly inlinedCopies: number;
+    }
+  /** `more`: how many candidates are not listed. */
+  | { readonly kind: 'ambiguous'; readonly candidates: readonly string[]; readonly more: number }
+  /** Has no code of its own: `copies` inlined ones. */
+  | { readonly kind: 'inlined'; readonly copies: number }
+  | { readonly kind: 'missing'; readonly nearest: readonly string[] };
+
+/** What the kernel or a probe does with one instruction. */
+export type InstructionClass = 'emulated' | 'stepped' | 'refused';
+
+/** Decoded code of one function: parallel arrays, one entry an instruction, in address order. */
+export interface DecodedCode {
+  readonly entry: Address;
+  readonly bytes: Uint8Array;
+  readonly count: number;
+  /** Byte offset of instruction i from `entry`; [count] is the end of what was decoded. */
+  readonly offsets: Uint32Array;
+  /** A `Flow` a piece. */
+  readonly flow: Uint8Array;
+  /** Offset from `entry` of a direct branch's target (may lie outside), NaN where there is none. */
+  readonly targets: Float64Array;
+  /** Instruction whose bytes could not be decoded: nothing from here on is known. -1: all decoded. */
+  readonly invalidAt: number;
+  readonly prefix: PrefixEffects;
+}
+
+/** What the first instructions change: tells up to where the registers and the memory of the entry are still in place. */
+export interface PrefixEffects {
+  /** How many instructions are described: those up to the first unconditional break in the flow, inclusive, but not more than a bound. */
+  readonly count: number;
+  /** A piece an instruction; bit n: it may write integer register n (DWARF number; 31 is arm64's SP). */
+  readonly registers: Uint32Array;
+  /** Bit n: it may write float register n (XMMn, Vn). */
+  readonly floats: Uint32Array;
+  /** 1: it may write memory (a `push` and the return address of a `call` count). */
+  readonly memory: Uint8Array;
+}
+
+export const flow = {
+  next: 0,
+  jump: 1,
+  conditional: 2,
+  call: 3,
+  return: 4,
+  indirectJump: 5,
+  indirectCall: 6,
+  /** int3, ud2, hlt, syscall …: control does not simply go on. */
+  other: 7,
+} as const;
+
+/** Decodes one function's code. Handed in (x86: iced-x86; arm64: bit masks in this part). */
+export type DecodeCode = (bytes: Uint8Array, entry: Address) => DecodedCode;
+
+/** Field offsets in the runtime's own structs, bytes. Undefined: not known for this binary; what needs it is not captured. */
+export interface RuntimeOffsets {
+  readonly gGoid?: number;
+  readonly gM?: number;
+  readonly mCurg?: number;
+  /** Go ≥ 1.22: `g._panic` and `_panic.sp`; older: `g.sigcode0` holds the sp at `runtime.recovery`. */
+  readonly gPanic?: number;
+  readonly panicSp?: number;
+  readonly gSigcode0?: number;
+  /** Offset of `g` from the thread's FS base, where the binary tells. */
+  readonly tlsG?: number;
+}
+
+/** Where a file-backed range of the binary is mapped from. */
+export interface CodeRange {
+  readonly address: Address;
+  readonly offset: FileOffset;
+  readonly size: number;
+}

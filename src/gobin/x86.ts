@@ -1,0 +1,151 @@
+import type { Address } from '#base';
+import { CodeBuilder } from './code.ts';
+import { type DecodeCode, flow } from './types.ts';
+
+/** The parts of the package iced-x86 that are used here; it is handed in, because this part is plain ECMAScript. */
+export interface IcedX86 {
+  readonly Decoder: new (bitness: number, data: Uint8Array, options: number) => IcedDecoder;
+  readonly Instruction: new () => IcedInstruction;
+  readonly InstructionInfoFactory: new () => IcedInfoFactory;
+  readonly RegisterExt: {
+    isGPR(register: number): boolean;
+    isVectorRegister(register: number): boolean;
+    /** 0–15 in the machine's own numbering. */
+    number(register: number): number;
+  };
+  readonly Formatter: new (syntax: number) => IcedFormatter;
+}
+
+interface IcedDecoder {
+  ip: bigint;
+  readonly canDecode: boolean;
+  decodeOut(instruction: IcedInstruction): void;
+  free(): void;
+}
+
+interface IcedInstruction {
+  readonly length: number;
+  readonly isInvalid: boolean;
+  readonly flowControl: number;
+  readonly op0Kind: number;
+  readonly nearBranchTarget: bigint;
+  free(): void;
+}
+
+interface IcedUse {
+  readonly register?: number;
+  readonly access: number;
+  free(): void;
+}
+
+interface IcedInfo {
+  // biome-ignore lint/suspicious/noExplicitAny: iced's own declaration
+  usedRegisters(): any[];
+  // biome-ignore lint/suspicious/noExplicitAny: iced's own declaration
+  usedMemory(): any[];
+  free(): void;
+}
+
+interface IcedInfoFactory {
+  info(instruction: IcedInstruction): IcedInfo;
+  free(): void;
+}
+
+interface IcedFormatter {
+  format(instruction: IcedInstruction): string;
+  free(): void;
+}
+
+/** By iced's `FlowControl`: Next, UnconditionalBranch, IndirectBranch, ConditionalBranch, Return, Call, IndirectCall, Interrupt, XbeginXabortXend, Exception. */
+const flowOf = [
+  flow.next,
+  flow.jump,
+  flow.indirectJump,
+  flow.conditional,
+  flow.return,
+  flow.call,
+  flow.indirectCall,
+  flow.other,
+  flow.other,
+  flow.other,
+] as const;
+
+/** iced's `OpKind.NearBranch64`; far and register operands have other kinds. */
+const nearBranch64 = 3;
+
+/** iced's `OpAccess` Write, CondWrite, ReadWrite, ReadCondWrite. */
+const writes = (access: number): boolean => access >= 3 && access <= 6;
+
+/** DWARF number of machine register n (System V psABI, figure 3.36): only the first eight differ. */
+const dwarfNumber = [0, 2, 1, 3, 7, 6, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15] as const;
+
+/** A decoder of x86-64 code. It keeps nothing of iced's between calls. */
+export function createX86Decoder(iced: IcedX86): DecodeCode {
+  return (bytes, entry) => {
+    const builder = new CodeBuilder(bytes, entry);
+    if (bytes.length === 0) return builder.finish();
+    const decoder = new iced.Decoder(64, bytes, 0);
+    const instruction = new iced.Instruction();
+    const infos = new iced.InstructionInfoFactory();
+    try {
+      // With the instruction pointer counted from 0, branch targets are offsets from the entry.
+      while (decoder.canDecode) {
+        decoder.decodeOut(instruction);
+        if (instruction.isInvalid) return builder.finish(true);
+        const kind = flowOf[instruction.flowControl] ?? flow.other;
+        const direct =
+          (kind === flow.jump || kind === flow.conditional || kind === flow.call) &&
+          instruction.op0Kind === nearBranch64;
+        const target = direct ? Number(BigInt.asIntN(64, instruction.nearBranchTarget)) : Number.NaN;
+        if (builder.wantsEffects) addEffects(builder, iced, infos.info(instruction));
+        builder.add(instruction.length, kind, target);
+      }
+      return builder.finish();
+    } finally {
+      infos.free();
+      instruction.free();
+      decoder.free();
+    }
+  };
+}
+
+function addEffects(builder: CodeBuilder, iced: IcedX86, info: IcedInfo): void {
+  let registers = 0;
+  let floats = 0;
+  let memory = false;
+  for (const use of info.usedRegisters() as IcedUse[]) {
+    const register = use.register!;
+    if (writes(use.access)) {
+      if (iced.RegisterExt.isGPR(register)) registers |= 1 << dwarfNumber[iced.RegisterExt.number(register)]!;
+      else if (iced.RegisterExt.isVectorRegister(register)) floats |= 1 << iced.RegisterExt.number(register);
+    }
+    use.free();
+  }
+  for (const use of info.usedMemory() as IcedUse[]) {
+    memory ||= writes(use.access);
+    use.free();
+  }
+  info.free();
+  builder.effects(registers, floats, memory);
+}
+
+/** Text of the one instruction that `bytes` begin with, in AT&T syntax as Go people know it from objdump; `(bad)` for none. */
+export function createX86Formatter(iced: IcedX86): (bytes: Uint8Array, at: Address) => string {
+  return (bytes, at) => {
+    const decoder = new iced.Decoder(64, bytes, 0);
+    const instruction = new iced.Instruction();
+    const formatter = new iced.Formatter(gasSyntax);
+    try {
+      decoder.ip = BigInt(at);
+      decoder.decodeOut(instruction);
+      return instruction.isInvalid ? '(bad)' : formatter.format(instruction);
+    } finally {
+      formatter.free();
+      instruction.free();
+      decoder.free();
+    }
+  };
+}
+
+/** iced's `FormatterSyntax.Gas`. */
+const gasSyntax = 0;
