@@ -1,0 +1,37 @@
+/** The kernel's helpers that Sonde calls, by number (include/uapi/linux/bpf.h, ___BPF_FUNC_MAPPER), with the oldest kernel. */
+export const helpers = {
+  /** 4.1 */
+  map_lookup_elem: 1,
+  /** 4.1, CLOCK_MONOTONIC nanoseconds. */
+  ktime_get_ns: 5,
+  /** 4.2, tgid << 32 | pid of the host's pid namespace. */
+  get_current_pid_tgid: 14,
+  /** 4.8 */
+  get_current_task: 35,
+  /** 5.5, never faults a page in. */
+  probe_read_user: 112,
+  /** 5.5 */
+  probe_read_kernel: 113,
+  /** 5.7 */
+  get_ns_current_pid_tgid: 120,
+  /** 5.8 */
+  ringbuf_reserve: 131,
+  ringbuf_submit: 132,
+  ringbuf_discard: 133,
+  /** 5.10, sleepable programs only. */
+  copy_from_user: 148,
+  /** 5.15 */
+  get_attach_cookie: 174,
+  /** 5.18, sleepable programs only. */
+  copy_from_user_task: 191,
+} as const;
+export type Helper = keyof typeof helpers;
+
+/** Helpers that may sleep: never between a reserve and its submit (FACTS, rule 18). */
+export const sleepingHelpers: ReadonlySet<Helper> = new Set<Helper>(['copy_from_user', 'copy_from_user_task']);
+
+const names = new Map<number, Helper>(Object.entries(helpers).map(([name, id]) => [id, name as Helper]));
+
+export function helperName(id: number): Helper | undefined {
+  return names.get(id);
+}

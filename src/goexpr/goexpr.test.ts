@@ -1,0 +1,115 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type Expression, expressionText, parseExpression } from './index.ts';
+
+function tree(text: string): Expression {
+  const parsed = parseExpression(text);
+  if (!parsed.ok) throw new Error(parsed.diagnostics[0]!.message);
+  return parsed.expression;
+}
+
+function refusal(text: string): string {
+  const parsed = parseExpression(text);
+  if (parsed.ok) throw new Error(`'${text}' was taken`);
+  expect(parsed.diagnostics).toHaveLength(1);
+  const { id, message, span } = parsed.diagnostics[0]!;
+  return `${id} ${span?.column}: ${message}`;
+}
+
+describe('parseExpression', () => {
+  it('reads names, results, parameters', () => {
+    expect(tree('iterations')).toEqual({ kind: 'name', name: 'iterations', start: 0, end: 10 });
+    expect(tree(' $0 ')).toEqual({ kind: 'result', index: 0, start: 1, end: 3 });
+    expect(tree('#12')).toEqual({ kind: 'parameter', index: 12, start: 0, end: 3 });
+    expect(tree('größe')).toMatchObject({ kind: 'name', name: 'größe' });
+  });
+
+  it('reads field paths', () => {
+    expect(tree('r.URL.Path')).toEqual({
+      kind: 'selector',
+      field: 'Path',
+      fieldStart: 6,
+      start: 0,
+      end: 10,
+      operand: {
+        kind: 'selector',
+        field: 'URL',
+        fieldStart: 2,
+        start: 0,
+        end: 5,
+        operand: { kind: 'name', name: 'r', start: 0, end: 1 },
+      },
+    });
+  });
+
+  it('binds as Go does: *p.x is *(p.x)', () => {
+    expect(tree('*p.x')).toMatchObject({ kind: 'dereference', operand: { kind: 'selector', field: 'x' } });
+    expect(tree('(*p).x')).toMatchObject({ kind: 'selector', operand: { kind: 'dereference' } });
+    expect(tree('**p')).toMatchObject({ kind: 'dereference', operand: { kind: 'dereference' } });
+  });
+
+  it.each([
+    ['a[0]', 2, 'indexing is not supported yet'],
+    ['len(s)', 4, 'a call or conversion is not supported yet'],
+    ['a + b', 3, 'arithmetic is not supported yet'],
+    ['a == 3', 3, 'comparison is not supported yet'],
+    ['a && b', 3, 'boolean operators are not supported yet'],
+    ['!ok', 1, 'boolean operators are not supported yet'],
+    ['&x', 1, 'taking an address is not supported yet'],
+    ['<-c', 1, 'receiving from a channel is not supported yet'],
+    ['x.(T)', 3, 'a type assertion is not supported yet'],
+    ['T{}', 2, 'a composite literal is not supported yet'],
+    ['1.5e3', 1, 'a number literal is not supported yet'],
+    ['"x"', 1, 'a string literal is not supported yet'],
+    ["'x'", 1, 'a rune literal is not supported yet'],
+    ['func', 1, `'func' is not supported yet`],
+  ])('refuses %s by name', (text, column, message) => {
+    expect(refusal(text)).toBe(`goexpr.unsupported ${column}: ${message} (at character ${column} of '${text}')`);
+  });
+
+  it.each([
+    ['', 'goexpr.syntax 1: the expression is empty'],
+    ['a.', `goexpr.syntax 3: the expression ends where a field's name after '.' should be (at character 3 of 'a.')`],
+    ['a..b', `goexpr.syntax 3: '.' stands where a field's name after '.' should be (at character 3 of 'a..b')`],
+    ['a b', `goexpr.syntax 3: 'b' stands where the end of the expression should be (at character 3 of 'a b')`],
+    ['(a', `goexpr.syntax 3: the expression ends where ')' should be (at character 3 of '(a')`],
+    ['a)', `goexpr.syntax 2: ')' stands where the end of the expression should be (at character 2 of 'a)')`],
+    ['$', `goexpr.syntax 1: '$' stands where a name should be (at character 1 of '$')`],
+    ['.x', `goexpr.syntax 1: '.' stands where a name should be (at character 1 of '.x')`],
+  ])('explains %j', (text, message) => {
+    expect(refusal(text)).toBe(message);
+  });
+
+  it('takes the span of the script where there is one', () => {
+    const span = { start: 90, end: 95, line: 7, column: 12 };
+    const parsed = parseExpression('a[0]', span);
+    expect(parsed).toMatchObject({ ok: false, diagnostics: [{ span }] });
+  });
+
+  it('ends on nesting without end', () => {
+    expect(refusal('('.repeat(5000))).toMatch(/nested too deep/);
+    expect(refusal(`${'*'.repeat(5000)}p`)).toMatch(/nested too deep/);
+    expect(refusal(`a${'.b'.repeat(5000)}`)).toMatch(/nested too deep/);
+  });
+
+  it('reads back what it prints', () => {
+    const name = fc.stringMatching(/^[a-z][a-z0-9]{0,4}x$/);
+    const { expression } = fc.letrec<{ expression: Expression }>((tie) => ({
+      expression: fc.oneof(
+        { depthSize: 'small' },
+        name.map((text) => ({ kind: 'name', name: text, start: 0, end: 0 }) as const),
+        fc.nat(20).map((index) => ({ kind: 'result', index, start: 0, end: 0 }) as const),
+        fc
+          .record({ operand: tie('expression'), field: name })
+          .map((each) => ({ kind: 'selector', ...each, fieldStart: 0, start: 0, end: 0 }) as const),
+        tie('expression').map((operand) => ({ kind: 'dereference', operand, start: 0, end: 0 }) as const),
+      ),
+    }));
+    fc.assert(
+      fc.property(expression, (made) => {
+        const text = expressionText(made);
+        expect(expressionText(tree(text))).toBe(text);
+      }),
+    );
+  });
+});

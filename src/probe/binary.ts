@@ -1,0 +1,34 @@
+import type { Address, FileOffset } from '#base';
+import type {
+  Architecture,
+  DecodedCode,
+  FunctionLookup,
+  GoFunction,
+  GoSignature,
+  GoType,
+  RuntimeOffsets,
+  TypeRef,
+} from '#gobin';
+
+export type { Architecture } from '#gobin';
+
+/** What the resolver asks of a Go binary: the part of `GoBinary` that it uses, so that tests can hand in plain data. */
+export interface BinaryView {
+  findFunction(name: string): FunctionLookup;
+  signature(fn: GoFunction): GoSignature;
+  type(ref: TypeRef): GoType;
+}
+
+/** What all stages together ask. */
+export interface CompilableBinary extends BinaryView {
+  readonly architecture: Architecture;
+  readonly runtime: RuntimeOffsets;
+  /** By its exact name; undefined for none. */
+  functionNamed(name: string): GoFunction | undefined;
+  /** The function's code in the file, decoded. */
+  code(fn: GoFunction): DecodedCode;
+  /** Undefined for an address that does not come from the file. */
+  fileOffset(address: Address): FileOffset | undefined;
+  /** Reads bytes of the file at an address (every byte of them has a `fileOffset`), for switch tables. */
+  readonly elf?: { read(address: Address, length: number): Uint8Array };
+}

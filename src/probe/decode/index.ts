@@ -1,0 +1,2 @@
+export { type DecoderOptions, type DecoderStats, EventDecoder, type RunningCall } from './decoder.ts';
+export { escapeBytes, escapedNote } from './utf8.ts';

@@ -1,0 +1,105 @@
+import { BugError } from '#base';
+import { header, headerFlags, type RowBatch, RowBatchBuilder, type Upid, upidWords } from '#model';
+import type { ColumnPlan, ProbePlan } from '../types.ts';
+import type { Ending } from './ending.ts';
+import { Notes } from './notes.ts';
+import { type RecordBytes, writeValue } from './value.ts';
+
+/** One process: whose rows these are. */
+export interface RowTarget {
+  readonly upid: Upid;
+  readonly words: { readonly high: bigint; readonly low: bigint };
+}
+
+export function rowTarget(upid: Upid): RowTarget {
+  return { upid, words: upidWords(upid) };
+}
+
+/** Columns before the script's own: upid, time_, goid_. */
+const implicitCount = 3;
+
+/** Makes rows of entry and return records. */
+export class RowWriter {
+  readonly #builder: RowBatchBuilder;
+  readonly #notes = new Notes();
+  /** REALTIME − MONOTONIC, nanoseconds. */
+  clockOffset = 0n;
+
+  constructor(columns: readonly { readonly type: RowBatchBuilder['types'][number] }[]) {
+    this.#builder = new RowBatchBuilder(columns.map((column) => column.type));
+  }
+
+  get rows(): number {
+    return this.#builder.rows;
+  }
+
+  finish(): RowBatch {
+    return this.#builder.finish();
+  }
+
+  /**
+   * Appends the row of a call: `entry` and `exit` are its records, as far as there are any (`any` is one of them, or a record
+   * that has a header only), `end` the CLOCK_MONOTONIC nanoseconds of its end.
+   */
+  write(
+    target: RowTarget,
+    plan: ProbePlan,
+    any: RecordBytes,
+    entry: RecordBytes | undefined,
+    exit: RecordBytes | undefined,
+    end: bigint,
+    ending: Ending,
+  ): void {
+    const builder = this.#builder;
+    builder.column(0).uint128(target.words.high, target.words.low);
+    builder.column(1).int(end + this.clockOffset);
+    if ((any.view.getUint32(any.offset + header.flags, true) & headerFlags.goid) !== 0) {
+      builder.column(2).int(any.view.getBigInt64(any.offset + header.goid, true));
+    } else {
+      builder.column(2).missing();
+      this.#notes.missing('goid_', 'the goroutine is not known here');
+    }
+    for (let i = 0; i < plan.columns.length; i++) this.#value(i, plan, plan.columns[i]!, entry, exit, end, ending);
+    builder.endRow(this.#notes.take());
+  }
+
+  #value(
+    index: number,
+    plan: ProbePlan,
+    { column, source }: ColumnPlan,
+    entry: RecordBytes | undefined,
+    exit: RecordBytes | undefined,
+    end: bigint,
+    ending: Ending,
+  ): void {
+    const target = this.#builder.column(implicitCount + index);
+    const notes = this.#notes;
+    switch (source.kind) {
+      case 'entry':
+        if (entry === undefined || plan.entry === undefined)
+          throw new BugError('an entry column without an entry record');
+        writeValue(target, source.shape, plan.entry, entry, column.name, notes);
+        break;
+      case 'return':
+        if (exit !== undefined && plan.return !== undefined) {
+          writeValue(target, source.shape, plan.return, exit, column.name, notes);
+        } else {
+          target.missing();
+          notes.missing(column.name, ending.reason);
+        }
+        break;
+      case 'latency':
+        if (ending.seen && entry !== undefined) {
+          target.int(end - entry.view.getBigInt64(entry.offset + header.ktime, true));
+          if (ending.outcome !== 'returned') notes.add(column.name, ending.reason);
+        } else {
+          target.missing();
+          notes.missing(column.name, ending.reason);
+        }
+        break;
+      case 'outcome':
+        target.text(ending.outcome);
+        if (ending.outcome === 'lost') notes.add(column.name, ending.reason);
+    }
+  }
+}

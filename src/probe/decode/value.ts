@@ -1,0 +1,134 @@
+import { decodeUtf8 } from '#base';
+import { type EventLayout, type GrowingColumn, type Slot, slotStatus, type ValueShape } from '#model';
+import type { Notes } from './notes.ts';
+import { escapeBytes, escapedNote, utf8End } from './utf8.ts';
+
+/** A record in some bytes: of the ring, or of a call's kept copy. */
+export interface RecordBytes {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  /** Where the record begins. */
+  readonly offset: number;
+}
+
+/** Appends a column's value from the record's slots; what is missing is missing there and named in the notes. */
+export function writeValue(
+  column: GrowingColumn,
+  shape: ValueShape,
+  layout: EventLayout,
+  record: RecordBytes,
+  name: string,
+  notes: Notes,
+): void {
+  if (shape.kind === 'missing') {
+    column.missing();
+    notes.missing(name, shape.reason);
+    return;
+  }
+  if (shape.kind === 'object') {
+    column.text(json(shape, layout, record, name, notes));
+    return;
+  }
+  const slot = layout.slots[shape.slot]!;
+  const { bytes, view, offset } = record;
+  const status = bytes[offset + slot.status]!;
+  if (status !== slotStatus.captured) {
+    column.missing();
+    notes.missing(name, statusReason(status));
+    return;
+  }
+  const at = offset + slot.offset;
+  switch (slot.kind) {
+    case 'int':
+    case 'uint':
+      column.int(view.getBigInt64(at, true));
+      break;
+    case 'bool':
+      column.boolean(bytes[at] !== 0);
+      break;
+    case 'address':
+      column.text(addressText(view, at));
+      break;
+    case 'string': {
+      const length = stringLength(view, at);
+      const start = at + 8;
+      const shown = start + Math.min(length, slot.maxBytes);
+      const end = utf8End(bytes, start, shown, length > slot.maxBytes);
+      if (end >= 0) column.utf8(bytes, start, end);
+      else column.text(escapeBytes(bytes, start, shown));
+      noteString(slot, length, end < 0, name, notes);
+    }
+  }
+}
+
+/** A value as JSON text: 64-bit integers as exact number literals, addresses as strings, what is missing as null with a note. */
+export function json(shape: ValueShape, layout: EventLayout, record: RecordBytes, path: string, notes: Notes): string {
+  if (shape.kind === 'missing') {
+    notes.missing(path, shape.reason);
+    return 'null';
+  }
+  if (shape.kind === 'object') {
+    const fields = shape.fields.map(
+      ({ name, value }) => `${JSON.stringify(name)}:${json(value, layout, record, `${path}.${name}`, notes)}`,
+    );
+    return `{${fields.join(',')}}`;
+  }
+  const slot = layout.slots[shape.slot]!;
+  const { bytes, view, offset } = record;
+  const status = bytes[offset + slot.status]!;
+  if (status !== slotStatus.captured) {
+    notes.missing(path, statusReason(status));
+    return 'null';
+  }
+  const at = offset + slot.offset;
+  switch (slot.kind) {
+    case 'int':
+      return view.getBigInt64(at, true).toString();
+    case 'uint':
+      return view.getBigUint64(at, true).toString();
+    case 'bool':
+      return bytes[at] === 0 ? 'false' : 'true';
+    case 'address':
+      return `"${addressText(view, at)}"`;
+    case 'string': {
+      const length = stringLength(view, at);
+      const start = at + 8;
+      const shown = start + Math.min(length, slot.maxBytes);
+      const end = utf8End(bytes, start, shown, length > slot.maxBytes);
+      noteString(slot, length, end < 0, path, notes);
+      return JSON.stringify(end < 0 ? escapeBytes(bytes, start, shown) : decodeUtf8(bytes.subarray(start, end)));
+    }
+  }
+}
+
+function noteString(
+  slot: Slot & { kind: 'string' },
+  length: number,
+  escaped: boolean,
+  path: string,
+  notes: Notes,
+): void {
+  const truncated = length > slot.maxBytes ? `truncated from ${length} bytes` : '';
+  if (truncated === '' && !escaped) return;
+  notes.add(path, truncated === '' ? escapedNote : escaped ? `${truncated}; ${escapedNote}` : truncated);
+}
+
+/** As a number: a length of 2^53 and more (garbage) loses its last digits only. */
+function stringLength(view: DataView, at: number): number {
+  return view.getUint32(at + 4, true) * 0x1_0000_0000 + view.getUint32(at, true);
+}
+
+function addressText(view: DataView, at: number): string {
+  return `0x${view.getBigUint64(at, true).toString(16)}`;
+}
+
+function statusReason(status: number): string {
+  switch (status) {
+    case slotStatus.nil:
+      return 'nil pointer';
+    case slotStatus.unreadable:
+      return 'its memory could not be read (not mapped, or not resident)';
+    default:
+      return 'not read';
+  }
+}

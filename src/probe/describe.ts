@@ -1,0 +1,151 @@
+import { disassemble } from '#asm';
+import { formatDuration } from '#base';
+import { type EventLayout, eventKinds, formatUpid, type LogicalTracepoint, type Slot, type ValueShape } from '#model';
+import type { CompilableBinary } from './binary.ts';
+import type { Compilation } from './compile.ts';
+import { machine } from './emit/index.ts';
+import { accessText, type EventPlan, sourceText } from './plan/index.ts';
+import type { ResolvedProbe, ResolvedValue } from './resolve/index.ts';
+import type { ProbeSites, ProgramSites, Site } from './types.ts';
+
+/** One stage of a compilation as text, for `px debug compile`. */
+export interface Stage {
+  readonly name: 'logical' | 'resolved' | 'sites' | 'plan' | 'relation' | 'programs';
+  readonly text: string;
+}
+
+/** Every stage of a compilation, in the order in which they happen. */
+export function describeCompilation(
+  logical: LogicalTracepoint,
+  compilation: Compilation,
+  binary: Pick<CompilableBinary, 'architecture' | 'type'>,
+): Stage[] {
+  const registerName = (register: number) => machine(binary.architecture).registerName(register);
+  const { maps, relation } = compilation;
+  return [
+    { name: 'logical', text: describeLogical(logical) },
+    { name: 'resolved', text: compilation.resolved.map((probe) => describeResolved(probe, binary)).join('\n') },
+    { name: 'sites', text: compilation.sites.map(describeSites).join('\n') },
+    {
+      name: 'plan',
+      text: compilation.planned
+        .flatMap(({ plan, entry, return: exit }) => [
+          `${plan.function}${plan.rowAtEntry ? ', a row at the entry' : ''}`,
+          ...(entry === undefined ? [] : [describeLayout('entry', entry, registerName)]),
+          ...(exit === undefined ? [] : [describeLayout('return', exit, registerName)]),
+          ...plan.columns.map(({ column, source }) =>
+            source.kind === 'entry' || source.kind === 'return'
+              ? `  column ${column.name} = ${source.kind} ${shapeText(source.shape)}`
+              : `  column ${column.name} = ${source.kind}`,
+          ),
+        ])
+        .join('\n'),
+    },
+    {
+      name: 'relation',
+      text: relation.columns
+        .map(
+          (column) =>
+            `${column.name} ${column.unsigned === true ? 'unsigned ' : ''}${column.type}${column.semantic === 'ST_NONE' ? '' : ` ${column.semantic}`}`,
+        )
+        .join('\n'),
+    },
+    {
+      name: 'programs',
+      text: [
+        `map ring: ${maps.ring.maxEntries} bytes; map control: ${maps.control.valueSize} bytes`,
+        ...compilation.compiled.programs.map(describeProgram),
+      ].join('\n'),
+    },
+  ];
+}
+
+function describeLogical(logical: LogicalTracepoint): string {
+  const { target } = logical;
+  return [
+    `tracepoint ${logical.name}, table ${logical.table}, target ${formatUpid(target.upid)}, ttl ${formatDuration(logical.ttlNs)}`,
+    ...logical.probes.flatMap((probe) => [
+      `probe ${probe.function}`,
+      ...probe.columns.map(
+        ({ name, capture }) =>
+          `  ${name} = ${capture.kind}${'text' in capture ? ` ${JSON.stringify(capture.text)}` : ''}`,
+      ),
+    ]),
+  ].join('\n');
+}
+
+function describeResolved(probe: ResolvedProbe, binary: Pick<CompilableBinary, 'type'>): string {
+  const { function: fn, signature } = probe;
+  const list = (variables: typeof signature.parameters) =>
+    variables.map((variable) => `${variable.name} ${binary.type(variable.type).name}`).join(', ');
+  const parameters = signature.unknown ?? list(signature.parameters);
+  return [
+    `${fn.name}(${parameters}) (${list(signature.results)}) at 0x${fn.entry.toString(16)}, ${fn.end - fn.entry} bytes`,
+    ...probe.columns.map((each) => {
+      const value = each.from === 'entry' || each.from === 'return' ? ` ${valueText(each.value)}` : '';
+      return `  ${each.column.name} ${each.column.type} = ${each.from}${value}`;
+    }),
+  ].join('\n');
+}
+
+function valueText(value: ResolvedValue): string {
+  switch (value.kind) {
+    case 'missing':
+      return `not captured: ${value.reason}`;
+    case 'object':
+      return `{${value.fields.map((field) => `${field.name}: ${valueText(field.value)}`).join(', ')}}`;
+    case 'string':
+      return `string ${accessText(value.access)}`;
+    default:
+      return `${value.kind}${value.size * 8} ${accessText(value.access)}`;
+  }
+}
+
+/** The sites of one probe, one a line: for `px debug sites` too. */
+export function describeSites(sites: ProbeSites): string {
+  return [
+    sites.function.name,
+    ...(sites.entry === undefined ? [] : [siteText(sites.entry)]),
+    ...sites.returns.map(siteText),
+    ...sites.warnings.map((warning) => `  warning: ${warning}`),
+  ].join('\n');
+}
+
+function siteText(site: Site): string {
+  const bytes = [...site.bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
+  const test =
+    site.notTaken === undefined ? '' : `, when not taken (flags & 0x${site.notTaken.flagsMask.toString(16)})`;
+  return `  ${site.role} 0x${site.address.toString(16)} file +0x${site.offset.toString(16)} [${bytes}] ${site.text} (${site.class}${test})`;
+}
+
+function describeLayout(name: string, event: EventPlan, registerName: (register: number) => string): string {
+  const slots = event.layout.slots.map(
+    (slot, index) => `    slot ${index}: ${slotText(slot)} = ${sourceText(event.sources[index]!, registerName)}`,
+  );
+  return [`  ${name} record, ${sizeText(event.layout)}`, ...slots].join('\n');
+}
+
+function sizeText(layout: EventLayout): string {
+  return `${layout.size} bytes`;
+}
+
+function slotText(slot: Slot): string {
+  const room = slot.kind === 'string' ? ` up to ${slot.maxBytes} bytes` : '';
+  return `${slot.kind}${room} at ${slot.offset}, status at ${slot.status}`;
+}
+
+function shapeText(shape: ValueShape): string {
+  switch (shape.kind) {
+    case 'slot':
+      return `slot ${shape.slot}`;
+    case 'missing':
+      return `not captured: ${shape.reason}`;
+    case 'object':
+      return `{${shape.fields.map((field) => `${field.name}: ${shapeText(field.value)}`).join(', ')}}`;
+  }
+}
+
+function describeProgram({ program, kind, sites }: ProgramSites): string {
+  const name = Object.entries(eventKinds).find(([, value]) => value === kind)?.[0] ?? '?';
+  return `program ${program.name} (${name}), ${program.instructions.length / 8} slots, ${sites.length} sites\n${disassemble(program)}`;
+}

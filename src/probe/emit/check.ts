@@ -1,0 +1,88 @@
+import {
+  callHelper,
+  condition,
+  decode,
+  exit,
+  helperName,
+  type Instruction,
+  opcodeClass,
+  type Program,
+  r0,
+  sleepingHelpers,
+  slots,
+} from '#asm';
+import { BugError } from '#base';
+
+/** What is held of the ring on the way to an instruction. `pending`: a reserve has just returned, r0 not yet looked at. */
+type Held = 'nothing' | 'pending' | 'record';
+
+/**
+ * Walks every path of a program: each reserve is followed by its NULL test, reaches one submit or discard, and no helper
+ * that may sleep is called in between (FACTS, rule 18). The verifier checks the first half too, the second nobody else.
+ */
+export function checkReservations(program: Pick<Program, 'name' | 'instructions'>): void {
+  const code = new Map<number, Instruction>();
+  let at = 0;
+  for (const instruction of decode(program.instructions)) {
+    code.set(at, instruction);
+    at += slots(instruction);
+  }
+  const fail = (slot: number, what: string): never => {
+    throw new BugError(`eBPF program ${program.name}, slot ${slot}: ${what}`);
+  };
+  const seen = new Set<string>();
+  const todo: { readonly slot: number; readonly held: Held }[] = [{ slot: 0, held: 'nothing' }];
+  for (let state = todo.pop(); state !== undefined; state = todo.pop()) {
+    const { slot, held } = state;
+    const key = `${slot} ${held}`;
+    if (seen.has(key)) continue;
+    seen.add(key);
+    const instruction = code.get(slot);
+    if (instruction === undefined)
+      throw new BugError(`eBPF program ${program.name}: control leaves it at slot ${slot}`);
+    const next = slot + slots(instruction);
+    const operation = instruction.opcode & 0xf0;
+    if (held === 'pending' && !isNullTest(instruction)) fail(slot, 'a reserve without its NULL test');
+    if ((instruction.opcode & 7) !== opcodeClass.jmp) {
+      todo.push({ slot: next, held });
+    } else if (operation === exit) {
+      if (held !== 'nothing') fail(slot, 'ends with a record that was not submitted');
+    } else if (operation === callHelper) {
+      todo.push({ slot: next, held: afterCall(instruction, slot, held, fail) });
+    } else if (operation === 0) {
+      todo.push({ slot: next + instruction.offset, held });
+    } else if (held === 'pending') {
+      todo.push({ slot: next, held: 'record' }, { slot: next + instruction.offset, held: 'nothing' });
+    } else {
+      todo.push({ slot: next, held }, { slot: next + instruction.offset, held });
+    }
+  }
+}
+
+function isNullTest(instruction: Instruction): boolean {
+  return (
+    instruction.opcode === (opcodeClass.jmp | condition.eq) &&
+    instruction.destination === r0 &&
+    instruction.immediate === 0
+  );
+}
+
+function afterCall(
+  instruction: Instruction,
+  slot: number,
+  held: Held,
+  fail: (slot: number, what: string) => never,
+): Held {
+  const helper = helperName(instruction.immediate);
+  if (helper === undefined) return fail(slot, `helper ${instruction.immediate} is not one of ours`);
+  if (sleepingHelpers.has(helper) && held !== 'nothing') fail(slot, `${helper} may sleep while a record is reserved`);
+  switch (helper) {
+    case 'ringbuf_reserve':
+      return held === 'nothing' ? 'pending' : fail(slot, 'a second record is reserved');
+    case 'ringbuf_submit':
+    case 'ringbuf_discard':
+      return held === 'record' ? 'nothing' : fail(slot, `${helper} without a record`);
+    default:
+      return held;
+  }
+}

@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest';
+import { disassemble } from '#asm';
+import type { GoVariable } from '#gobin';
+import { testRuntime } from '../../../testing/ebpf/index.ts';
+import { planProbe } from '../plan/index.ts';
+import type { ResolvedProbe, ResolvedValue } from '../resolve/index.ts';
+import type { EmitFeatures, Site } from '../types.ts';
+import { entryProgram, machine, recoveryProgram, returnProgram } from './index.ts';
+
+/**
+ * Whole programs as text, for the feature sets of the kernels that are promised. Rewritten only by `vitest run -u`.
+ * What a kernel lacks must not be in its text.
+ */
+const kernels: Readonly<Record<string, EmitFeatures>> = {
+  // No BTF: no way to thread-local storage. Attach cookies came with 5.15.
+  '5.15': { attachCookie: true },
+  '6.1': { attachCookie: true },
+  '6.6': { attachCookie: true, fsbaseOffset: 0x1a50 },
+  '6.18': { attachCookie: true, fsbaseOffset: 0x1a50 },
+  'without-cookie': { attachCookie: false },
+};
+
+const variable = (name: string, ...places: GoVariable['places']): GoVariable => ({ name, type: 0, places });
+const register = (number: number, offset = 0, size = 8) =>
+  ({ kind: 'register', register: number, offset, size }) as const;
+const access = (of: GoVariable, offset = 0, ...hops: number[]) => ({ variable: of, offset, hops });
+const values: ResolvedValue[] = [
+  { kind: 'int', size: 4, access: access(variable('n', register(0, 0, 4))) },
+  { kind: 'string', access: access(variable('s', register(3), register(2, 8))) },
+  { kind: 'bool', size: 1, access: access(variable('p', register(5)), 0, 24, 8) },
+  { kind: 'uint', size: 8, access: access(variable('u', { kind: 'stack', frameOffset: 8, offset: 0, size: 8 })) },
+];
+const column = (name: string) => ({ name, type: 'INT64', semantic: 'ST_NONE' }) as const;
+const planned = planProbe({
+  function: { name: 'main.f' },
+  columns: [
+    ...values.map((value, i) => ({ column: column(`c${i}`), from: 'entry' as const, value })),
+    { column: column('r'), from: 'return', value: values[0]! },
+    { column: column('latency'), from: 'latency' },
+  ],
+} as unknown as ResolvedProbe);
+const site = { notTaken: { flagsMask: 0x41, takenWhenAnySet: true } } as unknown as Site;
+
+describe.each(Object.entries(kernels))('programs for a kernel like %s', (name, features) => {
+  const context = {
+    machine: machine('amd64'),
+    runtime: { ...testRuntime, tlsG: -8 },
+    features,
+    filter: { tgid: 1234 },
+    target: 0,
+    probes: 1,
+  };
+  const texts = () =>
+    [
+      entryProgram(context, 0, planned.entry!, site),
+      returnProgram(context, 0, 'return', planned.return!, { hits: false, sites: 2 }),
+      recoveryProgram(context, site)!,
+    ]
+      .map((program) => `${program.name}\n${disassemble(program)}\n`)
+      .join('\n');
+
+  it('are as written down', async () => {
+    await expect(texts()).toMatchFileSnapshot(`../../../testing/data/programs/${name}.txt`);
+  });
+
+  it('use nothing that it lacks', () => {
+    expect(texts().includes('get_attach_cookie')).toBe(features.attachCookie);
+    expect(texts().includes('get_current_task')).toBe(features.fsbaseOffset !== undefined);
+  });
+});

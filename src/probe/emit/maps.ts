@@ -1,0 +1,31 @@
+import type { MapSpec } from '#asm';
+import { control, type TracepointMaps } from '../types.ts';
+import { mapNames } from './frame.ts';
+
+/** Records of the largest size that the ring should hold, at least: 15 ms of a million hits a second, three times what the reader lets gather; large records get fewer, for a ring's pages count twice in the reader's memory. */
+const ringRecords = 16_384;
+const smallestRing = 1 << 20;
+const largestRing = 1 << 23;
+
+/** Bytes of the ring buffer's own header before each record (kernel/bpf/ringbuf.c, BPF_RINGBUF_HDR_SZ). */
+const recordOverhead = 8;
+
+/** Offset in the control value, bytes, of a word of a probe. */
+export function controlOffset(probe: number, word: 'hits' | 'entryDrops' | 'returnDrops'): number {
+  return 8 * (1 + control.wordsPerProbe * probe + control[word]);
+}
+
+/** Offset in the control value, bytes, of the count of dropped recovery and Goexit events. */
+export function unwindDropsOffset(probes: number): number {
+  return 8 * (1 + control.wordsPerProbe * probes);
+}
+
+/** Maps for `probes` probes whose largest record has `recordBytes`. The ring's memory is the kernel's, charged when it is made. */
+export function tracepointMaps(probes: number, recordBytes: number): TracepointMaps {
+  const wanted = ringRecords * (recordBytes + recordOverhead);
+  let size = smallestRing;
+  while (size < wanted && size < largestRing) size *= 2;
+  const ring: MapSpec = { name: mapNames.ring, type: 'ringbuf', keySize: 0, valueSize: 0, maxEntries: size };
+  const values = unwindDropsOffset(probes) + 8;
+  return { ring, control: { name: mapNames.control, type: 'array', keySize: 4, valueSize: values, maxEntries: 1 } };
+}

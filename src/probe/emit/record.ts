@@ -1,0 +1,82 @@
+import { type Assembler, fp, immediate, type Label, r0, r1, r2, r3, r6, r7 } from '#asm';
+import { type EventKind, type EventLayout, eventKinds, header, headerSize } from '#model';
+import { frame, mapNames } from './frame.ts';
+import { controlOffset } from './maps.ts';
+
+/** Adds 1 to a word of the control map. Loses r1, r2. */
+export function count(asm: Assembler, offset: number): void {
+  asm.loadMapValue(r1, mapNames.control, offset);
+  asm.mov(r2, immediate(1));
+  asm.atomicAdd(r1, 0, r2);
+}
+
+/** r7 = a record of `size` bytes in the ring, or to `full`. From here to `submit` no helper may sleep (FACTS, rule 18). */
+export function reserve(asm: Assembler, size: number, full: Label): void {
+  asm.loadMapFd(r1, mapNames.ring);
+  asm.mov(r2, immediate(size));
+  asm.mov(r3, immediate(0));
+  asm.call('ringbuf_reserve');
+  asm.jumpIf('eq', r0, immediate(0), full);
+  asm.mov(r7, r0);
+}
+
+/** Writes all of the header but `ktime` and `site`, from the frame; zeros in the statuses and in every slot's first 8 bytes. */
+export function writeHeader(
+  asm: Assembler,
+  event: { readonly kind: EventKind; readonly probe: number; readonly target: number; readonly layout: EventLayout },
+): void {
+  // u16 kind and u16 probe in one store.
+  asm.store(4, r7, header.kind, immediate(event.kind | (event.probe << 16) | 0));
+  asm.store(4, r7, header.target, immediate(event.target));
+  asm.load(8, r1, fp, frame.goid);
+  asm.store(8, r7, header.goid, r1);
+  asm.load(8, r1, fp, frame.g);
+  asm.store(8, r7, header.g, r1);
+  asm.load(8, r1, fp, frame.depth);
+  asm.store(4, r7, header.depth, r1);
+  asm.load(8, r1, fp, frame.flags);
+  asm.store(4, r7, header.flags, r1);
+  if (event.kind === eventKinds.recovery || event.kind === eventKinds.goexit) {
+    asm.store(8, r7, header.entryDrops, immediate(0));
+  } else {
+    asm.loadMapValue(r1, mapNames.control, controlOffset(event.probe, 'entryDrops'));
+    asm.load(8, r2, r1, 0);
+    asm.store(4, r7, header.entryDrops, r2);
+    asm.load(8, r2, r1, controlOffset(event.probe, 'returnDrops') - controlOffset(event.probe, 'entryDrops'));
+    asm.store(4, r7, header.returnDrops, r2);
+  }
+  const { slots } = event.layout;
+  for (let at = 0; at < slots.length; at += 8) asm.store(8, r7, headerSize + at, immediate(0));
+  for (const slot of slots) asm.store(8, r7, slot.offset, immediate(0));
+}
+
+/** Which of the program's sites was hit: the attach cookie, or 0. */
+export function writeSite(asm: Assembler, cookie: boolean): void {
+  if (cookie) {
+    asm.mov(r1, r6);
+    asm.call('get_attach_cookie');
+    asm.store(8, r7, header.site, r0);
+  } else {
+    asm.store(8, r7, header.site, immediate(0));
+  }
+}
+
+/** The time now, into the frame: for a return, taken first, so that the program's own work is not in the latency. */
+export function noteTime(asm: Assembler): void {
+  asm.call('ktime_get_ns');
+  asm.store(8, fp, frame.ktime, r0);
+}
+
+/** Sends the record: with the time noted, or with the time now (for an entry, taken last). Wakes the reader if it sleeps. */
+export function submit(asm: Assembler, time: 'noted' | 'now'): void {
+  if (time === 'now') {
+    asm.call('ktime_get_ns');
+    asm.store(8, r7, header.ktime, r0);
+  } else {
+    asm.load(8, r1, fp, frame.ktime);
+    asm.store(8, r7, header.ktime, r1);
+  }
+  asm.mov(r1, r7);
+  asm.mov(r2, immediate(0));
+  asm.call('ringbuf_submit');
+}

@@ -1,0 +1,124 @@
+import { type Assembler, fp, immediate, type Label, type Register, r1, r2, r3, r6, r7, r8, r9 } from '#asm';
+import { type Slot, slotStatus } from '#model';
+import type { Root, SlotSource } from '../plan/index.ts';
+import { frame } from './frame.ts';
+import type { Machine } from './machine.ts';
+import { readUser } from './read.ts';
+
+/** Fills one slot of the record in r7. What fails marks this slot's status and goes on with the next. Loses all but r6, r7. */
+export function writeSlot(asm: Assembler, machine: Machine, slot: Slot, source: SlotSource): void {
+  const nil = asm.newLabel();
+  const unreadable = asm.newLabel();
+  const done = asm.newLabel();
+  const fails = { nil, unreadable };
+  if (source.kind === 'string-parts' || source.kind === 'string-header') {
+    if (slot.kind !== 'string') return;
+    stringHeader(asm, machine, source, fails);
+    stringBytes(asm, slot, fails.unreadable);
+  } else {
+    scalar(asm, machine, slot, source, fails);
+  }
+  for (const [label, status] of [
+    [nil, slotStatus.nil],
+    [unreadable, slotStatus.unreadable],
+  ] as const) {
+    if (!asm.isUsed(label)) continue;
+    asm.jump(done);
+    asm.label(label);
+    asm.store(1, r7, slot.status, immediate(status));
+  }
+  asm.label(done);
+}
+
+interface Fails {
+  readonly nil: Label;
+  readonly unreadable: Label;
+}
+
+type Scalar = Extract<SlotSource, { size: number }>;
+
+function scalar(asm: Assembler, machine: Machine, slot: Slot, source: Scalar, fails: Fails): void {
+  const { root, hops, size } = source;
+  if (hops.length === 0 && root.kind === 'register') {
+    asm.load(8, r1, r6, machine.register(root.register));
+    if (root.shift !== 0) asm.alu('rsh', r1, immediate(root.shift));
+  } else {
+    addressOf(asm, machine, root, hops, fails);
+    // Into the slot's own 8 zeros: a shorter value is zero-extended by that.
+    readUser(asm, r7, slot.offset, size, fails.unreadable);
+    if (size === 8 || source.kind !== 'int') return;
+    asm.load(8, r1, r7, slot.offset);
+  }
+  extend(asm, r1, size, source.kind === 'int');
+  asm.store(8, r7, slot.offset, r1);
+}
+
+/** The upper bits of a register that holds less than 8 bytes are undefined (abi-internal.md). */
+function extend(asm: Assembler, register: Register, size: number, signed: boolean): void {
+  if (size === 8) return;
+  asm.alu('lsh', register, immediate(64 - 8 * size));
+  asm.alu(signed ? 'arsh' : 'rsh', register, immediate(64 - 8 * size));
+}
+
+/** r8 = pointer to the string's bytes, r9 = its length. */
+function stringHeader(asm: Assembler, machine: Machine, source: Exclude<SlotSource, Scalar>, fails: Fails): void {
+  if (source.kind === 'string-header') {
+    addressOf(asm, machine, source.root, source.hops, fails);
+    readUser(asm, fp, frame.scratch, 16, fails.unreadable);
+    asm.load(8, r8, fp, frame.scratch);
+    asm.load(8, r9, fp, frame.scratch + 8);
+    return;
+  }
+  word(asm, machine, source.pointer, r8, fails.unreadable);
+  word(asm, machine, source.length, r9, fails.unreadable);
+}
+
+/** Length, then up to `maxBytes` of the bytes at r8, straight into the record. */
+function stringBytes(asm: Assembler, slot: Slot & { kind: 'string' }, unreadable: Label): void {
+  const fits = asm.newLabel();
+  const empty = asm.newLabel();
+  asm.store(8, r7, slot.offset, r9);
+  asm.jumpIf('eq', r9, immediate(0), empty);
+  asm.mov(r2, r9);
+  // An unsigned bound on a register that was not spilled: every verifier since 5.5 takes it as the size.
+  asm.jumpIf('le', r2, immediate(slot.maxBytes), fits);
+  asm.mov(r2, immediate(slot.maxBytes));
+  asm.label(fits);
+  asm.mov(r1, r7);
+  asm.alu('add', r1, immediate(slot.offset + 8));
+  asm.mov(r3, r8);
+  asm.call('probe_read_user');
+  asm.jumpIf('ne', 0, immediate(0), unreadable);
+  asm.label(empty);
+}
+
+/** `destination` = the 8 bytes at a root. */
+function word(asm: Assembler, machine: Machine, root: Root, destination: Register, unreadable: Label): void {
+  if (root.kind === 'register') {
+    asm.load(8, destination, r6, machine.register(root.register));
+    if (root.shift !== 0) asm.alu('rsh', destination, immediate(root.shift));
+    return;
+  }
+  asm.load(8, r3, r6, machine.stackPointer);
+  asm.alu('add', r3, immediate(root.frameOffset));
+  readUser(asm, fp, frame.scratch, 8, unreadable);
+  asm.load(8, destination, fp, frame.scratch);
+}
+
+/** r3 = the address that the hops lead to (of the root itself without hops: it is on the stack then). */
+function addressOf(asm: Assembler, machine: Machine, root: Root, hops: readonly number[], fails: Fails): void {
+  if (hops.length === 0) {
+    asm.load(8, r3, r6, machine.stackPointer);
+    if (root.kind === 'stack') asm.alu('add', r3, immediate(root.frameOffset));
+    return;
+  }
+  word(asm, machine, root, r3, fails.unreadable);
+  hops.forEach((hop, index) => {
+    if (index > 0) {
+      readUser(asm, fp, frame.scratch, 8, fails.unreadable);
+      asm.load(8, r3, fp, frame.scratch);
+    }
+    asm.jumpIf('eq', r3, immediate(0), fails.nil);
+    if (hop !== 0) asm.alu('add', r3, immediate(hop));
+  });
+}

@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest';
+import { loadProgram, makeMap } from '#bpf';
+import type { GoVariable } from '#gobin';
+import { openSys } from '#sys';
+import { testRuntime } from '../../../testing/ebpf/index.ts';
+import { planProbe } from '../plan/index.ts';
+import type { ResolvedProbe, ResolvedValue } from '../resolve/index.ts';
+import type { Site } from '../types.ts';
+import { entryProgram, goexitProgram, machine, recoveryProgram, returnProgram, tracepointMaps } from './index.ts';
+
+const variable = (...places: GoVariable['places']): GoVariable => ({ name: 'v', type: 0, places });
+const register = (number: number, offset = 0, size = 8) =>
+  ({ kind: 'register', register: number, offset, size }) as const;
+const stack = (frameOffset: number) => ({ kind: 'stack', frameOffset, offset: 0, size: 64 }) as const;
+const int = (number: number, size: number): ResolvedValue => ({
+  kind: 'int',
+  size,
+  access: { variable: variable(register(number, 0, size)), offset: 0, hops: [] },
+});
+const string = (hops: readonly number[], at = 0): ResolvedValue => ({
+  kind: 'string',
+  access: { variable: variable(stack(8 + at)), offset: 0, hops },
+});
+const registerString: ResolvedValue = {
+  kind: 'string',
+  access: { variable: variable(register(5), register(4, 8)), offset: 0, hops: [] },
+};
+const deep = Array.from({ length: 20 }, (_, i) => i * 8);
+
+const shapes: Readonly<Record<string, readonly ResolvedValue[]>> = {
+  nothing: [],
+  'three integers and a string': [int(0, 8), int(3, 4), int(2, 1), registerString],
+  'a pointer chain': [
+    { kind: 'uint', size: 2, access: { variable: variable(register(0)), offset: 0, hops: [8, 16, 24, 0, 40] } },
+  ],
+  'ten strings': Array.from({ length: 10 }, (_, i) => (i % 2 === 0 ? string([], 16 * i) : string([8, 16 * i]))),
+  'sixty strings, each twenty pointers deep': Array.from({ length: 60 }, (_, i) => string(deep, 8 * i)),
+};
+
+describe.each(Object.entries(shapes))('the verifier takes %s', (_, values) => {
+  it.each([
+    [true, undefined, undefined],
+    [false, 0x1a50, undefined],
+    [true, 0x1a50, { device: 4n, inode: 0xf000_0000n }],
+  ])('uprobe_multi %s, fsbase at %s, namespace %s', (multi, fsbaseOffset, namespace) => {
+    const columns = values.flatMap((value, i) =>
+      (['entry', 'return'] as const).map((from) => ({ column: { name: `${from}${i}` }, from, value })),
+    );
+    const planned = planProbe({
+      function: { name: 'main.f' },
+      columns: [...columns, { column: { name: 'latency' }, from: 'latency' }],
+    } as unknown as ResolvedProbe);
+    const context = {
+      machine: machine('amd64'),
+      runtime: { ...testRuntime, tlsG: -8 },
+      features: { attachCookie: true, ...(fsbaseOffset === undefined ? {} : { fsbaseOffset }) },
+      filter: { tgid: 1234, ...(namespace === undefined ? {} : { namespace }) },
+      target: 0,
+      probes: 1,
+    };
+    const site = { notTaken: { flagsMask: 0x41, takenWhenAnySet: true } } as unknown as Site;
+    const specs = tracepointMaps(1, Math.max(planned.entry!.layout.size, planned.return!.layout.size));
+    const sys = openSys();
+    using ring = makeMap(sys, specs.ring);
+    using control = makeMap(sys, specs.control);
+    const maps = new Map([
+      ['ring', ring],
+      ['control', control],
+    ]);
+    const programs = [
+      entryProgram(context, 0, planned.entry!, site),
+      returnProgram(context, 0, 'return', planned.return!, { hits: true, sites: 2 }),
+      returnProgram(context, 0, 'tail', planned.return!, { hits: false, sites: 1 }),
+      recoveryProgram(context, site)!,
+      goexitProgram(context, site),
+    ];
+    for (const program of programs) {
+      // Throws with the verifier's words.
+      using loaded = loadProgram(sys, program, maps, { multi });
+      expect(loaded).toBeDefined();
+    }
+  });
+});

@@ -1,0 +1,27 @@
+export type { BinaryView, CompilableBinary } from './binary.ts';
+export { type Compilation, type CompileOptions, compileTarget } from './compile.ts';
+export * from './decode/index.ts';
+export { describeCompilation, describeSites, type Stage } from './describe.ts';
+export { controlOffset, mapNames, tracepointMaps, unwindDropsOffset } from './emit/index.ts';
+export { maxStringBytes, type PlannedProbe, type SlotSource } from './plan/index.ts';
+export {
+  type ResolvedColumn,
+  type ResolvedProbe,
+  type ResolvedValue,
+  resolveFunction,
+  resolveProbe,
+} from './resolve/index.ts';
+export { chooseRuntimeSites, chooseSites, type SiteContext, type SiteWants } from './sites/index.ts';
+export {
+  type ColumnPlan,
+  type CompiledTarget,
+  control,
+  type EmitFeatures,
+  type ProbePlan,
+  type ProbeSites,
+  type ProcessFilter,
+  type ProgramSites,
+  type Resolution,
+  type Site,
+  type TracepointMaps,
+} from './types.ts';

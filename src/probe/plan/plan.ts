@@ -1,0 +1,53 @@
+import type { EventLayout } from '#model';
+import type { ResolvedProbe } from '../resolve/index.ts';
+import type { ColumnPlan, ProbePlan } from '../types.ts';
+import { LayoutBuilder } from './layout.ts';
+import type { SlotSource } from './source.ts';
+
+/** An event's record and, slot by slot, where its values come from. */
+export interface EventPlan {
+  readonly layout: EventLayout;
+  readonly sources: readonly SlotSource[];
+}
+
+/** A probe's plan (what the decoder gets) and the events that its programs send. */
+export interface PlannedProbe {
+  readonly plan: ProbePlan;
+  readonly entry?: EventPlan;
+  readonly return?: EventPlan;
+}
+
+/**
+ * Second stage: which events are needed and what is in their records. Arguments alone: a row at the entry and no return
+ * probe. Results alone: no entry probe. Anything else: both.
+ */
+export function planProbe(resolved: ResolvedProbe): PlannedProbe {
+  const entry = new LayoutBuilder();
+  const exit = new LayoutBuilder();
+  const columns = resolved.columns.map((each): ColumnPlan => {
+    const { column } = each;
+    switch (each.from) {
+      case 'entry':
+        return { column, source: { kind: 'entry', shape: entry.add(each.value) } };
+      case 'return':
+        return { column, source: { kind: 'return', shape: exit.add(each.value) } };
+      default:
+        return { column, source: { kind: each.from } };
+    }
+  });
+  const rowAtEntry = resolved.columns.every((each) => each.from === 'entry');
+  const needsEntry = rowAtEntry || resolved.columns.some((each) => each.from !== 'return');
+  const entryPlan = needsEntry ? entry.finish() : undefined;
+  const returnPlan = rowAtEntry ? undefined : exit.finish();
+  return {
+    plan: {
+      function: resolved.function.name,
+      columns,
+      rowAtEntry,
+      ...(entryPlan === undefined ? {} : { entry: entryPlan.layout }),
+      ...(returnPlan === undefined ? {} : { return: returnPlan.layout }),
+    },
+    ...(entryPlan === undefined ? {} : { entry: entryPlan }),
+    ...(returnPlan === undefined ? {} : { return: returnPlan }),
+  };
+}

@@ -1,0 +1,71 @@
+import type { GoType, TypeRef } from '#gobin';
+import type { Column, SemanticType } from '#model';
+import type { BinaryView } from '../binary.ts';
+import type { Access, ResolvedValue } from './resolved.ts';
+import { typeName } from './type-text.ts';
+
+/** The column that a value of a Go type gets, but for its name. */
+export type ColumnForm = Pick<Column, 'type' | 'semantic' | 'unsigned'>;
+
+const form = (type: Column['type'], semantic: SemanticType = 'ST_NONE'): ColumnForm => ({ type, semantic });
+export const textForm = form('STRING');
+export const durationForm = form('INT64', 'ST_DURATION_NS');
+
+/** Go types whose values are Go `uint`, `uint64`, `uintptr` or named ones of these: 64 bits without a sign. */
+const unsignedForm: ColumnForm = { type: 'INT64', semantic: 'ST_NONE', unsigned: true };
+
+export function columnForm(type: GoType): ColumnForm {
+  switch (type.kind) {
+    case 'bool':
+      return form('BOOLEAN');
+    case 'int':
+      return type.name === 'time.Duration' ? durationForm : form('INT64');
+    case 'uint':
+      return type.size === 8 ? unsignedForm : form('INT64');
+    case 'float':
+      return form('FLOAT64');
+    default:
+      return textForm;
+  }
+}
+
+/** The value of type `ref` that `access` reaches: captured where this version can, else missing with the reason in words. */
+export function leaf(access: Access, ref: TypeRef, binary: Pick<BinaryView, 'type'>): ResolvedValue {
+  const type = binary.type(ref);
+  const { variable } = access;
+  if (variable.unknown !== undefined) return { kind: 'missing', reason: variable.unknown };
+  switch (type.kind) {
+    case 'bool':
+      return { kind: 'bool', access, size: 1 };
+    case 'int':
+    case 'uint':
+      if (type.size === 1 || type.size === 2 || type.size === 4 || type.size === 8) {
+        return { kind: type.kind, access, size: type.size };
+      }
+      return { kind: 'missing', reason: `${typeName(type)} has ${type.size} bytes: not captured yet` };
+    case 'pointer':
+      return { kind: 'address', access, size: 8 };
+    case 'string':
+      return { kind: 'string', access };
+    default:
+      return { kind: 'missing', reason: missingReason(type, access) };
+  }
+}
+
+function missingReason(type: GoType, access: Access): string {
+  switch (type.kind) {
+    case 'float':
+    case 'complex':
+      return access.hops.length === 0 && access.variable.places.some((place) => place.kind === 'float-register')
+        ? `type ${typeName(type)}: in a float register: not supported yet`
+        : `type ${typeName(type)} is not captured yet`;
+    case 'struct':
+      return type.fields.length === 0
+        ? `type ${typeName(type)} is not captured yet`
+        : `type ${typeName(type)} is not captured yet: name a field`;
+    case 'unknown':
+      return `type ${typeName(type)} is not known to this version of Sonde`;
+    default:
+      return `type ${typeName(type)} is not captured yet`;
+  }
+}

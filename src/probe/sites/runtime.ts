@@ -1,0 +1,42 @@
+import type { Diagnostic } from '#base';
+import type { DecodedCode, GoFunction } from '#gobin';
+import type { Site } from '../types.ts';
+import { chooseSites, type SiteContext } from './choose.ts';
+
+/** Names of the two runtime functions, for their lookup in the binary. A program that does not use `Goexit` does not have it. */
+export const runtimeProbes = { recovery: 'runtime.recovery', goexit: 'runtime.Goexit' } as const;
+
+export interface FunctionCode {
+  readonly function: GoFunction;
+  readonly code: DecodedCode;
+}
+
+export interface RuntimeSites {
+  /** Entry of `runtime.recovery`: `gp` is in the first integer register, and the code runs on g0. */
+  readonly recovery?: Site;
+  /** Entry of `runtime.Goexit`, on the goroutine itself. */
+  readonly goexit?: Site;
+  /** Why one that the program has cannot be probed: calls that end so then have no outcome of their own, but are closed by later events. */
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** The sites of the two rare probes that tell why a call never returned (FACTS, rule 20). */
+export function chooseRuntimeSites(
+  functions: { readonly recovery?: FunctionCode | undefined; readonly goexit?: FunctionCode | undefined },
+  context: SiteContext,
+): RuntimeSites {
+  const diagnostics: Diagnostic[] = [];
+  const choose = (role: 'recovery' | 'goexit'): Site | undefined => {
+    const found = functions[role];
+    if (found === undefined) return undefined;
+    const sites = chooseSites(found.function, found.code, context, { entry: true, returns: false });
+    if (!sites.ok) {
+      diagnostics.push(...sites.diagnostics);
+      return undefined;
+    }
+    return sites.value.entry && { ...sites.value.entry, role };
+  };
+  const recovery = choose('recovery');
+  const goexit = choose('goexit');
+  return { ...(recovery && { recovery }), ...(goexit && { goexit }), diagnostics };
+}

@@ -1,0 +1,96 @@
+import type { MapSpec, Program } from '#asm';
+import type { Address, Diagnostic, FileOffset } from '#base';
+import type { GoFunction, InstructionClass } from '#gobin';
+import type { Column, EventKind, EventLayout, ValueShape } from '#model';
+
+/** What of the kernel and the process a program may use: found by trying, passed in as data. */
+export interface EmitFeatures {
+  /** bpf_get_attach_cookie (5.15). Without it the site index is always 0. */
+  readonly attachCookie: boolean;
+  /** Offset of thread.fsbase in task_struct, from BTF; undefined: no fallback when R14 is not `g`. */
+  readonly fsbaseOffset?: number;
+}
+
+/** Whose hits count. `namespace` undefined: the host's own pid namespace, plain bpf_get_current_pid_tgid. */
+export interface ProcessFilter {
+  readonly tgid: number;
+  readonly namespace?: { readonly device: bigint; readonly inode: bigint };
+}
+
+/** One instruction to be probed. */
+export interface Site {
+  readonly address: Address;
+  readonly offset: FileOffset;
+  /** The instruction's bytes in the file, for the check against the process. */
+  readonly bytes: Uint8Array;
+  readonly class: InstructionClass;
+  readonly role: 'entry' | 'return' | 'tail' | 'recovery' | 'goexit';
+  /** At a conditional jump: the event counts only if the jump is not taken, that is if (flags & mask) === 0 … */
+  readonly notTaken?: {
+    readonly flagsMask: number;
+    readonly takenWhenAnySet: boolean;
+    /** Flags that are inverted (XOR) before the test: arm64's `b.ls` is taken when C is clear or Z is set. */
+    readonly flagsInverted?: number;
+  };
+  /** Text of the instruction for people. */
+  readonly text: string;
+}
+
+export interface ProbeSites {
+  readonly function: GoFunction;
+  readonly entry?: Site;
+  readonly returns: readonly Site[];
+  /** What people should know: "entry is single-stepped: about 16 µs a hit". */
+  readonly warnings: readonly string[];
+}
+
+/** Where a column's value comes from. */
+export interface ColumnPlan {
+  readonly column: Column;
+  readonly source:
+    | { readonly kind: 'entry'; readonly shape: ValueShape }
+    | { readonly kind: 'return'; readonly shape: ValueShape }
+    | { readonly kind: 'latency' }
+    | { readonly kind: 'outcome' };
+}
+
+/** A probe, down to layouts: everything the decoder needs to make rows of its records. Plain data, sent to the reader's thread. */
+export interface ProbePlan {
+  readonly function: string;
+  readonly columns: readonly ColumnPlan[];
+  readonly entry?: EventLayout;
+  readonly return?: EventLayout;
+  /** Rows are made at the entry: nothing of the return is wanted. */
+  readonly rowAtEntry: boolean;
+}
+
+/** One program and the sites that it is attached to (one uprobe_multi link). The cookie of a site is its index here. */
+export interface ProgramSites {
+  readonly program: Program;
+  readonly kind: EventKind;
+  readonly sites: readonly Site[];
+}
+
+/** The whole of a tracepoint for one process. */
+export interface CompiledTarget {
+  readonly plans: readonly ProbePlan[];
+  readonly programs: readonly ProgramSites[];
+}
+
+/** Maps that all programs of a tracepoint share. */
+export interface TracepointMaps {
+  readonly ring: MapSpec;
+  /** An array map with one value: `control` below. */
+  readonly control: MapSpec;
+}
+
+/**
+ * The value of the control map, u64 words: [0] gate (entries are dropped while 0); then for probe p three words at
+ * 1 + 3 * p: hits (calls counted at the entry site, or returns of a probe without one), drops of entry events, drops of return
+ * (and tail) events; behind the last probe's one word: drops of recovery and Goexit events.
+ */
+export const control = { gate: 0, hits: 0, entryDrops: 1, returnDrops: 2, wordsPerProbe: 3 } as const;
+
+export type Resolution<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
