@@ -1,0 +1,94 @@
+import type { Struct } from './struct.ts';
+
+/** Bytes of mapped memory. After `unmap` the buffer is detached: a late access sees length 0 instead of killing the process. */
+export interface Mapping extends Disposable {
+  readonly buffer: ArrayBuffer;
+  /** Where it lies in this process. */
+  readonly address: bigint;
+  /** Bytes. */
+  readonly length: number;
+  /** Only the first call does something. */
+  unmap(): void;
+}
+
+/** A descriptor in this thread's event loop. Level-triggered: the callback comes again until the data was read, so pause it to wait. */
+export interface Readiness extends Disposable {
+  pause(): void;
+  resume(): void;
+  /** Does not close the descriptor; call it before that is closed. */
+  close(): void;
+  /** Does not keep the process (or worker) alive by itself. */
+  unref(): void;
+}
+
+/** Identity of an inode as stat(2) tells it. Two overlay mounts show different devices for one kernel inode (FACTS, rule 8). */
+export interface FileStatus {
+  readonly device: bigint;
+  readonly inode: bigint;
+  /** Bytes. */
+  readonly size: number;
+  /** Change time, nanoseconds since 1970. */
+  readonly changedNs: bigint;
+  readonly uid: number;
+  readonly mode: number;
+}
+
+/** Who is at the other end of a Unix socket, as it was at connect time (unix(7), SO_PEERCRED). */
+export interface PeerCredentials {
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/**
+ * The one door to Linux. Every method throws `SyscallFailed` when the kernel refuses. Descriptors are plain numbers
+ * here; wrap the ones that live on in `Fd`. The real one is `openSys()`, for tests there is `FakeSys`.
+ */
+export interface Sys {
+  readonly architecture: 'x64' | 'arm64';
+  /** Bytes: 4096, on arm64 up to 65536. */
+  readonly pageSize: number;
+  /** In this process's own pid namespace. */
+  readonly pid: number;
+
+  /** bpf(2). Commands are in `bpfCommand`. */
+  bpf(command: number, attr: Struct): number;
+  /** perf_event_open(2); PERF_FLAG_FD_CLOEXEC is always set. */
+  perfEventOpen(attr: Struct, pid: number, cpu: number): number;
+  ioctl(fd: number, request: number, argument: number): number;
+  /** mmap(2) at an address of the kernel's choice. `offset` in bytes, a multiple of the page size. */
+  mmap(fd: number, length: number, protection: number, flags: number, offset: number): Mapping;
+  /** An anonymous file in memory, whose inode probes can be attached to. */
+  memfd(name: string, contents: Uint8Array): number;
+  open(path: string, flags: number): number;
+  /** openat2(2) with O_CLOEXEC: `resolve` takes `resolveFlag` bits. Kernel 5.6. */
+  openat2(directory: number, path: string, flags: number, resolve: number): number;
+  close(fd: number): void;
+  /** Closes on another thread: taking a perf-event uprobe away takes some 120 ms each, which nobody should wait for. Never rejects. */
+  closeInBackground(fd: number): Promise<void>;
+  /** Bytes read, fewer than asked for at the end of the file or mapping. `position` may be any 64-bit address. */
+  pread(fd: number, into: Uint8Array, position: bigint): number;
+
+  /** Readable (poll) when the process has ended. */
+  pidfdOpen(pid: number): number;
+  /** Signal 0 tells whether it lives: ESRCH when it has ended. */
+  pidfdSendSignal(pidfd: number, signal: number): void;
+  /** Gives memory that was freed back to the system (malloc_trim(3)); does nothing where the C library has no such call. */
+  trimMemory(): void;
+  /** Nanoseconds. */
+  clockGettime(clock: number): bigint;
+  /** Puts a pollable descriptor into the event loop of the calling thread (worker threads too). */
+  onReadable(fd: number, callback: () => void): Readiness;
+  peerCredentials(socket: number): PeerCredentials;
+
+  readFile(path: string): Uint8Array;
+  readLink(path: string): string;
+  readDirectory(path: string): string[];
+  stat(path: string): FileStatus;
+  fstat(fd: number): FileStatus;
+
+  /** Calls machine code in this process: C calling convention, one integer argument. For calibration only. */
+  callNative(address: bigint, argument: number): void;
+  /** The same on another thread of this process. */
+  callNativeInThread(address: bigint, argument: number): Promise<void>;
+}
