@@ -1,0 +1,170 @@
+import type { Diagnostic, Span } from '#base';
+import { type Parsed, parse } from '#pxl';
+import { fromText } from './annotations.ts';
+import { duckdbText } from './duckdb.ts';
+import { Evaluator } from './evaluator.ts';
+import { Fault, fault } from './fault.ts';
+import { hasNotes, outputColumns, type Relational } from './plan.ts';
+import { addDisplay } from './px-module.ts';
+import { optimized } from './rules.ts';
+import type { Session } from './session.ts';
+import type { Catalog, Compiled, FunctionCall, Mutations, PlanInput, PlanOutput, QueryPlan } from './types.ts';
+import type { Argument, FunctionValue, TypeValue } from './value.ts';
+
+export interface CompileOptions {
+  /** Functions to call instead of what the script displays by itself, as Pixie's clients ask for scripts with a vis.json. */
+  readonly calls?: readonly FunctionCall[];
+  /** Nanoseconds since 1970: px.now(), and what relative times count from. */
+  readonly now: bigint;
+  /**
+   * Goes into the names of the inputs' temporary tables, so that queries at the same time do not take each other's. Two
+   * queries of one `now` need different ones. Default: made of `now`.
+   */
+  readonly queryId?: string;
+}
+
+export interface MutationOptions extends CompileOptions {
+  /** The tables that there are. With it, faults in what the script does with other tables than its own are found before anything is deployed. */
+  readonly catalog?: Catalog;
+}
+
+/** The stages behind the tree, for people and for other targets than DuckDB. */
+export interface LogicalQuery {
+  readonly inputs: readonly PlanInput[];
+  readonly outputs: readonly { readonly name: string; readonly plan: Relational; readonly optimized: Relational }[];
+}
+
+/**
+ * What a script wants deployed and deleted. What it does with the tables that it makes itself is checked by `compileQuery`,
+ * once they are there; so is all that it does with tables if `catalog` is left out.
+ */
+export function compileMutations(script: string | Parsed, options: MutationOptions): Compiled<Mutations> {
+  const parsed = typeof script === 'string' ? parse(script) : script;
+  const { session, diagnostics } = evaluate(parsed, undefined, options);
+  if (diagnostics.length > 0) return { ok: false, diagnostics };
+  const { upserts, deletes } = session;
+  if (options.catalog) {
+    const checked = evaluate(parsed, options.catalog, options, new Set(upserts.map((each) => each.table)));
+    const found = checked.diagnostics.length > 0 ? checked.diagnostics : withoutOutput(checked.session);
+    if (found.length > 0) return { ok: false, diagnostics: found };
+  }
+  return { ok: true, value: { upserts, deletes } };
+}
+
+/** What a script asks of the tables, as SQL for DuckDB. Tracepoints that it upserts must be in the catalog by now. */
+export function compileQuery(script: string | Parsed, catalog: Catalog, options: CompileOptions): Compiled<QueryPlan> {
+  const logical = compileLogical(script, catalog, options);
+  if (!logical.ok) return logical;
+  const outputs = logical.value.outputs.map(({ name, optimized: plan }): PlanOutput => {
+    const columns = outputColumns(plan).map(({ id: _id, ...column }) => column);
+    return { name, sql: duckdbText(plan), relation: { columns }, notes: hasNotes(plan) };
+  });
+  return { ok: true, value: { inputs: logical.value.inputs, outputs } };
+}
+
+/** The logical plans of a script's outputs, as written and after the rules. */
+export function compileLogical(
+  script: string | Parsed,
+  catalog: Catalog,
+  options: CompileOptions,
+): Compiled<LogicalQuery> {
+  const { session, diagnostics } = evaluate(script, catalog, options);
+  if (diagnostics.length > 0) return { ok: false, diagnostics };
+  const lacking = withoutOutput(session);
+  if (lacking.length > 0) return { ok: false, diagnostics: lacking };
+  const outputs = session.displays.map(({ name, frame }) => ({
+    name,
+    plan: frame.plan,
+    optimized: optimized(frame.plan),
+  }));
+  return { ok: true, value: { inputs: session.inputs, outputs } };
+}
+
+/** A script that neither shows nor changes anything. */
+function withoutOutput(session: Session): Diagnostic[] {
+  if (session.displayed || session.upserts.length > 0 || session.deletes.length > 0) return [];
+  const message = 'query does not output a result, please add a px.display() statement';
+  return [{ id: 'pxl.no-output', message }];
+}
+
+function evaluate(
+  script: string | Parsed,
+  catalog: Catalog | undefined,
+  { calls, now, queryId = now.toString(36) }: CompileOptions,
+  unsettled: ReadonlySet<string> = new Set(),
+) {
+  const parsed = typeof script === 'string' ? parse(script) : script;
+  let ids = 0;
+  const session: Session = {
+    catalog,
+    unsettled,
+    queryId,
+    now,
+    upserts: [],
+    deletes: [],
+    inputs: [],
+    displays: [],
+    displaying: calls === undefined || calls.length === 0,
+    inProbe: false,
+    displayed: false,
+    nextId: () => ++ids,
+    callFunction: (callee, span) =>
+      evaluator.callFunction(callee, { name: callee.definition.name, span, positional: [], keywords: new Map() }),
+  };
+  const evaluator = new Evaluator(session);
+  if (parsed.diagnostics.length > 0) return { session, diagnostics: parsed.diagnostics };
+  evaluator.run(parsed.tree);
+  if (evaluator.diagnostics.length === 0) {
+    for (const call of calls ?? []) evaluator.guarded(() => callFromOutside(evaluator, call));
+  }
+  return { session, diagnostics: withoutRepeats(evaluator.diagnostics) };
+}
+
+/** One fault in a function that is called twice is told once. */
+function withoutRepeats(diagnostics: readonly Diagnostic[]): Diagnostic[] {
+  const key = (each: Diagnostic) => `${each.span?.start} ${each.message}`;
+  return diagnostics.filter((each, i) => diagnostics.findIndex((other) => key(other) === key(each)) === i);
+}
+
+function callFromOutside(evaluator: Evaluator, call: FunctionCall): void {
+  const { session } = evaluator;
+  const callee = evaluator.globals.names.get(call.name);
+  if (callee?.kind !== 'function') fault('pxl.unknown-name', `the script has no function '${call.name}'`, undefined);
+  const { nameSpan } = callee.definition;
+  const keywords = new Map<string, Argument>();
+  for (const { name, value } of call.arguments)
+    keywords.set(name, converted(callee, name, value, session.now, nameSpan));
+  const result = evaluator.callFunction(callee, { name: call.name, span: nameSpan, positional: [], keywords });
+  if (result.kind === 'opaque') {
+    if (result.poisoned) throw new Fault();
+    session.displayed = true;
+    return;
+  }
+  if (result.kind !== 'frame') {
+    fault('pxl.type', `the function '${call.name}' does not return a DataFrame`, nameSpan);
+  }
+  addDisplay(session, call.outputName, result.frame);
+  session.displayed = true;
+}
+
+function converted(callee: FunctionValue, name: string, text: string, now: bigint, span: Span): Argument {
+  const annotation = callee.annotations.get(name);
+  const parameter = callee.definition.parameters.find((each) => each.name === name);
+  if (!parameter) {
+    const own = callee.definition.parameters.map((each) => each.name).join(', ');
+    return fault('pxl.arguments', `${callee.definition.name}() got an unexpected keyword argument '${name}'`, span, [
+      own === '' ? 'it takes none' : `its arguments: ${own}`,
+    ]);
+  }
+  if (annotation?.kind !== 'type') {
+    return fault(
+      'pxl.type',
+      `the argument '${name}' needs a type annotation to be given from outside`,
+      parameter.span,
+      [`${name}: str`],
+    );
+  }
+  const value = fromText(text, annotation as TypeValue, now);
+  if (!value) fault('pxl.value', `'${text}' is not a value of ${annotation.name} for '${name}'`, parameter.span);
+  return { value, span: parameter.span };
+}

@@ -1,0 +1,386 @@
+import { type Diagnostic, nearest, type Span } from '#base';
+import type { Assignment, Call, Expression, FunctionDefinition, Script, Statement } from '#pxl';
+import { builtinTypes } from './annotations.ts';
+import { bind } from './call.ts';
+import { Fault, fault, suggestions } from './fault.ts';
+import { assign, contextMember, frameMember, frameSubscript, groupedMember, requireMethod } from './frames.ts';
+import { constant, type Scalar } from './plan.ts';
+import { cast, pxMember } from './px-module.ts';
+import { pxtraceMember } from './pxtrace-module.ts';
+import { binary, comparison, inRange, logical, unary } from './scalars.ts';
+import type { Session } from './session.ts';
+import {
+  type Argument,
+  type CallSite,
+  constantOf,
+  type DictEntry,
+  type FunctionValue,
+  kindName,
+  none,
+  poison,
+  Scope,
+  scalarValue,
+  unknown,
+  type Value,
+} from './value.ts';
+
+/** A script may take this many steps: PxL has no loops, but functions that call functions can stand for one. */
+const mostSteps = 200_000;
+/** Expressions and calls inside each other, so that the stack is never exhausted. */
+const mostDepth = 600;
+
+const modules = ['px', 'pxtrace'];
+const lackingModules = new Set(['pxconfig', 'pxviews']);
+
+/** Walks a script's tree and does what it says, on constants, plans and captures instead of rows. */
+export class Evaluator {
+  readonly session: Session;
+  readonly diagnostics: Diagnostic[] = [];
+  readonly globals = new Scope();
+  #steps = 0;
+  #depth = 0;
+
+  constructor(session: Session) {
+    this.session = session;
+  }
+
+  /** Evaluates all top-level statements; one that fails is recorded and what it would have named stays silent afterwards. */
+  run(tree: Script): void {
+    for (const statement of tree.body) {
+      this.guarded(
+        () => this.#statement(statement, this.globals),
+        () => this.#poison(statement),
+      );
+    }
+  }
+
+  /** Runs one step of the whole; a fault becomes a diagnostic. */
+  guarded(step: () => void, failed: () => void = () => {}): void {
+    try {
+      step();
+    } catch (thrown) {
+      if (!(thrown instanceof Fault)) throw thrown;
+      if (thrown.diagnostic) this.diagnostics.push(thrown.diagnostic);
+      this.#depth = 0;
+      failed();
+    }
+  }
+
+  callFunction(callee: FunctionValue, site: CallSite): Value {
+    const { definition } = callee;
+    const signature = definition.parameters.map((each) =>
+      callee.defaults.has(each.name) ? `${each.name}?` : each.name,
+    );
+    const bound = bind(site, signature);
+    const scope = new Scope(callee.scope);
+    for (const { name } of definition.parameters)
+      scope.names.set(name, (bound[name] ?? callee.defaults.get(name)!).value);
+    return this.#deeper(site.span, () => {
+      for (const statement of definition.body) {
+        const returned = this.#statement(statement, scope);
+        if (returned) return returned;
+      }
+      return none;
+    });
+  }
+
+  #poison(statement: Statement): void {
+    const names = this.globals.names;
+    if (statement.kind === 'function') names.set(statement.name, poison);
+    else if (statement.kind === 'import') {
+      for (const each of statement.modules) names.set(each.alias ?? each.name.split('.')[0]!, poison);
+    } else if (statement.kind === 'from')
+      for (const each of statement.names) names.set(each.alias ?? each.name, poison);
+    else if (statement.kind === 'assignment') {
+      const { target } = statement;
+      if (target.kind === 'name') names.set(target.name, poison);
+      else if (target.object.kind === 'name') names.set(target.object.name, poison);
+    }
+  }
+
+  /** The value of a `return`, undefined for all else. */
+  #statement(statement: Statement, scope: Scope): Value | undefined {
+    this.#step(statement.span);
+    switch (statement.kind) {
+      case 'import':
+        for (const { name, alias, span } of statement.modules) scope.names.set(alias ?? name, this.#module(name, span));
+        return undefined;
+      case 'from': {
+        const module = this.#module(statement.module, statement.moduleSpan);
+        for (const { name, alias, span } of statement.names) {
+          if (module.kind === 'module') scope.names.set(alias ?? name, module.member(name, span));
+        }
+        return undefined;
+      }
+      case 'expression':
+        this.#evaluate(statement.value, scope);
+        return undefined;
+      case 'assignment':
+        this.#assignment(statement, scope);
+        return undefined;
+      case 'function':
+        scope.names.set(statement.name, this.#definition(statement, scope));
+        return undefined;
+      case 'return':
+        return statement.value ? this.#evaluate(statement.value, scope) : none;
+      case 'pass':
+        return undefined;
+      case 'invalid':
+        throw new Fault();
+    }
+  }
+
+  #module(name: string, span: Span): Value {
+    const { session } = this;
+    if (name === 'px') return { kind: 'module', name, member: (member, at) => pxMember(session, member, at) };
+    if (name === 'pxtrace') return { kind: 'module', name, member: (member, at) => pxtraceMember(session, member, at) };
+    if (lackingModules.has(name)) fault('pxl.unsupported', `the module ${name} is not supported yet`, span);
+    return fault('pxl.import', `ModuleNotFoundError: No module named '${name}'`, span, ['modules: px, pxtrace']);
+  }
+
+  #assignment(statement: Assignment, scope: Scope): void {
+    const { target } = statement;
+    if (target.kind === 'name') {
+      scope.names.set(target.name, this.#evaluate(statement.value, scope));
+      return;
+    }
+    const object = this.#evaluate(target.object, scope);
+    const value = this.#argument(statement.value, scope);
+    if (object.kind === 'opaque') return;
+    if (object.kind !== 'frame') {
+      fault('pxl.type', `cannot assign to a part of '${kindName(object)}'`, target.span);
+    }
+    if (target.object.kind !== 'name') {
+      fault('pxl.type', 'only a column of a DataFrame that has a name can be assigned', target.span, [
+        'df = …; df.column = …',
+      ]);
+    }
+    const { session } = this;
+    const frameName = target.object.name;
+    let name: string;
+    let span: Span;
+    if (target.kind === 'attribute') ({ name, nameSpan: span } = target);
+    else {
+      const index = this.#argument(target.index, scope);
+      const found = constantOf(index.value);
+      if (found?.type !== 'STRING') {
+        fault('pxl.type', `a column is assigned by its name, got '${kindName(index.value)}'`, index.span);
+      }
+      name = found.value as string;
+      span = index.span;
+    }
+    scope.names.set(frameName, { kind: 'frame', frame: assign(session, object.frame, name, span, value) });
+  }
+
+  #definition(node: FunctionDefinition, scope: Scope): Value {
+    const defaults = new Map<string, Argument>();
+    const annotations = new Map<string, Value>();
+    for (const parameter of node.parameters) {
+      if (parameter.default) defaults.set(parameter.name, this.#argument(parameter.default, scope));
+      if (!parameter.annotation) continue;
+      const annotation = this.#evaluate(parameter.annotation, scope);
+      if (annotation.kind !== 'type' && annotation.kind !== 'opaque') {
+        fault('pxl.type', `the annotation of '${parameter.name}' is not a type`, parameter.annotation.span, [
+          'str, int, float, bool, list, px.Time, px.Pod, …',
+        ]);
+      }
+      annotations.set(parameter.name, annotation);
+    }
+    const value: FunctionValue = { kind: 'function', definition: node, scope, defaults, annotations };
+    const [decorator, second] = node.decorators;
+    if (second) fault('pxl.unsupported', 'a second decorator is not supported', second.span);
+    if (!decorator) return value;
+    const callee = this.#evaluate(decorator, scope);
+    const argument = { value, span: node.nameSpan };
+    return this.#call(callee, decorator.span, {
+      name: 'decorator',
+      span: decorator.span,
+      positional: [argument],
+      keywords: new Map(),
+    });
+  }
+
+  #argument(node: Expression, scope: Scope): Argument {
+    return { value: this.#evaluate(node, scope), span: node.span };
+  }
+
+  #evaluate(node: Expression, scope: Scope): Value {
+    this.#step(node.span);
+    return this.#deeper(node.span, () => this.#expression(node, scope));
+  }
+
+  #expression(node: Expression, scope: Scope): Value {
+    switch (node.kind) {
+      case 'name':
+        return scope.find(node.name) ?? builtinType(node.name) ?? unknownName(node.name, node.span, scope);
+      case 'int':
+        return scalarValue(constant('INT64', inRange(node.value, node.span)), node.span);
+      case 'float':
+        return scalarValue(constant('FLOAT64', node.value), node.span);
+      case 'string':
+        return scalarValue(constant('STRING', node.value), node.span);
+      case 'constant':
+        return node.value === null ? none : scalarValue(constant('BOOLEAN', node.value), node.span);
+      case 'list':
+      case 'tuple':
+        return { kind: node.kind, items: node.items.map((item) => this.#argument(item, scope)) };
+      case 'dict': {
+        const entries: DictEntry[] = node.entries.map(({ key, value }) => ({
+          key: this.#argument(key, scope),
+          item: this.#argument(value, scope),
+        }));
+        return { kind: 'dict', entries };
+      }
+      case 'attribute':
+        return this.#attribute(this.#evaluate(node.object, scope), node.name, node.nameSpan);
+      case 'call':
+        return this.#callNode(node, scope);
+      case 'subscript':
+        return this.#subscript(this.#evaluate(node.object, scope), this.#argument(node.index, scope), node.span);
+      case 'unary': {
+        const { operator, span } = node;
+        if (operator === '~')
+          return fault('pxl.unsupported', 'the operator `~` is not supported yet', span, ['write `not`']);
+        return this.#scalars([this.#argument(node.operand, scope)], operator, ([operand]) =>
+          unary(operator, operand!, span),
+        );
+      }
+      case 'binary':
+      case 'comparison':
+      case 'logical': {
+        const operands = [this.#argument(node.left, scope), this.#argument(node.right, scope)];
+        return this.#scalars(operands, node.operator, ([left, right]) => {
+          if (node.kind === 'binary') return binary(node.operator, left!, right!, node.operatorSpan);
+          if (node.kind === 'comparison') return comparison(node.operator, left!, right!, node.operatorSpan);
+          return logical(node.operator, left!, right!, node.operatorSpan);
+        });
+      }
+      case 'unsupported':
+        throw new Fault();
+    }
+  }
+
+  #scalars(operands: readonly Argument[], operator: string, combine: (scalars: readonly Scalar[]) => Scalar): Value {
+    const scalars: Scalar[] = [];
+    for (const { value, span } of operands) {
+      if (value.kind === 'opaque') return value.poisoned ? value : unknown;
+      if (value.kind !== 'scalar')
+        return fault('pxl.type', `\`${operator}\` cannot be used with '${kindName(value)}'`, span);
+      scalars.push(value.scalar);
+    }
+    return scalarValue(combine(scalars));
+  }
+
+  #attribute(object: Value, name: string, span: Span, called = false): Value {
+    switch (object.kind) {
+      case 'opaque':
+        return object;
+      case 'module':
+        return object.member(name, span);
+      case 'frame':
+        if (called) requireMethod(object.frame, name, span);
+        return frameMember(this.session, object.frame, name, span);
+      case 'grouped':
+        return groupedMember(this.session, object.frame, object.by, name, span);
+      default:
+        return fault('pxl.attribute', `'${kindName(object)}' object has no attribute '${name}'`, span);
+    }
+  }
+
+  #subscript(object: Value, index: Argument, span: Span): Value {
+    if (object.kind === 'opaque') return object;
+    if (object.kind === 'frame') return frameSubscript(object.frame, index, span);
+    const key = constantOf(index.value);
+    if (object.kind === 'context' && key?.type === 'STRING') {
+      return contextMember(object.frame, key.value as string, index.span);
+    }
+    if ((object.kind === 'list' || object.kind === 'tuple') && key?.type === 'INT64') {
+      const at = Number(key.value);
+      const item = object.items[at < 0 ? at + object.items.length : at];
+      return item?.value ?? fault('pxl.value', `the index ${at} is beyond the end of the ${object.kind}`, index.span);
+    }
+    if (object.kind === 'dict' && key) {
+      const found = object.entries.findLast((entry) => constantOf(entry.key.value)?.value === key.value);
+      return (
+        found?.item.value ??
+        fault('pxl.value', `the dictionary has no key ${JSON.stringify(`${key.value}`)}`, index.span)
+      );
+    }
+    if (index.value.kind === 'opaque') return index.value;
+    return fault('pxl.type', `'${kindName(object)}' cannot be indexed with '${kindName(index.value)}'`, index.span);
+  }
+
+  #callNode(node: Call, scope: Scope): Value {
+    const callee =
+      node.function.kind === 'attribute'
+        ? this.#attribute(this.#evaluate(node.function.object, scope), node.function.name, node.function.nameSpan, true)
+        : this.#evaluate(node.function, scope);
+    const positional: Argument[] = [];
+    const keywords = new Map<string, Argument>();
+    for (const { name, value } of node.arguments) {
+      const argument = this.#argument(value, scope);
+      if (name === undefined) positional.push(argument);
+      else keywords.set(name, argument);
+    }
+    return this.#call(callee, node.function.span, {
+      name: nameOf(node.function),
+      span: node.span,
+      positional,
+      keywords,
+    });
+  }
+
+  #call(callee: Value, calleeSpan: Span, site: CallSite): Value {
+    switch (callee.kind) {
+      case 'opaque':
+        return callee;
+      case 'builtin':
+        return callee.call(site.name === 'decorator' ? site : { ...site, name: callee.name });
+      case 'function':
+        return this.callFunction(callee, { ...site, name: callee.definition.name });
+      case 'type':
+        return cast(callee, { ...site, name: callee.name });
+      case 'aggregate':
+        return fault('pxl.type', `px.${callee.name} is an aggregate and is not called`, calleeSpan, [
+          `df.agg(out=('column', px.${callee.name}))`,
+        ]);
+      case 'probe':
+        return fault('pxl.type', 'a probe function is not called: give it to UpsertTracepoint', calleeSpan);
+      default:
+        return fault('pxl.type', `'${kindName(callee)}' object is not callable`, calleeSpan);
+    }
+  }
+
+  #step(span: Span): void {
+    this.#steps++;
+    if (this.#steps > mostSteps) fault('pxl.limit', `the script takes more than ${mostSteps} steps`, span);
+  }
+
+  #deeper<T>(span: Span, evaluate: () => T): T {
+    if (this.#depth >= mostDepth) fault('pxl.limit', 'calls or expressions are nested too deeply here', span);
+    this.#depth++;
+    try {
+      return evaluate();
+    } finally {
+      this.#depth--;
+    }
+  }
+}
+
+function nameOf(callee: Expression): string {
+  if (callee.kind === 'name' || callee.kind === 'attribute') return callee.name;
+  return 'function';
+}
+
+function builtinType(name: string): Value | undefined {
+  return Object.hasOwn(builtinTypes, name) ? builtinTypes[name] : undefined;
+}
+
+function unknownName(name: string, span: Span, scope: Scope): never {
+  const hints = modules.includes(name)
+    ? [`add \`import ${name}\` at the top`]
+    : nearest(name, scope.visible()).length > 0
+      ? suggestions(name, scope.visible(), 'names').slice(0, 1)
+      : [];
+  return fault('pxl.unknown-name', `name '${name}' is not defined`, span, hints);
+}

@@ -1,0 +1,221 @@
+import { parseDuration, type Span } from '#base';
+import { parseExpression } from '#goexpr';
+import { type CaptureColumn, implicitColumns, type LogicalTracepoint, type Target, upidFromWords } from '#model';
+import { bind, checkedName, originOf, stringArgument, wrongKind } from './call.ts';
+import { Fault, fault, suggestions } from './fault.ts';
+import type { Session } from './session.ts';
+import { type Argument, type CallSite, constantOf, type DictEntry, kindName, none, type Value } from './value.ts';
+
+type Builtin = (session: Session, site: CallSite) => Value;
+
+const builtins: Readonly<Record<string, Builtin>> = {
+  probe: (_session, site) => probeDecorator(site),
+  ArgExpr: (session, site) => expression(session, site, 'argument'),
+  RetExpr: (session, site) => expression(session, site, 'result'),
+  FunctionLatency: (session, site) => {
+    bind(site, []);
+    inProbe(session, site);
+    return { kind: 'capture', capture: { kind: 'latency' } };
+  },
+  Outcome: (session, site) => {
+    bind(site, []);
+    inProbe(session, site);
+    return { kind: 'capture', capture: { kind: 'outcome' } };
+  },
+  UpsertTracepoint: upsert,
+  DeleteTracepoint: (session, site) => {
+    const { name } = bind(site, ['name']);
+    const text = checkedName(stringArgument(name!, 'name'), 'name of the tracepoint', name!.span);
+    session.deletes.push({ name: text, span: originOf(name!) });
+    return none;
+  },
+};
+
+/** Pixie's, and its old names; other kinds of targets and bpftrace come later. */
+const lacking = new Set(['PodProcess', 'LabelSelector', 'TraceProgram', 'SharedObject', 'kprobe']);
+
+/** `pxtrace.name`. */
+export function pxtraceMember(session: Session, name: string, span: Span): Value {
+  const builtin = Object.hasOwn(builtins, name) ? builtins[name] : undefined;
+  if (builtin) return { kind: 'builtin', name, call: (site) => builtin(session, site) };
+  if (lacking.has(name)) {
+    const hints = name === 'kprobe' || name === 'TraceProgram' ? [] : ['trace one process: px.uint128(upid)'];
+    fault('pxl.unsupported', `pxtrace.${name} is not supported yet`, span, hints);
+  }
+  const known = Object.keys(builtins);
+  const hints = name === 'goprobe' ? ['it is pxtrace.probe'] : suggestions(name, known, 'it has');
+  return fault('pxl.attribute', `'pxtrace' object has no attribute '${name}'`, span, hints);
+}
+
+function probeDecorator(site: CallSite): Value {
+  const { fn_name } = bind(site, ['fn_name']);
+  const target = checkedName(stringArgument(fn_name!, 'fn_name'), 'name of the function', fn_name!.span).trim();
+  return {
+    kind: 'builtin',
+    name: 'probe',
+    call: (inner) => {
+      const { fn } = bind(inner, ['fn']);
+      if (fn!.value.kind !== 'function') return wrongKind('Function', 'fn', fn!);
+      return { kind: 'probe', target, span: originOf(fn_name!), function: fn!.value };
+    },
+  };
+}
+
+function inProbe(session: Session, site: CallSite): void {
+  if (session.inProbe) return;
+  fault('pxl.probe', `Missing current probe: ${site.name}() has a meaning only inside a probe function`, site.span, [
+    "put @pxtrace.probe('main.f') above the function, and give the function to UpsertTracepoint",
+  ]);
+}
+
+function expression(session: Session, site: CallSite, kind: 'argument' | 'result'): Value {
+  const { expr } = bind(site, ['expr']);
+  const text = stringArgument(expr!, 'expr').trim();
+  inProbe(session, site);
+  if (text === '') {
+    fault('pxl.probe', `the expression of ${site.name}() is empty`, expr!.span, [
+      kind === 'argument' ? "ArgExpr('name') or ArgExpr('r.URL.Path')" : "RetExpr('$0') or RetExpr('err')",
+    ]);
+  }
+  const parsed = parseExpression(text, originOf(expr!));
+  if (!parsed.ok) throw new Fault(parsed.diagnostics[0]);
+  return { kind: 'capture', capture: { kind, text, span: originOf(expr!) } };
+}
+
+function upsert(session: Session, site: CallSite): Value {
+  const { name, table_name, probe_fn, target, ttl } = bind(site, ['name', 'table_name', 'probe_fn', 'target', 'ttl']);
+  const tracepointName = checkedName(stringArgument(name!, 'name'), 'name of the tracepoint', name!.span);
+  const table = checkedName(stringArgument(table_name!, 'table_name'), 'name of the table', table_name!.span);
+  const ttlNs = ttlOf(ttl!);
+  const place = targetOf(target!);
+  const { function: traced, columns, span } = probeOf(session, probe_fn!);
+  if (session.upserts.some((other) => other.name === tracepointName)) {
+    fault('pxl.value', `tracepoint with name '${tracepointName}', already used`, name!.span);
+  }
+  const tracepoint: LogicalTracepoint = {
+    name: tracepointName,
+    table,
+    target: place,
+    ttlNs,
+    probes: [{ function: traced, columns, span }],
+    span: site.span,
+  };
+  session.upserts.push(tracepoint);
+  return none;
+}
+
+function ttlOf(argument: Argument): bigint {
+  const text = stringArgument(argument, 'ttl');
+  const ns = parseDuration(text);
+  const hints = ["for instance '5m', '1h30m' or '90s'; units: ms s m h d"];
+  if (ns === undefined) return fault('pxl.ttl', `Time string is in wrong format: '${text}'`, originOf(argument), hints);
+  if (ns <= 0n) return fault('pxl.ttl', `the TTL '${text}' is not longer than nothing`, originOf(argument), hints);
+  if (ns > 0x7fff_ffff_ffff_ffffn) return fault('pxl.ttl', `the TTL '${text}' is too long`, originOf(argument), hints);
+  return ns;
+}
+
+function targetOf(argument: Argument): Target {
+  const found = constantOf(argument.value);
+  if (found?.type !== 'UINT128') {
+    if (argument.value.kind === 'opaque' && argument.value.poisoned) throw new Fault();
+    return fault('pxl.type', `Unexpected type '${kindName(argument.value)}' for arg 'target'`, argument.span, [
+      "px.uint128('00000003-0024-844a-0000-000008caa618'): a UPID, as `px run px/upids` prints it",
+    ]);
+  }
+  const value = found.value as bigint;
+  const upid = upidFromWords(value >> 64n, value & 0xffff_ffff_ffff_ffffn);
+  if (upid.pid === 0) fault('pxl.upid', 'this UPID has no process id', originOf(argument));
+  return { kind: 'upid', upid, span: originOf(argument) };
+}
+
+function probeOf(session: Session, argument: Argument) {
+  const { value } = argument;
+  if (value.kind !== 'probe') {
+    if (value.kind === 'function') {
+      fault('pxl.probe', `'${value.definition.name}' is not a probe`, argument.span, [
+        `put @pxtrace.probe('main.f') above \`def ${value.definition.name}\` on line ${value.definition.nameSpan.line}`,
+      ]);
+    }
+    if (constantOf(value)?.type === 'STRING')
+      fault('pxl.unsupported', 'bpftrace programs are not supported yet', argument.span);
+    return wrongKind('Probe', 'probe_fn', argument);
+  }
+  const { definition } = value.function;
+  if (definition.parameters.length > 0) {
+    fault('pxl.probe', 'a probe function takes no arguments', definition.parameters[0]!.span);
+  }
+  if (session.inProbe) {
+    fault(
+      'pxl.probe',
+      'Already have a current probe. Are you calling this in a another trace definition.',
+      argument.span,
+    );
+  }
+  session.inProbe = true;
+  try {
+    const result = session.callFunction(value.function, argument.span);
+    const columns = columnsOf({ value: result, span: definition.nameSpan });
+    return { function: value.target, columns, span: value.span };
+  } finally {
+    session.inProbe = false;
+  }
+}
+
+function columnsOf(returned: Argument): CaptureColumn[] {
+  const { value } = returned;
+  if (value.kind === 'opaque') throw new Fault();
+  if (value.kind === 'none') {
+    fault(
+      'pxl.probe',
+      'Improper probe definition: missing output spec of probe, add a return statement',
+      returned.span,
+      ["return [{'name': pxtrace.ArgExpr('name')}]"],
+    );
+  }
+  if (value.kind !== 'list' && value.kind !== 'tuple' && value.kind !== 'dict') {
+    return fault(
+      'pxl.probe',
+      `Unable to parse probe output definition. Expected Collection, received ${kindName(value)}`,
+      returned.span,
+    );
+  }
+  const dicts: readonly Argument[] = value.kind === 'dict' ? [returned] : value.items;
+  const columns: CaptureColumn[] = [];
+  const taken = new Map(implicitColumns.map((column) => [column.name, 'implicit']));
+  for (const dict of dicts) {
+    if (dict.value.kind === 'opaque') throw new Fault();
+    if (dict.value.kind !== 'dict') {
+      return fault('pxl.probe', `Expected Dict, got ${kindName(dict.value)}`, dict.span);
+    }
+    for (const entry of dict.value.entries) columns.push(captureColumn(entry, taken));
+  }
+  if (columns.length === 0) {
+    fault('pxl.probe', 'the probe captures nothing', returned.span, [
+      "return [{'latency': pxtrace.FunctionLatency()}]",
+    ]);
+  }
+  return columns;
+}
+
+/** `taken`: names so far, to what they are: `implicit`, or the name as it was written. */
+function captureColumn({ key, item }: DictEntry, taken: Map<string, string>): CaptureColumn {
+  const name = checkedName(stringArgument(key, 'key'), 'name of the column', key.span);
+  const lower = name.toLowerCase();
+  const other = taken.get(lower);
+  if (other === 'implicit' || lower === 'notes_' || lower === 'seq_') {
+    fault('pxl.probe', `'${name}' is the name of a column that every table has`, key.span, ['choose another name']);
+  }
+  if (other !== undefined) {
+    const what =
+      other === name ? `there are two columns '${name}'` : `the columns '${other}' and '${name}' differ only in case`;
+    fault('pxl.probe', what, key.span);
+  }
+  taken.set(lower, name);
+  if (item.value.kind === 'opaque') throw new Fault();
+  if (item.value.kind !== 'capture') {
+    return fault('pxl.probe', `Expected TracingVariable, got ${kindName(item.value)}`, item.span, [
+      "pxtrace.ArgExpr('x'), pxtrace.RetExpr('$0'), pxtrace.FunctionLatency() or pxtrace.Outcome()",
+    ]);
+  }
+  return { name, capture: item.value.capture };
+}

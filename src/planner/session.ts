@@ -1,0 +1,29 @@
+import type { Span } from '#base';
+import type { LogicalTracepoint } from '#model';
+import type { Catalog, PlanInput } from './types.ts';
+import type { Frame, FunctionValue, Value } from './value.ts';
+
+/** What one evaluation of a script gathers. */
+export interface Session {
+  /** Undefined while only mutations are wanted: then DataFrames are opaque. */
+  readonly catalog: Catalog | undefined;
+  /** Tables that the script's own tracepoints will make or change: DataFrames of these are opaque too. */
+  readonly unsettled: ReadonlySet<string>;
+  /** Makes the names of the inputs' tables differ from those of other queries that run at the same time. */
+  readonly queryId: string;
+  /** Nanoseconds since 1970; one instant for the whole script. */
+  readonly now: bigint;
+  readonly upserts: LogicalTracepoint[];
+  readonly deletes: { readonly name: string; readonly span: Span }[];
+  readonly inputs: PlanInput[];
+  readonly displays: { readonly name: string; readonly frame: Frame }[];
+  /** px.display counts; not when functions are called from outside, as in Pixie. */
+  readonly displaying: boolean;
+  /** A probe function is being evaluated. */
+  inProbe: boolean;
+  /** A display was seen, also one of an opaque DataFrame. */
+  displayed: boolean;
+  /** A number not given out before: identity of a column's definition. */
+  nextId(): number;
+  callFunction(callee: FunctionValue, span: Span): Value;
+}

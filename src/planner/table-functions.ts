@@ -1,0 +1,67 @@
+import type { Column, ColumnType, Relation, SemanticType } from '#model';
+
+function column(name: string, type: ColumnType, description: string, semantic: SemanticType = 'ST_NONE'): Column {
+  return { name, type, semantic, description };
+}
+
+/**
+ * The table functions of `px` and what they give: Pixie's by its names and columns (src/vizier/funcs/md_udtfs), with Sonde's
+ * own columns behind, and Sonde's GetGoProcesses. The agent makes their rows.
+ */
+export const tableFunctionRelations: Readonly<Record<string, Relation>> = {
+  GetTracepointStatus: {
+    columns: [
+      column('tracepoint_id', 'UINT128', 'id of the tracepoint'),
+      column('name', 'STRING', 'name given in UpsertTracepoint'),
+      column('state', 'STRING', 'pending, running, failed, terminated'),
+      column('status', 'STRING', 'why it is not running, for people'),
+      column('output_tables', 'STRING', 'JSON array of table names'),
+      column('target', 'STRING', 'what it is attached to'),
+      column('ttl_left', 'INT64', 'time until it ends by itself', 'ST_DURATION_NS'),
+      column('hits', 'INT64', 'calls seen'),
+      column('rows', 'INT64', 'rows made'),
+      column('drops', 'INT64', 'events lost'),
+      column('owner', 'STRING', 'who set it'),
+    ],
+  },
+  GetSchemas: {
+    columns: [
+      column('table_name', 'STRING', 'name of the table'),
+      column('column_name', 'STRING', 'name of the column'),
+      column('column_type', 'STRING', 'type of the column'),
+      column('pattern_type', 'STRING', 'Pixie: METRIC, GENERAL and the like'),
+      column('column_desc', 'STRING', 'what the column holds'),
+    ],
+  },
+  GetTables: {
+    columns: [
+      column('table_name', 'STRING', 'name of the table'),
+      column('table_desc', 'STRING', 'what the table holds'),
+    ],
+  },
+  GetAgentStatus: {
+    columns: [
+      column('agent_id', 'UINT128', 'id of the agent'),
+      column('asid', 'INT64', 'the short id that UPIDs begin with'),
+      column('hostname', 'STRING', 'name of the machine'),
+      column('ip_address', 'STRING', 'address of the agent'),
+      column('agent_state', 'STRING', 'AGENT_STATE_HEALTHY and the like'),
+      column('create_time', 'TIME64NS', 'start of the agent'),
+      column('last_heartbeat_ns', 'INT64', 'time since it was last heard of', 'ST_DURATION_NS'),
+      column('kernel_headers_installed', 'BOOLEAN', 'kernel headers are there (Sonde does not need them)'),
+    ],
+  },
+  GetGoProcesses: {
+    columns: [
+      column('upid', 'UINT128', 'process', 'ST_UPID'),
+      column('pid', 'INT64', 'process id'),
+      column('executable', 'STRING', 'path in the process’s own root'),
+      column('go_version', 'STRING', 'go1.26.8'),
+      column('module', 'STRING', 'main module'),
+      column('symbols', 'BOOLEAN', 'the binary has a symbol table'),
+      column('debug_info', 'BOOLEAN', 'the binary has DWARF'),
+      column('container', 'STRING', 'container id', 'ST_CONTAINER_NAME'),
+      column('cmdline', 'STRING', 'command line'),
+    ],
+  },
+};

@@ -1,0 +1,51 @@
+import type { Diagnostic, Span } from '#base';
+import type { LogicalTracepoint, Relation } from '#model';
+
+/** First half: what a script wants changed. Needs no schema. */
+export interface Mutations {
+  readonly upserts: readonly LogicalTracepoint[];
+  /** Tracepoints to delete, and where the script names them. */
+  readonly deletes: readonly { readonly name: string; readonly span: Span }[];
+}
+
+/** A table function's rows are made by the agent and put in the store as a temporary table under `table` before the SQL runs. */
+export interface PlanInput {
+  readonly table: string;
+  /** Name in PxL, for instance GetTracepointStatus. */
+  readonly function: string;
+  readonly arguments: Readonly<Record<string, string | bigint | boolean | number>>;
+}
+
+/** One px.display. */
+export interface PlanOutput {
+  readonly name: string;
+  /** SQL text with every literal as a parameter or safely quoted. Its columns are `relation`'s in order, then `notes_` if `notes`. */
+  readonly sql: string;
+  readonly relation: Relation;
+  /** The last column of the SQL is each row's notes. */
+  readonly notes: boolean;
+}
+
+export interface QueryPlan {
+  readonly inputs: readonly PlanInput[];
+  readonly outputs: readonly PlanOutput[];
+}
+
+/** Where the planner learns of tables and table functions. */
+export interface Catalog {
+  table(name: string): Relation | undefined;
+  tables(): readonly string[];
+  tableFunction(name: string): Relation | undefined;
+  tableFunctions(): readonly string[];
+}
+
+/** A function to be called with string arguments, as Pixie's clients ask for scripts with a vis.json. */
+export interface FunctionCall {
+  readonly name: string;
+  readonly outputName: string;
+  readonly arguments: readonly { readonly name: string; readonly value: string }[];
+}
+
+export type Compiled<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };

@@ -1,0 +1,146 @@
+import type { Span } from '#base';
+import type { Capture, ColumnType, SemanticType } from '#model';
+import type { Expression, FunctionDefinition } from '#pxl';
+import type { AggregateName } from './aggregates.ts';
+import type { ConstantScalar, PlanColumn, Relational, Scalar } from './plan.ts';
+
+/** A DataFrame: a plan and its columns. A changed frame is another one. */
+export interface Frame {
+  readonly plan: Relational;
+  readonly columns: readonly PlanColumn[];
+  /** Operators in the plan. */
+  readonly depth: number;
+}
+
+/** An evaluated expression and where it stands in the call. */
+export interface Argument {
+  readonly value: Value;
+  readonly span: Span;
+}
+
+/** A call of something built in. */
+export interface CallSite {
+  /** How the callee is written in messages: `UpsertTracepoint`. */
+  readonly name: string;
+  readonly span: Span;
+  readonly positional: readonly Argument[];
+  readonly keywords: ReadonlyMap<string, Argument>;
+}
+
+export interface DictEntry {
+  readonly key: Argument;
+  readonly item: Argument;
+}
+
+/** Names of a scope; a function's scope sees the one that it was defined in. */
+export class Scope {
+  readonly names = new Map<string, Value>();
+  readonly outer: Scope | undefined;
+
+  constructor(outer?: Scope) {
+    this.outer = outer;
+  }
+
+  find(name: string): Value | undefined {
+    return this.names.get(name) ?? this.outer?.find(name);
+  }
+
+  visible(): string[] {
+    return [...this.names.keys(), ...(this.outer?.visible() ?? [])];
+  }
+}
+
+export interface FunctionValue {
+  readonly kind: 'function';
+  readonly definition: FunctionDefinition;
+  readonly scope: Scope;
+  readonly defaults: ReadonlyMap<string, Argument>;
+  readonly annotations: ReadonlyMap<string, Value>;
+}
+
+export interface TypeValue {
+  readonly kind: 'type';
+  readonly name: string;
+  readonly type: ColumnType | 'LIST';
+  readonly semantic: SemanticType;
+}
+
+/** What a PxL expression evaluates to. */
+export type Value =
+  | { readonly kind: 'none' }
+  /** A constant, or a value of each row. `origin`: the literal that it came from. */
+  | { readonly kind: 'scalar'; readonly scalar: Scalar; readonly origin?: Span }
+  | { readonly kind: 'list' | 'tuple'; readonly items: readonly Argument[] }
+  | { readonly kind: 'dict'; readonly entries: readonly DictEntry[] }
+  | { readonly kind: 'module'; readonly name: string; readonly member: (name: string, span: Span) => Value }
+  | { readonly kind: 'builtin'; readonly name: string; readonly call: (site: CallSite) => Value }
+  | FunctionValue
+  | { readonly kind: 'probe'; readonly target: string; readonly span: Span; readonly function: FunctionValue }
+  | { readonly kind: 'capture'; readonly capture: Capture }
+  | { readonly kind: 'frame'; readonly frame: Frame }
+  | { readonly kind: 'grouped'; readonly frame: Frame; readonly by: readonly PlanColumn[] }
+  | { readonly kind: 'context'; readonly frame: Frame }
+  | { readonly kind: 'aggregate'; readonly name: AggregateName }
+  | TypeValue
+  /** A DataFrame before its table exists, and all that is made of it. `poisoned`: stands for something that failed and was reported. */
+  | { readonly kind: 'opaque'; readonly poisoned: boolean };
+
+export const none: Value = { kind: 'none' };
+export const unknown: Value = { kind: 'opaque', poisoned: false };
+export const poison: Value = { kind: 'opaque', poisoned: true };
+
+export function scalarValue(scalar: Scalar, origin?: Span): Value {
+  return { kind: 'scalar', scalar, ...(origin ? { origin } : {}) };
+}
+
+const constantNames: Record<ColumnType, string> = {
+  BOOLEAN: 'Bool',
+  INT64: 'Int',
+  UINT128: 'UInt128',
+  FLOAT64: 'Float',
+  STRING: 'String',
+  TIME64NS: 'Time',
+};
+
+/** The kind of a value as Pixie names it in its messages. */
+export function kindName(value: Value): string {
+  switch (value.kind) {
+    case 'none':
+      return 'None';
+    case 'scalar':
+      return value.scalar.kind === 'constant' ? constantNames[value.scalar.type] : 'Column';
+    case 'list':
+      return 'List';
+    case 'tuple':
+      return 'Tuple';
+    case 'dict':
+      return 'Dict';
+    case 'module':
+      return 'Module';
+    case 'builtin':
+    case 'function':
+    case 'aggregate':
+      return 'Function';
+    case 'probe':
+      return 'Probe';
+    case 'capture':
+      return 'TracingVariable';
+    case 'frame':
+      return 'DataFrame';
+    case 'grouped':
+      return 'GroupBy';
+    case 'context':
+      return 'Metadata';
+    case 'type':
+      return 'Type';
+    case 'opaque':
+      return 'DataFrame';
+  }
+}
+
+export function constantOf(value: Value): ConstantScalar | undefined {
+  return value.kind === 'scalar' && value.scalar.kind === 'constant' ? value.scalar : undefined;
+}
+
+/** Evaluates an expression; handed to what must not know the evaluator. */
+export type Evaluate = (node: Expression) => Value;

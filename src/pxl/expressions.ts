@@ -1,0 +1,474 @@
+import type { Cursor } from './cursor.ts';
+import { joined, type Token } from './token.ts';
+import type {
+  BinaryOperator,
+  CallArgument,
+  ComparisonOperator,
+  DictDisplay,
+  Expression,
+  StringLiteral,
+  Unsupported,
+} from './tree.ts';
+
+/** Binding powers of Python's binary operators (Python reference 6.17), weakest first. */
+const powers: Record<string, number> = {
+  or: 1,
+  and: 2,
+  '|': 5,
+  '^': 6,
+  '&': 7,
+  '<<': 8,
+  '>>': 8,
+  '+': 9,
+  '-': 9,
+  '*': 10,
+  '/': 10,
+  '//': 10,
+  '%': 10,
+  '@': 10,
+};
+const notPower = 3;
+const comparisonPower = 4;
+const signPower = 11;
+const arithmetic = new Set(['+', '-', '*', '/', '%']);
+const comparisons = new Set(['<', '>', '<=', '>=', '==', '!=']);
+const missing: Record<string, string | undefined> = {
+  '|': 'write `or`',
+  '&': 'write `and`',
+  '//': 'write px.floor(a / b)',
+  '**': 'write px.pow(a, b)',
+};
+
+/** One expression without a bare comma: Python's `expression`, or `named_expression` when `walrus`. */
+export function parseExpression(cursor: Cursor, walrus = false): Expression {
+  return cursor.nested(() => {
+    const start = cursor.token.span;
+    if (cursor.at('lambda')) return parseLambda(cursor);
+    const value = parseBinary(cursor, 0);
+    if (cursor.at(':=') && walrus && value.kind === 'name') {
+      cursor.advance();
+      parseExpression(cursor);
+      return unsupported(cursor, 'assignment expressions (`:=`) are', start);
+    }
+    if (!cursor.at('if')) return value;
+    cursor.advance();
+    parseBinary(cursor, 0);
+    cursor.expect('else', ' in a conditional expression');
+    parseExpression(cursor);
+    return unsupported(cursor, 'conditional expressions (`a if b else c`) are', start, 'write px.select(b, a, c)');
+  });
+}
+
+/** Expressions with commas between: one, or a tuple without parentheses. */
+export function parseExpressionList(cursor: Cursor): Expression {
+  const start = cursor.token.span;
+  const first = parseStarred(cursor);
+  if (!cursor.at(',')) return first;
+  const items = [first];
+  while (cursor.accept(',')) {
+    if (!startsExpression(cursor)) break;
+    items.push(parseStarred(cursor));
+  }
+  return cursor.grown({ kind: 'tuple', items, span: cursor.spanFrom(start) }, ...items);
+}
+
+function parseStarred(cursor: Cursor): Expression {
+  const start = cursor.token.span;
+  if (!cursor.accept('*')) return parseExpression(cursor, true);
+  parseBinary(cursor, comparisonPower + 1);
+  return unsupported(cursor, 'unpacking with `*` is', start);
+}
+
+function unsupported(cursor: Cursor, what: string, start: Expression['span'], hint?: string): Unsupported {
+  const span = cursor.spanFrom(start);
+  cursor.unsupported(what, span, hint);
+  return { kind: 'unsupported', what, span };
+}
+
+function startsExpression(cursor: Cursor): boolean {
+  const { kind, text } = cursor.token;
+  if (kind === 'keyword') return /^(True|False|None|not|lambda|await|yield)$/.test(text);
+  if (kind === 'operator') return /^([-+~([{*]|\.\.\.)$/.test(text);
+  return kind !== 'newline' && kind !== 'indent' && kind !== 'dedent' && kind !== 'end';
+}
+
+function parseBinary(cursor: Cursor, least: number): Expression {
+  return cursor.nested(() => {
+    const start = cursor.token.span;
+    let left = parseUnary(cursor, least);
+    for (;;) {
+      const token = cursor.token;
+      if (token.kind !== 'operator' && token.kind !== 'keyword') return left;
+      if (comparisons.has(token.text) || token.text === 'in' || token.text === 'is' || token.text === 'not') {
+        if (comparisonPower < least) return left;
+        left = parseComparison(cursor, left);
+        continue;
+      }
+      const power = powers[token.text];
+      if (power === undefined || power < least) return left;
+      cursor.advance();
+      const right = parseBinary(cursor, power + 1);
+      const span = joined(start, right.span);
+      const text = token.text;
+      if (text === 'and' || text === 'or') {
+        left = cursor.grown(
+          { kind: 'logical', operator: text, operatorSpan: token.span, left, right, span },
+          left,
+          right,
+        );
+      } else if (arithmetic.has(text)) {
+        const operator = text as BinaryOperator;
+        left = cursor.grown({ kind: 'binary', operator, operatorSpan: token.span, left, right, span }, left, right);
+      } else {
+        cursor.unsupported(`the operator \`${text}\` is`, token.span, missing[text]);
+        left = cursor.grown({ kind: 'unsupported', what: `\`${text}\``, span }, left, right);
+      }
+    }
+  });
+}
+
+function parseComparison(cursor: Cursor, first: Expression): Expression {
+  const token = cursor.advance();
+  let name = token.text;
+  if (name === 'not') {
+    cursor.expect('in', ' behind `not`');
+    name = 'not in';
+  } else if (name === 'is' && cursor.accept('not')) name = 'is not';
+  const right = parseBinary(cursor, comparisonPower + 1);
+  const span = joined(first.span, right.span);
+  if (first.kind === 'comparison' && !isParenthesised(cursor, first)) {
+    cursor.unsupported('chained comparisons are', span, 'write `a < b and b < c`');
+    return cursor.grown({ kind: 'unsupported', what: 'chained comparisons', span }, first, right);
+  }
+  if (!comparisons.has(name)) {
+    cursor.unsupported(
+      `the operator \`${name}\` is`,
+      token.span,
+      name === 'in' ? 'write `a == x or a == y`' : undefined,
+    );
+    return cursor.grown({ kind: 'unsupported', what: `\`${name}\``, span }, first, right);
+  }
+  const operator = name as ComparisonOperator;
+  return cursor.grown(
+    { kind: 'comparison', operator, operatorSpan: token.span, left: first, right, span },
+    first,
+    right,
+  );
+}
+
+/** A node does not say whether it stood in parentheses; `(a < b) == c` is no chain. */
+function isParenthesised(cursor: Cursor, node: Expression): boolean {
+  return parenthesised.get(cursor)?.has(node) ?? false;
+}
+const parenthesised = new WeakMap<Cursor, WeakSet<Expression>>();
+
+function parseUnary(cursor: Cursor, least: number): Expression {
+  const token = cursor.token;
+  if (cursor.at('not')) {
+    if (least > notPower) return cursor.fault('`not` must be put in parentheses here');
+    cursor.advance();
+    const operand = parseBinary(cursor, notPower);
+    return cursor.grown({ kind: 'unary', operator: 'not', operand, span: joined(token.span, operand.span) }, operand);
+  }
+  if (cursor.at('-') || cursor.at('+') || cursor.at('~')) {
+    cursor.advance();
+    const operator = token.text as '-' | '+' | '~';
+    const operand = cursor.nested(() => parseUnary(cursor, signPower));
+    return cursor.grown({ kind: 'unary', operator, operand, span: joined(token.span, operand.span) }, operand);
+  }
+  return parsePower(cursor);
+}
+
+function parsePower(cursor: Cursor): Expression {
+  const start = cursor.token.span;
+  const awaited = cursor.accept('await');
+  const base = parsePostfix(cursor);
+  if (awaited) cursor.unsupported('`await` is', awaited.span);
+  const token = cursor.token;
+  if (!cursor.accept('**')) return base;
+  const exponent = cursor.nested(() => parseUnary(cursor, signPower));
+  cursor.unsupported('the operator `**` is', token.span, missing['**']);
+  return cursor.grown({ kind: 'unsupported', what: '`**`', span: cursor.spanFrom(start) }, base, exponent);
+}
+
+function parsePostfix(cursor: Cursor): Expression {
+  const start = cursor.token.span;
+  let left = parseAtom(cursor);
+  for (;;) {
+    if (cursor.accept('.')) {
+      const name = cursor.expectName('a name behind the dot');
+      left = cursor.grown(
+        { kind: 'attribute', object: left, name: name.text, nameSpan: name.span, span: cursor.spanFrom(start) },
+        left,
+      );
+    } else if (cursor.at('(')) {
+      const callArguments = parseArguments(cursor);
+      left = cursor.grown(
+        { kind: 'call', function: left, arguments: callArguments, span: cursor.spanFrom(start) },
+        left,
+        ...callArguments.map((argument) => argument.value),
+      );
+    } else if (cursor.at('[')) {
+      cursor.advance();
+      const index = parseIndex(cursor);
+      closeBracket(cursor, ']');
+      left = cursor.grown({ kind: 'subscript', object: left, index, span: cursor.spanFrom(start) }, left, index);
+    } else return left;
+  }
+}
+
+function parseIndex(cursor: Cursor): Expression {
+  const start = cursor.token.span;
+  const items: Expression[] = [];
+  let comma = false;
+  do {
+    if (comma && cursor.at(']')) break;
+    items.push(parseSliceOrExpression(cursor));
+    comma = cursor.at(',');
+  } while (cursor.accept(','));
+  if (items.length === 1 && !comma) return items[0]!;
+  return cursor.grown({ kind: 'tuple', items, span: cursor.spanFrom(start) }, ...items);
+}
+
+function parseSliceOrExpression(cursor: Cursor): Expression {
+  const start = cursor.token.span;
+  const first = cursor.at(':') ? undefined : parseStarred(cursor);
+  if (!cursor.at(':')) return first!;
+  for (let colons = 0; colons < 2 && cursor.accept(':'); colons++) {
+    if (!cursor.at(':') && !cursor.at(',') && !cursor.at(']')) parseExpression(cursor);
+  }
+  return unsupported(cursor, 'slices (`a[b:c]`) are', start);
+}
+
+/** The arguments of a call, brackets included. */
+export function parseArguments(cursor: Cursor): readonly CallArgument[] {
+  cursor.expect('(');
+  const found: CallArgument[] = [];
+  const names = new Set<string>();
+  let unpacked = false;
+  while (!cursor.at(')')) {
+    const start = cursor.token;
+    if (cursor.at('*') || cursor.at('**')) {
+      const stars = cursor.advance();
+      parseExpression(cursor);
+      unpacked ||= stars.text === '**';
+      unsupported(cursor, `unpacking with \`${stars.text}\` is`, start.span);
+    } else {
+      const value = parseExpression(cursor, true);
+      if (value.kind === 'name' && start.kind === 'name' && cursor.at('=')) {
+        cursor.advance();
+        const given = parseExpression(cursor);
+        if (names.has(value.name)) cursor.fault(`keyword argument repeated: ${value.name}`, value.span);
+        names.add(value.name);
+        found.push({ name: value.name, value: given, span: cursor.spanFrom(start.span) });
+      } else if (cursor.at('=')) {
+        cursor.fault("invalid syntax. Maybe you meant '==' instead of '='?");
+      } else {
+        if (names.size > 0) cursor.fault('positional argument follows keyword argument', value.span);
+        if (unpacked) cursor.fault('positional argument follows keyword argument unpacking', value.span);
+        const alone = found.length === 0;
+        if (cursor.at('for') || cursor.at('async')) {
+          parseComprehension(cursor, 'generator expressions are', start.span);
+          if (!alone || !cursor.at(')')) cursor.fault('a generator expression must be put in parentheses', value.span);
+        }
+        found.push({ value, span: cursor.spanFrom(start.span) });
+      }
+    }
+    if (!cursor.accept(',')) break;
+  }
+  closeBracket(cursor, ')');
+  return found;
+}
+
+function closeBracket(cursor: Cursor, text: string): void {
+  if (cursor.accept(text)) return;
+  if (cursor.at('=')) cursor.fault("invalid syntax. Maybe you meant '==' or ':=' instead of '='?");
+  if (startsExpression(cursor) && !cursor.at('*')) cursor.fault('invalid syntax. Perhaps you forgot a comma?');
+  cursor.fault(`expected '${text}' or ',' but found ${cursor.describe()}`);
+}
+
+function parseAtom(cursor: Cursor): Expression {
+  const token = cursor.token;
+  switch (token.kind) {
+    case 'name':
+      cursor.advance();
+      return { kind: 'name', name: token.text, span: token.span };
+    case 'int':
+      cursor.advance();
+      return { kind: 'int', value: token.value as bigint, span: token.span };
+    case 'float':
+      cursor.advance();
+      return { kind: 'float', value: token.value as number, span: token.span };
+    case 'imaginary':
+      cursor.advance();
+      return unsupported(cursor, 'complex numbers are', token.span);
+    case 'string':
+    case 'bytes':
+    case 'fstring':
+      return parseStrings(cursor);
+    case 'keyword':
+      return parseKeyword(cursor, token);
+    case 'operator':
+      if (cursor.at('(')) return parseParenthesis(cursor);
+      if (cursor.at('[')) return parseList(cursor);
+      if (cursor.at('{')) return parseBraces(cursor);
+      if (cursor.accept('...')) return unsupported(cursor, '`...` is', token.span);
+      return cursor.fault(`invalid syntax: \`${token.text}\` cannot stand here`);
+    default:
+      return cursor.fault(`expected an expression but found ${cursor.describe()}`);
+  }
+}
+
+function parseKeyword(cursor: Cursor, token: Token): Expression {
+  if (token.text === 'True' || token.text === 'False' || token.text === 'None') {
+    cursor.advance();
+    return { kind: 'constant', value: token.text === 'None' ? null : token.text === 'True', span: token.span };
+  }
+  return cursor.fault(`invalid syntax: the keyword \`${token.text}\` cannot stand here`);
+}
+
+function parseStrings(cursor: Cursor): Expression {
+  const first = cursor.token;
+  let value = '';
+  let refused: string | undefined;
+  let kinds = '';
+  while (cursor.token.kind === 'string' || cursor.token.kind === 'bytes' || cursor.token.kind === 'fstring') {
+    const token = cursor.advance();
+    const kind = token.kind === 'bytes' ? 'b' : 's';
+    if (kinds !== '' && kinds !== kind) cursor.fault('bytes and strings cannot be joined', token.span);
+    kinds = kind;
+    if (token.kind === 'bytes') refused = "bytes literals (b'…') are";
+    else if (token.kind === 'fstring') refused = "f-strings (f'…') are";
+    value += token.value as string;
+  }
+  const span = cursor.spanFrom(first.span);
+  if (refused) {
+    cursor.unsupported(refused, span, refused.startsWith('f') ? "write 'a' + b" : undefined);
+    return { kind: 'unsupported', what: refused, span };
+  }
+  const literal: StringLiteral = { kind: 'string', value, span };
+  return literal;
+}
+
+/** `yield` is an expression of its own kind that may stand in parentheses, behind `=` and alone. */
+export function parseYield(cursor: Cursor): Expression {
+  const start = cursor.expect('yield').span;
+  if (cursor.accept('from')) parseExpression(cursor);
+  else if (startsExpression(cursor)) parseExpressionList(cursor);
+  return unsupported(cursor, '`yield` is', start);
+}
+
+function parseParenthesis(cursor: Cursor): Expression {
+  const start = cursor.advance().span;
+  if (cursor.accept(')')) return { kind: 'tuple', items: [], span: cursor.spanFrom(start) };
+  if (cursor.at('yield')) {
+    const value = parseYield(cursor);
+    closeBracket(cursor, ')');
+    return value;
+  }
+  const first = parseStarred(cursor);
+  if (cursor.at('for') || cursor.at('async')) {
+    const node = parseComprehension(cursor, 'generator expressions are', start);
+    closeBracket(cursor, ')');
+    return node;
+  }
+  if (!cursor.at(',')) {
+    closeBracket(cursor, ')');
+    if (first.kind === 'unsupported' && first.what.startsWith('unpacking')) {
+      cursor.fault('cannot use starred expression here', first.span);
+    }
+    let group = parenthesised.get(cursor);
+    if (!group) parenthesised.set(cursor, (group = new WeakSet()));
+    group.add(first);
+    return first;
+  }
+  const items = [first];
+  while (cursor.accept(',')) {
+    if (cursor.at(')')) break;
+    items.push(parseStarred(cursor));
+  }
+  closeBracket(cursor, ')');
+  return cursor.grown({ kind: 'tuple', items, span: cursor.spanFrom(start) }, ...items);
+}
+
+function parseList(cursor: Cursor): Expression {
+  const start = cursor.advance().span;
+  const items: Expression[] = [];
+  while (!cursor.at(']')) {
+    items.push(parseStarred(cursor));
+    if (items.length === 1 && (cursor.at('for') || cursor.at('async'))) {
+      const node = parseComprehension(cursor, 'list comprehensions are', start);
+      closeBracket(cursor, ']');
+      return node;
+    }
+    if (!cursor.accept(',')) break;
+  }
+  closeBracket(cursor, ']');
+  return cursor.grown({ kind: 'list', items, span: cursor.spanFrom(start) }, ...items);
+}
+
+function parseBraces(cursor: Cursor): Expression {
+  const start = cursor.advance().span;
+  const entries: { key: Expression; value: Expression }[] = [];
+  let kind: 'dict' | 'set' | undefined;
+  while (!cursor.at('}')) {
+    const at = cursor.token.span;
+    if (cursor.at('**')) {
+      if (kind === 'set') cursor.fault('invalid syntax: `**` cannot stand in a set');
+      kind = 'dict';
+      cursor.advance();
+      parseBinary(cursor, comparisonPower + 1);
+      unsupported(cursor, 'unpacking with `**` is', at);
+    } else {
+      const key = parseStarred(cursor);
+      if (kind === undefined) kind = cursor.at(':') ? 'dict' : 'set';
+      if (kind === 'dict') {
+        cursor.expect(':', ' behind the key of a dictionary');
+        entries.push({ key, value: parseExpression(cursor) });
+      }
+      if (cursor.at('for') || cursor.at('async')) {
+        const node = parseComprehension(cursor, `${kind} comprehensions are`, start);
+        closeBracket(cursor, '}');
+        return node;
+      }
+    }
+    if (!cursor.accept(',')) break;
+  }
+  closeBracket(cursor, '}');
+  if (kind === 'set') return unsupported(cursor, 'sets are', start, 'write a list: [a, b]');
+  const node: DictDisplay = { kind: 'dict', entries, span: cursor.spanFrom(start) };
+  return cursor.grown(node, ...entries.flatMap((entry) => [entry.key, entry.value]));
+}
+
+function parseComprehension(cursor: Cursor, what: string, start: Expression['span']): Expression {
+  while (cursor.at('for') || cursor.at('async')) {
+    cursor.accept('async');
+    cursor.expect('for');
+    parseTargets(cursor);
+    cursor.expect('in', ' in a comprehension');
+    parseBinary(cursor, 0);
+    while (cursor.accept('if')) parseBinary(cursor, 0);
+  }
+  return unsupported(cursor, what, start);
+}
+
+function parseTargets(cursor: Cursor): void {
+  do {
+    if (cursor.at('in')) break;
+    cursor.accept('*');
+    parseBinary(cursor, comparisonPower + 1);
+  } while (cursor.accept(','));
+}
+
+function parseLambda(cursor: Cursor): Expression {
+  const start = cursor.expect('lambda').span;
+  while (!cursor.at(':')) {
+    if (!cursor.accept('*') && !cursor.accept('**') && !cursor.accept('/')) cursor.expectName('a parameter');
+    else if (cursor.token.kind === 'name') cursor.advance();
+    if (cursor.accept('=')) parseExpression(cursor);
+    if (!cursor.accept(',')) break;
+  }
+  cursor.expect(':', ' in a lambda');
+  parseExpression(cursor);
+  return unsupported(cursor, '`lambda` is', start, 'define a function with `def`');
+}

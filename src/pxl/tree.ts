@@ -1,0 +1,183 @@
+import type { Span } from '#base';
+
+interface Node {
+  readonly span: Span;
+}
+
+export interface Name extends Node {
+  readonly kind: 'name';
+  readonly name: string;
+}
+export interface IntLiteral extends Node {
+  readonly kind: 'int';
+  readonly value: bigint;
+}
+export interface FloatLiteral extends Node {
+  readonly kind: 'float';
+  readonly value: number;
+}
+/** One string literal, or several beside each other, which Python joins. */
+export interface StringLiteral extends Node {
+  readonly kind: 'string';
+  readonly value: string;
+}
+/** True, False or None (null). */
+export interface Constant extends Node {
+  readonly kind: 'constant';
+  readonly value: boolean | null;
+}
+export interface ListDisplay extends Node {
+  readonly kind: 'list';
+  readonly items: readonly Expression[];
+}
+export interface TupleDisplay extends Node {
+  readonly kind: 'tuple';
+  readonly items: readonly Expression[];
+}
+export interface DictDisplay extends Node {
+  readonly kind: 'dict';
+  readonly entries: readonly { readonly key: Expression; readonly value: Expression }[];
+}
+export interface Attribute extends Node {
+  readonly kind: 'attribute';
+  readonly object: Expression;
+  readonly name: string;
+  readonly nameSpan: Span;
+}
+export interface CallArgument {
+  /** Undefined: a positional argument. */
+  readonly name?: string;
+  readonly value: Expression;
+  readonly span: Span;
+}
+export interface Call extends Node {
+  readonly kind: 'call';
+  readonly function: Expression;
+  readonly arguments: readonly CallArgument[];
+}
+export interface Subscript extends Node {
+  readonly kind: 'subscript';
+  readonly object: Expression;
+  readonly index: Expression;
+}
+export type UnaryOperator = '+' | '-' | 'not' | '~';
+export interface Unary extends Node {
+  readonly kind: 'unary';
+  readonly operator: UnaryOperator;
+  readonly operand: Expression;
+}
+export type BinaryOperator = '+' | '-' | '*' | '/' | '%';
+export interface Binary extends Node {
+  readonly kind: 'binary';
+  readonly operator: BinaryOperator;
+  readonly operatorSpan: Span;
+  readonly left: Expression;
+  readonly right: Expression;
+}
+export type ComparisonOperator = '<' | '>' | '<=' | '>=' | '==' | '!=';
+export interface Comparison extends Node {
+  readonly kind: 'comparison';
+  readonly operator: ComparisonOperator;
+  readonly operatorSpan: Span;
+  readonly left: Expression;
+  readonly right: Expression;
+}
+export interface Logical extends Node {
+  readonly kind: 'logical';
+  readonly operator: 'and' | 'or';
+  readonly operatorSpan: Span;
+  readonly left: Expression;
+  readonly right: Expression;
+}
+/** Python that PxL does not have; a diagnostic was reported for it. */
+export interface Unsupported extends Node {
+  readonly kind: 'unsupported';
+  readonly what: string;
+}
+
+export type Expression =
+  | Name
+  | IntLiteral
+  | FloatLiteral
+  | StringLiteral
+  | Constant
+  | ListDisplay
+  | TupleDisplay
+  | DictDisplay
+  | Attribute
+  | Call
+  | Subscript
+  | Unary
+  | Binary
+  | Comparison
+  | Logical
+  | Unsupported;
+
+export interface ImportedName {
+  readonly name: string;
+  readonly alias?: string;
+  readonly span: Span;
+}
+export interface Import extends Node {
+  readonly kind: 'import';
+  /** Dotted names. */
+  readonly modules: readonly ImportedName[];
+}
+export interface FromImport extends Node {
+  readonly kind: 'from';
+  readonly module: string;
+  readonly moduleSpan: Span;
+  readonly names: readonly ImportedName[];
+}
+export interface ExpressionStatement extends Node {
+  readonly kind: 'expression';
+  readonly value: Expression;
+}
+export interface Assignment extends Node {
+  readonly kind: 'assignment';
+  readonly target: Name | Attribute | Subscript;
+  readonly value: Expression;
+}
+export interface Parameter extends Node {
+  readonly name: string;
+  readonly annotation?: Expression;
+  readonly default?: Expression;
+}
+export interface FunctionDefinition extends Node {
+  readonly kind: 'function';
+  readonly name: string;
+  readonly nameSpan: Span;
+  readonly decorators: readonly Expression[];
+  readonly parameters: readonly Parameter[];
+  readonly returns?: Expression;
+  /** The string that the body begins with. */
+  readonly docstring?: string;
+  readonly body: readonly Statement[];
+}
+export interface Return extends Node {
+  readonly kind: 'return';
+  readonly value?: Expression;
+}
+export interface Pass extends Node {
+  readonly kind: 'pass';
+}
+/** What could not be read, or what PxL does not have; a diagnostic was reported for it. */
+export interface InvalidStatement extends Node {
+  readonly kind: 'invalid';
+}
+
+export type Statement =
+  | Import
+  | FromImport
+  | ExpressionStatement
+  | Assignment
+  | FunctionDefinition
+  | Return
+  | Pass
+  | InvalidStatement;
+
+export interface Script extends Node {
+  readonly kind: 'script';
+  readonly body: readonly Statement[];
+  readonly docstring?: string;
+}
