@@ -1,0 +1,235 @@
+import { join } from 'node:path';
+import type { sonde } from '#api';
+import { parseDuration } from '#base';
+import { formatUpid } from '#model';
+import { Store } from '#store';
+import { openSys, type Sys } from '#sys';
+import { Binaries } from './binaries.ts';
+import { debugCompile, debugSites } from './debug.ts';
+import { Deployer } from './deployment.ts';
+import { runChecks } from './doctor.ts';
+import { Execs } from './execs.ts';
+import { Executable } from './executable.ts';
+import { ScriptRunner } from './execute.ts';
+import { describeFunctions } from './functions.ts';
+import { type Identity, readIdentity } from './identity.ts';
+import { IdleTimer } from './idle.ts';
+import { Kernel } from './kernel.ts';
+import { Processes } from './processes.ts';
+import { Reader } from './reader/reader.ts';
+import { version } from './service.ts';
+import { catalogOf, TableFunctions, targetText } from './tables.ts';
+import { Tracer } from './trace.ts';
+import { Tracepoints } from './tracepoints.ts';
+
+/** How long rows are kept when nobody asks otherwise. */
+const maxAgeNs = 3_600_000_000_000n;
+/** How long an agent with nothing to do waits for the next command; SONDE_IDLE (`1s`) says otherwise. */
+const idleGraceMs = Number((parseDuration(process.env.SONDE_IDLE ?? '') ?? 60_000_000_000n) / 1_000_000n);
+
+/** All parts of the daemon, put together; the service calls it. */
+export class Agent {
+  readonly identity: Identity;
+  readonly idle: IdleTimer;
+  readonly scripts: ScriptRunner;
+  readonly tracer: Tracer;
+  /** Set by main: ends the process in order. */
+  onEnd: () => Promise<void> = async () => {};
+  readonly #dir: string;
+  readonly #socket: string;
+  readonly #sys: Sys;
+  readonly #startedNs = BigInt(Date.now()) * 1_000_000n;
+  readonly #store: Store;
+  readonly #kernel: Kernel;
+  readonly #binaries: Binaries;
+  readonly #processes: Processes;
+  readonly #deployer: Deployer;
+  readonly #tracepoints: Tracepoints;
+  readonly #reader = new Reader();
+  #lastLoss = '';
+
+  private constructor(dir: string, socket: string, store: Store) {
+    this.#dir = dir;
+    this.#socket = socket;
+    this.#sys = openSys();
+    this.identity = readIdentity(this.#sys);
+    this.#store = store;
+    this.#kernel = new Kernel(this.#sys);
+    this.#binaries = new Binaries(join(dir, 'index'));
+    this.#processes = new Processes(this.#sys, this.identity);
+    this.#deployer = new Deployer({
+      sys: this.#sys,
+      kernel: this.#kernel,
+      processes: this.#processes,
+      binaries: this.#binaries,
+      reader: this.#reader,
+      execs: new Execs(this.#sys),
+    });
+    this.#tracepoints = new Tracepoints(this.#deployer, store);
+    this.tracer = new Tracer(
+      { sys: this.#sys, processes: this.#processes, binaries: this.#binaries, kernel: this.#kernel },
+      this.#deployer,
+    );
+    const tables = new TableFunctions({
+      identity: this.identity,
+      processes: this.#processes,
+      tracepoints: this.#tracepoints,
+      store,
+      startedNs: this.#startedNs,
+    });
+    this.scripts = new ScriptRunner(this.#tracepoints, tables, store);
+    this.idle = new IdleTimer({
+      graceMs: idleGraceMs,
+      busy: async () => this.#tracepoints.live > 0 || store.tables().some((table) => table.rows > 0),
+      expire: () => void this.onEnd(),
+      quiet: () => {
+        // px starts the agent with --expose-gc: what compiling and answering took would else stay for hours.
+        globalThis.gc?.();
+        this.#sys.trimMemory();
+      },
+    });
+  }
+
+  static start(dir: string, socket: string): Agent {
+    let agent: Agent | undefined;
+    const store = Store.open({
+      file: join(dir, `rows.${process.pid}.duckdb`),
+      maxAgeNs,
+      onLost: (table, rows, reason) => agent?.lost(table, rows, reason),
+    });
+    agent = new Agent(dir, socket, store);
+    return agent;
+  }
+
+  lost(table: string, rows: number, reason: string): void {
+    // Once is enough for the log: on a full disk every batch fails.
+    if (this.#lastLoss !== reason)
+      process.stderr.write(`${new Date().toISOString()} rows of table ${table} could not be stored: ${reason}\n`);
+    this.#lastLoss = reason;
+    this.#tracepoints.lost(table, rows, reason);
+  }
+
+  async close(): Promise<void> {
+    this.idle.stop();
+    await this.tracer.close();
+    await this.#tracepoints.close();
+    this.#deployer.close();
+    await this.#reader.stop();
+    await this.#store.close();
+  }
+
+  status(): sonde.StatusReply {
+    return {
+      version,
+      pid: BigInt(process.pid),
+      startedNs: this.#startedNs,
+      socket: this.#socket,
+      clusterId: this.identity.clusterId,
+      residentBytes: BigInt(process.memoryUsage.rss()),
+      tracepoints: this.#tracepoints.live + this.tracer.live.size,
+      rows: BigInt(this.#rows()),
+      logFile: join(this.#dir, 'agent.log'),
+      asid: this.identity.agentId.toString(16).padStart(8, '0'),
+    };
+  }
+
+  stop(): sonde.StopReply {
+    setImmediate(() => void this.onEnd());
+    return { rows: BigInt(this.#rows()), tracepoints: this.#tracepoints.live, pid: BigInt(process.pid) };
+  }
+
+  listProcesses(): sonde.ListProcessesReply {
+    const processes = this.#processes.list().map((process) => ({
+      pid: BigInt(process.pid),
+      upid: formatUpid(process.upid),
+      executable: process.executable,
+      deleted: process.deleted,
+      goVersion: process.goVersion,
+      module: process.module,
+      symbols: process.symbols,
+      debugInfo: process.debugInfo,
+      container: process.container,
+      commandLine: process.commandLine,
+      user: process.user,
+    }));
+    return { processes };
+  }
+
+  async listFunctions(
+    request: sonde.ListFunctionsRequest,
+    signal: AbortSignal,
+    send: (info: sonde.FunctionInfo) => Promise<void>,
+  ): Promise<void> {
+    for (const process of this.#processes.find(request.process).slice(0, 1)) {
+      using executable = Executable.ofProcess(process.pid);
+      using lease = this.#binaries.open(executable);
+      for (const info of describeFunctions(lease.binary, request.pattern)) {
+        if (signal.aborted) return;
+        await send(info);
+      }
+    }
+  }
+
+  listTracepoints(): sonde.ListTracepointsReply {
+    const placed = this.#tracepoints.list().map((tracepoint) => {
+      const { id, logical, state, reason, owner, rows, lost, expiresAt, deployment } = tracepoint;
+      const live = state === 'RUNNING' || state === 'PENDING';
+      return {
+        id,
+        name: logical.name,
+        state,
+        target: targetText(tracepoint),
+        table: logical.table,
+        ttlLeftNs: live ? BigInt(Math.max(0, expiresAt - Date.now())) * 1_000_000n : 0n,
+        hits: BigInt(deployment?.hits ?? 0),
+        rows: BigInt(rows),
+        drops: BigInt((deployment?.drops ?? 0) + lost),
+        reason,
+        owner,
+        functions: logical.probes.map((probe) => probe.function),
+      };
+    });
+    const traces = [...this.tracer.live.values()].map((trace) => ({
+      id: '',
+      name: trace.name,
+      state: trace.deployments.length > 0 ? 'RUNNING' : 'PENDING',
+      target: trace.processes.map((process) => formatUpid(process.upid)).join(' '),
+      table: '',
+      ttlLeftNs: 0n,
+      hits: BigInt(trace.deployments.reduce((sum, deployment) => sum + deployment.hits, 0)),
+      rows: BigInt(trace.rows),
+      drops: BigInt(trace.deployments.reduce((sum, deployment) => sum + deployment.drops, 0)),
+      reason: '',
+      owner: trace.owner,
+      functions: [trace.function],
+    }));
+    return { tracepoints: [...placed, ...traces] };
+  }
+
+  async deleteTracepoint(name: string): Promise<sonde.DeleteTracepointReply> {
+    const trace = this.tracer.live.get(name);
+    trace?.stop('');
+    return { existed: trace !== undefined || (await this.#tracepoints.delete(name, 'deleted')) };
+  }
+
+  doctor(send: (check: sonde.DoctorCheck) => Promise<void>): Promise<void> {
+    return runChecks(this.#sys, this.#kernel, send);
+  }
+
+  debugCompile(request: sonde.DebugCompileRequest): Promise<sonde.DebugReply> {
+    return debugCompile(request, this.#parts());
+  }
+
+  debugSites(request: sonde.DebugSitesRequest): Promise<sonde.DebugReply> {
+    return debugSites(request, this.#parts());
+  }
+
+  #parts() {
+    const catalog = catalogOf(this.#store);
+    return { processes: this.#processes, binaries: this.#binaries, kernel: this.#kernel, catalog };
+  }
+
+  #rows(): number {
+    return this.#store.tables().reduce((sum, table) => sum + table.rows, 0);
+  }
+}

@@ -1,0 +1,236 @@
+import { attachUprobes, type BpfMap, type BpfProgram, loadProgram, makeMap, type UprobeAttachment } from '#bpf';
+import type { LogicalTracepoint } from '#model';
+import { type Compilation, compileTarget, control, type ProgramSites } from '#probe';
+import { findTracer, type Sys } from '#sys';
+import type { DeployerParts, DeploymentSink } from './deployment.ts';
+import { MachineError, UserError } from './errors.ts';
+import { Executable } from './executable.ts';
+import { latencyWarning } from './latency.ts';
+import { requireMemory } from './memory.ts';
+import type { OpenCall } from './reader/messages.ts';
+import type { Reader } from './reader/reader.ts';
+import { SiteCheck } from './sitecheck.ts';
+
+/** How long calls that are running may take to end when the probes come off. */
+const drainMs = 100;
+
+let rings = 0;
+
+/**
+ * Compiles a tracepoint for the image that the process runs now, loads and attaches it, and checks that the breakpoints are
+ * in the process's memory. Whatever fails, nothing is left behind.
+ */
+export async function arm(parts: DeployerParts, logical: LogicalTracepoint, sink: DeploymentSink): Promise<Armed> {
+  const { sys, kernel, binaries, reader } = parts;
+  const { pid } = logical.target.upid;
+  requireNoDebugger(sys, pid);
+  using stack = new DisposableStack();
+  const executable = stack.use(Executable.ofProcess(pid));
+  using lease = binaries.open(executable);
+  const { binary } = lease;
+  const compiled = compileTarget(logical, binary, {
+    filter: kernel.filter(pid),
+    features: kernel.emitFeatures,
+    targetIndex: 0,
+    instructionText: (bytes, at) => binaries.instructionText(bytes, at, binary),
+  });
+  if (!compiled.ok) throw new UserError(compiled.diagnostics);
+  const compilation = compiled.value;
+  await sink.relation(compilation.relation);
+
+  const { programs } = compilation.compiled;
+  const check = stack.use(
+    new SiteCheck(
+      sys,
+      pid,
+      executable,
+      programs.flatMap((program) => program.sites),
+    ),
+  );
+  const floor = await latencyWarning(logical, compilation.sites, kernel);
+  const ring = stack.use(makeMap(sys, compilation.maps.ring));
+  const controls = stack.use(makeMap(sys, compilation.maps.control));
+  const maps = new Map([
+    [compilation.maps.ring.name, ring],
+    [compilation.maps.control.name, controls],
+  ]);
+  const { multi } = kernel;
+  const loaded = programs.map(({ program }) => stack.use(loadProgram(sys, program, maps, { multi })));
+
+  const id = ++rings;
+  await reader.open(
+    {
+      id,
+      ringFd: ring.fd.number,
+      ringBytes: compilation.maps.ring.maxEntries,
+      controlFd: controls.fd.number,
+      controlBytes: compilation.maps.control.valueSize,
+      plans: compilation.compiled.plans,
+      relation: compilation.relation,
+      upid: logical.target.upid,
+      rowsOfRunning: sink.rowsOfRunning ?? false,
+    },
+    sink.batch,
+  );
+  const attachments: UprobeAttachment[] = [];
+  try {
+    // Nothing is waited for from here to the last check.
+    requireNoDebugger(sys, pid);
+    check.before();
+    requireMemory(sys, pid, check.newPages);
+    programs.forEach((program, i) => {
+      attachments.push(attach(parts, pid, executable, program, loaded[i]!));
+    });
+    check.placed();
+  } catch (error) {
+    await Promise.all(attachments.map((attachment) => attachment.closeInBackground()));
+    await reader.close(id);
+    throw error;
+  }
+  Atomics.store(controls.words, control.gate, 1n);
+  binaries.remember(executable);
+  const warnings = [...compilation.warnings, ...foreignWarning(check), ...floor];
+  return new Armed({ id, reader, compilation, warnings, controls, attachments, release: stack.move() });
+}
+
+/** FACTS, rule 9. */
+function requireNoDebugger(sys: Sys, pid: number): void {
+  const tracer = findTracer(sys, pid);
+  if (!tracer) return;
+  const named = tracer.name === '' ? '' : `, ${tracer.name}`;
+  throw new UserError(
+    `a debugger (process ${tracer.pid}${named}) is attached to process ${pid}: it could write our breakpoints back after we are gone; detach it first`,
+  );
+}
+
+/** Another tracer's breakpoints are no danger to ours nor ours to them, but its user should know why a call costs more. */
+function foreignWarning({ foreign, sites }: SiteCheck): string[] {
+  const first = foreign[0];
+  if (!first) return [];
+  const where = `\`${first.text}\` at 0x${first.address.toString(16)}`;
+  return [
+    `another tracer has a breakpoint at ${foreign.length} of ${sites.length} probe sites (${where}): its programs run there beside ours, and their time is in latencies`,
+  ];
+}
+
+function attach(
+  parts: DeployerParts,
+  pid: number,
+  executable: Executable,
+  program: ProgramSites,
+  loaded: BpfProgram,
+): UprobeAttachment {
+  const sites = program.sites.map(({ offset }, cookie) => ({ offset, cookie }));
+  const attachment = attachUprobes(parts.sys, loaded, { executable: executable.fd, pid, sites });
+  const refused = attachment.refused[0];
+  if (!refused) return attachment;
+  attachment.close();
+  const site = program.sites[refused.site.cookie]!;
+  throw new MachineError(
+    `the kernel places no probe on \`${site.text}\` at 0x${site.address.toString(16)}: ${refused.error.message}`,
+  );
+}
+
+interface ArmedParts {
+  readonly id: number;
+  readonly reader: Reader;
+  readonly compilation: Compilation;
+  readonly warnings: readonly string[];
+  readonly controls: BpfMap;
+  readonly attachments: readonly UprobeAttachment[];
+  /** Maps, programs, the executable's descriptor, and the note of where our breakpoints are. */
+  readonly release: DisposableStack;
+}
+
+/** Probes in one image of one process, taking events. */
+export class Armed {
+  readonly warnings: readonly string[];
+  readonly #parts: ArmedParts;
+  /** The control map's words; after closing, a copy. */
+  #words: BigUint64Array;
+  #closing: Promise<void> | undefined;
+  /** The calls that ran when the last event had been read. */
+  #left: readonly OpenCall[] = [];
+
+  constructor(parts: ArmedParts) {
+    this.#parts = parts;
+    this.#words = parts.controls.words;
+    this.warnings = parts.warnings;
+  }
+
+  /** The probed functions, as the linker has them. */
+  get functions(): readonly string[] {
+    return this.#parts.compilation.compiled.plans.map((plan) => plan.function);
+  }
+
+  get hits(): number {
+    return this.#sum(control.hits);
+  }
+
+  get drops(): number {
+    return this.#sum(control.entryDrops) + this.#sum(control.returnDrops);
+  }
+
+  /** Nanoseconds that the hits so far have cost, every call counted with its return. */
+  cost(emulatedNs: number, steppedNs: number): number {
+    const { sites } = this.#parts.compilation;
+    return sites.reduce((total, { entry, returns }, probe) => {
+      const exit = returns.some((site) => site.class === 'stepped') ? steppedNs : returns.length > 0 ? emulatedNs : 0;
+      const begin = entry ? (entry.class === 'stepped' ? steppedNs : emulatedNs) : 0;
+      return total + this.#count(probe, control.hits) * (begin + exit);
+    }, 0);
+  }
+
+  flush(): Promise<void> {
+    return this.#parts.reader.flush(this.#parts.id);
+  }
+
+  /** The calls that run now; once closed, those that ran at the end. */
+  async running(): Promise<readonly OpenCall[]> {
+    if (this.#closing === undefined) return this.#parts.reader.running(this.#parts.id);
+    await this.#closing;
+    return this.#left;
+  }
+
+  /** Calls that begin from now on are not seen. */
+  shut(): void {
+    Atomics.store(this.#words, control.gate, 0n);
+  }
+
+  /** Calls that begin from now on are not seen; those that run have a little time to end. */
+  async drain(): Promise<void> {
+    this.shut();
+    for (let waited = 0; waited < drainMs; waited += 10) {
+      if ((await this.running()).length === 0) return;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
+  /** The process has ended, or replaced itself by exec (then: when, CLOCK_MONOTONIC): its open calls are over. */
+  exited(replacedNs?: bigint): Promise<void> {
+    return this.#parts.reader.exited(this.#parts.id, replacedNs);
+  }
+
+  /** Takes everything off and delivers what is left. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const { attachments, reader, id, release } = this.#parts;
+    Atomics.store(this.#words, control.gate, 0n);
+    await Promise.all(attachments.map((attachment) => attachment.closeInBackground()));
+    this.#left = await reader.close(id);
+    this.#words = this.#words.slice();
+    release.dispose();
+  }
+
+  #sum(word: number): number {
+    return this.#parts.compilation.sites.reduce((total, _, probe) => total + this.#count(probe, word), 0);
+  }
+
+  #count(probe: number, word: number): number {
+    return Number(Atomics.load(this.#words, 1 + control.wordsPerProbe * probe + word));
+  }
+}

@@ -1,0 +1,128 @@
+import { createHash } from 'node:crypto';
+import { existsSync, openSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import type { Address } from '#base';
+import { openElf } from '#elf';
+import {
+  createX86Decoder,
+  createX86Formatter,
+  type DecodeCode,
+  type GoBinary,
+  type IcedX86,
+  openGoBinary,
+} from '#gobin';
+import { Executable } from './executable.ts';
+import { inflate } from './inflate.ts';
+
+/** How long a parsed binary is kept after its last use: its sections may be tens of MB. */
+const keepMs = 10_000;
+
+/** Smaller files are read as quickly without an index. */
+const worthIndexing = 16 << 20;
+
+/** Go binaries by the file that they are in: parsed once while in use, and found again quickly by an index on disk, kept by build id. */
+export class Binaries {
+  readonly #indexDir: string;
+  readonly #byIdentity = new Map<string, Held>();
+  readonly #indexing = new Set<string>();
+  #x86: { decode: DecodeCode; format: (bytes: Uint8Array, at: Address) => string } | undefined;
+
+  /** `indexDir`: where indexes are kept. */
+  constructor(indexDir: string) {
+    this.#indexDir = indexDir;
+  }
+
+  /** Reads through a descriptor of its own: `executable` may be closed while the result is in use. */
+  open(executable: Executable): BinaryLease {
+    const held = this.#byIdentity.get(executable.identity) ?? this.#hold(executable);
+    held.users++;
+    clearTimeout(held.timer);
+    return {
+      binary: held.binary,
+      [Symbol.dispose]: () => {
+        if (--held.users === 0) held.timer = setTimeout(() => this.#drop(held), keepMs).unref();
+      },
+    };
+  }
+
+  #hold(executable: Executable): Held {
+    const file = new Executable(openSync(executable.path, 'r'));
+    try {
+      const held: Held = { file, binary: this.#read(file), users: 0, timer: undefined };
+      this.#byIdentity.set(file.identity, held);
+      return held;
+    } catch (error) {
+      file[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  #drop({ file, binary }: Held): void {
+    this.#byIdentity.delete(file.identity);
+    binary.release();
+    file[Symbol.dispose]();
+  }
+
+  /** Text of one instruction, for people. */
+  instructionText(bytes: Uint8Array, at: Address, binary: GoBinary): string {
+    return binary.architecture === 'amd64'
+      ? this.#disassembler().format(bytes, at)
+      : `.word 0x${Buffer.from(bytes.toReversed()).toString('hex')}`;
+  }
+
+  /** Has the index of a large binary made, on another thread, if there is none yet. Failure costs time later, nothing else. */
+  remember(executable: Executable): void {
+    const file = this.#indexFile(executable);
+    if (executable.size < worthIndexing || file === undefined || this.#indexing.has(file) || existsSync(file)) return;
+    const held = new Executable(openSync(executable.path, 'r'));
+    const worker = new Worker(new URL('./index-worker.ts', import.meta.url), { workerData: { path: held.path, file } });
+    this.#indexing.add(file);
+    worker.unref();
+    worker.on('error', () => {});
+    worker.on('exit', () => held[Symbol.dispose]());
+  }
+
+  #read(file: Executable): GoBinary {
+    const index = this.#loadIndex(file);
+    const decode: DecodeCode = (code, entry) => this.#disassembler().decode(code, entry);
+    return openGoBinary(file, index ? { inflate, decode, index } : { inflate, decode });
+  }
+
+  /** Loaded at the first use: its WebAssembly takes 10 MB. */
+  #disassembler() {
+    if (this.#x86) return this.#x86;
+    const iced: IcedX86 = createRequire(import.meta.url)('iced-x86');
+    this.#x86 = { decode: createX86Decoder(iced), format: createX86Formatter(iced) };
+    return this.#x86;
+  }
+
+  #loadIndex(executable: Executable): Uint8Array | undefined {
+    const file = executable.size < worthIndexing ? undefined : this.#indexFile(executable);
+    if (file === undefined || !existsSync(file)) return undefined;
+    try {
+      return readFileSync(file);
+    } catch {
+      return undefined;
+    }
+  }
+
+  #indexFile(executable: Executable): string | undefined {
+    const elf = openElf(executable, inflate);
+    const buildId = elf.goBuildId ?? elf.gnuBuildId;
+    return buildId && join(this.#indexDir, createHash('sha256').update(buildId).digest('hex').slice(0, 32));
+  }
+}
+
+/** A binary in use: dispose of it when nothing more is asked of it. */
+export interface BinaryLease extends Disposable {
+  readonly binary: GoBinary;
+}
+
+interface Held {
+  readonly file: Executable;
+  readonly binary: GoBinary;
+  users: number;
+  timer: NodeJS.Timeout | undefined;
+}

@@ -1,0 +1,68 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { TestDeployer } from '../../testing/deployer.ts';
+import { goFixture } from '../../testing/go-fixtures.ts';
+import { killStarted, startProcess } from '../../testing/process.ts';
+
+/** Calls main.hold(N) on a goroutine of its own for every line N; it takes N milliseconds. */
+const source = `package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+)
+
+//go:noinline
+func hold(n int64) int64 {
+	time.Sleep(time.Duration(n) * time.Millisecond)
+	return n
+}
+
+func main() {
+	fmt.Println("ready")
+	in := bufio.NewScanner(os.Stdin)
+	for in.Scan() {
+		n, _ := strconv.ParseInt(in.Text(), 10, 64)
+		go func() { fmt.Println("held", hold(n)) }()
+	}
+}
+`;
+
+let sonde: TestDeployer;
+beforeAll(() => {
+  sonde = new TestDeployer();
+});
+afterAll(async () => {
+  await sonde[Symbol.asyncDispose]();
+  await killStarted();
+});
+
+it('a deployment that has ended tells the calls that ran at its end: none is without account', async () => {
+  const target = await startProcess(await goFixture({ source: { 'main.go': source } }), { ready: /ready/ });
+  const { deployment, rows, ended } = await sonde.place(target.pid, 'main.hold');
+  target.write('0\n');
+  await target.waitFor(/held 0/);
+  target.write('600000\n600001\n');
+  await expect.poll(async () => (await deployment.running()).length).toBe(2);
+  await deployment.fail('FAILED', 'it cost too much');
+  expect(await ended).toEqual(['FAILED', 'it cost too much']);
+  expect(rows.map(({ args, outcome }) => [args.n, outcome])).toEqual([[0, 'returned']]);
+  const running = await deployment.running();
+  expect(running.map(({ captured }) => JSON.parse(captured).args.n).sort()).toEqual([600000, 600001]);
+  expect(deployment.hits).toBe(rows.length + running.length);
+});
+
+it('where rows are kept, calls that run at the end get one', async () => {
+  const target = await startProcess(await goFixture({ source: { 'main.go': source } }), { ready: /ready/ });
+  const { deployment, rows } = await sonde.place(target.pid, 'main.hold', { rowsOfRunning: true });
+  target.write('0\n600000\n');
+  await target.waitFor(/held 0/);
+  await expect.poll(async () => (await deployment.running()).length).toBe(1);
+  await deployment.close();
+  expect(rows.map(({ args, outcome }) => [args.n, outcome])).toEqual([
+    [0, 'returned'],
+    [600000, 'running'],
+  ]);
+});

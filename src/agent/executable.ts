@@ -1,0 +1,66 @@
+import { type BigIntStats, closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { MachineError, UserError } from './errors.ts';
+
+/**
+ * A process's executable, held by one open descriptor: parsed, compared and attached to through it, so that all three see the
+ * same inode, also when the file was deleted or replaced meanwhile, and in other mount namespaces.
+ */
+export class Executable {
+  readonly fd: number;
+  readonly size: number;
+  /** Equal for the same unchanged file; for caches only (overlay mounts may give one inode two identities). */
+  readonly identity: string;
+  #open = true;
+
+  constructor(fd: number) {
+    this.fd = fd;
+    const stat: BigIntStats = fstatSync(fd, { bigint: true });
+    this.size = Number(stat.size);
+    this.identity = `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}`;
+  }
+
+  /** Opens the image that `pid` runs now. */
+  static ofProcess(pid: number): Executable {
+    try {
+      return new Executable(openSync(`/proc/${pid}/exe`, 'r'));
+    } catch (error) {
+      throw openFailure(pid, error as NodeJS.ErrnoException);
+    }
+  }
+
+  /** Path by which the kernel can be told this very inode. */
+  get path(): string {
+    return `/proc/self/fd/${this.fd}`;
+  }
+
+  /** `length` bytes from `offset`; fewer only at the end of the file. */
+  read(offset: number, length: number): Uint8Array {
+    const bytes = new Uint8Array(Math.max(0, Math.min(length, this.size - offset)));
+    for (let done = 0; done < bytes.length; ) {
+      const count = readSync(this.fd, bytes, done, bytes.length - done, offset + done);
+      if (count === 0) return bytes.subarray(0, done);
+      done += count;
+    }
+    return bytes;
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#open) return;
+    this.#open = false;
+    closeSync(this.fd);
+  }
+}
+
+function openFailure(pid: number, error: NodeJS.ErrnoException): Error {
+  switch (error.code) {
+    case 'ENOENT':
+      return new UserError(`process ${pid} has ended, or is a kernel thread`);
+    case 'EACCES':
+    case 'EPERM':
+      return new MachineError(
+        `no permission to open the executable of process ${pid}: this needs root, or CAP_SYS_PTRACE. Run px with sudo, after \`px agent stop\` if an agent without it runs`,
+      );
+    default:
+      return new MachineError(`the executable of process ${pid} cannot be opened: ${error.message}`);
+  }
+}

@@ -1,0 +1,47 @@
+import type { sonde } from '#api';
+import { formatSignature, type GoBinary } from '#gobin';
+import { UserError } from './errors.ts';
+
+/** Functions whose names match, with signature and place in the source; one by one, since a binary may have 100,000. */
+export function* describeFunctions(binary: GoBinary, pattern: string): Generator<sonde.FunctionInfo> {
+  const matches = matcher(pattern);
+  for (const fn of binary.functions()) {
+    if (!matches(fn.name)) continue;
+    const source = binary.sourceLine(fn);
+    yield {
+      name: fn.name,
+      signature: formatSignature(binary, fn),
+      file: source?.file ?? '',
+      line: source?.line ?? 0,
+      address: BigInt(fn.entry),
+    };
+  }
+}
+
+/** Empty: all. `re:…`: a regular expression. With `*` or `?`: a glob over the whole name. Else: a part of the name, in any case. */
+function matcher(pattern: string): (name: string) => boolean {
+  if (pattern === '') return () => true;
+  if (pattern.startsWith('re:')) {
+    try {
+      const expression = new RegExp(pattern.slice(3));
+      return (name) => expression.test(name);
+    } catch (error) {
+      throw new UserError(`not a regular expression: ${pattern.slice(3)}: ${(error as Error).message}`);
+    }
+  }
+  // The star of `(*T)` belongs to the name.
+  const parts = pattern.split('(*');
+  if (parts.some((part) => /[*?]/.test(part))) {
+    const expression = new RegExp(`^${parts.map(globPart).join('\\(\\*')}$`);
+    return (name) => expression.test(name);
+  }
+  const wanted = pattern.toLowerCase();
+  return (name) => name.toLowerCase().includes(wanted);
+}
+
+function globPart(text: string): string {
+  return text
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.');
+}

@@ -1,0 +1,49 @@
+import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+
+/** The agent's own process: `node src/agent/main.ts --dir DIR`. Everything that it writes lies in DIR, readable by its owner alone. */
+const { values } = parseArgs({ options: { dir: { type: 'string' } } });
+if (!values.dir) {
+  process.stderr.write('usage: main.ts --dir DIR (px starts the agent by itself)\n');
+  process.exit(2);
+}
+const dir = values.dir;
+process.umask(0o077);
+// A log that cannot be written (the disk is full) is no reason to end.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+mkdirSync(dir, { recursive: true, mode: 0o700 });
+chmodSync(dir, 0o700);
+
+const { Agent } = await import('./agent.ts');
+const { answers, claim, ownSocketPath, removeStale, socketPath } = await import('./socket.ts');
+const { bind, serve } = await import('./service.ts');
+
+const path = socketPath(dir);
+if (await answers(path)) process.exit(0);
+removeStale(dir);
+const own = ownSocketPath(dir);
+const agent = Agent.start(dir, path);
+const server = serve(agent);
+await bind(server, own);
+
+let ending = false;
+/** Probes first, then rows, then the socket: what is left after a crash, the kernel and the next agent clean up. */
+async function end(): Promise<void> {
+  if (ending) return;
+  ending = true;
+  try {
+    await agent.close();
+  } catch (error) {
+    process.stderr.write(`the agent did not end in order: ${(error as Error).stack}\n`);
+  }
+  rmSync(path, { force: true });
+  server.tryShutdown(() => process.exit(0));
+  setTimeout(() => process.exit(0), 1000).unref();
+}
+
+const claimed = await claim(own, path);
+rmSync(own, { force: true });
+// Another agent was quicker: everybody will talk to that one.
+if (!claimed) process.exit(0);
+agent.onEnd = end;
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, end);

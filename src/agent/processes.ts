@@ -1,0 +1,191 @@
+import { userInfo } from 'node:os';
+import { basename } from 'node:path';
+import { nearest } from '#base';
+import { openElf } from '#elf';
+import { readBuildInfo } from '#gobin';
+import { formatUpid, parseUpid, type Upid } from '#model';
+import {
+  listPids,
+  readCommandLine,
+  readContainerId,
+  readExecutableLink,
+  readProcessStat,
+  readProcessStatus,
+  type Sys,
+} from '#sys';
+import { UserError } from './errors.ts';
+import { Executable } from './executable.ts';
+import type { Identity } from './identity.ts';
+import { inflate } from './inflate.ts';
+
+/** A running Go program. */
+export interface GoProcess extends GoImage {
+  readonly pid: number;
+  readonly upid: Upid;
+  /** In the process's own mount namespace. */
+  readonly executable: string;
+  readonly deleted: boolean;
+  readonly container: string;
+  readonly commandLine: string;
+  readonly user: string;
+}
+
+/** What an executable says of itself. */
+interface GoImage {
+  readonly goVersion: string;
+  /** Path of the main module, or of the main package where there is none. */
+  readonly module: string;
+  readonly symbols: boolean;
+  readonly debugInfo: boolean;
+}
+
+/** Finds Go processes in /proc. What a file says of itself is read once per file. */
+export class Processes {
+  readonly #sys: Sys;
+  readonly #identity: Identity;
+  /** By the file's identity; undefined: not a Go program. */
+  readonly #images = new Map<string, GoImage | undefined>();
+
+  constructor(sys: Sys, identity: Identity) {
+    this.#sys = sys;
+    this.#identity = identity;
+  }
+
+  /** All Go processes that this agent may look at, by pid. */
+  list(): GoProcess[] {
+    const found: GoProcess[] = [];
+    for (const pid of listPids(this.#sys)) {
+      const process = this.#inspect(pid);
+      if (process) found.push(process);
+    }
+    if (this.#images.size > 10_000) this.#images.clear();
+    return found;
+  }
+
+  /**
+   * The processes that a pid, a UPID or a process name means: at least one.
+   * @throws UserError that says why there is none.
+   */
+  find(text: string): GoProcess[] {
+    if (/^\d+$/.test(text)) return [this.#byPid(Number(text))];
+    const upid = parseUpid(text);
+    if (upid) return [this.byUpid(upid)];
+    const all = this.list();
+    const matching = all.filter((process) => namesOf(process).includes(text) || process.executable === text);
+    if (matching.length > 0) return matching;
+    const near = nearest(text, new Set(all.flatMap(namesOf)));
+    throw new UserError([
+      {
+        id: 'agent.no-such-process',
+        message: `no Go process is named ${text === '' ? "''" : text}`,
+        hints: near.length > 0 ? [`did you mean ${near.join(', ')}?`] : ['px ps lists the Go processes'],
+      },
+    ]);
+  }
+
+  /** @throws UserError for a process of another machine, one that has ended, or another process with its pid. */
+  byUpid(upid: Upid): GoProcess {
+    const text = formatUpid(upid);
+    const refuse = (id: string, message: string, hint = 'px run px/upids lists the Go processes with their UPIDs') =>
+      new UserError([{ id, message, hints: [hint] }]);
+    if (upid.agentId !== this.#identity.agentId) {
+      const own = this.#identity.agentId.toString(16).padStart(8, '0');
+      throw refuse('agent.upid-elsewhere', `UPID ${text} is not of this machine, whose UPIDs begin with ${own}`);
+    }
+    const stat = readProcessStat(this.#sys, upid.pid);
+    if (!stat) throw refuse('agent.upid-ended', `the process of UPID ${text} (pid ${upid.pid}) has ended`);
+    if (stat.startTicks !== upid.startTicks) {
+      throw refuse(
+        'agent.upid-reused',
+        `the process of UPID ${text} has ended: pid ${upid.pid} is now another process (${stat.comm})`,
+      );
+    }
+    return this.#byPid(upid.pid);
+  }
+
+  /** Whether the process of a UPID still runs. */
+  alive(upid: Upid): boolean {
+    const stat = readProcessStat(this.#sys, upid.pid);
+    return stat !== undefined && stat.startTicks === upid.startTicks && stat.state !== 'Z';
+  }
+
+  #byPid(pid: number): GoProcess {
+    const stat = readProcessStat(this.#sys, pid);
+    if (!stat)
+      throw new UserError([
+        { id: 'agent.no-such-process', message: `there is no process ${pid}`, hints: ['px ps lists the Go processes'] },
+      ]);
+    if (stat.state === 'Z') throw new UserError(`process ${pid} (${stat.comm}) has ended and waits for its parent`);
+    // A permission problem must be told as such, not as "not a Go program".
+    Executable.ofProcess(pid)[Symbol.dispose]();
+    const process = this.#inspect(pid);
+    if (process) return process;
+    throw new UserError([
+      {
+        id: 'agent.not-go',
+        message: `process ${pid} (${stat.comm}) is not a Go program`,
+        hints: ['px ps lists the Go processes'],
+      },
+    ]);
+  }
+
+  /** Undefined for what is no Go program, has ended meanwhile, or may not be looked at. */
+  #inspect(pid: number): GoProcess | undefined {
+    const stat = readProcessStat(this.#sys, pid);
+    if (!stat || stat.state === 'Z') return undefined;
+    try {
+      const link = readExecutableLink(this.#sys, pid);
+      if (!link) return undefined;
+      using executable = Executable.ofProcess(pid);
+      const image = this.#image(executable);
+      if (!image) return undefined;
+      return {
+        ...image,
+        pid,
+        upid: { agentId: this.#identity.agentId, pid, startTicks: stat.startTicks },
+        executable: link.path,
+        deleted: link.deleted,
+        container: readContainerId(this.#sys, pid)?.id ?? '',
+        commandLine: (readCommandLine(this.#sys, pid) ?? []).join(' '),
+        user: userName(readProcessStatus(this.#sys, pid)?.uid),
+      };
+    } catch {
+      return undefined;
+    }
+  }
+
+  #image(executable: Executable): GoImage | undefined {
+    const { identity } = executable;
+    if (!this.#images.has(identity)) this.#images.set(identity, readImage(executable));
+    return this.#images.get(identity);
+  }
+}
+
+function readImage(executable: Executable): GoImage | undefined {
+  try {
+    const elf = openElf(executable, inflate);
+    const info = readBuildInfo(elf);
+    if (!info) return undefined;
+    return {
+      goVersion: info.goVersion,
+      module: info.module || info.path || '',
+      symbols: elf.header('.symtab') !== undefined,
+      debugInfo: elf.header('.debug_info') !== undefined || elf.header('.zdebug_info') !== undefined,
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/** What people call a process: its executable's name and that of its first argument. */
+function namesOf(process: GoProcess): string[] {
+  return [basename(process.executable), basename(process.commandLine.split(' ')[0] ?? '')].filter(
+    (name) => name !== '',
+  );
+}
+
+function userName(uid: number | undefined): string {
+  if (uid === undefined) return '';
+  const own = userInfo();
+  return uid === own.uid ? own.username : String(uid);
+}

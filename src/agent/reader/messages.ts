@@ -1,0 +1,54 @@
+import type { Relation, RowBatch, Upid } from '#model';
+import type { ProbePlan } from '#probe';
+
+/** What the reader's thread must know of a ring: descriptors are the process's, the rest is plain data. */
+export interface RingDescription {
+  readonly id: number;
+  readonly ringFd: number;
+  readonly ringBytes: number;
+  /** The control map: the decoder looks at the drop counters. */
+  readonly controlFd: number;
+  readonly controlBytes: number;
+  readonly plans: readonly ProbePlan[];
+  readonly relation: Relation;
+  readonly upid: Upid;
+  /** Calls that run when the ring is closed get a row of outcome `running`. */
+  readonly rowsOfRunning: boolean;
+}
+
+/** A call that has not ended. */
+export interface OpenCall {
+  /** Wall clock, nanoseconds. */
+  readonly sinceNs: bigint;
+  /** How long it has been running. */
+  readonly forNs: bigint;
+  readonly goid: bigint | undefined;
+  readonly function: string;
+  /** The columns that are captured at the entry, by name: a JSON object text. */
+  readonly captured: string;
+  /** What is missing or cut in them, as a row's notes. */
+  readonly notes: string | null;
+}
+
+/** Requests, answered in order by a message with the same `token`. */
+export type ReaderRequest =
+  | { readonly kind: 'open'; readonly ring: RingDescription }
+  /** Reads what is in the ring now and hands over all rows. */
+  | { readonly kind: 'flush'; readonly id: number }
+  /** Lists open calls, after a flush. */
+  | { readonly kind: 'running'; readonly id: number }
+  /** The process has ended, or replaced itself by exec (then: when, CLOCK_MONOTONIC): flush, and its open calls end as `exited`. */
+  | { readonly kind: 'exited'; readonly id: number; readonly replacedNs: bigint | undefined }
+  /** Flush, list open calls and forget; the ring's descriptor may be closed after the answer. */
+  | { readonly kind: 'close'; readonly id: number };
+
+export type ToReader = ReaderRequest & { readonly token: number };
+
+export type FromReader =
+  | { readonly kind: 'rows'; readonly id: number; readonly batch: RowBatch }
+  | {
+      readonly kind: 'answer';
+      readonly token: number;
+      readonly running?: readonly OpenCall[];
+      readonly error?: string;
+    };

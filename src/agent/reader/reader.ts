@@ -1,0 +1,81 @@
+import { Worker } from 'node:worker_threads';
+import { BugError } from '#base';
+import type { RowBatch } from '#model';
+import type { FromReader, OpenCall, ReaderRequest, RingDescription, ToReader } from './messages.ts';
+
+/**
+ * The thread that reads all ring buffers and makes rows. It sleeps until the kernel has data; nothing that the main thread
+ * or a query does delays it. Its rows arrive here in order, before the answer to any request made after them.
+ */
+export class Reader {
+  #worker: Worker | undefined;
+  #tokens = 0;
+  readonly #waiting = new Map<
+    number,
+    { resolve: (answer: readonly OpenCall[]) => void; reject: (error: Error) => void }
+  >();
+  readonly #sinks = new Map<number, (batch: RowBatch) => void>();
+
+  async open(ring: RingDescription, sink: (batch: RowBatch) => void): Promise<void> {
+    this.#sinks.set(ring.id, sink);
+    await this.#ask({ kind: 'open', ring });
+  }
+
+  async flush(id: number): Promise<void> {
+    await this.#ask({ kind: 'flush', id });
+  }
+
+  running(id: number): Promise<readonly OpenCall[]> {
+    return this.#ask({ kind: 'running', id });
+  }
+
+  async exited(id: number, replacedNs: bigint | undefined): Promise<void> {
+    await this.#ask({ kind: 'exited', id, replacedNs });
+  }
+
+  /** The calls that are left open. */
+  async close(id: number): Promise<readonly OpenCall[]> {
+    const left = await this.#ask({ kind: 'close', id });
+    this.#sinks.delete(id);
+    return left;
+  }
+
+  async stop(): Promise<void> {
+    await this.#worker?.terminate();
+    this.#worker = undefined;
+  }
+
+  #ask(request: ReaderRequest): Promise<readonly OpenCall[]> {
+    const token = ++this.#tokens;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(token, { resolve, reject });
+      this.#started().postMessage({ ...request, token } satisfies ToReader);
+    });
+  }
+
+  #started(): Worker {
+    if (this.#worker) return this.#worker;
+    const worker = new Worker(new URL('./worker.ts', import.meta.url), { name: 'ring reader' });
+    worker.on('message', (message: FromReader) => this.#receive(message));
+    worker.on('error', (error) => {
+      for (const { reject } of this.#waiting.values())
+        reject(error instanceof Error ? error : new Error(String(error)));
+      this.#waiting.clear();
+      throw error;
+    });
+    worker.unref();
+    this.#worker = worker;
+    return worker;
+  }
+
+  #receive(message: FromReader): void {
+    if (message.kind === 'rows') {
+      this.#sinks.get(message.id)?.(message.batch);
+      return;
+    }
+    const waiting = this.#waiting.get(message.token);
+    this.#waiting.delete(message.token);
+    if (message.error !== undefined) waiting?.reject(new BugError(message.error));
+    else waiting?.resolve(message.running ?? []);
+  }
+}

@@ -1,0 +1,152 @@
+import { parentPort } from 'node:worker_threads';
+import { openRingBuffer, type RingBuffer } from '#bpf';
+import { header, type RowBatch } from '#model';
+import { EventDecoder } from '#probe';
+import { clock, type Mapping, mapFlag, openSys, protection, type Readiness } from '#sys';
+import type { FromReader, OpenCall, RingDescription, ToReader } from './messages.ts';
+
+/** After a wake-up the ring is left alone for so long: one wake-up then serves all events of that time. In a storm it fills too quickly for that. */
+const gatherMs = 5;
+const stormRecords = 2048;
+/** Rows of a batch, about: a long drain hands over several. */
+const batchRows = 8192;
+
+const sys = openSys();
+const port = parentPort!;
+const rings = new Map<number, Ring>();
+
+/** One ring buffer with its decoder, in the event loop of this thread. */
+class Ring {
+  readonly #id: number;
+  readonly #ring: RingBuffer;
+  readonly #controls: Mapping;
+  readonly #decoder: EventDecoder;
+  readonly #readiness: Readiness;
+  readonly #rowsOfRunning: boolean;
+  #timer: NodeJS.Timeout | undefined;
+  #storm = false;
+
+  constructor(description: RingDescription) {
+    const { id, ringFd, ringBytes, controlFd, controlBytes, plans, relation, upid } = description;
+    this.#id = id;
+    this.#rowsOfRunning = description.rowsOfRunning;
+    this.#ring = openRingBuffer(sys, ringFd, ringBytes);
+    const length = Math.ceil(controlBytes / sys.pageSize) * sys.pageSize;
+    this.#controls = sys.mmap(controlFd, length, protection.read, mapFlag.shared, 0);
+    const words = new BigUint64Array(this.#controls.buffer);
+    this.#decoder = new EventDecoder({ relation, counters: () => words });
+    this.#decoder.addTarget(0, upid, plans);
+    this.#readiness = this.#ring.onReadable(() => {
+      this.#readiness.pause();
+      this.#timer ??= setTimeout(
+        () => {
+          this.#timer = undefined;
+          this.#storm = this.drain() > stormRecords;
+          this.#readiness.resume();
+        },
+        this.#storm ? 0 : gatherMs,
+      );
+    });
+  }
+
+  /** How many records there were. `replacedNs`: when the process became another program, CLOCK_MONOTONIC; what came before is over. */
+  drain(replacedNs?: bigint): number {
+    this.#decoder.setClock(sys.clockGettime(clock.realtime) - sys.clockGettime(clock.monotonic));
+    const decoder = this.#decoder;
+    let total = 0;
+    let replaced = replacedNs;
+    for (let count = 1; count > 0; total += count) {
+      count = this.#ring.drain(onRecord, batchRows);
+      this.#handOver();
+    }
+    if (replaced !== undefined) decoder.execed(0, replaced);
+    return total;
+    function onRecord(bytes: Uint8Array, view: DataView, offset: number, length: number): void {
+      // The new image may have made calls before we heard of it; the old one's records were all written before.
+      if (replaced !== undefined && view.getBigUint64(offset + header.ktime, true) > replaced) {
+        decoder.execed(0, replaced);
+        replaced = undefined;
+      }
+      decoder.record(bytes, view, offset, length);
+    }
+  }
+
+  exited(replacedNs: bigint | undefined): void {
+    this.drain(replacedNs);
+    if (replacedNs === undefined) this.#decoder.targetEnded(0, sys.clockGettime(clock.monotonic));
+    this.#handOver();
+  }
+
+  running(): OpenCall[] {
+    this.drain();
+    return this.#decoder.open(sys.clockGettime(clock.monotonic)).map((call) => ({
+      sinceNs: call.since,
+      forNs: call.runningNs,
+      goid: call.goid,
+      function: call.function,
+      captured: call.captured,
+      notes: call.notes,
+    }));
+  }
+
+  /** The calls that are left open. */
+  close(): OpenCall[] {
+    clearTimeout(this.#timer);
+    const left = this.running();
+    if (this.#rowsOfRunning) {
+      this.#decoder.closeRunning(sys.clockGettime(clock.monotonic));
+      this.#handOver();
+    }
+    this.#readiness.close();
+    this.#ring.close();
+    this.#controls.unmap();
+    return left;
+  }
+
+  #handOver(): void {
+    if (this.#decoder.waitingRows === 0) return;
+    const batch = this.#decoder.takeRows();
+    port.postMessage({ kind: 'rows', id: this.#id, batch } satisfies FromReader, transferable(batch));
+  }
+}
+
+function transferable(batch: RowBatch): ArrayBuffer[] {
+  const buffers: ArrayBuffer[] = [];
+  for (const { type, values, valid } of batch.columns) {
+    if (type === 'STRING') buffers.push(values.offsets.buffer as ArrayBuffer, values.bytes.buffer as ArrayBuffer);
+    else buffers.push(values.buffer as ArrayBuffer);
+    if (valid) buffers.push(valid.buffer as ArrayBuffer);
+  }
+  return buffers;
+}
+
+function perform(request: ToReader): readonly OpenCall[] | undefined {
+  if (request.kind === 'open') {
+    rings.set(request.ring.id, new Ring(request.ring));
+    return undefined;
+  }
+  const ring = rings.get(request.id);
+  switch (request.kind) {
+    case 'flush':
+      ring?.drain();
+      return undefined;
+    case 'running':
+      return ring?.running();
+    case 'exited':
+      ring?.exited(request.replacedNs);
+      return undefined;
+    case 'close':
+      rings.delete(request.id);
+      return ring?.close();
+  }
+}
+
+port.on('message', (request: ToReader) => {
+  try {
+    const running = perform(request);
+    port.postMessage({ kind: 'answer', token: request.token, ...(running ? { running } : {}) } satisfies FromReader);
+  } catch (error) {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    port.postMessage({ kind: 'answer', token: request.token, error: text } satisfies FromReader);
+  }
+});

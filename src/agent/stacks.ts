@@ -1,0 +1,95 @@
+import { setImmediate } from 'node:timers/promises';
+import type { Address } from '#base';
+import { type GoBinary, type GoFunction, type Goroutine, goroutines } from '#gobin';
+import { resolveFunction } from '#probe';
+import { addressOfOffset, executableMappings, openProcessMemory, readMaps, type Sys } from '#sys';
+import type { Binaries } from './binaries.ts';
+import { UserError } from './errors.ts';
+import { Executable } from './executable.ts';
+
+/** A call of a function that a goroutine is in the midst of, found on its stack. */
+export interface StackedCall {
+  readonly goid: bigint;
+  readonly state: Goroutine['state'];
+}
+
+export interface Stacked {
+  /** As the linker has it. */
+  readonly function: string;
+  /** One for every frame of the function, innermost first in each goroutine. */
+  readonly calls: readonly StackedCall[];
+  /** All goroutines. */
+  readonly goroutines: number;
+  /** Goroutines that were on a CPU, whose stacks cannot be read. */
+  readonly running: number;
+  /** Goroutines whose stacks could not be followed to their bottom: the function may be further down. */
+  readonly cut: number;
+}
+
+/** The agent does other things after so long: a process may have a million goroutines. */
+const sliceMs = 10;
+
+/**
+ * Which goroutines are inside a function now, whenever they came there: out of the process's memory, without a probe or a stop.
+ * A text instead: why it cannot be told.
+ * @throws UserError when the binary has no such function, or more than one.
+ */
+export async function callsOnStacks(
+  sys: Sys,
+  binaries: Binaries,
+  pid: number,
+  name: string,
+): Promise<Stacked | string> {
+  using executable = Executable.ofProcess(pid);
+  using lease = binaries.open(executable);
+  const { binary } = lease;
+  if (binary.architecture !== 'amd64') return 'stacks are walked on amd64 only';
+  const found = resolveFunction({ function: name, columns: [] }, binary);
+  if (!found.ok) throw new UserError(found.diagnostics);
+  const fn = found.value.function;
+  const table = binary.functionTable;
+  const offsets = goroutineOffsets(binary);
+  const allgs = binary.elf.symbols()?.find('runtime.allgs')?.address;
+  if (!table || !offsets || allgs === undefined) {
+    return 'its binary has no symbols or no debug info (built with -ldflags "-s -w"?), without which its goroutines are not found';
+  }
+  using memory = openProcessMemory(sys, pid);
+  const bias = loadBias(sys, pid, executable, binary, fn);
+  if (bias === undefined || !memory) return 'the process has ended, or replaced itself';
+  const inside = (pc: Address) => pc - bias >= fn.entry && pc - bias < fn.end;
+  const calls: StackedCall[] = [];
+  const counts = { goroutines: 0, running: 0, cut: 0 };
+  const read = (at: number, size: number) => memory.read(at, size);
+  let sliceEnd = performance.now() + sliceMs;
+  for (const { goid, state, frames, complete } of goroutines(read, table, offsets, allgs + bias, bias)) {
+    counts.goroutines++;
+    if (state === 'running') counts.running++;
+    else if (!complete) counts.cut++;
+    for (const pc of frames) if (inside(pc)) calls.push({ goid, state });
+    if (performance.now() < sliceEnd) continue;
+    await setImmediate();
+    sliceEnd = performance.now() + sliceMs;
+  }
+  // Every Go program has goroutines of its runtime.
+  if (counts.goroutines === 0 || !memory.read(allgs + bias, 16)) return 'the process has ended, or replaced itself';
+  return { function: fn.name, calls, ...counts };
+}
+
+function goroutineOffsets(binary: GoBinary) {
+  const field = (name: string) => binary.structField('runtime.g', name)?.offset;
+  const [goid, sched, status, syscallSp, syscallPc] = ['goid', 'sched', 'atomicstatus', 'syscallsp', 'syscallpc'].map(
+    field,
+  );
+  if (goid === undefined || sched === undefined || status === undefined) return undefined;
+  if (syscallSp === undefined || syscallPc === undefined) return undefined;
+  return { goid, sched, status, syscallSp, syscallPc };
+}
+
+/** What is added to the binary's addresses in the process: 0 but for position-independent executables. */
+function loadBias(sys: Sys, pid: number, executable: Executable, binary: GoBinary, fn: GoFunction): number | undefined {
+  const maps = readMaps(sys, pid);
+  const offset = binary.fileOffset(fn.entry);
+  if (!maps || offset === undefined) return undefined;
+  const at = addressOfOffset(executableMappings(sys, pid, maps, sys.fstat(executable.fd)), offset);
+  return at === undefined ? undefined : at - fn.entry;
+}

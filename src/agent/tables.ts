@@ -1,0 +1,130 @@
+import { hostname } from 'node:os';
+import { BugError } from '#base';
+import { formatUuid, parseUuid, type Relation, type RowBatch, RowBatchBuilder, upidWords } from '#model';
+import { type Catalog, tableFunctionRelations } from '#planner';
+import type { Store, StoredTable } from '#store';
+import type { Identity } from './identity.ts';
+import type { Processes } from './processes.ts';
+import type { Tracepoint, Tracepoints } from './tracepoints.ts';
+
+type Value = string | bigint | boolean | { readonly high: bigint; readonly low: bigint } | undefined;
+
+/** The table functions of PxL (`px.GetTracepointStatus()`, …): their rows are made here when a query asks. */
+export class TableFunctions {
+  readonly #rows: Readonly<Record<string, () => readonly (readonly Value[])[]>>;
+
+  constructor(parts: {
+    identity: Identity;
+    processes: Processes;
+    tracepoints: Tracepoints;
+    store: Store;
+    startedNs: bigint;
+  }) {
+    const { identity, processes, tracepoints, store, startedNs } = parts;
+    this.#rows = {
+      GetGoProcesses: () =>
+        processes
+          .list()
+          .map((process) => [
+            upidWords(process.upid),
+            BigInt(process.pid),
+            process.executable,
+            process.goVersion,
+            process.module,
+            process.symbols,
+            process.debugInfo,
+            process.container,
+            process.commandLine,
+          ]),
+      GetTracepointStatus: () => tracepoints.list().map(tracepointRow),
+      GetTables: () => current(store).map((table) => [table.name, '']),
+      GetSchemas: () =>
+        current(store).flatMap((table) =>
+          table.relation.columns.map((column) => [
+            table.name,
+            column.name,
+            column.unsigned ? 'UINT64' : column.type,
+            'GENERAL',
+            column.description ?? '',
+          ]),
+        ),
+      GetAgentStatus: () => [
+        [
+          { high: 0n, low: BigInt(identity.agentId) },
+          BigInt(identity.agentId),
+          hostname(),
+          '',
+          'AGENT_STATE_HEALTHY',
+          startedNs,
+          0n,
+          false,
+        ],
+      ],
+    };
+  }
+
+  static names(): readonly string[] {
+    return Object.keys(tableFunctionRelations);
+  }
+
+  static relation(name: string): Relation | undefined {
+    return Object.hasOwn(tableFunctionRelations, name) ? tableFunctionRelations[name] : undefined;
+  }
+
+  rows(name: string): { relation: Relation; batch: RowBatch } {
+    const relation = TableFunctions.relation(name);
+    if (!relation) throw new BugError(`there is no table function ${name}`);
+    const builder = new RowBatchBuilder(relation.columns.map((column) => column.type));
+    for (const row of this.#rows[name]!()) {
+      row.forEach((value, i) => {
+        const column = builder.column(i);
+        if (value === undefined) column.missing();
+        else if (typeof value === 'string') column.text(value);
+        else if (typeof value === 'bigint') column.int(value);
+        else if (typeof value === 'boolean') column.boolean(value);
+        else column.uint128(value.high, value.low);
+      });
+      builder.endRow();
+    }
+    return { relation, batch: builder.finish() };
+  }
+}
+
+function tracepointRow(tracepoint: Tracepoint): readonly Value[] {
+  const { id, logical, state, reason, deployment, rows, owner } = tracepoint;
+  const left = BigInt(Math.max(0, tracepoint.expiresAt - Date.now())) * 1_000_000n;
+  return [
+    parseUuid(id),
+    logical.name,
+    state.toLowerCase(),
+    JSON.stringify(reason === '' ? [] : [reason]),
+    JSON.stringify([logical.table]),
+    targetText(tracepoint),
+    state === 'RUNNING' || state === 'PENDING' ? left : 0n,
+    BigInt(deployment?.hits ?? 0),
+    BigInt(rows),
+    BigInt((deployment?.drops ?? 0) + tracepoint.lost),
+    owner,
+  ];
+}
+
+/** What the planner may ask of the tables that there are. */
+export function catalogOf(store: Store): Catalog {
+  return {
+    table: (name) => store.relation(name),
+    tables: () => current(store).map((table) => table.name),
+    tableFunction: (name) => TableFunctions.relation(name),
+    tableFunctions: () => TableFunctions.names(),
+  };
+}
+
+/** Without older versions of tables. */
+function current(store: Store): StoredTable[] {
+  return store.tables().filter((table) => !table.replaced);
+}
+
+/** The target as people read it. */
+export function targetText(tracepoint: Tracepoint): string {
+  const { high, low } = upidWords(tracepoint.logical.target.upid);
+  return formatUuid(high, low);
+}

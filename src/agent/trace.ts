@@ -1,0 +1,328 @@
+import { type sonde, textAt } from '#api';
+import { type CaptureColumn, formatUpid, type LogicalTracepoint, type RowBatch, type Upid } from '#model';
+import type { Sys } from '#sys';
+import type { Binaries } from './binaries.ts';
+import type { Deployer, Deployment, OpenCall } from './deployment.ts';
+import { UserError } from './errors.ts';
+import type { Kernel } from './kernel.ts';
+import type { GoProcess, Processes } from './processes.ts';
+import { callsOnStacks } from './stacks.ts';
+
+/** One `px trace` while its call is open. */
+export interface LiveTrace {
+  /** By which `px tracepoint list` and `delete` know it. */
+  readonly name: string;
+  readonly owner: string;
+  readonly function: string;
+  readonly processes: readonly GoProcess[];
+  readonly deployments: readonly Deployment[];
+  readonly rows: number;
+  /** Ends the trace: its client gets the end with all counts. */
+  stop(reason: string): void;
+}
+
+const columns: readonly CaptureColumn[] = [
+  { name: 'args', capture: { kind: 'arguments' } },
+  { name: 'results', capture: { kind: 'results' } },
+  { name: 'latency', capture: { kind: 'latency' } },
+  { name: 'outcome', capture: { kind: 'outcome' } },
+];
+/** What is left for a function whose returns cannot be probed. */
+const entryColumns = columns.slice(0, 1);
+
+/** Rows of one message: each message costs more than a row does. */
+const messageRows = 256;
+
+/** Rows that may wait for a slow client before more are dropped (and counted). */
+const mostWaiting = 100_000;
+
+export interface TracerParts {
+  readonly sys: Sys;
+  readonly processes: Processes;
+  readonly binaries: Binaries;
+  readonly kernel: Kernel;
+}
+
+/** Traces for as long as a client listens: nothing is stored, the probe goes with the call. */
+export class Tracer {
+  readonly live = new Map<string, LiveTrace>();
+  readonly #parts: TracerParts;
+  readonly #deployer: Deployer;
+  #made = 0;
+
+  constructor(parts: TracerParts, deployer: Deployer) {
+    this.#parts = parts;
+    this.#deployer = deployer;
+  }
+
+  async trace(
+    request: sonde.TraceRequest,
+    owner: string,
+    signal: AbortSignal,
+    send: (reply: sonde.TraceReply) => Promise<void>,
+  ): Promise<void> {
+    if (!request.open) this.#parts.kernel.requirePrivileges();
+    const processes = this.#parts.processes.find(request.process);
+    if (request.open) {
+      await send({ event: { $case: 'end', value: await this.#openCalls(processes, request.function) } });
+      return;
+    }
+    const name = `trace-${++this.#made}`;
+    const out = new Outbox(Number(request.count), send);
+    let finish: (end: { reason: string; failed: boolean }) => void = () => {};
+    const over = new Promise<{ reason: string; failed: boolean }>((resolve) => {
+      finish = resolve;
+    });
+    const deployments: Deployment[] = [];
+    const trace = {
+      name,
+      owner,
+      function: request.function,
+      processes,
+      deployments,
+      get rows() {
+        return out.rows;
+      },
+      stop: (reason: string) => finish({ reason, failed: false }),
+    };
+    this.live.set(name, trace);
+    const stopped = () => finish({ reason: '', failed: false });
+    signal.addEventListener('abort', stopped, { once: true });
+    out.onFull = stopped;
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      const failures: string[] = [];
+      let live = 0;
+      const attempts = await Promise.allSettled(
+        processes.map(async (process) => {
+          let fn = request.function;
+          const deployment = await this.#deploy(name, process, fn, {
+            relation: async () => {},
+            batch: (batch) => out.push(batch, fn),
+            ended: (state, reason) => {
+              live--;
+              if (live <= 0) finish({ reason, failed: state === 'FAILED' });
+            },
+          });
+          fn = deployment.functions[0] ?? fn;
+          live++;
+          deployments.push(deployment);
+        }),
+      );
+      attempts.forEach((attempt, i) => {
+        if (attempt.status === 'rejected')
+          failures.push(`process ${processes[i]!.pid}: ${(attempt.reason as Error).message}`);
+      });
+      const first = attempts.find((attempt) => attempt.status === 'rejected');
+      if (deployments.length === 0 && first) throw first.reason;
+      if (signal.aborted) return;
+      await send({
+        event: {
+          $case: 'armed',
+          value: {
+            processes: deployments.length,
+            upids: deployments.map((deployment) => formatUpid(deployment.upid)),
+            warnings: [...new Set(deployments.flatMap((deployment) => deployment.warnings))],
+            failures,
+            name,
+          },
+        },
+      });
+      if (request.durationNs > 0n) timer = setTimeout(stopped, Number(request.durationNs / 1_000_000n));
+      const end = await over;
+      for (const deployment of deployments) await deployment.drain();
+      await Promise.all(deployments.map((deployment) => deployment.close()));
+      // Only now: a call that ends while the probes come off has a row, and is not one that still runs.
+      const running = (await Promise.all(deployments.map((deployment) => deployment.running()))).flatMap((calls, i) =>
+        calls.map((call) => runningCall(call, deployments[i]!.upid)),
+      );
+      await out.flushed();
+      const sum = (count: (deployment: Deployment) => number) =>
+        BigInt(deployments.reduce((total, deployment) => total + count(deployment), 0));
+      await send({
+        event: {
+          $case: 'end',
+          value: {
+            reason: end.reason,
+            failed: end.failed,
+            calls: sum((deployment) => deployment.hits),
+            rows: BigInt(out.rows),
+            drops: sum((deployment) => deployment.drops) + BigInt(out.dropped),
+            running,
+          },
+        },
+      });
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', stopped);
+      this.live.delete(name);
+      await Promise.all(deployments.map((deployment) => deployment.close()));
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const trace of this.live.values()) trace.stop('the agent ended');
+  }
+
+  /** A function whose returns cannot be probed is traced at its entry alone, and the client is told. */
+  async #deploy(
+    name: string,
+    process: GoProcess,
+    fn: string,
+    sink: Parameters<Deployer['deploy']>[1],
+  ): Promise<Deployment> {
+    const logical = (wanted: readonly CaptureColumn[]): LogicalTracepoint => ({
+      name,
+      table: name,
+      target: { kind: 'upid', upid: process.upid },
+      ttlNs: 0n,
+      probes: [{ function: fn, columns: wanted }],
+    });
+    try {
+      return await this.#deployer.deploy(logical(columns), sink);
+    } catch (error) {
+      if (!(error instanceof UserError) || !error.diagnostics.some(({ id }) => id === 'probe.no-returns')) throw error;
+      const deployment = await this.#deployer.deploy(logical(entryColumns), sink);
+      deployment.warnings.push(`only entries are traced: ${error.message}`);
+      return deployment;
+    }
+  }
+
+  /** The calls that are in progress: from the stacks of all goroutines, and with arguments and start where a tracepoint has seen them begin. */
+  async #openCalls(processes: readonly GoProcess[], fn: string): Promise<sonde.TraceEnd> {
+    const running: sonde.TraceCall[] = [];
+    const reasons: string[] = [];
+    for (const process of processes) {
+      const { pid, upid } = process;
+      const stacked = await callsOnStacks(this.#parts.sys, this.#parts.binaries, pid, fn);
+      if (typeof stacked === 'string') {
+        reasons.push(`process ${pid}: ${stacked}`);
+        continue;
+      }
+      const seen = (await this.#deployer.runningIn(pid)).filter((call) => call.function === stacked.function);
+      running.push(...seen.map((call) => runningCall(call, upid)));
+      const known = new Map<bigint, number>();
+      for (const { goid } of seen) if (goid !== undefined) known.set(goid, (known.get(goid) ?? 0) + 1);
+      for (const { goid, state } of stacked.calls) {
+        const left = known.get(goid) ?? 0;
+        if (left > 0) known.set(goid, left - 1);
+        else running.push(stackedCall(goid, state, upid, stacked.function));
+      }
+      if (stacked.running > 0) {
+        reasons.push(
+          `process ${pid}: ${stacked.running} of ${stacked.goroutines} goroutines were on a CPU, where stacks cannot be read: look again for those`,
+        );
+      }
+      if (stacked.cut > 0)
+        reasons.push(`process ${pid}: the stacks of ${stacked.cut} goroutines could not be followed to their bottom`);
+    }
+    return { reason: reasons.join('\n'), calls: 0n, rows: 0n, drops: 0n, running, failed: false };
+  }
+}
+
+/** Rows on their way to one client: a slow client makes them wait here, up to a limit. */
+class Outbox {
+  rows = 0;
+  dropped = 0;
+  onFull: () => void = () => {};
+  readonly #most: number;
+  readonly #send: (reply: sonde.TraceReply) => Promise<void>;
+  #waiting = 0;
+  #tail: Promise<void> = Promise.resolve();
+
+  constructor(most: number, send: (reply: sonde.TraceReply) => Promise<void>) {
+    this.#most = most;
+    this.#send = send;
+  }
+
+  push(batch: RowBatch, fn: string): void {
+    let take = batch.rows;
+    if (this.#most > 0) take = Math.min(take, this.#most - this.rows);
+    if (this.#waiting + take > mostWaiting) {
+      this.dropped += take;
+      return;
+    }
+    this.rows += take;
+    this.#waiting += take;
+    this.#tail = this.#tail.then(async () => {
+      for (let row = 0; row < take; row += messageRows) {
+        const calls: sonde.TraceCall[] = [];
+        for (let i = row; i < Math.min(take, row + messageRows); i++) calls.push(tracedCall(batch, i, fn));
+        await this.#send({ event: { $case: 'calls', value: { calls } } });
+        this.#waiting -= calls.length;
+      }
+    });
+    if (this.#most > 0 && this.rows >= this.#most) this.onFull();
+  }
+
+  flushed(): Promise<void> {
+    return this.#tail;
+  }
+}
+
+/** Row `row` of a batch whose columns are the implicit ones and `columns` (or `entryColumns`). */
+function tracedCall(batch: RowBatch, row: number, fn: string): sonde.TraceCall {
+  const there = (i: number) => batch.columns[i] !== undefined && batch.columns[i]!.valid?.[row] !== 0;
+  const int = (i: number): bigint | undefined => {
+    const column = batch.columns[i];
+    return there(i) && (column?.type === 'INT64' || column?.type === 'TIME64NS') ? column.values[row] : undefined;
+  };
+  const text = (i: number): string => {
+    const column = batch.columns[i];
+    return there(i) && column?.type === 'STRING' ? textAt(column.values, row) : '';
+  };
+  const upid = batch.columns[0]!.values as BigUint64Array;
+  return {
+    upid: formatUpid({
+      agentId: Number(upid[2 * row]! >> 32n),
+      pid: Number(upid[2 * row]! & 0xffff_ffffn),
+      startTicks: upid[2 * row + 1]!,
+    }),
+    timeNs: int(1) ?? 0n,
+    goid: int(2),
+    function: fn,
+    argsJson: text(3),
+    resultsJson: text(4),
+    latencyNs: int(5),
+    outcome: text(6),
+    notesJson: batch.notes?.[row] ?? '',
+  };
+}
+
+function runningCall(call: OpenCall, upid: Upid): sonde.TraceCall {
+  return {
+    upid: formatUpid(upid),
+    timeNs: call.sinceNs,
+    goid: call.goid,
+    function: call.function,
+    argsJson: argumentsOf(call),
+    resultsJson: '',
+    latencyNs: call.forNs,
+    outcome: 'running',
+    notesJson: call.notes ?? '',
+  };
+}
+
+/** A call that began before anybody traced it: that it runs is all that its goroutine's stack tells. */
+function stackedCall(goid: bigint, state: string, upid: Upid, fn: string): sonde.TraceCall {
+  return {
+    upid: formatUpid(upid),
+    timeNs: 0n,
+    goid,
+    function: fn,
+    argsJson: '',
+    resultsJson: '',
+    latencyNs: undefined,
+    outcome: 'running',
+    notesJson: JSON.stringify({ args: 'not captured: the call began before it was traced', goroutine: state }),
+  };
+}
+
+/**
+ * What was captured at the entry. A trace's own is `{"args": {…}}`: the inner text as it is, since numbers may not survive a parse;
+ * a script's tracepoint has its own columns there.
+ */
+function argumentsOf(call: OpenCall): string {
+  const prefix = '{"args":';
+  return call.captured.startsWith(prefix) ? call.captured.slice(prefix.length, -1) : call.captured;
+}

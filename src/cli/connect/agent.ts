@@ -1,0 +1,227 @@
+import { readFileSync, statSync } from 'node:fs';
+import { Client, type ClientReadableStream, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { apiFingerprint, type GrpcMethod, grpcService, sonde, vizier } from '#api';
+import type { Context } from '../context.ts';
+import { version } from '../version.ts';
+import { agentDirectory, logPath, socketPath } from './directory.ts';
+import { AgentGone, AgentVersionMismatch, CallFailed, NoAgent, SocketDenied, SocketPathTooLong } from './errors.ts';
+import { probeSocket } from './probe.ts';
+import { logTail, startAgent } from './start.ts';
+
+const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+export const sondeMethods = grpcService(sonde.SondeServiceDefinition, asBuffer);
+export const vizierMethods = grpcService(vizier.VizierServiceDefinition, asBuffer);
+
+/** A server's stream: iterate it once. `cancel` ends the call; the iteration then ends without an error. */
+export interface AgentStream<T> extends AsyncIterable<T> {
+  cancel(): void;
+}
+
+/** How an agent is found: `start`: one is started if none answers; `anyVersion`: another version may answer. */
+export interface ConnectOptions {
+  readonly start?: boolean;
+  readonly anyVersion?: boolean;
+}
+
+/** The agent behind its socket. `close` it, or the process does not end. */
+export class Agent {
+  readonly directory: string;
+  readonly #client: Client;
+  readonly #anyVersion: boolean;
+  readonly #owner: string;
+  #clusterId: string | undefined;
+
+  /** `owner`: who asks, as `px tracepoint list` will show it. */
+  constructor(directory: string, owner: string, anyVersion = false) {
+    this.#owner = owner;
+    this.directory = directory;
+    this.#anyVersion = anyVersion;
+    this.#client = new Client(`unix:${socketPath(directory)}`, credentials.createInsecure(), {
+      'grpc.max_receive_message_length': 64 << 20,
+      'grpc.enable_http_proxy': 0,
+      'grpc.default_authority': 'sonde',
+    });
+  }
+
+  /** Known once a call has been answered. */
+  get clusterId(): string | undefined {
+    return this.#clusterId;
+  }
+
+  call<Request, Reply>(method: GrpcMethod<Request, Reply, Buffer>, request: Request): Promise<Reply> {
+    return new Promise((resolve, reject) => {
+      const answer = new Answer();
+      const call = this.#client.makeUnaryRequest(
+        method.path,
+        method.requestSerialize,
+        method.responseDeserialize,
+        request,
+        this.#metadata(),
+        (error: ServiceError | null, reply?: Reply) => {
+          if (answer.refusal !== undefined) reject(answer.refusal);
+          else if (error !== null) this.#failure(error, answer.received).then(reject, reject);
+          else resolve(reply!);
+        },
+      );
+      call.on('metadata', (metadata) => {
+        if (!this.#accept(metadata, answer)) call.cancel();
+      });
+    });
+  }
+
+  stream<Request, Reply>(method: GrpcMethod<Request, Reply, Buffer>, request: Request): AgentStream<Reply> {
+    const answer = new Answer();
+    const call: ClientReadableStream<Reply> = this.#client.makeServerStreamRequest(
+      method.path,
+      method.requestSerialize,
+      method.responseDeserialize,
+      request,
+      this.#metadata(),
+    );
+    call.on('metadata', (metadata) => {
+      if (!this.#accept(metadata, answer)) call.cancel();
+    });
+    // An iteration that was left early must not crash the process by a late error.
+    call.on('error', () => {});
+    let cancelled = false;
+    const self = this;
+    return {
+      cancel() {
+        cancelled = true;
+        call.cancel();
+      },
+      async *[Symbol.asyncIterator]() {
+        try {
+          for await (const message of call) {
+            if (answer.refusal !== undefined) break;
+            yield message as Reply;
+          }
+        } catch (error) {
+          if (answer.refusal === undefined && !cancelled)
+            throw await self.#failure(error as ServiceError, answer.received);
+        }
+        if (answer.refusal !== undefined) throw answer.refusal;
+      },
+    };
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+
+  #metadata(): Metadata {
+    const metadata = new Metadata();
+    metadata.set('sonde-client', version());
+    metadata.set('sonde-owner', this.#owner);
+    return metadata;
+  }
+
+  #accept(metadata: Metadata, answer: Answer): boolean {
+    answer.received = true;
+    const cluster = metadata.get('sonde-cluster-id')[0];
+    if (cluster !== undefined) this.#clusterId = String(cluster);
+    answer.refusal = this.#mismatch(metadata);
+    return answer.refusal === undefined;
+  }
+
+  /** An agent of another version, or of another state of the source: what one says the other would not understand, or not hear. */
+  #mismatch(metadata: Metadata | undefined): AgentVersionMismatch | undefined {
+    const text = (key: string): string | undefined => metadata?.get(key)[0]?.toString();
+    const other = text('sonde-version');
+    if (other === undefined || this.#anyVersion) return undefined;
+    if (other !== version()) return new AgentVersionMismatch(other, version());
+    const api = text('sonde-api');
+    if (api === apiFingerprint) return undefined;
+    return new AgentVersionMismatch(`${other} (API ${api ?? 'unknown'})`, `${version()} (API ${apiFingerprint})`);
+  }
+
+  /** As grpc-js tells it, or, where it only says that the call was cut off, as the socket tells. */
+  async #connectionBroke({ code, details }: ServiceError): Promise<boolean> {
+    if (code === 14 && /^Connection dropped|^No connection established|ECONNRESET|ECONNREFUSED/.test(details))
+      return true;
+    return [1, 13, 14].includes(code) && (await probeSocket(socketPath(this.directory))) !== 'open';
+  }
+
+  async #failure(error: ServiceError, answered: boolean): Promise<Error> {
+    if (typeof error.code !== 'number') return error;
+    const mismatch = this.#mismatch(error.metadata);
+    if (mismatch !== undefined) return mismatch;
+    if (await this.#connectionBroke(error)) {
+      return new AgentGone(
+        answered,
+        error.details || error.message,
+        logPath(this.directory),
+        logTail(this.directory, 0, 5),
+      );
+    }
+    return new CallFailed(error.code, error.details || error.message);
+  }
+}
+
+/** What is known of one call's answer so far. */
+class Answer {
+  received = false;
+  refusal: Error | undefined;
+}
+
+/**
+ * Connects, starting an agent if none answers, and runs `work`; once more if the agent went before it answered (an idle one ends
+ * by itself, and may do so just now). The connection is closed at the end.
+ */
+export async function withAgent<T>(
+  context: Context,
+  work: (agent: Agent) => Promise<T>,
+  options: ConnectOptions = {},
+): Promise<T> {
+  for (let attempt = 0; ; attempt++) {
+    const agent = await connectAgent(context, options);
+    try {
+      return await work(agent);
+    } catch (error) {
+      if (!(error instanceof AgentGone) || error.answered || attempt > 0) throw error;
+    } finally {
+      agent.close();
+    }
+  }
+}
+
+async function connectAgent(context: Context, { start = true, anyVersion = false }: ConnectOptions): Promise<Agent> {
+  const directory = agentDirectory(context.env, context.uid);
+  const socket = socketPath(directory);
+  if (Buffer.byteLength(socket) > 107) throw new SocketPathTooLong(socket);
+  const state = await probeSocket(socket);
+  if (state === 'EACCES' || state === 'EPERM')
+    throw new SocketDenied(socket, ownerOf(socket, directory), userName(context.uid));
+  if (state !== 'open') {
+    if (!start) throw new NoAgent(socket);
+    await startAgent(directory, context.env, context.uid);
+  }
+  // Metadata is ASCII (gRPC over HTTP/2: Custom-Metadata).
+  const owner = `${userName(context.uid)} (px ${process.pid})`.replace(/[^ -~]/g, '?');
+  return new Agent(directory, owner, anyVersion);
+}
+
+/** Owner of the first of the paths that can be looked at. */
+function ownerOf(...paths: string[]): string | undefined {
+  for (const path of paths) {
+    try {
+      return userName(statSync(path).uid);
+    } catch {
+      // Not visible: the next one.
+    }
+  }
+  return undefined;
+}
+
+function userName(uid: number): string {
+  try {
+    const line = readFileSync('/etc/passwd', 'utf8')
+      .split('\n')
+      .find((entry) => entry.split(':')[2] === String(uid));
+    if (line !== undefined) return line.split(':')[0]!;
+  } catch {
+    // No such file in this container.
+  }
+  return uid === 0 ? 'root' : `user ${uid}`;
+}

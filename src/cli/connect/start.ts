@@ -1,0 +1,110 @@
+import { spawn } from 'node:child_process';
+import { closeSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { packageRoot } from '../version.ts';
+import { ensureDirectory, logPath, socketPath } from './directory.ts';
+import { AgentDidNotStart } from './errors.ts';
+import { probeSocket } from './probe.ts';
+import { takeStartLock } from './start-lock.ts';
+
+const limitMs = 10_000;
+const pollMs = 10;
+const largestLog = 1 << 20;
+/** Ours went, for another px was quicker: how long its agent may take to listen. */
+const otherLimitMs = 2_000;
+
+/** One malloc arena a thread would keep 20 MB that nobody uses (mallopt(3)). */
+const frugal = { MALLOC_ARENA_MAX: '2' };
+
+/** The agent's program; SONDE_AGENT names another one (tests). */
+function agentProgram(env: Readonly<Record<string, string | undefined>>): string {
+  return env.SONDE_AGENT || fileURLToPath(new URL('src/agent/main.ts', packageRoot));
+}
+
+/**
+ * Starts an agent that outlives this process and waits until its socket answers; if another px is starting one, waits for that.
+ * @throws AgentDidNotStart with the end of its log
+ */
+export async function startAgent(
+  directory: string,
+  env: Readonly<Record<string, string | undefined>>,
+  uid: number,
+): Promise<void> {
+  ensureDirectory(directory, uid);
+  for (;;) {
+    const release = takeStartLock(directory);
+    try {
+      if ((await probeSocket(socketPath(directory))) === 'open') return;
+      if (release !== undefined) return await launch(directory, env);
+    } finally {
+      release?.();
+    }
+    await sleep(pollMs);
+  }
+}
+
+/** Agents append to one log; one that has grown too large is begun anew. */
+function openLog(path: string): number {
+  const large = (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > largestLog;
+  return openSync(path, large ? 'w' : 'a', 0o600);
+}
+
+/** If another agent was quicker after all, ours goes by itself and that one answers. */
+async function launch(directory: string, env: Readonly<Record<string, string | undefined>>): Promise<void> {
+  const log = openLog(logPath(directory));
+  const before = fstatSync(log).size;
+  let ended: string | undefined;
+  let endedAt = 0;
+  try {
+    const child = spawn(
+      process.execPath,
+      [
+        '--disable-warning=ExperimentalWarning',
+        '--max-semi-space-size=2',
+        '--expose-gc',
+        agentProgram(env),
+        '--dir',
+        directory,
+      ],
+      { detached: true, stdio: ['ignore', log, log], cwd: '/', env: { ...frugal, ...env } as NodeJS.ProcessEnv },
+    );
+    child.once('error', (error) => {
+      ended = error.message;
+      endedAt = performance.now();
+    });
+    child.once('exit', (status, signal) => {
+      ended = signal === null ? `it exited with ${status}` : `it was ended by ${signal}`;
+      endedAt = performance.now();
+    });
+    child.unref();
+  } finally {
+    closeSync(log);
+  }
+  const start = performance.now();
+  while (performance.now() - start < limitMs) {
+    if ((await probeSocket(socketPath(directory))) === 'open') return;
+    if (ended !== undefined && performance.now() - endedAt > (ended.endsWith('with 0') ? otherLimitMs : 200)) break;
+    await sleep(pollMs);
+  }
+  throw new AgentDidNotStart(
+    ended ?? `no answer within ${limitMs / 1000} s`,
+    logPath(directory),
+    logTail(directory, before),
+  );
+}
+
+/** The last lines of the agent's log, from byte `from` on, without stack frames; empty when there are none. */
+export function logTail(directory: string, from = 0, lines = 12): string {
+  try {
+    const bytes = readFileSync(logPath(directory));
+    const text = bytes
+      .subarray(from <= bytes.length ? from : 0)
+      .toString('utf8')
+      .trimEnd();
+    const told = text.split('\n').filter((line) => !/^\s+at /.test(line));
+    return told.slice(-lines).join('\n');
+  } catch {
+    return '';
+  }
+}

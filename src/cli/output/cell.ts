@@ -1,0 +1,50 @@
+import { readableBytes } from '../format/bytes.ts';
+import { readableDuration } from '../format/duration.ts';
+import { escapeControls } from '../format/escape.ts';
+import { rfc3339Local } from '../format/time.ts';
+import type { Cell, OutputColumn, Row } from './row.ts';
+
+/** One cell as the table shows it: readable units, control characters escaped, missing and cut values marked. */
+export function tableCell(column: OutputColumn, value: Cell, notes: Row['notes']): string {
+  const note = notes?.[column.name];
+  const parts = notes === undefined ? [] : pathNotes(column.name, notes);
+  if (value === null) {
+    const shown = note === undefined ? '—' : missing(note);
+    return parts.length === 0 ? shown : `${shown} ${parts.join(' ')}`;
+  }
+  let text = readable(column, value);
+  if (note !== undefined) text += cutMark(note, value);
+  return parts.length === 0 ? text : `${text} ${parts.join(' ')}`;
+}
+
+/** `<not captured: nil pointer>`; a note that says so itself is not told twice. */
+export function missing(note: string): string {
+  return `<not captured: ${escapeControls(note.replace(/^not captured:?\s*/i, ''))}>`;
+}
+
+/** `…(512 of 9000 B)` for a cut string, ` <note>` for anything else that is to be told of a value; both if there is more to tell. */
+export function cutMark(note: string, value: Cell): string {
+  // The decoder's words: `truncated from 9000 bytes`, then perhaps `; …` about the bytes that are no text.
+  const cut = /^truncated from (\d+) bytes(?:; (.*))?$/s.exec(note);
+  if (cut === null || typeof value !== 'string') return ` <${escapeControls(note)}>`;
+  const [, size, more] = cut;
+  if (more !== undefined) return `…(of ${size} B) <${escapeControls(more)}>`;
+  return `…(${Buffer.byteLength(value)} of ${size} B)`;
+}
+
+function pathNotes(column: string, notes: NonNullable<Row['notes']>): string[] {
+  const prefix = `${column}.`;
+  return Object.entries(notes)
+    .filter(([key]) => key.startsWith(prefix))
+    .map(([key, note]) => `<${escapeControls(key.slice(prefix.length))}: ${escapeControls(note)}>`);
+}
+
+function readable(column: OutputColumn, value: Exclude<Cell, null>): string {
+  if (typeof value === 'string') return escapeControls(value);
+  if (typeof value === 'boolean') return String(value);
+  if (column.type === 'TIME64NS') return rfc3339Local(BigInt(value));
+  if (column.semantic === 'ST_DURATION_NS') return readableDuration(value);
+  if (column.semantic === 'ST_BYTES') return readableBytes(value);
+  if (column.semantic === 'ST_PERCENT' && typeof value === 'number') return `${(value * 100).toFixed(2)} %`;
+  return Object.is(value, -0) ? '-0' : String(value);
+}

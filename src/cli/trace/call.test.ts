@@ -1,0 +1,94 @@
+import { expect, test } from 'vitest';
+import { sonde } from '#api';
+import { callJson, callLine, runningLine } from './call.ts';
+
+const upid = '00000003-0000-007b-0000-000008caa618';
+
+function line(part: Partial<sonde.TraceCall>): string {
+  const call = sonde.TraceCall.fromPartial({
+    upid,
+    goid: 5n,
+    function: 'main.f',
+    argsJson: '{}',
+    resultsJson: '{}',
+    outcome: 'returned',
+    ...part,
+  });
+  return callLine(call, false).replace(/^\S+ {2}goid 5 {2}/, '');
+}
+
+test('values as the agent wrote them, strings quoted, nothing for a terminal to act on', () => {
+  expect(line({ argsJson: '{"n":18446744073709551615,"s":"a\\u001b[2J\u009b","o":{"x":null}}' })).toBe(
+    'main.f(n=18446744073709551615, s="a\\u001b[2J\\u009b", o={"x":null})',
+  );
+  expect(line({ function: 'main.\u001b[31mf' })).toBe('main.\\x1b[31mf()');
+});
+
+test('what is missing or cut says so', () => {
+  const notes = {
+    'args.p': 'not captured: nil pointer',
+    'args.s': 'truncated from 9000 bytes',
+    'args.r.url': 'not captured: nil pointer',
+    'results.$0': 'not captured: in a float register',
+    latency: 'not captured: no entry',
+  };
+  expect(
+    line({
+      argsJson: '{"p":null,"s":"abc","r":{"url":null}}',
+      resultsJson: '{"$0":null}',
+      notesJson: JSON.stringify(notes),
+    }),
+  ).toBe(
+    'main.f(p=<not captured: nil pointer>, s="abc"…(3 of 9000 B), r={"url":null} <url: not captured: nil pointer>) = ($0=<not captured: in a float register>)  latency <not captured: no entry>',
+  );
+  expect(line({ resultsJson: '', notesJson: '{"results":"not captured: tail call to main.g"}' })).toBe(
+    'main.f() = (<not captured: tail call to main.g>)',
+  );
+});
+
+test('a call that did not return says how it ended', () => {
+  expect(line({ outcome: 'lost', resultsJson: '', notesJson: '{"outcome":"table full","results":"x"}' })).toBe(
+    'main.f()  lost (table full)',
+  );
+});
+
+test('several processes: the line names the pid', () => {
+  const call = sonde.TraceCall.fromPartial({
+    upid,
+    function: 'main.f',
+    outcome: 'running',
+    latencyNs: 65_000_000_000n,
+  });
+  expect(callLine(call, true)).toContain('  pid 123  goid —  ');
+  expect(runningLine(call, true)).toMatch(/^pid 123 {2}goid — {2}since \S+ \(1 min 5 s\) {2}main\.f\(\)$/);
+});
+
+test('a running call that began before it was traced', () => {
+  const notesJson = '{"args":"not captured: the call began before it was traced","goroutine":"chan receive"}';
+  const call = sonde.TraceCall.fromPartial({ upid, goid: 7n, function: 'main.f', outcome: 'running', notesJson });
+  expect(runningLine(call, false)).toBe(
+    'goid 7  since —  [chan receive]  main.f(<not captured: the call began before it was traced>)',
+  );
+  expect(JSON.parse(callJson(call))).toMatchObject({ time: null, args: {}, outcome: 'running' });
+});
+
+test('json is one line of valid JSON', () => {
+  const call = sonde.TraceCall.fromPartial({
+    upid,
+    function: 'f\u2028',
+    timeNs: 1n,
+    argsJson: '{"s":"\u202e"}',
+    outcome: 'returned',
+  });
+  expect(callJson(call)).not.toMatch(/[\u2028\u202e\n]/);
+  expect(JSON.parse(callJson(call))).toEqual({
+    time: '1970-01-01T00:00:00.000000001Z',
+    upid,
+    goid: null,
+    function: 'f\u2028',
+    args: { s: '\u202e' },
+    results: {},
+    latency_ns: null,
+    outcome: 'returned',
+  });
+});

@@ -1,0 +1,83 @@
+import type { sonde } from '#api';
+import { parseUpid } from '#model';
+import { readableDuration } from '../format/duration.ts';
+import { escapeControls, escapeJson, jsonString } from '../format/escape.ts';
+import { rfc3339Utc, timeOfDay } from '../format/time.ts';
+import { cutMark, missing } from '../output/cell.ts';
+import { parseNotes } from '../output/row.ts';
+import { jsonMembers } from './members.ts';
+
+type Notes = ReturnType<typeof parseNotes>;
+
+/** One call as one JSON object, without a line end. Values pass as the agent wrote them. A time of 0 is not known: null. */
+export function callJson(call: sonde.TraceCall): string {
+  const members = [
+    `"time":${call.timeNs === 0n ? 'null' : `"${rfc3339Utc(call.timeNs)}"`}`,
+    `"upid":${jsonString(call.upid)}`,
+    `"goid":${call.goid ?? 'null'}`,
+    `"function":${jsonString(call.function)}`,
+    `"args":${escapeJson(call.argsJson || '{}')}`,
+    `"results":${escapeJson(call.resultsJson || '{}')}`,
+    `"latency_ns":${call.latencyNs ?? 'null'}`,
+    `"outcome":${jsonString(call.outcome)}`,
+  ];
+  if (call.notesJson !== '' && call.notesJson !== '{}') members.push(`"notes":${escapeJson(call.notesJson)}`);
+  return `{${members.join(',')}}`;
+}
+
+/** `22:13:21.500000  goid 18  main.computeE(iterations=100) = ($0=2.7)  4.0 µs`; the outcome if it did not return. */
+export function callLine(call: sonde.TraceCall, withPid: boolean): string {
+  const parts = [timeOfDay(call.timeNs)];
+  if (withPid) parts.push(`pid ${parseUpid(call.upid)?.pid ?? '?'}`);
+  parts.push(`goid ${call.goid ?? '—'}`, callText(call));
+  const notes = parseNotes(call.notesJson);
+  if (call.latencyNs !== undefined) parts.push(readableDuration(call.latencyNs));
+  else if (notes?.latency !== undefined && call.outcome === 'returned') parts.push(`latency ${missing(notes.latency)}`);
+  if (call.outcome !== 'returned' && call.outcome !== '') {
+    const why = notes?.outcome === undefined ? '' : ` (${escapeControls(notes.outcome)})`;
+    parts.push(`${escapeControls(call.outcome)}${why}`);
+  }
+  return parts.join('  ');
+}
+
+/**
+ * A call that is still running: `goid 18  since 22:13:21.500000 (12.0 s)  main.handle(id=7)`; `since —` when it began before it was
+ * traced, and what its goroutine does, if the agent knows: `[chan receive]`.
+ */
+export function runningLine(call: sonde.TraceCall, withPid: boolean): string {
+  const parts = withPid ? [`pid ${parseUpid(call.upid)?.pid ?? '?'}`] : [];
+  const since = call.timeNs === 0n ? '—' : timeOfDay(call.timeNs);
+  const age = call.latencyNs === undefined ? '' : ` (${readableDuration(call.latencyNs)})`;
+  const state = parseNotes(call.notesJson)?.goroutine;
+  parts.push(`goid ${call.goid ?? '—'}`, `since ${since}${age}`);
+  if (state !== undefined) parts.push(`[${escapeControls(state)}]`);
+  parts.push(callText(call));
+  return parts.join('  ');
+}
+
+function callText(call: sonde.TraceCall): string {
+  const notes = parseNotes(call.notesJson);
+  const text = `${escapeControls(call.function)}(${values(call.argsJson, 'args', notes)})`;
+  const results =
+    call.outcome === 'returned' || call.resultsJson !== '' ? values(call.resultsJson, 'results', notes) : '';
+  return results === '' ? text : `${text} = (${results})`;
+}
+
+function values(json: string, kind: 'args' | 'results', notes: Notes): string {
+  if (json === '' || json === 'null') return notes?.[kind] === undefined ? '' : missing(notes[kind]);
+  const members = jsonMembers(json);
+  if (members === undefined) return escapeJson(json);
+  return members.map(({ name, text }) => `${escapeControls(name)}=${shown(name, text, kind, notes)}`).join(', ');
+}
+
+function shown(name: string, text: string, kind: string, notes: Notes): string {
+  if (notes === undefined) return text === 'null' ? '—' : escapeJson(text);
+  const note = notes[`${kind}.${name}`] ?? notes[name];
+  if (text === 'null') return note === undefined ? '—' : missing(note);
+  const inner = [`${kind}.${name}.`, `${name}.`].flatMap((prefix) =>
+    Object.entries(notes)
+      .filter(([key]) => key.startsWith(prefix))
+      .map(([key, reason]) => ` <${escapeControls(key.slice(prefix.length))}: ${escapeControls(reason)}>`),
+  );
+  return `${escapeJson(text)}${note === undefined ? '' : cutMark(note, text.startsWith('"') ? (JSON.parse(text) as string) : null)}${inner.join('')}`;
+}
