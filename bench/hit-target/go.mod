@@ -1,0 +1,3 @@
+module hittarget
+
+go 1.17

@@ -1,0 +1,3 @@
+module example.invalid/resolve-go
+
+go 1.21

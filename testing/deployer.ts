@@ -1,0 +1,102 @@
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { textAt } from '#api';
+import type { CaptureColumn, RowBatch } from '#model';
+import { openSys, type Sys } from '#sys';
+import { Binaries } from '../src/agent/binaries.ts';
+import { Deployer, type Deployment } from '../src/agent/deployment.ts';
+import { Execs } from '../src/agent/execs.ts';
+import { readIdentity } from '../src/agent/identity.ts';
+import { Kernel } from '../src/agent/kernel.ts';
+import { Processes } from '../src/agent/processes.ts';
+import { Reader } from '../src/agent/reader/reader.ts';
+
+/** One call as `Placed` gives it. */
+export interface PlacedRow {
+  readonly args: Readonly<Record<string, unknown>>;
+  readonly outcome: string;
+  readonly notes: string;
+}
+
+const columns: readonly CaptureColumn[] = [
+  { name: 'args', capture: { kind: 'arguments' } },
+  { name: 'latency', capture: { kind: 'latency' } },
+  { name: 'outcome', capture: { kind: 'outcome' } },
+];
+
+/** A tracepoint that a test has placed. */
+export class Placed {
+  readonly deployment: Deployment;
+  readonly rows: readonly PlacedRow[];
+  /** State and reason, once it has ended by itself. */
+  readonly ended: Promise<readonly [state: string, reason: string]>;
+
+  constructor(deployment: Deployment, rows: readonly PlacedRow[], ended: Placed['ended']) {
+    this.deployment = deployment;
+    this.rows = rows;
+    this.ended = ended;
+  }
+}
+
+/** What the agent places tracepoints with, in this process, without store, service and client. */
+export class TestDeployer implements AsyncDisposable {
+  readonly sys: Sys = openSys();
+  readonly kernel: Kernel = new Kernel(this.sys);
+  readonly processes: Processes = new Processes(this.sys, readIdentity(this.sys));
+  readonly binaries: Binaries;
+  readonly #folder = mkdtempSync(join(tmpdir(), 'sonde-deployer-'));
+  readonly #reader = new Reader();
+  readonly #deployer: Deployer;
+
+  /** `sys` that is handed to what arms; default: the real one. */
+  constructor(sys?: Sys) {
+    this.binaries = new Binaries(this.#folder);
+    const { kernel, processes, binaries } = this;
+    const execs = new Execs(this.sys);
+    this.#deployer = new Deployer({ sys: sys ?? this.sys, kernel, processes, binaries, reader: this.#reader, execs });
+  }
+
+  async place(pid: number, fn: string, options: { rowsOfRunning?: true } = {}): Promise<Placed> {
+    const rows: PlacedRow[] = [];
+    let end: (ended: readonly [string, string]) => void = () => {};
+    const ended = new Promise<readonly [string, string]>((resolve) => {
+      end = resolve;
+    });
+    const { upid } = this.processes.find(String(pid))[0]!;
+    const deployment = await this.#deployer.deploy(
+      { name: fn, table: fn, target: { kind: 'upid', upid }, ttlNs: 0n, probes: [{ function: fn, columns }] },
+      {
+        ...options,
+        relation: async () => {},
+        batch: (batch) => rows.push(...rowsOf(batch)),
+        ended: (state, reason) => end([state, reason]),
+      },
+    );
+    return new Placed(deployment, rows, ended);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#deployer.close();
+    await this.#reader.stop();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** How many descriptors this process has open. */
+export function openDescriptors(): number {
+  return readdirSync('/proc/self/fd').length;
+}
+
+function rowsOf(batch: RowBatch): PlacedRow[] {
+  const text = (column: number, row: number): string => {
+    const { type, values } = batch.columns[column]!;
+    if (type !== 'STRING') throw new Error(`column ${column} is ${type}`);
+    return textAt(values, row);
+  };
+  return Array.from({ length: batch.rows }, (_, row) => ({
+    args: JSON.parse(text(3, row) || '{}'),
+    outcome: text(5, row),
+    notes: batch.notes?.[row] ?? '',
+  }));
+}

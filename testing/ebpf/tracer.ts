@@ -1,0 +1,89 @@
+import { type AttachSite, attachUprobes, loadProgram, makeMap, openRingBuffer } from '#bpf';
+import type { GoBinary } from '#gobin';
+import type { CaptureColumn, LogicalTracepoint } from '#model';
+import { compileTarget, control, EventDecoder, type ProcessFilter } from '#probe';
+import { Fd, openSys } from '#sys';
+import { instructionText } from './go-binary.ts';
+import { rowsOf, type TestRow } from './rows.ts';
+
+/** A tracepoint on a live process: without agent, store and API. */
+export interface Tracer {
+  readonly decoder: EventDecoder;
+  /** The control map's words, live. */
+  readonly words: BigUint64Array;
+  /** Rows since the last call. */
+  rows(): TestRow[];
+  close(): void;
+}
+
+export interface TracerOptions {
+  /** Load and attach for uprobe_multi, or by perf events. */
+  readonly multi: boolean;
+  /** Default: the process by its pid in the host's namespace. */
+  readonly filter?: ProcessFilter;
+  /** Default: what the tracepoint needs. */
+  readonly ringBytes?: number;
+}
+
+/** Compiles, loads, attaches, opens the gate. Throws what is wrong. */
+export function trace(
+  pid: number,
+  binary: GoBinary,
+  probes: readonly { readonly function: string; readonly columns: readonly CaptureColumn[] }[],
+  options: TracerOptions,
+): Tracer {
+  const upid = { agentId: 1, pid, startTicks: 5n };
+  const logical: LogicalTracepoint = { name: 't', table: 't', target: { kind: 'upid', upid }, ttlNs: 1n, probes };
+  const found = compileTarget(logical, binary, {
+    filter: options.filter ?? { tgid: pid },
+    features: { attachCookie: true },
+    targetIndex: 0,
+    instructionText,
+  });
+  if (!found.ok) throw new Error(JSON.stringify(found.diagnostics));
+  const { compiled, relation, maps } = found.value;
+  const sys = openSys();
+  const cleanup: (() => void)[] = [];
+  const close = () => {
+    for (const each of cleanup.splice(0).reverse()) each();
+  };
+  try {
+    const ring = makeMap(sys, { ...maps.ring, maxEntries: options.ringBytes ?? maps.ring.maxEntries });
+    cleanup.push(() => ring.close());
+    const counters = makeMap(sys, maps.control);
+    cleanup.push(() => counters.close());
+    const executable = new Fd(sys, sys.open(`/proc/${pid}/exe`, 0));
+    cleanup.push(() => executable.close());
+    const byName = new Map([
+      ['ring', ring],
+      ['control', counters],
+    ]);
+    for (const { program, sites } of compiled.programs) {
+      const loaded = loadProgram(sys, program, byName, { multi: options.multi });
+      cleanup.push(() => loaded.close());
+      const places: AttachSite[] = sites.map(({ offset }, cookie) => ({ offset, cookie }));
+      const attached = attachUprobes(sys, loaded, { executable, pid, sites: places });
+      cleanup.push(() => attached.close());
+      if (attached.refused.length > 0) throw new Error(`refused: ${sites[attached.refused[0]!.site.cookie]!.text}`);
+    }
+    const reader = openRingBuffer(sys, ring.fd, options.ringBytes ?? maps.ring.maxEntries);
+    cleanup.push(() => reader.close());
+    const { words } = counters;
+    const decoder = new EventDecoder({ relation, counters: () => words });
+    decoder.addTarget(0, upid, compiled.plans);
+    Atomics.store(words, control.gate, 1n);
+    return {
+      decoder,
+      words,
+      rows() {
+        decoder.setClock(0n);
+        reader.drain((bytes, view, offset, length) => decoder.record(bytes, view, offset, length));
+        return rowsOf(decoder.takeRows(), relation);
+      },
+      close,
+    };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}

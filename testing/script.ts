@@ -1,0 +1,40 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export interface ProbeScript {
+  readonly upid: string;
+  /** Of the tracepoint; of the table too, unless that is given. */
+  readonly name: string;
+  readonly table?: string;
+  readonly function: string;
+  /** Column → what stands behind `pxtrace.`, such as `ArgExpr('n')`. */
+  readonly columns: Readonly<Record<string, string>>;
+  /** Default `5m`. */
+  readonly ttl?: string;
+}
+
+/** Text of a script with one probe that shows its table. */
+export function probeScript({ upid, name, table = name, function: fn, columns, ttl = '5m' }: ProbeScript): string {
+  const list = Object.entries(columns).map(([column, value]) => `        '${column}': pxtrace.${value},`);
+  return [
+    'import pxtrace',
+    'import px',
+    '',
+    `@pxtrace.probe('${fn}')`,
+    'def probe():',
+    '    return [{',
+    ...list,
+    '    }]',
+    '',
+    `pxtrace.UpsertTracepoint('${name}', '${table}', probe, px.uint128('${upid}'), '${ttl}')`,
+    `px.display(px.DataFrame(table='${table}'))`,
+    '',
+  ].join('\n');
+}
+
+/** Writes the script into a folder; gives its path. */
+export function writeProbeScript(folder: string, script: ProbeScript): string {
+  const file = join(folder, `${script.name}.pxl`);
+  writeFileSync(file, probeScript(script));
+  return file;
+}
