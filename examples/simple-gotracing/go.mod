@@ -1,0 +1,3 @@
+module gotracing
+
+go 1.17
