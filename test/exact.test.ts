@@ -283,7 +283,7 @@ it('a program built by go1.17.13: arguments exact, results said not to be known'
 it('counts 100,000 concurrent calls under stack growth exactly', { timeout: 180_000 }, async () => {
   const program = await CallsProgram.start();
   const trace = await sonde.trace(program.pid, 'main.work');
-  await program.command('spread 100 1000 60', 120_000);
+  await program.command('spread 100 1000 90', 120_000);
   await trace.atLeast(100_000, 60_000);
   const { calls, stderr } = await trace.stop();
   expect(stderr).toMatch(/100000 calls, 100000 rows, 0 drops/);

@@ -38,9 +38,14 @@ async function placeProbe(name: string, fn = 'main.stillHere'): Promise<string> 
   return file;
 }
 
+/** The quickest of a few rounds of some milliseconds: what else runs on the machine only makes a round slower. */
 async function nanosecondsPerCall(): Promise<number> {
-  const [line] = await program.command('spin 1000000');
-  return Number(/([\d.]+) ns/.exec(line!)![1]);
+  const rounds: number[] = [];
+  for (let i = 0; i < 5; i++) {
+    const [line] = await program.command('spin 1000000');
+    rounds.push(Number(/([\d.]+) ns/.exec(line!)![1]));
+  }
+  return Math.min(...rounds);
 }
 
 describe('the probe goes when px trace', () => {

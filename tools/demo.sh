@@ -78,15 +78,15 @@ for iterations in 100 2 200; do
 done
 
 say 'The same without a script: every call as it happens, here until two have been seen'
-./px trace "$server" main.computeE --count 2 >"$folder/trace" 2>"$folder/trace.err" &
+./px trace "$server" main.computeE --count 2 >"$folder/trace" 2>&1 &
 trace=$!
 for _ in $(seq 100); do
-  grep -q armed "$folder/trace.err" && break
+  grep -q armed "$folder/trace" && break
   kill -0 "$trace" 2>/dev/null || break
   sleep 0.1
 done
 echo "\$ ./px trace $server main.computeE --count 2"
 curl -sS "$url/e?iters=7" >/dev/null
 curl -sS "$url/e?iters=70000" >/dev/null
-wait "$trace" || { cat "$folder/trace.err" >&2; exit 1; }
-cat "$folder/trace.err" "$folder/trace"
+wait "$trace" || { cat "$folder/trace" >&2; exit 1; }
+cat "$folder/trace"
