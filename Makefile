@@ -5,12 +5,13 @@ DESTDIR ?=
 # npm brings the Node that everything here runs on; whatever Node the machine has only runs npm.
 NODE := node_modules/.bin/node
 
-.PHONY: help demo test install uninstall bench fuzz clean packages
+.PHONY: help demo test install uninstall dist bench fuzz clean packages
 
 help:
 	@echo 'make demo     build the demo server, trace it live, show the rows, clean up (root)'
 	@echo 'make test     all checks and tests (root)'
 	@echo 'make install  put px into $$PREFIX/bin (PREFIX=$(PREFIX))'
+	@echo 'make dist     dist/px: a single executable that needs no Node.js, to bring to another host'
 	@echo 'make bench    measure; results on standard output (root)'
 	@echo 'make fuzz     run every fuzz target for a while (SECONDS_EACH=30)'
 	@echo 'make clean    remove what the tasks above have left in this folder'
@@ -24,6 +25,9 @@ packages:
 test: packages
 	@bash tools/go.sh
 	@PATH="$(CURDIR)/node_modules/.bin:$$PATH" $(NODE) tools/test.ts
+
+dist: packages
+	@$(NODE) --disable-warning=ExperimentalWarning tools/dist/build.ts
 
 bench: packages
 	@bash tools/go.sh

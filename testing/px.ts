@@ -24,11 +24,13 @@ export interface PxOptions {
 
 /** `./px` with a folder (socket, rows, log, caches) and thus an agent of its own. */
 export class PxEnvironment {
-  readonly px: string = join(root, 'px');
+  readonly px: string;
   readonly folder: string;
   readonly env: NodeJS.ProcessEnv;
 
-  constructor(env: NodeJS.ProcessEnv = {}) {
+  /** `px`: another executable than the tree's. */
+  constructor(env: NodeJS.ProcessEnv = {}, px = join(root, 'px')) {
+    this.px = px;
     this.folder = mkdtempSync(join(tmpdir(), 'sonde-test-'));
     this.env = { ...process.env, TZ: 'UTC', NO_COLOR: '1', ...env, SONDE_DIR: this.folder };
   }

@@ -184,8 +184,13 @@ function namesOf(process: GoProcess): string[] {
   );
 }
 
+/** The agent's own user by name, where this root has one for it; others by number. */
 function userName(uid: number | undefined): string {
   if (uid === undefined) return '';
-  const own = userInfo();
-  return uid === own.uid ? own.username : String(uid);
+  if (uid !== process.getuid?.()) return String(uid);
+  try {
+    return userInfo().username;
+  } catch {
+    return String(uid);
+  }
 }

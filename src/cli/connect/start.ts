@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { closeSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
+import { isSea } from 'node:sea';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { packageRoot } from '../version.ts';
@@ -16,6 +17,11 @@ const otherLimitMs = 2_000;
 
 /** One malloc arena a thread would keep 20 MB that nobody uses (mallopt(3)). */
 const frugal = { MALLOC_ARENA_MAX: '2' };
+
+const nodeOptions = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=2', '--expose-gc'];
+
+/** Node's own options, as the executable takes them: the single one has its own command line. */
+const runtimeArguments = () => (isSea() ? [`--node-options=${nodeOptions.join(' ')}`] : nodeOptions);
 
 /** The agent's program; SONDE_AGENT names another one (tests). */
 function agentProgram(env: Readonly<Record<string, string | undefined>>): string {
@@ -57,18 +63,14 @@ async function launch(directory: string, env: Readonly<Record<string, string | u
   let ended: string | undefined;
   let endedAt = 0;
   try {
-    const child = spawn(
-      process.execPath,
-      [
-        '--disable-warning=ExperimentalWarning',
-        '--max-semi-space-size=2',
-        '--expose-gc',
-        agentProgram(env),
-        '--dir',
-        directory,
-      ],
-      { detached: true, stdio: ['ignore', log, log], cwd: '/', env: { ...frugal, ...env } as NodeJS.ProcessEnv },
-    );
+    const child = spawn(process.execPath, [...runtimeArguments(), agentProgram(env), '--dir', directory], {
+      detached: true,
+      stdio: ['pipe', log, log],
+      cwd: '/',
+      env: { ...frugal, ...env } as NodeJS.ProcessEnv,
+    });
+    // A pipe at its end: 'ignore' would need a /dev/null, which a bare root may not have.
+    child.stdin?.destroy();
     child.once('error', (error) => {
       ended = error.message;
       endedAt = performance.now();
