@@ -58,12 +58,12 @@ export const parts: Readonly<Record<string, PartRow>> = {
       'store',
       'cluster',
     ],
-    packages: ['@grpc/grpc-js', 'iced-x86', 'zod', 'pino'],
+    packages: ['@grpc/grpc-js', 'iced-x86', 'jose', 'zod', 'pino'],
   },
   broker: {
     world: 'node',
     parts: ['base', 'model', 'api', 'pxl', 'planner', 'store', 'cluster'],
-    packages: ['@grpc/grpc-js', 'zod', 'pino'],
+    packages: ['@grpc/grpc-js', 'jose', 'zod', 'pino'],
   },
   cli: {
     world: 'node',

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import {
-  type Audience,
   completeNotes,
   encodeBatch,
   encodeRelation,
@@ -15,6 +14,7 @@ import type { LogicalTracepoint, RowBatch, TracepointState } from '#model';
 import { compileMutations, compileQuery, type FunctionCall, type Mutations, type PlanOutput } from '#planner';
 import { parse } from '#pxl';
 import { QueryFailed, type Store } from '#store';
+import type { Caller } from './access.ts';
 import { atTarget, explain, UserError } from './errors.ts';
 import { queryFault } from './queryfault.ts';
 import { catalogOf, type TableFunctions } from './tables.ts';
@@ -34,9 +34,7 @@ const lifeCycle: Readonly<Record<TracepointState, vizier.LifeCycleState>> = {
 
 export interface Execution {
   readonly request: vizier.ExecuteScriptRequest;
-  readonly audience: Audience;
-  /** Who asked, for `px tracepoint list`. */
-  readonly owner: string;
+  readonly caller: Caller;
   readonly signal: AbortSignal;
   /** Sends one message; resolves when the client can take the next. */
   readonly send: (response: Response) => Promise<void>;
@@ -135,7 +133,7 @@ export class ScriptRunner {
       reason: '',
     }));
     const report = async () => {
-      if (execution.audience !== 'sonde' && !execution.request.mutation) return;
+      if (execution.caller.audience !== 'sonde' && !execution.request.mutation) return;
       // Pixie's px asks again for 25 s when it hears of UNAVAILABLE: what has failed must not be that.
       const code = states.some((state) => state.state === 'FAILED')
         ? grpcCode.internal
@@ -154,13 +152,13 @@ export class ScriptRunner {
         },
       });
     };
-    if (execution.audience === 'sonde') await report();
+    if (execution.caller.audience === 'sonde') await report();
     const failures: { error: unknown; logical: LogicalTracepoint }[] = [];
     await Promise.all(
       upserts.map(async (logical, i) => {
         const state = states[i]!;
         try {
-          const tracepoint = await this.#tracepoints.upsert(logical, execution.owner);
+          const tracepoint = await this.#tracepoints.upsert(logical, execution.caller.name);
           Object.assign(state, { id: tracepoint.id, state: 'RUNNING' });
         } catch (error) {
           Object.assign(state, { state: 'FAILED', reason: (error as Error).message });
@@ -181,7 +179,8 @@ export class ScriptRunner {
     execution: Execution,
     send: (part: Partial<Response>) => Promise<void>,
   ): Promise<bigint> {
-    const { audience, signal } = execution;
+    const { signal } = execution;
+    const { audience } = execution.caller;
     const id = randomUUID();
     let relation = output.relation;
     let withNotes = false;
