@@ -60,6 +60,7 @@ export class Tokens implements Access {
     } catch (error) {
       // Nobody is let in by half of a file; nothing else needs it.
       this.#damage = (error as Error).message;
+      process.stderr.write(`${new Date().toISOString()} the tokens cannot be used: ${this.#damage}\n`);
       this.#tokens.clear();
     }
   }
