@@ -79,6 +79,7 @@ export const testPackages: readonly string[] = [
   'fast-check',
   'iced-x86',
   '@grpc/grpc-js',
+  'jose',
   '@bufbuild/protobuf',
   '@duckdb/node-api',
 ];
