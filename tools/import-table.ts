@@ -104,7 +104,11 @@ export const folders: Readonly<Record<string, FolderRow>> = {
     packages: [...testPackages, 'rolldown'],
     programs: ['agent'],
   },
-  test: { files: [typescript, /^golden\//, /^scripts\/[\w-]+\.pxl$/], packages: testPackages, folders: ['testing'] },
+  test: {
+    files: [typescript, /^golden\//, /^scripts\/[\w-]+\.pxl$/, /^python\/[\w-]+\.py$/],
+    packages: testPackages,
+    folders: ['testing'],
+  },
   fuzz: { files: [typescript, /^corpus\//], packages: testPackages, folders: ['testing'] },
   bench: {
     files: [typescript, /^[\w-]+\/[\w.-]+$/],
