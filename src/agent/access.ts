@@ -21,22 +21,30 @@ export interface Caller {
 
 /** Open calls of one caller: a client that opens calls and never reads must not eat the agent's memory. */
 export class OpenCalls {
+  readonly #of: string;
   readonly #most: number;
+  readonly #within: OpenCalls | undefined;
   #count = 0;
 
-  constructor(most: number) {
+  /** At most so many `of` this; each counts `within` a larger number too. */
+  constructor(of: string, most: number, within?: OpenCalls) {
+    this.#of = of;
     this.#most = most;
+    this.#within = within;
   }
 
   /** Call the result when the call is over. @throws CallRefused when there are too many */
   enter(): () => void {
     if (this.#count >= this.#most)
-      throw new CallRefused(status.RESOURCE_EXHAUSTED, `${this.#most} calls of this token are open already`);
+      throw new CallRefused(status.RESOURCE_EXHAUSTED, `${this.#most} calls ${this.#of} are open already`);
+    const leave = this.#within?.enter();
     this.#count++;
     let open = true;
     return () => {
-      if (open) this.#count--;
+      if (!open) return;
       open = false;
+      this.#count--;
+      leave?.();
     };
   }
 }
@@ -51,7 +59,7 @@ export const socketAccess: Access = {
   identify(metadata) {
     const own = first(metadata, 'sonde-client') !== '';
     const name = own ? first(metadata, 'sonde-owner') || 'px' : clientName(metadata);
-    return { name, role: 'admin', audience: own ? 'sonde' : 'pixie', open: new OpenCalls(1) };
+    return { name, role: 'admin', audience: own ? 'sonde' : 'pixie', open: new OpenCalls('', 1) };
   },
 };
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import {
   type Audience,
+  type BatchLimits,
   completeNotes,
   encodeBatch,
   encodeRelation,
@@ -19,6 +20,9 @@ import { UserError } from './errors.ts';
 /** So many rows or bytes are looked at for missing values before a result for another client begins. */
 const heldRows = 50_000;
 const heldBytes = 8 << 20;
+
+/** A message of a slow client stays in memory until it is read, as objects much larger than on the wire. */
+const pieces: BatchLimits = { rows: 4096, bytes: 256 * 1024 };
 
 /** Pixie's clients refuse messages above 4 MiB; encrypted, a row is a third longer. */
 const longestRow = 3_000_000;
@@ -59,7 +63,7 @@ export async function sendTable(output: PlanOutput, batches: AsyncIterable<RowBa
   };
   const forward = async (batch: RowBatch) => {
     const shown = withNotes ? withNotesColumn(output.relation, batch).batch : batch;
-    for (const piece of splitBatch(shown)) {
+    for (const piece of splitBatch(shown, pieces)) {
       if (audience === 'pixie' && piece.rows === 1) requireShort(piece, output.name);
       await data(encodeBatch(piece, relation, id, audience));
     }

@@ -158,13 +158,21 @@ test('names: one valid token each, nothing that a terminal would obey', () => {
   expect(() => create('x', 'root')).toThrow(/no role root/);
 });
 
-test('one token has 64 calls open, not more', () => {
-  const { token } = create('ci');
-  const caller = () => tokens.identify(metadata({ 'pixie-api-key': token }), execute);
-  const leave = Array.from({ length: 64 }, () => caller().open.enter());
-  expect(refusal(() => caller().open.enter()).status).toBe(status.RESOURCE_EXHAUSTED);
+test('one token has 16 calls open, all together 64', () => {
+  const callers = Array.from({ length: 5 }, (_, i) => {
+    const { token } = create(`ci-${i}`);
+    return () => tokens.identify(metadata({ 'pixie-api-key': token }), execute).open.enter();
+  });
+  const [first, ...others] = callers as [() => () => void, ...(() => () => void)[]];
+  const leave = Array.from({ length: 16 }, first);
+  expect(refusal(first)).toEqual({
+    status: status.RESOURCE_EXHAUSTED,
+    message: '16 calls of this token are open already',
+  });
   leave[0]!();
   leave[0]!();
-  caller().open.enter();
-  expect(refusal(() => caller().open.enter()).status).toBe(status.RESOURCE_EXHAUSTED);
+  first();
+  expect(refusal(first).status).toBe(status.RESOURCE_EXHAUSTED);
+  for (const other of others.slice(0, 3)) Array.from({ length: 16 }, other);
+  expect(refusal(others[3]!).message).toBe('64 calls from the network are open already');
 });

@@ -39,7 +39,9 @@ interface Token {
 
 /** So many are kept, those that serve no longer among them: who uses one is told what became of it. */
 const mostTokens = 1000;
-const mostOpenCalls = 64;
+/** Each open call takes some 12 MB while its client does not read. */
+const mostOpenCalls = 16;
+const mostOpenCallsOfAll = 64;
 /** Timers hold at most 2^31 ms. */
 const longestTimerMs = 2 ** 31 - 1;
 
@@ -50,6 +52,7 @@ export class Tokens implements Access {
   readonly #file: string;
   /** By hash; in the order in which they were made. */
   readonly #tokens = new Map<string, Token>();
+  readonly #open = new OpenCalls('from the network', mostOpenCallsOfAll);
   /** Why the file cannot be used. */
   #damage: string | undefined;
 
@@ -154,7 +157,8 @@ export class Tokens implements Access {
   }
 
   #add(kept: Kept): void {
-    const token: Token = { kept, open: new OpenCalls(mostOpenCalls), gone: new AbortController(), timer: undefined };
+    const open = new OpenCalls('of this token', mostOpenCalls, this.#open);
+    const token: Token = { kept, open, gone: new AbortController(), timer: undefined };
     this.#tokens.set(kept.hash, token);
     this.#watch(token);
   }
