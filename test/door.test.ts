@@ -299,8 +299,12 @@ describe('px agent start --listen', () => {
     const plain = new PixieWire(status!.listen.replace(' (plaintext)', ''));
     expect((await plain.execute('px', first.viewer, { queryStr: script })).status).toBe(0);
     expect((await plain.execute('px', 'sonde_x', { queryStr: script })).status).toBe(16);
+    const admin = await createToken(own, 'boss', ['--role', 'admin']);
+    const stop = await plain.call({ client: 'go', token: admin, path: '/sonde.v1.SondeService/Stop' });
+    expect([stop.status, stop.messages.length]).toEqual([0, 1]);
     plain.close();
-    await own.ok(['agent', 'stop']);
+    for (let tries = 0; tries < 100 && own.processes().length > 0; tries++) await sleep(50);
+    expect((await own.run(['agent', 'status'])).code).toBe(3);
     const second = await own.ok(['agent', 'start', '--listen', '127.0.0.1:0']);
     expect(second.stdout).toContain(first.caFile);
     expect(readFileSync(first.caFile, 'utf8')).not.toBe(ca);

@@ -1,5 +1,5 @@
 /** Pixie's Python package, as PyPI has it, against the agent over TLS. */
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -40,11 +40,10 @@ let scalars: SaidCall[];
 let texts: SaidCall[];
 
 beforeAll(async () => {
-  // Fails with the reason where Python 3.11 or PyPI is not in reach.
-  python = execFileSync(join(root, 'tools', 'pxapi.sh'), {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'inherit'],
-  }).trim();
+  const { status, stdout, stderr } = spawnSync(join(root, 'tools', 'pxapi.sh'), { encoding: 'utf8' });
+  // Python 3.11 or PyPI is not in reach: stderr says which.
+  if (status !== 0) throw new Error(stderr);
+  python = stdout.trim();
   door = await openDoor(sonde);
   program = await CallsProgram.start();
   upid = await sonde.upid(program.pid);

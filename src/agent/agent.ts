@@ -121,13 +121,14 @@ export class Agent {
 
   async close(): Promise<void> {
     this.idle.stop();
-    this.#door.close();
-    this.tokens.close();
     await this.tracer.close();
     await this.#tracepoints.close();
     this.#deployer.close();
     await this.#reader.stop();
     await this.#store.close();
+    // Last, for who asked for the end over the network is to be answered.
+    this.#door.close();
+    this.tokens.close();
   }
 
   status(): sonde.StatusReply {

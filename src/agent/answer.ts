@@ -25,7 +25,15 @@ export function statusOf(error: unknown, audience: Audience): vizier.Status {
     errorDetails: [],
   });
   if (error instanceof SondeError && error.code !== 'bug') return plain(grpcCode.failedPrecondition, error.message);
-  return plain(grpcCode.internal, error instanceof Error ? (error.stack ?? error.message) : String(error));
+  return plain(grpcCode.internal, bugText(error, audience));
+}
+
+/** Who sent it from afar has no use for our stack; the log has. */
+function bugText(error: unknown, audience: Audience): string {
+  const whole = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  if (audience === 'sonde') return whole;
+  process.stderr.write(`${new Date().toISOString()} bug: ${whole}\n`);
+  return `bug in Sonde: ${error instanceof Error ? error.message : whole} (the agent's log has more)`;
 }
 
 function compilerError(diagnostic: Diagnostic): vizier.ErrorDetails {

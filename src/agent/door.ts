@@ -45,8 +45,6 @@ export class NetworkDoor implements Access {
   constructor(dir: string, access: Access) {
     this.#inner = access;
     this.#caFile = join(dir, 'ca.pem');
-    // Of an agent that is no more: its key is gone.
-    rmSync(this.#caFile, { force: true });
   }
 
   /** What `px agent status` says of it. */

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { status } from '@grpc/grpc-js';
 import { vizier } from '#api';
 import type { LogicalTracepoint, TracepointState } from '#model';
@@ -176,14 +175,12 @@ class Rollout {
 }
 
 /** Whether it is over by then. */
-async function within(over: Promise<unknown>, ms: number): Promise<boolean> {
-  const timer = new AbortController();
-  try {
-    return await Promise.race([
-      over.then(() => true),
-      sleep(ms, false, { signal: timer.signal, ref: false }).catch(() => false),
-    ]);
-  } finally {
-    timer.abort();
-  }
+function within(over: Promise<unknown>, ms: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(false), ms);
+    void over.then(() => {
+      clearTimeout(timer);
+      resolve(true);
+    });
+  });
 }
