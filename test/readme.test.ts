@@ -1,9 +1,9 @@
 /** The README's commands do what it says, in the order in which it says them. */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, symlinkSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
+import { freePort } from '../testing/free-port.ts';
 import { killStarted, startProcess } from '../testing/process.ts';
 import { PxEnvironment } from '../testing/px.ts';
 import { shellBlocks } from '../testing/readme.ts';
@@ -16,14 +16,6 @@ afterAll(async () => {
   await killStarted();
   await sonde.dispose();
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 it.each([
   ['README.md', 'by hand'],

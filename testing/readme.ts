@@ -1,5 +1,5 @@
-/** The `sh` blocks of a Markdown text, in order; only those between `<!-- test: name -->` and `<!-- test: end -->` if a name is given. */
-export function shellBlocks(markdown: string, name?: string): string[] {
+/** The `sh` blocks (or those of another `language`) of a Markdown text, in order; only those between `<!-- test: name -->` and `<!-- test: end -->` if a name is given. */
+export function shellBlocks(markdown: string, name?: string, language = 'sh'): string[] {
   let text = markdown;
   if (name !== undefined) {
     const start = markdown.indexOf(`<!-- test: ${name} -->`);
@@ -8,5 +8,5 @@ export function shellBlocks(markdown: string, name?: string): string[] {
       throw new Error(`the text has no part marked <!-- test: ${name} --> … <!-- test: end -->`);
     text = markdown.slice(start, end);
   }
-  return [...text.matchAll(/^```sh\n(.*?)^```$/gms)].map((match) => match[1]!);
+  return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'gms'))].map((match) => match[1]!);
 }

@@ -58,12 +58,12 @@ export const parts: Readonly<Record<string, PartRow>> = {
       'store',
       'cluster',
     ],
-    packages: ['@grpc/grpc-js', 'iced-x86', 'zod', 'pino'],
+    packages: ['@grpc/grpc-js', 'iced-x86', 'jose', 'zod', 'pino'],
   },
   broker: {
     world: 'node',
     parts: ['base', 'model', 'api', 'pxl', 'planner', 'store', 'cluster'],
-    packages: ['@grpc/grpc-js', 'zod', 'pino'],
+    packages: ['@grpc/grpc-js', 'jose', 'zod', 'pino'],
   },
   cli: {
     world: 'node',
@@ -79,6 +79,7 @@ export const testPackages: readonly string[] = [
   'fast-check',
   'iced-x86',
   '@grpc/grpc-js',
+  'jose',
   '@bufbuild/protobuf',
   '@duckdb/node-api',
 ];
@@ -103,7 +104,11 @@ export const folders: Readonly<Record<string, FolderRow>> = {
     packages: [...testPackages, 'rolldown'],
     programs: ['agent'],
   },
-  test: { files: [typescript, /^golden\//, /^scripts\/[\w-]+\.pxl$/], packages: testPackages, folders: ['testing'] },
+  test: {
+    files: [typescript, /^golden\//, /^scripts\/[\w-]+\.pxl$/, /^python\/[\w-]+\.py$/],
+    packages: testPackages,
+    folders: ['testing'],
+  },
   fuzz: { files: [typescript, /^corpus\//], packages: testPackages, folders: ['testing'] },
   bench: {
     files: [typescript, /^[\w-]+\/[\w.-]+$/],

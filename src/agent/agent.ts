@@ -1,13 +1,17 @@
+import { hostname } from 'node:os';
 import { join } from 'node:path';
-import type { sonde } from '#api';
+import * as grpc from '@grpc/grpc-js';
+import { cloud, type sonde } from '#api';
 import { parseDuration } from '#base';
-import { formatUpid } from '#model';
+import { formatUpid, parseUuid } from '#model';
 import { Store } from '#store';
 import { openSys, type Sys } from '#sys';
 import { Binaries } from './binaries.ts';
 import { debugCompile, debugSites } from './debug.ts';
 import { Deployer } from './deployment.ts';
 import { runChecks } from './doctor.ts';
+import { doorOptions, NetworkDoor } from './door.ts';
+import { CallRefused } from './errors.ts';
 import { Execs } from './execs.ts';
 import { Executable } from './executable.ts';
 import { ScriptRunner } from './execute.ts';
@@ -17,8 +21,9 @@ import { IdleTimer } from './idle.ts';
 import { Kernel } from './kernel.ts';
 import { Processes } from './processes.ts';
 import { Reader } from './reader/reader.ts';
-import { version } from './service.ts';
+import { serve, version } from './service.ts';
 import { catalogOf, TableFunctions, targetText } from './tables.ts';
+import { Tokens } from './tokens.ts';
 import { Tracer } from './trace.ts';
 import { Tracepoints } from './tracepoints.ts';
 
@@ -33,6 +38,7 @@ export class Agent {
   readonly idle: IdleTimer;
   readonly scripts: ScriptRunner;
   readonly tracer: Tracer;
+  readonly tokens: Tokens;
   /** Set by main: ends the process in order. */
   onEnd: () => Promise<void> = async () => {};
   readonly #dir: string;
@@ -46,6 +52,7 @@ export class Agent {
   readonly #deployer: Deployer;
   readonly #tracepoints: Tracepoints;
   readonly #reader = new Reader();
+  readonly #door: NetworkDoor;
   #lastLoss = '';
 
   private constructor(dir: string, socket: string, store: Store) {
@@ -77,10 +84,13 @@ export class Agent {
       store,
       startedNs: this.#startedNs,
     });
+    this.tokens = new Tokens(dir);
+    this.#door = new NetworkDoor(dir, this.tokens);
     this.scripts = new ScriptRunner(this.#tracepoints, tables, store);
     this.idle = new IdleTimer({
       graceMs: idleGraceMs,
-      busy: async () => this.#tracepoints.live > 0 || store.tables().some((table) => table.rows > 0),
+      busy: async () =>
+        this.#door.status.listen !== '' || this.#tracepoints.live > 0 || store.tables().some((table) => table.rows > 0),
       expire: () => void this.onEnd(),
       quiet: () => {
         // px starts the agent with --expose-gc: what compiling and answering took would else stay for hours.
@@ -116,6 +126,9 @@ export class Agent {
     this.#deployer.close();
     await this.#reader.stop();
     await this.#store.close();
+    // Last, for who asked for the end over the network is to be answered.
+    this.#door.close();
+    this.tokens.close();
   }
 
   status(): sonde.StatusReply {
@@ -130,7 +143,40 @@ export class Agent {
       rows: BigInt(this.#rows()),
       logFile: join(this.#dir, 'agent.log'),
       asid: this.identity.agentId.toString(16).padStart(8, '0'),
+      ...this.#door.status,
     };
+  }
+
+  /** Lets the network in, as far as it has tokens. */
+  listen(request: sonde.ListenRequest): Promise<sonde.ListenReply> {
+    let injector: grpc.ConnectionInjector | undefined;
+    return this.#door.open(request, (socket) => {
+      // TLS, if any, is the door's own.
+      injector ??= serve(this, this.#door, doorOptions).createConnectionInjector(
+        grpc.ServerCredentials.createInsecure(),
+      );
+      injector.injectConnection(socket);
+    });
+  }
+
+  /** This machine as Pixie's cloud would tell of a cluster. */
+  clusterInfo(request: cloud.GetClusterInfoRequest): cloud.GetClusterInfoResponse {
+    const { clusterId } = this.identity;
+    const { high, low } = parseUuid(clusterId)!;
+    if (request.id && (request.id.highBits !== high || request.id.lowBits !== low))
+      throw new CallRefused(grpc.status.NOT_FOUND, `no such cluster; this one is ${clusterId}`);
+    const cluster = {
+      id: { highBits: high, lowBits: low },
+      status: cloud.ClusterStatus.CS_HEALTHY,
+      lastHeartbeatNs: 0n,
+      clusterUid: clusterId,
+      clusterName: hostname(),
+      prettyClusterName: hostname(),
+      vizierVersion: version,
+      numNodes: 1,
+      numInstrumentedNodes: 1,
+    };
+    return { clusters: [cluster] };
   }
 
   stop(): sonde.StopReply {

@@ -27,6 +27,21 @@ export class MachineError extends SondeError {
   readonly code = 'agent.machine';
 }
 
+/**
+ * Ends a call with this gRPC status, whatever else was sent. Never UNAVAILABLE, and never UNAUTHENTICATED with "invalid auth token": Pixie's px
+ * would take either for a broken connection and try for ever.
+ */
+export class CallRefused extends SondeError {
+  readonly code = 'agent.call-refused';
+  /** google.rpc.Code */
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
 /** A diagnostic as one text: message, then its hints. */
 export function explain(diagnostic: Diagnostic): string {
   return [diagnostic.message, ...(diagnostic.hints ?? [])].join('\n  ');

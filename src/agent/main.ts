@@ -16,6 +16,7 @@ chmodSync(dir, 0o700);
 
 const { Agent } = await import('./agent.ts');
 const { answers, claim, ownSocketPath, removeStale, socketPath } = await import('./socket.ts');
+const { socketAccess } = await import('./access.ts');
 const { bind, serve } = await import('./service.ts');
 
 const path = socketPath(dir);
@@ -23,7 +24,7 @@ if (await answers(path)) process.exit(0);
 removeStale(dir);
 const own = ownSocketPath(dir);
 const agent = Agent.start(dir, path);
-const server = serve(agent);
+const server = serve(agent, socketAccess, { 'grpc.max_receive_message_length': 16 << 20 });
 await bind(server, own);
 
 let ending = false;

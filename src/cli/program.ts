@@ -82,12 +82,49 @@ export function program(context: Context, finish: Finish): Command {
     );
   agent
     .command('start')
-    .description('start the agent if none runs')
-    .action(async () => finish(await (await import('./commands/agent.ts')).agentStart(context)));
+    .description('start the agent if none runs; with --listen it takes clients with tokens from the network too')
+    .addOption(
+      new Option('--listen <address:port>', 'listen there too, with TLS 1.3, until `px agent stop`').argParser(place),
+    )
+    .option('--plaintext', 'without TLS: on a loopback address only')
+    .option('--plaintext-over-network', 'without TLS on any address: who is on the way can read tokens and rows')
+    .action(async (options: { listen?: Place; plaintext?: boolean; plaintextOverNetwork?: boolean }) =>
+      finish(await (await import('./commands/agent.ts')).agentStart(context, options)),
+    );
   agent
     .command('stop')
     .description('end the agent, its tracepoints and its rows')
     .action(async () => finish(await (await import('./commands/agent.ts')).agentStop(context)));
+
+  const token = px
+    .command('token')
+    .description('tokens for clients that come from the network (px agent start --listen)');
+  rows(token.command('create'))
+    .description('make a token and print it: the only time that it can be seen')
+    .argument('<name>', 'whose it is: the owner of the tracepoints that it places')
+    .addOption(
+      new Option('--role <role>', 'viewer: run queries; tracer: place probes as well; admin: end the agent as well')
+        .choices(['viewer', 'tracer', 'admin'])
+        .default('viewer'),
+    )
+    .addOption(
+      new Option('--expires <time>', 'how long it is valid: 12h, 30d; default: until revoked').argParser(duration),
+    )
+    .action(async (name: string, options: Shared & { role: string; expires?: bigint }) =>
+      finish(await (await import('./commands/tokens.ts')).createToken(context, name, options)),
+    );
+  rows(token.command('list'))
+    .description('list the tokens, those that are valid no longer too')
+    .action(async (options: Shared) =>
+      finish(await (await import('./commands/tokens.ts')).listTokens(context, options.output)),
+    );
+  token
+    .command('revoke')
+    .description('make tokens invalid; what their clients are doing ends at once')
+    .argument('<name...>', 'as in `px token list`')
+    .action(async (names: string[]) =>
+      finish(await (await import('./commands/tokens.ts')).revokeTokens(context, names)),
+    );
 
   rows(px.command('doctor'))
     .description('try what this machine offers and lacks for tracing')
@@ -158,6 +195,21 @@ function duration(text: string): bigint {
   const ns = parseDuration(text);
   if (ns === undefined || ns <= 0n) throw new InvalidArgumentError('Give a time such as 10s, 500ms or 2m.');
   return ns;
+}
+
+/** Where to listen. */
+export interface Place {
+  readonly address: string;
+  readonly port: number;
+}
+
+function place(text: string): Place {
+  const [, ipv6, other, port] = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(text) ?? [];
+  if (port === undefined || Number(port) > 65535)
+    throw new InvalidArgumentError(
+      'Give an address and a port: 127.0.0.1:50305, [::1]:50305, 0.0.0.0:50305 for every address.',
+    );
+  return { address: ipv6 ?? other!, port: Number(port) };
 }
 
 function positiveInteger(text: string): bigint {

@@ -24,6 +24,12 @@ export interface StatusReply {
   logFile: string;
   /** agent id, 8 hex digits */
   asid: string;
+  /** ADDRESS:PORT of the network door; empty: only the Unix socket */
+  listen: string;
+  /** the network door has no TLS */
+  plaintext: boolean;
+  /** PEM of the CA that signed the door's certificate; empty without TLS */
+  caFile: string;
 }
 
 export interface StopRequest {
@@ -200,6 +206,63 @@ export interface DebugStage {
   text: string;
 }
 
+export interface ListenRequest {
+  /** of this machine: an IP address or a name */
+  address: string;
+  /** 0: any */
+  port: number;
+  /** no TLS: loopback only, unless */
+  plaintext: boolean;
+  plaintextOverNetwork: boolean;
+}
+
+export interface ListenReply {
+  /** ADDRESS:PORT as it is now */
+  listen: string;
+  caFile: string;
+}
+
+/** Tokens let clients in through the network door. `role`: viewer, tracer or admin. */
+export interface CreateTokenRequest {
+  name: string;
+  role: string;
+  lifetimeNs: bigint;
+}
+
+export interface CreateTokenReply {
+  token: string;
+  info: TokenInfo | undefined;
+}
+
+export interface ListTokensRequest {
+}
+
+export interface ListTokensReply {
+  tokens: TokenInfo[];
+}
+
+export interface TokenInfo {
+  name: string;
+  role: string;
+  /** valid, expired, revoked */
+  state: string;
+  /** wall clock, as the next two */
+  createdNs: bigint;
+  /** 0: never */
+  expiresNs: bigint;
+  /** 0: not */
+  revokedNs: bigint;
+  createdBy: string;
+}
+
+export interface RevokeTokenRequest {
+  name: string;
+}
+
+export interface RevokeTokenReply {
+  existed: boolean;
+}
+
 function createBaseStatusRequest(): StatusRequest {
   return {};
 }
@@ -255,6 +318,9 @@ function createBaseStatusReply(): StatusReply {
     rows: 0n,
     logFile: "",
     asid: "",
+    listen: "",
+    plaintext: false,
+    caFile: "",
   };
 }
 
@@ -301,6 +367,15 @@ export const StatusReply: MessageFns<StatusReply> = {
     }
     if (message.asid !== "") {
       writer.uint32(82).string(message.asid);
+    }
+    if (message.listen !== "") {
+      writer.uint32(90).string(message.listen);
+    }
+    if (message.plaintext !== false) {
+      writer.uint32(96).bool(message.plaintext);
+    }
+    if (message.caFile !== "") {
+      writer.uint32(106).string(message.caFile);
     }
     return writer;
   },
@@ -398,6 +473,30 @@ export const StatusReply: MessageFns<StatusReply> = {
             message.asid = reader.string();
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.listen = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.plaintext = reader.bool();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.caFile = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -427,6 +526,9 @@ export const StatusReply: MessageFns<StatusReply> = {
     message.rows = (object.rows !== undefined && object.rows !== null) ? BigInt(object.rows) : 0n;
     message.logFile = object.logFile ?? "";
     message.asid = object.asid ?? "";
+    message.listen = object.listen ?? "";
+    message.plaintext = object.plaintext ?? false;
+    message.caFile = object.caFile ?? "";
     return message;
   },
 };
@@ -2505,6 +2607,659 @@ export const DebugStage: MessageFns<DebugStage> = {
   },
 };
 
+function createBaseListenRequest(): ListenRequest {
+  return { address: "", port: 0, plaintext: false, plaintextOverNetwork: false };
+}
+
+export const ListenRequest: MessageFns<ListenRequest> = {
+  encode(message: ListenRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.address !== "") {
+      writer.uint32(10).string(message.address);
+    }
+    if (message.port !== 0) {
+      writer.uint32(16).uint32(message.port);
+    }
+    if (message.plaintext !== false) {
+      writer.uint32(24).bool(message.plaintext);
+    }
+    if (message.plaintextOverNetwork !== false) {
+      writer.uint32(32).bool(message.plaintextOverNetwork);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListenRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListenRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.port = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.plaintext = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.plaintextOverNetwork = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListenRequest>, I>>(base?: I): ListenRequest {
+    return ListenRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListenRequest>, I>>(object: I): ListenRequest {
+    const message = createBaseListenRequest();
+    message.address = object.address ?? "";
+    message.port = object.port ?? 0;
+    message.plaintext = object.plaintext ?? false;
+    message.plaintextOverNetwork = object.plaintextOverNetwork ?? false;
+    return message;
+  },
+};
+
+function createBaseListenReply(): ListenReply {
+  return { listen: "", caFile: "" };
+}
+
+export const ListenReply: MessageFns<ListenReply> = {
+  encode(message: ListenReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.listen !== "") {
+      writer.uint32(10).string(message.listen);
+    }
+    if (message.caFile !== "") {
+      writer.uint32(18).string(message.caFile);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListenReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListenReply();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.listen = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.caFile = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListenReply>, I>>(base?: I): ListenReply {
+    return ListenReply.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListenReply>, I>>(object: I): ListenReply {
+    const message = createBaseListenReply();
+    message.listen = object.listen ?? "";
+    message.caFile = object.caFile ?? "";
+    return message;
+  },
+};
+
+function createBaseCreateTokenRequest(): CreateTokenRequest {
+  return { name: "", role: "", lifetimeNs: 0n };
+}
+
+export const CreateTokenRequest: MessageFns<CreateTokenRequest> = {
+  encode(message: CreateTokenRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.role !== "") {
+      writer.uint32(18).string(message.role);
+    }
+    if (message.lifetimeNs !== 0n) {
+      if (BigInt.asIntN(64, message.lifetimeNs) !== message.lifetimeNs) {
+        throw new globalThis.Error("value provided for field message.lifetimeNs of type int64 too large");
+      }
+      writer.uint32(24).int64(message.lifetimeNs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreateTokenRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreateTokenRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.role = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.lifetimeNs = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<CreateTokenRequest>, I>>(base?: I): CreateTokenRequest {
+    return CreateTokenRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CreateTokenRequest>, I>>(object: I): CreateTokenRequest {
+    const message = createBaseCreateTokenRequest();
+    message.name = object.name ?? "";
+    message.role = object.role ?? "";
+    message.lifetimeNs = (object.lifetimeNs !== undefined && object.lifetimeNs !== null)
+      ? BigInt(object.lifetimeNs)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseCreateTokenReply(): CreateTokenReply {
+  return { token: "", info: undefined };
+}
+
+export const CreateTokenReply: MessageFns<CreateTokenReply> = {
+  encode(message: CreateTokenReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.token !== "") {
+      writer.uint32(10).string(message.token);
+    }
+    if (message.info !== undefined) {
+      TokenInfo.encode(message.info, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreateTokenReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreateTokenReply();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.token = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.info = TokenInfo.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<CreateTokenReply>, I>>(base?: I): CreateTokenReply {
+    return CreateTokenReply.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CreateTokenReply>, I>>(object: I): CreateTokenReply {
+    const message = createBaseCreateTokenReply();
+    message.token = object.token ?? "";
+    message.info = (object.info !== undefined && object.info !== null) ? TokenInfo.fromPartial(object.info) : undefined;
+    return message;
+  },
+};
+
+function createBaseListTokensRequest(): ListTokensRequest {
+  return {};
+}
+
+export const ListTokensRequest: MessageFns<ListTokensRequest> = {
+  encode(_: ListTokensRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListTokensRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListTokensRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListTokensRequest>, I>>(base?: I): ListTokensRequest {
+    return ListTokensRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListTokensRequest>, I>>(_: I): ListTokensRequest {
+    const message = createBaseListTokensRequest();
+    return message;
+  },
+};
+
+function createBaseListTokensReply(): ListTokensReply {
+  return { tokens: [] };
+}
+
+export const ListTokensReply: MessageFns<ListTokensReply> = {
+  encode(message: ListTokensReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.tokens) {
+      TokenInfo.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListTokensReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListTokensReply();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tokens.push(TokenInfo.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListTokensReply>, I>>(base?: I): ListTokensReply {
+    return ListTokensReply.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListTokensReply>, I>>(object: I): ListTokensReply {
+    const message = createBaseListTokensReply();
+    message.tokens = object.tokens?.map((e) => TokenInfo.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseTokenInfo(): TokenInfo {
+  return { name: "", role: "", state: "", createdNs: 0n, expiresNs: 0n, revokedNs: 0n, createdBy: "" };
+}
+
+export const TokenInfo: MessageFns<TokenInfo> = {
+  encode(message: TokenInfo, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.role !== "") {
+      writer.uint32(18).string(message.role);
+    }
+    if (message.state !== "") {
+      writer.uint32(26).string(message.state);
+    }
+    if (message.createdNs !== 0n) {
+      if (BigInt.asIntN(64, message.createdNs) !== message.createdNs) {
+        throw new globalThis.Error("value provided for field message.createdNs of type int64 too large");
+      }
+      writer.uint32(32).int64(message.createdNs);
+    }
+    if (message.expiresNs !== 0n) {
+      if (BigInt.asIntN(64, message.expiresNs) !== message.expiresNs) {
+        throw new globalThis.Error("value provided for field message.expiresNs of type int64 too large");
+      }
+      writer.uint32(40).int64(message.expiresNs);
+    }
+    if (message.revokedNs !== 0n) {
+      if (BigInt.asIntN(64, message.revokedNs) !== message.revokedNs) {
+        throw new globalThis.Error("value provided for field message.revokedNs of type int64 too large");
+      }
+      writer.uint32(48).int64(message.revokedNs);
+    }
+    if (message.createdBy !== "") {
+      writer.uint32(58).string(message.createdBy);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TokenInfo {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTokenInfo();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.role = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.createdNs = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.expiresNs = reader.int64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.revokedNs = reader.int64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.createdBy = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<TokenInfo>, I>>(base?: I): TokenInfo {
+    return TokenInfo.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<TokenInfo>, I>>(object: I): TokenInfo {
+    const message = createBaseTokenInfo();
+    message.name = object.name ?? "";
+    message.role = object.role ?? "";
+    message.state = object.state ?? "";
+    message.createdNs = (object.createdNs !== undefined && object.createdNs !== null) ? BigInt(object.createdNs) : 0n;
+    message.expiresNs = (object.expiresNs !== undefined && object.expiresNs !== null) ? BigInt(object.expiresNs) : 0n;
+    message.revokedNs = (object.revokedNs !== undefined && object.revokedNs !== null) ? BigInt(object.revokedNs) : 0n;
+    message.createdBy = object.createdBy ?? "";
+    return message;
+  },
+};
+
+function createBaseRevokeTokenRequest(): RevokeTokenRequest {
+  return { name: "" };
+}
+
+export const RevokeTokenRequest: MessageFns<RevokeTokenRequest> = {
+  encode(message: RevokeTokenRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RevokeTokenRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevokeTokenRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RevokeTokenRequest>, I>>(base?: I): RevokeTokenRequest {
+    return RevokeTokenRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RevokeTokenRequest>, I>>(object: I): RevokeTokenRequest {
+    const message = createBaseRevokeTokenRequest();
+    message.name = object.name ?? "";
+    return message;
+  },
+};
+
+function createBaseRevokeTokenReply(): RevokeTokenReply {
+  return { existed: false };
+}
+
+export const RevokeTokenReply: MessageFns<RevokeTokenReply> = {
+  encode(message: RevokeTokenReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.existed !== false) {
+      writer.uint32(8).bool(message.existed);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RevokeTokenReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevokeTokenReply();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.existed = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RevokeTokenReply>, I>>(base?: I): RevokeTokenReply {
+    return RevokeTokenReply.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RevokeTokenReply>, I>>(object: I): RevokeTokenReply {
+    const message = createBaseRevokeTokenReply();
+    message.existed = object.existed ?? false;
+    return message;
+  },
+};
+
 /**
  * What px needs beyond ExecuteScript. Errors: gRPC status with the message for people; INVALID_ARGUMENT and NOT_FOUND are the
  * user's (exit 1), PERMISSION_DENIED and FAILED_PRECONDITION the machine's (exit 3).
@@ -2593,6 +3348,42 @@ export const SondeServiceDefinition = {
       requestType: DebugSitesRequest as typeof DebugSitesRequest,
       requestStream: false,
       responseType: DebugReply as typeof DebugReply,
+      responseStream: false,
+      options: {},
+    },
+    /**
+     * These four are answered over the Unix socket only.
+     * Opens the network door; a second one at the same place is no error, at another one it is.
+     */
+    listen: {
+      name: "Listen",
+      requestType: ListenRequest as typeof ListenRequest,
+      requestStream: false,
+      responseType: ListenReply as typeof ListenReply,
+      responseStream: false,
+      options: {},
+    },
+    createToken: {
+      name: "CreateToken",
+      requestType: CreateTokenRequest as typeof CreateTokenRequest,
+      requestStream: false,
+      responseType: CreateTokenReply as typeof CreateTokenReply,
+      responseStream: false,
+      options: {},
+    },
+    listTokens: {
+      name: "ListTokens",
+      requestType: ListTokensRequest as typeof ListTokensRequest,
+      requestStream: false,
+      responseType: ListTokensReply as typeof ListTokensReply,
+      responseStream: false,
+      options: {},
+    },
+    revokeToken: {
+      name: "RevokeToken",
+      requestType: RevokeTokenRequest as typeof RevokeTokenRequest,
+      requestStream: false,
+      responseType: RevokeTokenReply as typeof RevokeTokenReply,
       responseStream: false,
       options: {},
     },

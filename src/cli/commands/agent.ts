@@ -4,8 +4,8 @@ import { socketPath } from '../connect/directory.ts';
 import { NoAgent } from '../connect/errors.ts';
 import { probeSocket } from '../connect/probe.ts';
 import { type Context, tell } from '../context.ts';
-import { type ExitCode, exitCodes } from '../failure.ts';
-import { column, printRows } from '../output/printer.ts';
+import { type ExitCode, exitCodes, UsageError } from '../failure.ts';
+import { column, orMissing, printRows } from '../output/printer.ts';
 import type { OutputFormat } from '../output/row.ts';
 
 const goneLimitMs = 5_000;
@@ -27,6 +27,8 @@ export async function agentStatus(context: Context, format: OutputFormat): Promi
     column('asid'),
     column('cluster_id', 'UINT128'),
     column('socket'),
+    column('listen'),
+    column('ca_file'),
     column('log_file'),
   ];
   const cells = [
@@ -39,15 +41,41 @@ export async function agentStatus(context: Context, format: OutputFormat): Promi
     status.asid,
     status.clusterId,
     status.socket,
+    orMissing(status.listen && `${status.listen}${status.plaintext ? ' (plaintext)' : ''}`),
+    orMissing(status.caFile),
     status.logFile,
   ];
   await printRows(context, format, 'agent', columns, [{ cells }]);
   return exitCodes.ok;
 }
 
-export async function agentStart(context: Context): Promise<ExitCode> {
-  const status = await withAgent(context, (agent) => agent.call(sondeMethods.status, {}));
-  await context.out.write(`agent ${status.version} runs: pid ${status.pid}, socket ${status.socket}\n`);
+export interface StartOptions {
+  readonly listen?: { readonly address: string; readonly port: number };
+  readonly plaintext?: boolean;
+  readonly plaintextOverNetwork?: boolean;
+}
+
+export async function agentStart(context: Context, options: StartOptions): Promise<ExitCode> {
+  const { listen, plaintext = false, plaintextOverNetwork = false } = options;
+  if (listen === undefined && (plaintext || plaintextOverNetwork))
+    throw new UsageError('--plaintext says how to listen: add --listen ADDRESS:PORT');
+  await withAgent(context, async (agent) => {
+    if (listen !== undefined) {
+      await agent.call(sondeMethods.listen, {
+        ...listen,
+        plaintext: plaintext || plaintextOverNetwork,
+        plaintextOverNetwork,
+      });
+    }
+    const status = await agent.call(sondeMethods.status, {});
+    await context.out.write(`agent ${status.version} runs: pid ${status.pid}, socket ${status.socket}\n`);
+    if (status.listen === '') return;
+    const how = status.plaintext ? 'plaintext' : `TLS, CA certificate ${status.caFile}`;
+    await context.out.write(`it listens on ${status.listen} (${how})\n`);
+    const { tokens } = await agent.call(sondeMethods.listTokens, {});
+    if (!tokens.some(({ state }) => state === 'valid'))
+      tell(context, 'nobody has a token for it yet: `px token create NAME` makes one');
+  });
   return exitCodes.ok;
 }
 

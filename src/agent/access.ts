@@ -1,0 +1,129 @@
+import { type Metadata, ServerInterceptingCall, type ServerInterceptor, status } from '@grpc/grpc-js';
+import type { Audience } from '#api';
+import { CallRefused } from './errors.ts';
+
+/** What a caller may do: each role may all that those before it may. `viewer` runs queries, `tracer` places probes, `admin` ends the agent. */
+export const roles = ['viewer', 'tracer', 'admin'] as const;
+export type Role = (typeof roles)[number];
+
+/** Who calls: made once for each call, by the door through which it came. */
+export interface Caller {
+  /** `root (px 1234)`, `token ci (grpc-go/1.43.0)`: as the owner of a tracepoint. */
+  readonly name: string;
+  readonly role: Role;
+  /** Sonde's own px reads fields that other clients would skip. */
+  readonly audience: Audience;
+  /** Its calls that are open. */
+  readonly open: OpenCalls;
+  /** Aborted, with the reason, when it may call no longer. */
+  readonly gone?: AbortSignal;
+}
+
+/** Open calls of one caller: a client that opens calls and never reads must not eat the agent's memory. */
+export class OpenCalls {
+  readonly #of: string;
+  readonly #most: number;
+  readonly #within: OpenCalls | undefined;
+  #count = 0;
+
+  /** At most so many `of` this; each counts `within` a larger number too. */
+  constructor(of: string, most: number, within?: OpenCalls) {
+    this.#of = of;
+    this.#most = most;
+    this.#within = within;
+  }
+
+  /** Call the result when the call is over. @throws CallRefused when there are too many */
+  enter(): () => void {
+    if (this.#count >= this.#most)
+      throw new CallRefused(status.RESOURCE_EXHAUSTED, `${this.#most} calls ${this.#of} are open already`);
+    const leave = this.#within?.enter();
+    this.#count++;
+    let open = true;
+    return () => {
+      if (!open) return;
+      open = false;
+      this.#count--;
+      leave?.();
+    };
+  }
+}
+
+/** A way in: says who calls. @throws CallRefused when nobody who may */
+export interface Access {
+  identify(metadata: Metadata, method: string, peer: string): Caller;
+}
+
+/** The Unix socket: whoever its file mode lets in may everything. */
+export const socketAccess: Access = {
+  identify(metadata) {
+    const own = first(metadata, 'sonde-client') !== '';
+    const name = own ? first(metadata, 'sonde-owner') || 'px' : clientName(metadata);
+    return { name, role: 'admin', audience: own ? 'sonde' : 'pixie', open: new OpenCalls('', 1) };
+  },
+};
+
+/** Which role a method needs over the network. What is not here, the network cannot call. */
+export const networkMethods: Readonly<Record<string, Role>> = {
+  '/px.api.vizierpb.VizierService/ExecuteScript': 'viewer',
+  '/px.api.vizierpb.VizierService/HealthCheck': 'viewer',
+  '/px.cloudapi.VizierClusterInfo/GetClusterInfo': 'viewer',
+  '/sonde.v1.SondeService/Status': 'tracer',
+  '/sonde.v1.SondeService/ListProcesses': 'tracer',
+  '/sonde.v1.SondeService/ListFunctions': 'tracer',
+  '/sonde.v1.SondeService/ListTracepoints': 'tracer',
+  '/sonde.v1.SondeService/DeleteTracepoint': 'tracer',
+  '/sonde.v1.SondeService/Trace': 'tracer',
+  '/sonde.v1.SondeService/DebugCompile': 'tracer',
+  '/sonde.v1.SondeService/DebugSites': 'tracer',
+  '/sonde.v1.SondeService/Doctor': 'admin',
+  '/sonde.v1.SondeService/Stop': 'admin',
+};
+
+/** @throws CallRefused (PERMISSION_DENIED) naming the role that is needed */
+export function requireRole(caller: Caller, needed: Role, what: string): void {
+  if (roles.indexOf(caller.role) >= roles.indexOf(needed)) return;
+  throw new CallRefused(
+    status.PERMISSION_DENIED,
+    `${what} needs the role ${needed}; ${caller.name} has the role ${caller.role}`,
+  );
+}
+
+const callers = new WeakMap<Metadata, Caller>();
+
+/** Who sent a call that the interceptor has let in. */
+export function callerOf(metadata: Metadata): Caller {
+  return callers.get(metadata)!;
+}
+
+/** Asks `access` before a byte of the message is read. */
+export function guard(access: Access): ServerInterceptor {
+  return (method, call) =>
+    new ServerInterceptingCall(call, {
+      start(next) {
+        next({
+          onReceiveMetadata(metadata, proceed) {
+            try {
+              callers.set(metadata, access.identify(metadata, method.path, call.getPeer()));
+            } catch (error) {
+              if (!(error instanceof CallRefused)) throw error;
+              call.sendStatus({ code: error.status, details: error.message });
+              return;
+            }
+            proceed(metadata);
+          },
+        });
+      },
+    });
+}
+
+/** A metadata value as text; empty if there is none. */
+export function first(metadata: Metadata, key: string): string {
+  return String(metadata.get(key)[0] ?? '');
+}
+
+/** What the client calls itself, without anything that a terminal would obey. */
+export function clientName(metadata: Metadata): string {
+  const agent = first(metadata, 'sonde-client') === '' ? first(metadata, 'user-agent') : 'px';
+  return agent.replace(/[^ -~]/g, '?').slice(0, 80) || 'unknown client';
+}

@@ -1,0 +1,43 @@
+import type { Audience, vizier } from '#api';
+import { type Diagnostic, SondeError } from '#base';
+import { explain, UserError } from './errors.ts';
+
+export type Response = vizier.ExecuteScriptResponse;
+
+/** Sends one message of a script's answer: the part that is given, under the query's id. */
+export type Send = (part: Partial<Response>) => Promise<void>;
+
+/** google.rpc.Code */
+export const grpcCode = { ok: 0, invalidArgument: 3, failedPrecondition: 9, internal: 13, unavailable: 14 } as const;
+
+/**
+ * A failure as the script's answer tells it, with places in the script where it has some. To a client of Pixie's every fault without a place is an invalid
+ * argument: its Go library drops the message of any other code.
+ */
+export function statusOf(error: unknown, audience: Audience): vizier.Status {
+  if (error instanceof UserError) {
+    const details = error.diagnostics.filter((diagnostic) => diagnostic.span !== undefined);
+    return { code: grpcCode.invalidArgument, message: error.message, errorDetails: details.map(compilerError) };
+  }
+  const plain = (code: number, message: string) => ({
+    code: audience === 'pixie' ? grpcCode.invalidArgument : code,
+    message,
+    errorDetails: [],
+  });
+  if (error instanceof SondeError && error.code !== 'bug') return plain(grpcCode.failedPrecondition, error.message);
+  return plain(grpcCode.internal, bugText(error, audience));
+}
+
+/** Who sent it from afar has no use for our stack; the log has. */
+function bugText(error: unknown, audience: Audience): string {
+  const whole = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  if (audience === 'sonde') return whole;
+  process.stderr.write(`${new Date().toISOString()} bug: ${whole}\n`);
+  return `bug in Sonde: ${error instanceof Error ? error.message : whole} (the agent's log has more)`;
+}
+
+function compilerError(diagnostic: Diagnostic): vizier.ErrorDetails {
+  const { line, column } = diagnostic.span!;
+  const value = { line: BigInt(line), column: BigInt(column), message: explain(diagnostic) };
+  return { error: { $case: 'compilerError', value } };
+}
