@@ -34,6 +34,17 @@ export function program(context: Context, finish: Finish): Command {
       finish(await (await import('./commands/run.ts')).run(context, script, options)),
     );
 
+  rows(px.command('check'))
+    .summary('say which PxL scripts compile, and why the others do not')
+    .description(
+      'Compiles scripts without running them: parse, names and types, plan. A folder means every .pxl below it.',
+    )
+    .argument('<path...>', 'a .pxl file, or a folder')
+    .option('-r, --reasons', 'count the refusals by reason')
+    .action(async (paths: string[], options: Shared & { reasons?: boolean }) =>
+      finish(await (await import('./commands/check.ts')).check(context, paths, options)),
+    );
+
   rows(px.command('trace'))
     .summary('print every call of a function as it happens')
     .description('Prints calls of a function with arguments, results and latency until Ctrl-C; the probe goes with px.')

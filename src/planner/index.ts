@@ -1,3 +1,4 @@
+export { type Check, type CheckStage, checkScript, offlineCatalog } from './check.ts';
 export {
   type CompileOptions,
   compileLogical,
