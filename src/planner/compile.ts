@@ -6,7 +6,7 @@ import { Evaluator } from './evaluator.ts';
 import { Fault, fault } from './fault.ts';
 import { hasNotes, outputColumns, type Relational } from './plan.ts';
 import { addDisplay } from './px-module.ts';
-import { optimized } from './rules.ts';
+import { optimized } from './rules/optimized.ts';
 import type { Session } from './session.ts';
 import type { Catalog, Compiled, FunctionCall, Mutations, PlanInput, PlanOutput, QueryPlan } from './types.ts';
 import type { Argument, FunctionValue, TypeValue } from './value.ts';
@@ -103,13 +103,21 @@ function evaluate(
     upserts: [],
     deletes: [],
     inputs: [],
+    emptyTables: new Set(),
     displays: [],
     displaying: calls === undefined || calls.length === 0,
     inProbe: false,
     displayed: false,
     nextId: () => ++ids,
-    callFunction: (callee, span) =>
-      evaluator.callFunction(callee, { name: callee.definition.name, span, positional: [], keywords: new Map() }),
+    input: (name) => {
+      const there = session.inputs.find((each) => each.function === name && Object.keys(each.arguments).length === 0);
+      if (there) return there.table;
+      const table = `px_${queryId}_${session.inputs.length}_${name}`;
+      session.inputs.push({ table, function: name, arguments: {} });
+      return table;
+    },
+    callFunction: (callee, span, positional = []) =>
+      evaluator.callFunction(callee, { name: callee.definition.name, span, positional, keywords: new Map() }),
   };
   const evaluator = new Evaluator(session);
   if (parsed.diagnostics.length > 0) return { session, diagnostics: parsed.diagnostics };

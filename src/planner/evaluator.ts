@@ -3,7 +3,15 @@ import type { Assignment, Call, Expression, FunctionDefinition, Script, Statemen
 import { builtinTypes } from './annotations.ts';
 import { bind } from './call.ts';
 import { Fault, fault, suggestions } from './fault.ts';
-import { assign, contextMember, frameMember, frameSubscript, groupedMember, requireMethod } from './frames.ts';
+import {
+  assign,
+  contextMember,
+  frameMember,
+  frameSubscript,
+  groupedMember,
+  requireMethod,
+  rollingMember,
+} from './frames.ts';
 import { constant, type Scalar } from './plan.ts';
 import { cast, pxMember } from './px-module.ts';
 import { pxtraceMember } from './pxtrace-module.ts';
@@ -147,6 +155,17 @@ export class Evaluator {
     const object = this.#evaluate(target.object, scope);
     const value = this.#argument(statement.value, scope);
     if (object.kind === 'opaque') return;
+    if (object.kind === 'module' && target.kind === 'attribute' && target.object.kind === 'name') {
+      // `px.Pod = str`: this script's `px` has another member of that name from here on.
+      const { member } = object;
+      const { name: changed } = target;
+      const changing = {
+        ...object,
+        member: (each: string, at: Span) => (each === changed ? value.value : member(each, at)),
+      };
+      scope.names.set(target.object.name, changing);
+      return;
+    }
     if (object.kind !== 'frame') {
       fault('pxl.type', `cannot assign to a part of '${kindName(object)}'`, target.span);
     }
@@ -179,6 +198,7 @@ export class Evaluator {
       if (parameter.default) defaults.set(parameter.name, this.#argument(parameter.default, scope));
       if (!parameter.annotation) continue;
       const annotation = this.#evaluate(parameter.annotation, scope);
+      if (annotation.kind === 'builtin' && annotation.name === 'DataFrame') continue;
       if (annotation.kind !== 'type' && annotation.kind !== 'opaque') {
         fault('pxl.type', `the annotation of '${parameter.name}' is not a type`, parameter.annotation.span, [
           'str, int, float, bool, list, px.Time, px.Pod, …',
@@ -239,8 +259,6 @@ export class Evaluator {
         return this.#subscript(this.#evaluate(node.object, scope), this.#argument(node.index, scope), node.span);
       case 'unary': {
         const { operator, span } = node;
-        if (operator === '~')
-          return fault('pxl.unsupported', 'the operator `~` is not supported yet', span, ['write `not`']);
         return this.#scalars([this.#argument(node.operand, scope)], operator, ([operand]) =>
           unary(operator, operand!, span),
         );
@@ -279,9 +297,11 @@ export class Evaluator {
         return object.member(name, span);
       case 'frame':
         if (called) requireMethod(object.frame, name, span);
-        return frameMember(this.session, object.frame, name, span);
+        return frameMember(this.session, object.frame, name, span, called);
       case 'grouped':
         return groupedMember(this.session, object.frame, object.by, name, span);
+      case 'rolling':
+        return rollingMember(this.session, object.frame, object.column, name, span);
       default:
         return fault('pxl.attribute', `'${kindName(object)}' object has no attribute '${name}'`, span);
     }
@@ -292,7 +312,7 @@ export class Evaluator {
     if (object.kind === 'frame') return frameSubscript(object.frame, index, span);
     const key = constantOf(index.value);
     if (object.kind === 'context' && key?.type === 'STRING') {
-      return contextMember(object.frame, key.value as string, index.span);
+      return contextMember(this.session, object.frame, key.value as string, index.span);
     }
     if ((object.kind === 'list' || object.kind === 'tuple') && key?.type === 'INT64') {
       const at = Number(key.value);

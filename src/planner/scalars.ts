@@ -34,6 +34,9 @@ export function binary(operator: BinaryOperator, left: Scalar, right: Scalar, sp
 export function comparison(operator: ComparisonOperator, left: Scalar, right: Scalar, span: Span): Scalar {
   const ordered = operator !== '==' && operator !== '!=';
   const same = left.type === right.type && (!ordered || left.type !== 'BOOLEAN');
+  // As in Pixie: True equals 1, and nothing else but 1.
+  if (left.type === 'BOOLEAN' && right.type === 'INT64') return comparison(operator, asInt(left), right, span);
+  if (left.type === 'INT64' && right.type === 'BOOLEAN') return comparison(operator, left, asInt(right), span);
   if (!same && !(isNumber(left) && isNumber(right))) {
     const text = left.type === 'UINT128' || right.type === 'UINT128' ? ["write px.uint128('…')"] : [];
     refuse(operator, [left, right], span, text);
@@ -42,7 +45,9 @@ export function comparison(operator: ComparisonOperator, left: Scalar, right: Sc
   return bounded(apply(comparisons[operator], { type: 'BOOLEAN', semantic: 'ST_NONE' }, left, right), span);
 }
 
-export function logical(operator: 'and' | 'or', left: Scalar, right: Scalar, span: Span): Scalar {
+export function logical(operator: 'and' | 'or', first: Scalar, second: Scalar, span: Span): Scalar {
+  const left = truth(first, span);
+  const right = truth(second, span);
   if (left.type !== 'BOOLEAN' || right.type !== 'BOOLEAN') refuse(operator, [left, right], span);
   if (left.kind === 'constant' && right.kind === 'constant') {
     return constant('BOOLEAN', operator === 'and' ? left.value && right.value : left.value || right.value);
@@ -50,11 +55,28 @@ export function logical(operator: 'and' | 'or', left: Scalar, right: Scalar, spa
   return bounded(apply(operator, { type: 'BOOLEAN', semantic: 'ST_NONE' }, left, right), span);
 }
 
-export function unary(operator: '+' | '-' | 'not', operand: Scalar, span: Span): Scalar {
+/** What a whole number means as a condition: it is not zero. */
+function truth(value: Scalar, span: Span): Scalar {
+  return value.type === 'INT64' ? comparison('!=', value, constant('INT64', 0n), span) : value;
+}
+
+function asInt(value: Scalar): Scalar {
+  if (value.kind === 'constant') return constant('INT64', value.value ? 1n : 0n);
+  return apply('toInt', { type: 'INT64', semantic: 'ST_NONE' }, value);
+}
+
+export function unary(operator: '+' | '-' | 'not' | '~', given: Scalar, span: Span): Scalar {
   if (operator === 'not') {
+    const operand = truth(given, span);
     if (operand.type !== 'BOOLEAN') refuse(operator, [operand], span);
     if (operand.kind === 'constant') return constant('BOOLEAN', !operand.value);
     return bounded(apply('not', typeOf(operand), operand), span);
+  }
+  const operand = given;
+  if (operator === '~') {
+    if (operand.type !== 'INT64') refuse(operator, [operand], span);
+    if (operand.kind === 'constant') return constant('INT64', ~(operand.value as bigint));
+    return bounded(apply('invert', { type: 'INT64', semantic: 'ST_NONE' }, operand), span);
   }
   if (operand.type !== 'INT64' && operand.type !== 'FLOAT64') refuse(operator, [operand], span);
   if (operator === '+') return operand;

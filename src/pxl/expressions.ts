@@ -274,7 +274,9 @@ export function parseArguments(cursor: Cursor): readonly CallArgument[] {
         found.push({ value, span: cursor.spanFrom(start.span) });
       }
     }
-    if (!cursor.accept(',')) break;
+    // Pixie's parser does without the comma in front of a keyword argument on a line of its own, and its users have come to.
+    const forgotten = names.size > 0 && cursor.token.kind === 'name' && cursor.token.firstOnLine;
+    if (!cursor.accept(',') && !forgotten) break;
   }
   closeBracket(cursor, ')');
   return found;
