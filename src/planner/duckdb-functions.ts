@@ -28,6 +28,9 @@ type Write = (...operands: string[]) => string;
 const functions: Readonly<Record<string, Write>> = {
   toFloat: (x) => `CAST(${x} AS DOUBLE)`,
   toInt: (x) => `CAST(${x} AS BIGINT)`,
+  // Remainders have the sign of the dividend: one more of the divisor makes them Python's.
+  floorDivide: (a, b) => `(${a} - ((${a} % ${b}) + ${b}) % ${b}) // ${b}`,
+  floorQuotient: (a, b) => `floor(${a} / ${b})`,
   bin: (x, size) => `${x} - ${x} % ${size}`,
   log_bucket: (x) => `CASE WHEN ${x} > 0 THEN pow(2, floor(log2(${x}))) WHEN ${x} <= 0 THEN 0 END`,
   abs: (x) => `abs(${x})`,

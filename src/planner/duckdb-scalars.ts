@@ -109,7 +109,7 @@ function applicationText(scalar: Application, operands: readonly string[]): stri
 }
 
 /** Functions whose result may leave the 64 bits. */
-const mayOverflow = new Set(['abs', 'bin', 'ceil', 'floor', 'toInt']);
+const mayOverflow = new Set(['abs', 'bin', 'ceil', 'floor', 'floorDivide', 'toInt']);
 
 /** Whole numbers that leave their 64 bits are missing, as is a remainder by zero; one row's must not end the query of all others. */
 function orMissing(text: string, { type }: ScalarType): string {

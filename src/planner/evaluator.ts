@@ -1,8 +1,11 @@
 import { type Diagnostic, nearest, type Span } from '#base';
-import type { Assignment, Call, Expression, FunctionDefinition, Script, Statement } from '#pxl';
+import type { Assignment, Call, Expression, FunctionDefinition, Lambda, Name, Script, Slice, Statement } from '#pxl';
 import { builtinTypes } from './annotations.ts';
-import { bind } from './call.ts';
+import { converted, dictMember, pythonBuiltin } from './builtins.ts';
+import { bind, intArgument } from './call.ts';
+import { isTrue, itemsOf, sliced, takenApart } from './control.ts';
 import { Fault, fault, suggestions } from './fault.ts';
+import { formatted } from './format.ts';
 import {
   assign,
   contextMember,
@@ -12,6 +15,8 @@ import {
   requireMethod,
   rollingMember,
 } from './frames.ts';
+import { callFunction } from './functions/call.ts';
+import { membership } from './membership.ts';
 import { constant, type Scalar } from './plan.ts';
 import { cast, pxMember } from './px-module.ts';
 import { pxtraceMember } from './pxtrace-module.ts';
@@ -84,16 +89,17 @@ export class Evaluator {
     for (const { name } of definition.parameters)
       scope.names.set(name, (bound[name] ?? callee.defaults.get(name)!).value);
     return this.#deeper(site.span, () => {
-      for (const statement of definition.body) {
-        const returned = this.#statement(statement, scope);
-        if (returned) return returned;
-      }
-      return none;
+      return this.#block(definition.body, scope) ?? none;
     });
   }
 
   #poison(statement: Statement): void {
     const names = this.globals.names;
+    if (statement.kind === 'if' || statement.kind === 'for') {
+      for (const each of statement.body) this.#poison(each);
+      if (statement.kind === 'if') for (const each of statement.otherwise) this.#poison(each);
+      else for (const target of statement.targets) names.set(target.name, poison);
+    }
     if (statement.kind === 'function') names.set(statement.name, poison);
     else if (statement.kind === 'import') {
       for (const each of statement.modules) names.set(each.alias ?? each.name.split('.')[0]!, poison);
@@ -131,11 +137,37 @@ export class Evaluator {
         return undefined;
       case 'return':
         return statement.value ? this.#evaluate(statement.value, scope) : none;
+      case 'if': {
+        const taken = isTrue(this.#argument(statement.test, scope)) ? statement.body : statement.otherwise;
+        return this.#block(taken, scope);
+      }
+      case 'for': {
+        for (const item of itemsOf(this.#argument(statement.iterable, scope))) {
+          this.#name(statement.targets, item, scope);
+          const returned = this.#block(statement.body, scope);
+          if (returned) return returned;
+        }
+        return undefined;
+      }
       case 'pass':
         return undefined;
       case 'invalid':
         throw new Fault();
     }
+  }
+
+  #block(statements: readonly Statement[], scope: Scope): Value | undefined {
+    for (const statement of statements) {
+      const returned = this.#statement(statement, scope);
+      if (returned) return returned;
+    }
+    return undefined;
+  }
+
+  /** Gives an item to one name, or its parts to several. */
+  #name(targets: readonly Name[], item: Argument, scope: Scope): void {
+    const values = takenApart(item, targets.length);
+    for (const [i, target] of targets.entries()) scope.names.set(target.name, values[i]!);
   }
 
   #module(name: string, span: Span): Value {
@@ -232,7 +264,12 @@ export class Evaluator {
   #expression(node: Expression, scope: Scope): Value {
     switch (node.kind) {
       case 'name':
-        return scope.find(node.name) ?? builtinType(node.name) ?? unknownName(node.name, node.span, scope);
+        return (
+          scope.find(node.name) ??
+          builtinType(node.name) ??
+          pythonBuiltin(node.name) ??
+          unknownName(node.name, node.span, scope)
+        );
       case 'int':
         return scalarValue(constant('INT64', inRange(node.value, node.span)), node.span);
       case 'float':
@@ -256,6 +293,7 @@ export class Evaluator {
       case 'call':
         return this.#callNode(node, scope);
       case 'subscript':
+        if (node.index.kind === 'slice') return this.#slice(this.#argument(node.object, scope), node.index, scope);
         return this.#subscript(this.#evaluate(node.object, scope), this.#argument(node.index, scope), node.span);
       case 'unary': {
         const { operator, span } = node;
@@ -266,13 +304,45 @@ export class Evaluator {
       case 'binary':
       case 'comparison':
       case 'logical': {
-        const operands = [this.#argument(node.left, scope), this.#argument(node.right, scope)];
+        const operands = [this.#argument(node.left, scope), this.#argument(node.right, scope)] as const;
+        const lists = operands.map(({ value }) =>
+          value.kind === 'list' || value.kind === 'tuple' ? value : undefined,
+        );
+        if (node.kind === 'binary' && node.operator === '+' && lists[0] && lists[1]) {
+          return { kind: lists[0].kind, items: [...lists[0].items, ...lists[1].items] };
+        }
         return this.#scalars(operands, node.operator, ([left, right]) => {
           if (node.kind === 'binary') return binary(node.operator, left!, right!, node.operatorSpan);
           if (node.kind === 'comparison') return comparison(node.operator, left!, right!, node.operatorSpan);
           return logical(node.operator, left!, right!, node.operatorSpan);
         });
       }
+      case 'membership':
+        return membership(node, this.#argument(node.left, scope), this.#argument(node.right, scope));
+      case 'conditional':
+        return this.#evaluate(isTrue(this.#argument(node.test, scope)) ? node.yes : node.no, scope);
+      case 'comprehension': {
+        const inner = new Scope(scope);
+        const items: Argument[] = [];
+        for (const item of itemsOf(this.#argument(node.iterable, scope))) {
+          this.#name(node.targets, item, inner);
+          if (node.conditions.every((each) => isTrue(this.#argument(each, inner))))
+            items.push(this.#argument(node.item, inner));
+        }
+        return { kind: 'list', items };
+      }
+      case 'format':
+        return formatted(
+          node.parts.map((part) => {
+            if (typeof part === 'string') return part;
+            const argument = this.#argument(part.value, scope);
+            return part.digits === undefined ? { argument } : { argument, digits: part.digits };
+          }),
+        );
+      case 'lambda':
+        return this.#definition(lambdaDefinition(node), scope);
+      case 'slice':
+        return fault('pxl.type', 'a slice stands only in brackets', node.span);
       case 'unsupported':
         throw new Fault();
     }
@@ -300,11 +370,51 @@ export class Evaluator {
         return frameMember(this.session, object.frame, name, span, called);
       case 'grouped':
         return groupedMember(this.session, object.frame, object.by, name, span);
+      case 'dict': {
+        const member = dictMember(object, name);
+        return (
+          member ??
+          fault('pxl.attribute', `'Dict' object has no attribute '${name}'`, span, ['it has: keys, values, items, get'])
+        );
+      }
       case 'rolling':
         return rollingMember(this.session, object.frame, object.column, name, span);
       default:
         return fault('pxl.attribute', `'${kindName(object)}' object has no attribute '${name}'`, span);
     }
+  }
+
+  #slice({ value: object, span }: Argument, node: Slice, scope: Scope): Value {
+    const bound = (part: Expression | undefined, name: string) =>
+      part && intArgument(this.#argument(part, scope), name);
+    const [start, stop, step = 1n] = [bound(node.start, 'start'), bound(node.stop, 'stop'), bound(node.step, 'step')];
+    if (step === 0n) fault('pxl.value', 'the step of a slice is zero', node.span);
+    if (object.kind === 'opaque') return object;
+    if (object.kind === 'list' || object.kind === 'tuple') {
+      return { kind: object.kind, items: sliced(object.items, start, stop, step) };
+    }
+    const known = constantOf(object);
+    if (known?.type === 'STRING') {
+      return scalarValue(constant('STRING', sliced([...(known.value as string)], start, stop, step).join('')));
+    }
+    const simple = step === 1n && (start ?? 0n) >= 0n && stop !== undefined && stop >= (start ?? 0n);
+    const counted = (n: bigint): Argument => ({ value: scalarValue(constant('INT64', n)), span: node.span });
+    const site = (...positional: Argument[]) => ({ name: 'slice', span: node.span, positional, keywords: new Map() });
+    if (object.kind === 'scalar' && object.scalar.type === 'STRING' && simple) {
+      const from = start ?? 0n;
+      return callFunction(
+        this.session,
+        'substring',
+        site({ value: object, span }, counted(from), counted(stop - from)),
+      );
+    }
+    if (object.kind === 'frame' && simple && (start ?? 0n) === 0n) {
+      const head = frameMember(this.session, object.frame, 'head', node.span, true);
+      return head.kind === 'builtin' ? head.call(site(counted(stop))) : head;
+    }
+    return fault('pxl.type', `'${kindName(object)}' cannot be cut like this`, node.span, [
+      'of a column s[1:3], of a DataFrame df[:10]',
+    ]);
   }
 
   #subscript(object: Value, index: Argument, span: Span): Value {
@@ -313,6 +423,13 @@ export class Evaluator {
     const key = constantOf(index.value);
     if (object.kind === 'context' && key?.type === 'STRING') {
       return contextMember(this.session, object.frame, key.value as string, index.span);
+    }
+    const text = constantOf(object);
+    if (text?.type === 'STRING' && key?.type === 'INT64') {
+      const character = [...(text.value as string)].at(Number(key.value));
+      if (character === undefined)
+        fault('pxl.value', `the index ${key.value} is beyond the end of the text`, index.span);
+      return scalarValue(constant('STRING', character));
     }
     if ((object.kind === 'list' || object.kind === 'tuple') && key?.type === 'INT64') {
       const at = Number(key.value);
@@ -359,7 +476,7 @@ export class Evaluator {
       case 'function':
         return this.callFunction(callee, { ...site, name: callee.definition.name });
       case 'type':
-        return cast(callee, { ...site, name: callee.name });
+        return converted(callee.name, site) ?? cast(callee, { ...site, name: callee.name });
       case 'aggregate':
         return fault('pxl.type', `px.${callee.name} is an aggregate and is not called`, calleeSpan, [
           `df.agg(out=('column', px.${callee.name}))`,
@@ -385,6 +502,12 @@ export class Evaluator {
       this.#depth--;
     }
   }
+}
+
+function lambdaDefinition(node: Lambda): FunctionDefinition {
+  const { parameters, body, span } = node;
+  const result = { kind: 'return', value: body, span: body.span } as const;
+  return { kind: 'function', name: '<lambda>', nameSpan: span, decorators: [], parameters, body: [result], span };
 }
 
 function nameOf(callee: Expression): string {

@@ -7,7 +7,7 @@ import { apply, type ConstantScalar, constant, type Operation, type Scalar, type
 /** Larger expressions are refused: PxL variables can double one with every line. */
 const mostNodes = 5000;
 
-const arithmetic: Record<BinaryOperator, Operation> = {
+const arithmetic: Record<Exclude<BinaryOperator, '//' | '**'>, Operation> = {
   '+': 'add',
   '-': 'subtract',
   '*': 'multiply',
@@ -25,10 +25,35 @@ const comparisons: Record<ComparisonOperator, Operation> = {
 
 /** `a + b` and its like, typed; of two constants their result. */
 export function binary(operator: BinaryOperator, left: Scalar, right: Scalar, span: Span): Scalar {
+  if (operator === '//' || operator === '**') return floorOrPower(operator, left, right, span);
   const result = binaryType(operator, left, right) ?? refuse(operator, [left, right], span);
   if (left.kind === 'constant' && right.kind === 'constant') return foldBinary(operator, left, right, result, span);
   const operation = result.type === 'STRING' ? 'concat' : arithmetic[operator];
   return bounded(apply(operation, result, left, right), span);
+}
+
+/** Python's `//`, rounded down, and `**`, which is px.pow. */
+function floorOrPower(operator: '//' | '**', left: Scalar, right: Scalar, span: Span): Scalar {
+  const numbers = [left, right].every(({ type }) => type === 'INT64' || type === 'FLOAT64');
+  if (!numbers) return refuse(operator, [left, right], span);
+  const whole = operator === '//' && left.type === 'INT64' && right.type === 'INT64';
+  if (left.kind === 'constant' && right.kind === 'constant') {
+    if (operator === '**') return constant('FLOAT64', Number(left.value) ** Number(right.value));
+    if (Number(right.value) === 0) fault('pxl.value', 'division by zero', span);
+    if (!whole) return constant('FLOAT64', Math.floor(Number(left.value) / Number(right.value)));
+    const [a, b] = [left.value as bigint, right.value as bigint];
+    return constant('INT64', inRange((a - (((a % b) + b) % b)) / b, span));
+  }
+  const type = whole ? 'INT64' : 'FLOAT64';
+  const operation = operator === '**' ? 'pow' : whole ? 'floorDivide' : 'floorQuotient';
+  const operands = whole ? [left, right] : [asFloat(left), asFloat(right)];
+  return bounded(apply(operation, { type, semantic: 'ST_NONE' }, ...operands), span);
+}
+
+function asFloat(value: Scalar): Scalar {
+  if (value.type === 'FLOAT64') return value;
+  if (value.kind === 'constant') return constant('FLOAT64', Number(value.value));
+  return apply('toFloat', { type: 'FLOAT64', semantic: value.semantic }, value);
 }
 
 export function comparison(operator: ComparisonOperator, left: Scalar, right: Scalar, span: Span): Scalar {
