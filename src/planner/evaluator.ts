@@ -1,5 +1,6 @@
-import { type Diagnostic, nearest, type Span } from '#base';
+import { BugError, type Diagnostic, nearest, type Span } from '#base';
 import type { Assignment, Call, Expression, FunctionDefinition, Lambda, Name, Script, Slice, Statement } from '#pxl';
+import { parse } from '#pxl';
 import { builtinTypes } from './annotations.ts';
 import { converted, dictMember, pythonBuiltin } from './builtins.ts';
 import { bind, intArgument } from './call.ts';
@@ -20,6 +21,7 @@ import { membership } from './membership.ts';
 import { constant, type Scalar } from './plan.ts';
 import { cast, pxMember } from './px-module.ts';
 import { pxtraceMember } from './pxtrace-module.ts';
+import { pxviewsSource } from './pxviews.ts';
 import { binary, comparison, inRange, logical, unary } from './scalars.ts';
 import type { Session } from './session.ts';
 import {
@@ -42,8 +44,7 @@ const mostSteps = 200_000;
 /** Expressions and calls inside each other, so that the stack is never exhausted. */
 const mostDepth = 600;
 
-const modules = ['px', 'pxtrace'];
-const lackingModules = new Set(['pxconfig', 'pxviews']);
+const modules = ['px', 'pxtrace', 'pxviews'];
 
 /** Walks a script's tree and does what it says, on constants, plans and captures instead of rows. */
 export class Evaluator {
@@ -51,6 +52,8 @@ export class Evaluator {
   readonly diagnostics: Diagnostic[] = [];
   readonly globals = new Scope();
   #steps = 0;
+  /** The names of pxviews, once a script has asked for one. */
+  #views: Scope | undefined;
   #depth = 0;
 
   constructor(session: Session) {
@@ -174,8 +177,34 @@ export class Evaluator {
     const { session } = this;
     if (name === 'px') return { kind: 'module', name, member: (member, at) => pxMember(session, member, at) };
     if (name === 'pxtrace') return { kind: 'module', name, member: (member, at) => pxtraceMember(session, member, at) };
-    if (lackingModules.has(name)) fault('pxl.unsupported', `the module ${name} is not supported yet`, span);
-    return fault('pxl.import', `ModuleNotFoundError: No module named '${name}'`, span, ['modules: px, pxtrace']);
+    if (name === 'pxviews') return { kind: 'module', name, member: (member, at) => this.#view(member, at) };
+    if (name === 'pxconfig') {
+      fault('pxl.unsupported', 'there are no agents of Pixie here whose settings pxconfig could change', span);
+    }
+    return fault('pxl.import', `ModuleNotFoundError: No module named '${name}'`, span, [
+      'modules: px, pxtrace, pxviews',
+    ]);
+  }
+
+  /** A function of the module that is itself PxL. */
+  #view(name: string, span: Span): Value {
+    if (!this.#views) {
+      this.#views = new Scope();
+      const { tree, diagnostics } = parse(pxviewsSource);
+      if (diagnostics.length > 0) throw new BugError(`pxviews: ${diagnostics[0]!.message}`);
+      this.#block(tree.body, this.#views);
+    }
+    const found = this.#views.names.get(name);
+    if (found && !name.startsWith('_')) return found;
+    const known = [...this.#views.names].flatMap(([each, value]) =>
+      value.kind === 'function' && !each.startsWith('_') ? [each] : [],
+    );
+    return fault(
+      'pxl.attribute',
+      `'pxviews' object has no attribute '${name}'`,
+      span,
+      suggestions(name, known, 'it has'),
+    );
   }
 
   #assignment(statement: Assignment, scope: Scope): void {

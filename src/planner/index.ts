@@ -7,6 +7,8 @@ export {
   type LogicalQuery,
   type MutationOptions,
 } from './compile.ts';
+export { emptyTables } from './empty-tables.ts';
+export { aggregateList, functionList, tableFunctionList } from './function-list.ts';
 export type { Relational, Scalar } from './plan.ts';
 export { planText } from './plan-text.ts';
 export { tableFunctionRelations } from './table-functions.ts';

@@ -7,7 +7,7 @@ import { inRange } from './scalars.ts';
 import type { Session } from './session.ts';
 import { strptime } from './strptime.ts';
 import { timeOf } from './times.ts';
-import { type Argument, type CallSite, scalarValue, type Value } from './value.ts';
+import { type Argument, type CallSite, constantOf, scalarValue, type Value } from './value.ts';
 
 const unitNs: Readonly<Record<string, bigint>> = {
   microseconds: 1_000n,
@@ -40,6 +40,8 @@ const builtins: Readonly<Record<string, Builtin>> = {
   },
   parse_time: (session, site) => {
     const { time } = bind(site, ['time']);
+    const given = constantOf(time!.value);
+    if (given?.type === 'TIME64NS' || given?.type === 'INT64') return scalarValue(constant('TIME64NS', given.value));
     return scalarValue(constant('TIME64NS', timeOf(stringArgument(time!, 'time'), session.now, 'time', time!.span)));
   },
   strptime: (_session, site) => {

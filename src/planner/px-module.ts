@@ -11,7 +11,7 @@ import { apply, constant, type Scalar, type Scan } from './plan.ts';
 import { constantFunction, constantFunctionNames } from './px-constants.ts';
 import { binary, comparison, logical, unary } from './scalars.ts';
 import type { Session } from './session.ts';
-import { tableFunctionRelations } from './table-functions.ts';
+import { foreignTableFunctions, tableFunctionRelations } from './table-functions.ts';
 import { timeArgument } from './times.ts';
 import {
   type Argument,
@@ -85,6 +85,9 @@ export function pxMember(session: Session, name: string, span: Span): Value {
   if (Object.hasOwn(operatorFunctions, name)) return { kind: 'builtin', name, call: (site) => operate(name, site) };
   if (session.catalog?.tableFunction(name) || Object.hasOwn(tableFunctionRelations, name)) {
     return { kind: 'builtin', name, call: (site) => tableFunction(session, name, site) };
+  }
+  if (Object.hasOwn(foreignTableFunctions, name)) {
+    return { kind: 'builtin', name, call: (site) => foreignTable(session, name, site) };
   }
   if (Object.hasOwn(refusedNames, name)) {
     fault('pxl.unsupported', `px.${name} is not supported`, span, [refusedNames[name]!]);
@@ -237,6 +240,17 @@ function scriptReference(_session: Session, site: CallSite): Value {
   return scalarValue(
     apply('_script_reference', { type: 'STRING', semantic: 'ST_SCRIPT_REFERENCE' }, shown, target, ...pairs),
   );
+}
+
+/** A table function of Pixie's agents: its columns, and no rows. */
+function foreignTable(session: Session, name: string, site: CallSite): Value {
+  const { signature, relation } = foreignTableFunctions[name]!;
+  bind(site, signature);
+  if (!session.catalog) return unknown;
+  session.emptyTables.add(`px.${name}`);
+  const columns = relation.columns.map((column) => newColumn(session, column.name, column));
+  const plan: Scan = { operator: 'scan', table: name, stored: false, empty: true, columns };
+  return { kind: 'frame', frame: frameOf(plan, undefined, site.span) };
 }
 
 function display(session: Session, site: CallSite, prefix: string): Value {

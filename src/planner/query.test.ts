@@ -517,9 +517,9 @@ describe('faults', () => {
     [frame('df.a = 9223372036854775807 * 9'), ['3:28 83010348331692982263 does not fit in 64 bits']],
     [frame('df.a = 1 / 0'), ['3:10 division by zero']],
     [frame('df = df.n.x'), ["3:11 'Column' object has no attribute 'x'"]],
-    [frame('df = len(df)'), ["3:6 name 'len' is not defined"]],
+    [frame('df = len(df)'), ["3:10 'DataFrame' is nothing to go over"]],
     [frame('df = px.count(df.n)'), ['3:6 px.count is an aggregate and is not called']],
-    [frame('for x in df:', '  pass'), ['3:1 `for` loops are not supported in PxL']],
+    [frame('for x in df:', '  pass'), ["3:10 'DataFrame' is nothing to go over"]],
     [frame('df = df.x(1)'), ["3:6 'Column' object is not callable"]],
   ])('%s', (source, expected) => {
     expect(faults(source).map((each, i) => (each.startsWith(expected[i] ?? '\0') ? expected[i] : each))).toEqual(

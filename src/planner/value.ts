@@ -79,6 +79,8 @@ export type Value =
   | { readonly kind: 'builtin'; readonly name: string; readonly call: (site: CallSite) => Value }
   | FunctionValue
   | { readonly kind: 'probe'; readonly target: string; readonly span: Span; readonly function: FunctionValue }
+  /** What a tracepoint is to be attached to, other than one process: as people read it. */
+  | { readonly kind: 'selector'; readonly text: string }
   | { readonly kind: 'capture'; readonly capture: Capture }
   | { readonly kind: 'frame'; readonly frame: Frame }
   | { readonly kind: 'grouped'; readonly frame: Frame; readonly by: readonly PlanColumn[] }
@@ -129,6 +131,8 @@ export function kindName(value: Value): string {
       return 'Function';
     case 'probe':
       return 'Probe';
+    case 'selector':
+      return 'Selector';
     case 'capture':
       return 'TracingVariable';
     case 'frame':
