@@ -92,8 +92,8 @@ describe('texts, numbers and addresses', () => {
   });
 
   it('finds the first rule that matches', () => {
-    expect(call('_match_regex_rule', 'xABCx', '{"no":"abc","yes":"(?i).*abc.*","bad":"("}')).toBe('yes');
-    expect(call('_match_regex_rule', 'x', 'no json')).toBe('');
+    expect(call('_match_regex_rule', '{"no":"abc","yes":"(?i).*abc.*","bad":"("}', 'xABCx')).toBe('yes');
+    expect(call('_match_regex_rule', 'no json', 'x')).toBe('');
   });
 
   it('names numbers', () => {

@@ -18,7 +18,7 @@ function bytesToHex(text: string): string {
 }
 
 /** A JSON object of patterns by name: the name of the first that matches the whole text. */
-function matchRule(text: string, rules: string): string {
+function matchRule(rules: string, text: string): string {
   let parsed: unknown;
   try {
     parsed = JSON.parse(rules);

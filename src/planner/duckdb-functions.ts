@@ -82,15 +82,22 @@ const functions: Readonly<Record<string, Write>> = {
   upid_to_pid: (upid) => `CAST(${high(upid)} & 4294967295 AS BIGINT)`,
   upid_to_asid: (upid) => `CAST(${high(upid)} >> 32 AS BIGINT)`,
   upid_to_string: uuid,
-  has_value: (array, value) =>
-    `CASE WHEN ${isJson(array, 'ARRAY')} THEN json_contains(${array}, to_json(${value})) ELSE ${array} = ${value} END`,
+  has_value: hasValue,
+  has_service_name: hasValue,
+  has_service_id: hasValue,
   // Fields of a table that a table function made: processes by UPID, this machine.
   processField: (upid, table, field) =>
     `coalesce((SELECT any_value(p_.${field}) FROM ${table} AS p_ WHERE p_."upid" = ${upid}), '')`,
   machineField: (table, field) => `coalesce((SELECT any_value(m_.${field}) FROM ${table} AS m_), '')`,
+  machineNumber: (table, field) => `(SELECT any_value(m_.${field}) FROM ${table} AS m_)`,
   _script_reference: (label, script, ...rest) =>
     `CAST(json_object('label', ${label}, 'script', ${script}, 'args', json_object(${rest.join(', ')})) AS VARCHAR)`,
 };
+
+/** Whether a JSON array holds a text, or is that text itself. */
+function hasValue(array: string, value: string): string {
+  return `CASE WHEN ${isJson(array, 'ARRAY')} THEN json_contains(${array}, to_json(${value})) ELSE ${array} = ${value} END`;
+}
 
 function uuid(upid: string): string {
   const hex = `format('{:016x}{:016x}', ${high(upid)}, ${low(upid)})`;

@@ -29,6 +29,8 @@ function fromThisMachine(session: Session, call: Application): Scalar {
   if (field) return apply('processField', call, call.arguments[0]!, name(session.input('GetGoProcesses')), name(field));
   if (hostnames.has(call.operation))
     return apply('machineField', call, name(session.input('GetAgentStatus')), name('hostname'));
+  if (call.operation === 'asid')
+    return apply('machineNumber', call, name(session.input('GetAgentStatus')), name('asid'));
   return call;
 }
 
