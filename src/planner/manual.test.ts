@@ -1,8 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Relation, RowBatch } from '#model';
-import { RowBatchBuilder } from '#model';
-import { all, type Row, StoreFolder } from '../store/fixture.ts';
+import type { Relation } from '#model';
+import { type Cell, PxlEngine } from '../../testing/pxl-engine.ts';
 import { aggregateNames } from './aggregates.ts';
 import { operatorFunctions, scalarFunctions } from './functions/registry.ts';
 import { type Catalog, compileQuery, tableFunctionRelations } from './index.ts';
@@ -36,57 +35,43 @@ const catalog: Catalog = {
   tableFunctions: () => Object.keys(tableFunctionRelations),
 };
 
-let folder: StoreFolder;
-let store: ReturnType<StoreFolder['open']>;
+let engine: PxlEngine;
 
 beforeAll(async () => {
-  folder = new StoreFolder();
-  store = folder.open();
-  await store.createTable('calls', calls);
-  await store.append('calls', callsOf(text));
+  engine = new PxlEngine();
+  await engine.table('calls', calls, callsOf(text));
 });
-afterAll(() => folder.close());
+afterAll(() => engine.close());
 
 /** The rows of the table that the page begins with. */
-function callsOf(source: string): RowBatch {
+function callsOf(source: string): Cell[][] {
   const block = /<!-- calls -->\n```text\n(.*?)```/s.exec(source)![1]!;
-  const builder = new RowBatchBuilder(calls.columns.map((column) => column.type));
-  for (const line of block.trim().split('\n').slice(1)) {
+  const lines = block.trim().split('\n').slice(1);
+  return lines.map((line) => {
     const cells = line.split(/ {2,}/);
-    calls.columns.forEach(({ name, type }, i) => {
+    return calls.columns.map(({ name, type }, i): Cell => {
       const cell = cells[i]!;
-      const column = builder.column(i);
-      if (cell === 'none') column.missing();
-      else if (type === 'STRING') column.text(cell);
-      else if (type === 'FLOAT64') column.float(cell === 'nan' ? Number.NaN : Number(cell));
-      else if (type === 'UINT128') column.uint128(BigInt(cell) << 32n, 0n);
-      else column.int(BigInt(cell) * (name === 'time_' ? 1_000_000_000n : 1n));
+      if (cell === 'none') return null;
+      if (type === 'STRING') return cell;
+      if (type === 'FLOAT64') return cell === 'nan' ? Number.NaN : Number(cell);
+      if (type === 'UINT128') return BigInt(cell) << 96n;
+      return BigInt(cell) * (name === 'time_' ? 1_000_000_000n : 1n);
     });
-    builder.endRow();
-  }
-  return builder.finish();
+  });
 }
 
-async function rowsOf(script: string): Promise<{ names: string[]; rows: Row[] }> {
+async function rowsOf(script: string): Promise<{ names: string[]; rows: Cell[][] }> {
   const now = 1_700_000_000_000_000_000n;
   const compiled = compileQuery(`import px\ndf = px.DataFrame('calls')\n${script}`, catalog, { now, queryId: 'q' });
   if (!compiled.ok) throw new Error(`${script}\n${compiled.diagnostics.map((each) => each.message).join('\n')}`);
-  for (const { table, function: name } of compiled.value.inputs) {
-    const relation = tableFunctionRelations[name]!;
-    const builder = new RowBatchBuilder(relation.columns.map((column) => column.type));
-    await store.putTemporary(table, relation, builder.finish());
-  }
-  const [output] = compiled.value.outputs;
-  const { rows } = await all(store, output!.sql, output!.relation, output!.notes);
-  for (const { table } of compiled.value.inputs) await store.dropTemporary(table);
-  return { names: output!.relation.columns.map((column) => column.name), rows };
+  const names = compiled.value.outputs[0]!.relation.columns.map((column) => column.name);
+  return { names, rows: await engine.first(compiled.value) };
 }
 
-function cell(value: Row[number]): string {
+function cell(value: Cell): string {
   if (value === null) return 'none';
-  if (typeof value === 'bigint' || typeof value === 'boolean') return `${value}`;
-  if (typeof value === 'number') return Number.isInteger(value) ? `${value}.0` : `${value}`;
-  return typeof value === 'string' ? JSON.stringify(value) : `${value.high}:${value.low}`;
+  if (typeof value === 'string') return JSON.stringify(value);
+  return typeof value === 'number' && Number.isInteger(value) ? `${value}.0` : `${value}`;
 }
 
 /** The values of all rows; one if they are the same. */
