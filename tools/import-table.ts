@@ -27,6 +27,7 @@ export const parts: Readonly<Record<string, PartRow>> = {
   goexpr: { world: 'pure', parts: ['base', 'model'] },
   probe: { world: 'pure', parts: ['base', 'model', 'gobin', 'asm', 'goexpr'] },
   pxl: { world: 'pure', parts: ['base'] },
+  functions: { world: 'pure', parts: [] },
   planner: { world: 'pure', parts: ['base', 'model', 'pxl', 'goexpr'] },
   // The generated code writes and reads its messages with this package's wire format, which is plain ECMAScript.
   api: {
@@ -37,7 +38,11 @@ export const parts: Readonly<Record<string, PartRow>> = {
   },
   sys: { world: 'node', parts: ['base'], packages: ['koffi'] },
   bpf: { world: 'node', parts: ['base', 'asm', 'sys'] },
-  store: { world: 'node', parts: ['base', 'model'], packages: ['@duckdb/node-api', '@duckdb/node-bindings'] },
+  store: {
+    world: 'node',
+    parts: ['base', 'model', 'functions'],
+    packages: ['@duckdb/node-api', '@duckdb/node-bindings'],
+  },
   cluster: { world: 'node', parts: ['base', 'model'] },
   agent: {
     world: 'node',

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { BugError } from '#base';
 import { formatUuid, parseUuid, type Relation, type RowBatch, RowBatchBuilder, upidWords } from '#model';
-import { type Catalog, tableFunctionRelations } from '#planner';
+import { aggregateList, type Catalog, functionList, tableFunctionList, tableFunctionRelations } from '#planner';
 import type { Store, StoredTable } from '#store';
 import type { Identity } from './identity.ts';
 import type { Processes } from './processes.ts';
@@ -37,6 +37,9 @@ export class TableFunctions {
             process.commandLine,
           ]),
       GetTracepointStatus: () => tracepoints.list().map(tracepointRow),
+      GetUDFList: functionList,
+      GetUDAList: aggregateList,
+      GetUDTFList: tableFunctionList,
       GetTables: () => current(store).map((table) => [table.name, '']),
       GetSchemas: () =>
         current(store).flatMap((table) =>

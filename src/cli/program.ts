@@ -34,6 +34,55 @@ export function program(context: Context, finish: Finish): Command {
       finish(await (await import('./commands/run.ts')).run(context, script, options)),
     );
 
+  rows(px.command('check'))
+    .summary('say which PxL scripts compile, and why the others do not')
+    .description(
+      'Compiles scripts without running them: parse, names and types, plan. A folder means every .pxl below it.',
+    )
+    .argument('<path...>', 'a .pxl file, or a folder')
+    .option('-r, --reasons', 'count the refusals by reason')
+    .action(async (paths: string[], options: Shared & { reasons?: boolean }) =>
+      finish(await (await import('./commands/check.ts')).check(context, paths, options)),
+    );
+
+  px.command('explain')
+    .summary("print a script's plans and SQL")
+    .description('Prints of each output of a script its plan, the plan after the rules, and the SQL. Needs no agent.')
+    .argument('[script]', 'bundled script, such as px/upids')
+    .option('-f, --file <file>', 'a .pxl file, a folder with one, or - for standard input')
+    .usage('[options] [script] [-- --name value …]')
+    .action(async (script: string | undefined, options: { file?: string }) =>
+      finish(await (await import('./commands/explain.ts')).explain(context, script, options)),
+    );
+
+  px.command('fmt')
+    .description('lay PxL scripts out in one way; prints them, or standard input without a file')
+    .argument('[file...]', '.pxl files')
+    .option('-w, --write', 'change the files')
+    .option('--check', 'only say which files are not formatted')
+    .action(async (paths: string[], options: { write?: boolean; check?: boolean }) =>
+      finish(await (await import('./commands/fmt.ts')).fmt(context, paths, options)),
+    );
+
+  const script = px.command('script').alias('scripts').description('list, show and run the bundled scripts');
+  rows(script.command('list'))
+    .description('list the bundled scripts')
+    .action(async (options: Shared) =>
+      finish(await (await import('./commands/run.ts')).run(context, undefined, { ...options, list: true })),
+    );
+  script
+    .command('show')
+    .description('print a bundled script')
+    .argument('<script>', 'as in `px script list`')
+    .action(async (name: string) => finish(await (await import('./commands/script.ts')).showScript(context, name)));
+  rows(script.command('run'))
+    .description('run a bundled script, as `px run`')
+    .argument('<script>', 'as in `px script list`')
+    .usage('[options] <script> [-- --name value …]')
+    .action(async (name: string, options: Shared) =>
+      finish(await (await import('./commands/run.ts')).run(context, name, options)),
+    );
+
   rows(px.command('trace'))
     .summary('print every call of a function as it happens')
     .description('Prints calls of a function with arguments, results and latency until Ctrl-C; the probe goes with px.')

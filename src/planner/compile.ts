@@ -6,7 +6,7 @@ import { Evaluator } from './evaluator.ts';
 import { Fault, fault } from './fault.ts';
 import { hasNotes, outputColumns, type Relational } from './plan.ts';
 import { addDisplay } from './px-module.ts';
-import { optimized } from './rules.ts';
+import { optimized } from './rules/optimized.ts';
 import type { Session } from './session.ts';
 import type { Catalog, Compiled, FunctionCall, Mutations, PlanInput, PlanOutput, QueryPlan } from './types.ts';
 import type { Argument, FunctionValue, TypeValue } from './value.ts';
@@ -26,10 +26,14 @@ export interface CompileOptions {
 export interface MutationOptions extends CompileOptions {
   /** The tables that there are. With it, faults in what the script does with other tables than its own are found before anything is deployed. */
   readonly catalog?: Catalog;
+  /** Targets that only Kubernetes could find are no fault: the script is not going to run here. */
+  readonly anyTarget?: boolean;
 }
 
 /** The stages behind the tree, for people and for other targets than DuckDB. */
 export interface LogicalQuery {
+  /** What Pixie's collector would fill and nobody here does: tables, and table functions as `px.name`. */
+  readonly emptyTables: readonly string[];
   readonly inputs: readonly PlanInput[];
   readonly outputs: readonly { readonly name: string; readonly plan: Relational; readonly optimized: Relational }[];
 }
@@ -38,17 +42,33 @@ export interface LogicalQuery {
  * What a script wants deployed and deleted. What it does with the tables that it makes itself is checked by `compileQuery`,
  * once they are there; so is all that it does with tables if `catalog` is left out.
  */
-export function compileMutations(script: string | Parsed, options: MutationOptions): Compiled<Mutations> {
+export function compileMutations(
+  script: string | Parsed,
+  options: MutationOptions,
+): Compiled<Mutations & { readonly elsewhere?: number }> {
   const parsed = typeof script === 'string' ? parse(script) : script;
   const { session, diagnostics } = evaluate(parsed, undefined, options);
   if (diagnostics.length > 0) return { ok: false, diagnostics };
-  const { upserts, deletes } = session;
+  const { upserts, deletes, elsewhere } = session;
+  if (elsewhere.length > 0 && !options.anyTarget) {
+    return { ok: false, diagnostics: elsewhere.map(notFound) };
+  }
   if (options.catalog) {
-    const checked = evaluate(parsed, options.catalog, options, new Set(upserts.map((each) => each.table)));
+    const made = [...upserts, ...elsewhere].map((each) => each.table);
+    const checked = evaluate(parsed, options.catalog, options, new Set(made));
     const found = checked.diagnostics.length > 0 ? checked.diagnostics : withoutOutput(checked.session);
     if (found.length > 0) return { ok: false, diagnostics: found };
   }
-  return { ok: true, value: { upserts, deletes } };
+  return { ok: true, value: { upserts, deletes, ...(elsewhere.length > 0 ? { elsewhere: elsewhere.length } : {}) } };
+}
+
+function notFound({ target, span }: Session['elsewhere'][number]): Diagnostic {
+  return {
+    id: 'pxl.target',
+    message: `${target} cannot be looked up: there is no Kubernetes on this machine`,
+    span,
+    hints: ['trace one process: px.uint128(upid), with the UPID that `px run px/upids` prints'],
+  };
 }
 
 /** What a script asks of the tables, as SQL for DuckDB. Tracepoints that it upserts must be in the catalog by now. */
@@ -77,12 +97,13 @@ export function compileLogical(
     plan: frame.plan,
     optimized: optimized(frame.plan),
   }));
-  return { ok: true, value: { inputs: session.inputs, outputs } };
+  return { ok: true, value: { inputs: session.inputs, emptyTables: [...session.emptyTables], outputs } };
 }
 
 /** A script that neither shows nor changes anything. */
 function withoutOutput(session: Session): Diagnostic[] {
-  if (session.displayed || session.upserts.length > 0 || session.deletes.length > 0) return [];
+  if (session.displayed || session.upserts.length > 0 || session.elsewhere.length > 0 || session.deletes.length > 0)
+    return [];
   const message = 'query does not output a result, please add a px.display() statement';
   return [{ id: 'pxl.no-output', message }];
 }
@@ -101,15 +122,24 @@ function evaluate(
     queryId,
     now,
     upserts: [],
+    elsewhere: [],
     deletes: [],
     inputs: [],
+    emptyTables: new Set(),
     displays: [],
     displaying: calls === undefined || calls.length === 0,
     inProbe: false,
     displayed: false,
     nextId: () => ++ids,
-    callFunction: (callee, span) =>
-      evaluator.callFunction(callee, { name: callee.definition.name, span, positional: [], keywords: new Map() }),
+    input: (name) => {
+      const there = session.inputs.find((each) => each.function === name && Object.keys(each.arguments).length === 0);
+      if (there) return there.table;
+      const table = `px_${queryId}_${session.inputs.length}_${name}`;
+      session.inputs.push({ table, function: name, arguments: {} });
+      return table;
+    },
+    callFunction: (callee, span, positional = []) =>
+      evaluator.callFunction(callee, { name: callee.definition.name, span, positional, keywords: new Map() }),
   };
   const evaluator = new Evaluator(session);
   if (parsed.diagnostics.length > 0) return { session, diagnostics: parsed.diagnostics };

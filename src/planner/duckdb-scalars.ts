@@ -1,5 +1,6 @@
-import type { AggregateName } from './aggregates.ts';
-import type { Application, ConstantScalar, Operation, Scalar, ScalarType } from './plan.ts';
+import { functionText } from './duckdb-functions.ts';
+import { metadataText } from './duckdb-metadata.ts';
+import type { Application, ConstantScalar, Scalar, ScalarType } from './plan.ts';
 
 /** Column types in DuckDB's tables: the store's contract. */
 export function duckdbType({ type, unsigned }: ScalarType): string {
@@ -42,7 +43,7 @@ export function scalarText(scalar: Scalar, column: (id: number, name: string) =>
     case 'column':
       return column(scalar.id, scalar.name);
     case 'constant':
-      return constantText(scalar);
+      return scalar.identifier ? identifier(String(scalar.value)) : constantText(scalar);
     case 'apply':
       return applicationText(
         scalar,
@@ -60,7 +61,7 @@ function constantText(scalar: ConstantScalar): string {
   return `CAST(${value} AS ${duckdbType(scalar)})`;
 }
 
-const infix: Partial<Record<Operation, string>> = {
+const infix: Readonly<Record<string, string | undefined>> = {
   add: '+',
   subtract: '-',
   multiply: '*',
@@ -77,66 +78,21 @@ const infix: Partial<Record<Operation, string>> = {
   or: 'OR',
 };
 
-/** The words of a UINT128. */
-const high = (upid: string) => `CAST(${upid} >> 64 AS UBIGINT)`;
-const low = (upid: string) => `CAST(${upid} & CAST(18446744073709551615 AS UHUGEINT) AS UBIGINT)`;
-/** The member of a JSON object by RFC 6901 pointer; what is no JSON, or has no such member, is missing. */
-const member = (json: string, key: string) =>
-  `CASE WHEN json_valid(${json}) THEN json_extract_string(${json}, '/' || replace(replace(${key}, '~', '~0'), '/', '~1')) END`;
-/** DuckDB refuses logarithms of zero and less: IEEE 754's answers instead. */
-const logarithm = (name: string) => (x: string) =>
-  `CASE WHEN ${x} > 0 THEN ${name}(${x}) WHEN ${x} = 0 THEN CAST('-inf' AS DOUBLE) WHEN ${x} < 0 THEN CAST('nan' AS DOUBLE) END`;
-
-/** Text positions count characters from 0, as in Python (Pixie counts bytes). */
-const functions: Partial<Record<Operation, (...operands: string[]) => string>> = {
-  not: (x) => `NOT ${x}`,
-  toFloat: (x) => `CAST(${x} AS DOUBLE)`,
-  bin: (x, size) => `${x} - ${x} % ${size}`,
-  abs: (x) => `abs(${x})`,
-  ceil: (x) => `ceil(${x})`,
-  floor: (x) => `floor(${x})`,
-  round: (x) => `round(${x})`,
-  sqrt: (x) => `CASE WHEN ${x} < 0 THEN CAST('nan' AS DOUBLE) ELSE sqrt(${x}) END`,
-  ln: logarithm('ln'),
-  log2: logarithm('log2'),
-  log10: logarithm('log10'),
-  exp: (x) => `exp(${x})`,
-  pow: (x, y) => `pow(${x}, ${y})`,
-  contains: (s, part) => `contains(${s}, ${part})`,
-  length: (s) => `length(${s})`,
-  find: (s, part) => `instr(${s}, ${part}) - 1`,
-  substring: (s, start, length) => `substring(${s}, ${start} + 1, ${length})`,
-  tolower: (s) => `lower(${s})`,
-  toupper: (s) => `upper(${s})`,
-  trim: (s) => `trim(${s}, chr(32) || chr(9) || chr(10) || chr(13))`,
-  itoa: (x) => `CAST(${x} AS VARCHAR)`,
-  select: (condition, yes, no) => `CASE WHEN ${condition} THEN ${yes} WHEN NOT ${condition} THEN ${no} END`,
-  pluck: member,
-  pluckInt64: (json, key) => `TRY_CAST(${member(json, key)} AS BIGINT)`,
-  pluckFloat64: (json, key) => `TRY_CAST(${member(json, key)} AS DOUBLE)`,
-  regexMatch: (pattern, s) => `regexp_full_match(${s}, ${pattern})`,
-  upidToPid: (upid) => `CAST(${high(upid)} & 4294967295 AS BIGINT)`,
-  upidToAsid: (upid) => `CAST(${high(upid)} >> 32 AS BIGINT)`,
-  upidToString: (upid) =>
-    `regexp_replace(format('{:016x}{:016x}', ${high(upid)}, ${low(upid)}), '^(.{8})(.{4})(.{4})(.{4})', '\\1-\\2-\\3-\\4-')`,
-  retype: (x) => x,
-};
-
 function applicationText(scalar: Application, operands: readonly string[]): string {
   const { operation } = scalar;
-  const function_ = functions[operation];
-  if (function_) {
-    const text = function_(...operands);
-    // DuckDB widens some results (`bin` of an unsigned, `length`, `select` of two kinds of integer).
-    if (operation === 'retype' || operation === 'not') return operation === 'not' ? `(${text})` : text;
-    const typed = `CAST(${text} AS ${duckdbType(scalar)})`;
-    return operation === 'abs' || operation === 'bin' ? orMissing(typed, scalar) : typed;
-  }
+  if (operation === 'retype') return operands[0]!;
+  if (operation === 'not') return `(NOT ${operands[0]})`;
+  if (operation === 'in') return `(${operands[0]} IN (${operands.slice(1).join(', ')}))`;
   if (operation === 'negate') {
     if (scalar.arguments[0]!.unsigned) return `TRY_CAST(-CAST(${operands[0]} AS HUGEINT) AS BIGINT)`;
     return orMissing(`(-${operands[0]})`, scalar);
   }
-  const sign = infix[operation]!;
+  const sign = infix[operation];
+  if (sign === undefined) {
+    // DuckDB widens some results (`bin` of an unsigned, `length`, `select` of two kinds of integer).
+    const typed = `CAST(${metadataText(scalar) ?? functionText(scalar, operands)} AS ${duckdbType(scalar)})`;
+    return mayOverflow.has(operation) ? orMissing(typed, scalar) : typed;
+  }
   const isArithmetic = /^[-+*/%]$/.test(sign);
   if (!isArithmetic) return `(${operands.join(` ${sign} `)})`;
   if (scalar.type === 'FLOAT64') {
@@ -152,34 +108,10 @@ function applicationText(scalar: Application, operands: readonly string[]): stri
   return orMissing(`(${operands.join(` ${sign} `)})`, scalar);
 }
 
+/** Functions whose result may leave the 64 bits. */
+const mayOverflow = new Set(['abs', 'bin', 'ceil', 'floor', 'floorDivide', 'toInt']);
+
 /** Whole numbers that leave their 64 bits are missing, as is a remainder by zero; one row's must not end the query of all others. */
 function orMissing(text: string, { type }: ScalarType): string {
   return type === 'FLOAT64' ? text : `TRY(${text})`;
-}
-
-const percentiles = ['01', '10', '25', '50', '75', '90', '99'];
-
-export function aggregateText(name: AggregateName, argument: Scalar, text: string, result: ScalarType): string {
-  switch (name) {
-    case 'count':
-      return 'count(*)';
-    case 'sum':
-      return `TRY_CAST(sum(${argument.type === 'BOOLEAN' ? `CAST(${text} AS BIGINT)` : text}) AS ${duckdbType(result)})`;
-    case 'mean':
-      return `avg(${argument.type === 'BOOLEAN' ? `CAST(${text} AS BIGINT)` : text})`;
-    case 'min':
-      return `min(${text})`;
-    case 'max':
-      return `max(${text})`;
-    case 'any':
-      return `any_value(${text})`;
-    case 'quantiles': {
-      const value = `CAST(${text} AS DOUBLE)`;
-      const fields = percentiles.map((each) => {
-        const quantile = `quantile_cont(${value}, 0.${each})`;
-        return `'"p${each}":' || CASE WHEN isfinite(${quantile}) THEN CAST(${quantile} AS VARCHAR) ELSE 'null' END`;
-      });
-      return `CASE WHEN count(${text}) > 0 THEN '{' || ${fields.join(` || ',' || `)} || '}' END`;
-    }
-  }
 }

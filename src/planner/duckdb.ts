@@ -1,5 +1,16 @@
-import { aggregateText, identifier, scalarText } from './duckdb-scalars.ts';
-import { constant, type PlanColumn, type Relational, type Scalar } from './plan.ts';
+import { aggregateText } from './duckdb-aggregates.ts';
+import { duckdbType, identifier, scalarText } from './duckdb-scalars.ts';
+import { windowText } from './duckdb-windows.ts';
+import {
+  constant,
+  type Join,
+  type PlanColumn,
+  type Relational,
+  type Scalar,
+  type Scan,
+  type SortKey,
+  type Union,
+} from './plan.ts';
 
 /** Columns that the store adds to every table: each row's notes, and its place in the order of ingest. */
 const notesColumn = 'notes_';
@@ -13,12 +24,14 @@ interface Select {
   readonly texts: ReadonlyMap<number, string>;
   readonly where: readonly string[];
   readonly groupBy?: readonly string[];
-  /** What the rows are ordered by; undefined: there is one row. */
-  readonly order?: string;
+  /** What the rows are ordered by, the strongest first; empty: there is one row. */
+  readonly order: readonly string[];
   readonly notes?: string;
   readonly limit?: bigint;
   /** The columns are expressions, not to be multiplied by another substitution. */
   readonly computed?: true;
+  /** `order` is more than one ascending number. */
+  readonly sorted?: true;
 }
 
 /**
@@ -30,12 +43,20 @@ export function duckdbText(plan: Relational): string {
   return text(selectOf(plan), false);
 }
 
+const unlimited = (select: Select) => select.limit === undefined && !select.groupBy;
+/** Rows in an order that one number tells. */
+const plain = (select: Select) => unlimited(select) && !select.sorted;
+
 function selectOf(plan: Relational): Select {
   switch (plan.operator) {
     case 'scan':
       return scanned(plan);
+    case 'join':
+      return joined(plan);
+    case 'union':
+      return united(plan);
     case 'filter': {
-      const source = simple(selectOf(plan.source), (select) => select.limit === undefined && !select.groupBy);
+      const source = simple(selectOf(plan.source), unlimited);
       return { ...source, where: [...source.where, written(plan.predicate, source)] };
     }
     case 'project': {
@@ -45,14 +66,38 @@ function selectOf(plan: Relational): Select {
     }
     case 'limit': {
       const source = simple(selectOf(plan.source), (select) => select.limit === undefined);
-      return { ...source, limit: plan.count };
+      if (!plan.last) return { ...source, limit: plan.count };
+      // The last rows are the first ones of the opposite order, turned round again.
+      return turned({ ...turned(source), limit: plan.count });
+    }
+    case 'sort': {
+      const source = simple(selectOf(plan.source), plain);
+      return { ...source, order: [...keyTexts(plan.keys, source), ...source.order], sorted: true };
+    }
+    case 'window': {
+      const source = simple(selectOf(plan.source), (select) => plain(select) && !select.computed);
+      const texts = new Map(source.texts);
+      const order = [...keyTexts(plan.order, source), ...source.order];
+      const by = plan.by.map((each) => written(each, source));
+      for (const value of plan.values) {
+        const argument = written(value.argument, source);
+        texts.set(value.column.id, windowText(plan, value, argument, { by, order }));
+      }
+      const made: Select = {
+        ...source,
+        columns: [...source.columns, ...plan.values.map((each) => each.column)],
+        texts,
+      };
+      // A window sees the rows that WHERE leaves: later filters belong outside.
+      return simple(made, () => false);
     }
     case 'aggregate': {
-      const source = simple(selectOf(plan.source), (select) => select.limit === undefined && !select.groupBy);
+      const source = simple(selectOf(plan.source), plain);
+      const [order] = source.order;
       const keys = plan.by?.map(({ column, value }) => ({ column, text: written(value, source) }));
       const values = plan.values.map(({ column, argument, function: name }) => ({
         column,
-        text: aggregateText(name, argument, name === 'count' ? '' : written(argument, source), column),
+        text: aggregateText(name, argument, name === 'count' ? '' : written(argument, source), column, order),
       }));
       const all = [...(keys ?? []), ...values];
       return {
@@ -60,15 +105,26 @@ function selectOf(plan: Relational): Select {
         columns: all.map((each) => each.column),
         texts: new Map(all.map((each) => [each.column.id, each.text])),
         where: source.where,
-        ...(keys ? { groupBy: keys.map((each) => each.text) } : { groupBy: [] }),
-        ...(keys && source.order ? { order: `min(${source.order})` } : {}),
+        groupBy: keys?.map((each) => each.text) ?? [],
+        order: keys && order ? [`min(${order})`] : [],
         computed: true,
       };
     }
   }
 }
 
-function scanned(plan: Extract<Relational, { operator: 'scan' }>): Select {
+function keyTexts(keys: readonly SortKey[], source: Select): string[] {
+  return keys.map(({ value, descending }) => `${written(value, source)} ${descending ? 'DESC' : 'ASC'} NULLS LAST`);
+}
+
+/** The rows the other way round. */
+function turned(select: Select): Select {
+  const source = simple(select, (each) => each.limit === undefined && !each.sorted);
+  return { ...source, order: source.order.map((each) => `${each} DESC`), sorted: true };
+}
+
+function scanned(plan: Scan): Select {
+  if (plan.empty) return emptyTable(plan);
   const named = (_id: number, name: string) => `${alias}.${identifier(name)}`;
   const where: string[] = [];
   const time = `${alias}."time_"`;
@@ -80,8 +136,64 @@ function scanned(plan: Extract<Relational, { operator: 'scan' }>): Select {
     columns: plan.columns,
     texts: new Map(plan.columns.map((column) => [column.id, named(column.id, column.name)])),
     where,
-    order: plan.stored ? `${alias}.${identifier(sequenceColumn)}` : `${alias}.rowid`,
+    order: [plan.stored ? `${alias}.${identifier(sequenceColumn)}` : `${alias}.rowid`],
     ...(plan.stored ? { notes: `${alias}.${identifier(notesColumn)}` } : {}),
+  };
+}
+
+/** A table without rows has nothing to be filtered, but what is computed of its columns has its types. */
+function emptyTable(plan: Scan): Select {
+  const nothing = plan.columns.map((column) => `CAST(NULL AS ${duckdbType(column)}) AS ${identifier(column.name)}`);
+  return {
+    from: `(SELECT ${[...nothing, `0 AS ${identifier(sequenceColumn)}`].join(', ')} WHERE false) AS ${alias}`,
+    columns: plan.columns,
+    texts: new Map(plan.columns.map((column) => [column.id, `${alias}.${identifier(column.name)}`])),
+    where: [],
+    order: [`${alias}.${identifier(sequenceColumn)}`],
+  };
+}
+
+function joined(plan: Join): Select {
+  const sides = { left: selectOf(plan.left), right: selectOf(plan.right) };
+  const shorts = { left: 'l', right: 'r' } as const;
+  const named = (side: 'left' | 'right', id: number) =>
+    `${shorts[side]}.${identifier(sides[side].columns.find((column) => column.id === id)!.name)}`;
+  const on = plan.on.map(({ left, right }) => {
+    const texts = [scalarText(left, (id) => named('left', id)), scalarText(right, (id) => named('right', id))];
+    return texts.join(' = ');
+  });
+  const words = { inner: 'JOIN', left: 'LEFT JOIN', right: 'RIGHT JOIN', outer: 'FULL JOIN' };
+  const part = (side: 'left' | 'right') => `(\n${indented(text(sides[side], true))}\n) AS ${shorts[side]}`;
+  return {
+    from: `${part('left')} ${words[plan.kind]} ${part('right')} ON ${on.join(' AND ') || 'true'}`,
+    columns: plan.outputs.map((output) => output.column),
+    texts: new Map(plan.outputs.map(({ column, side, from }) => [column.id, named(side, from.id)])),
+    where: [],
+    order: [`l.${identifier(sequenceColumn)}`, `r.${identifier(sequenceColumn)}`],
+    sorted: true,
+  };
+}
+
+function united(plan: Union): Select {
+  const selects = plan.sources.map((source) => selectOf(source.plan));
+  const notes = selects.some((select) => select.notes !== undefined);
+  const parts = plan.sources.map(({ from }, i) => {
+    const inner = simple(selects[i]!, () => false);
+    const columns = plan.columns.map((column, at) => `${inner.texts.get(from[at]!.id)!} AS ${identifier(column.name)}`);
+    if (notes) columns.push(`${inner.notes ?? 'CAST(NULL AS VARCHAR)'} AS ${identifier(notesColumn)}`);
+    columns.push(`${i} AS "part_"`, `${inner.order[0] ?? '0'} AS ${identifier(sequenceColumn)}`);
+    return `SELECT ${columns.join(', ')} FROM ${inner.from}`;
+  });
+  const named = (name: string) => `${alias}.${identifier(name)}`;
+  const timed = plan.columns.some((column) => column.name === 'time_' && column.type === 'TIME64NS');
+  return {
+    from: `(\n${indented(parts.join('\nUNION ALL\n'))}\n) AS ${alias}`,
+    columns: plan.columns,
+    texts: new Map(plan.columns.map((column) => [column.id, named(column.name)])),
+    where: [],
+    order: [...(timed ? [named('time_')] : []), named('part_'), named(sequenceColumn)],
+    ...(notes ? { notes: named(notesColumn) } : {}),
+    sorted: true,
   };
 }
 
@@ -98,19 +210,24 @@ function simple(select: Select, fits: (select: Select) => boolean): Select {
     columns: select.columns,
     texts: new Map(select.columns.map((column) => [column.id, named(column.name)])),
     where: [],
-    ...(select.order ? { order: named(sequenceColumn) } : {}),
+    order: select.order.length > 0 ? [named(sequenceColumn)] : [],
     ...(select.notes ? { notes: named(notesColumn) } : {}),
   };
 }
 
+/** `inner`: the rows' order goes along as a column. */
 function text(select: Select, inner: boolean): string {
+  const { order, sorted } = select;
   const columns = select.columns.map((column) => `${select.texts.get(column.id)!} AS ${identifier(column.name)}`);
   if (select.notes) columns.push(`${select.notes} AS ${identifier(notesColumn)}`);
-  if (inner && select.order) columns.push(`${select.order} AS ${identifier(sequenceColumn)}`);
+  if (inner && order.length > 0) {
+    const place = sorted ? `row_number() OVER (ORDER BY ${order.join(', ')})` : order[0]!;
+    columns.push(`${place} AS ${identifier(sequenceColumn)}`);
+  }
   const lines = [`SELECT ${columns.length > 0 ? columns.join(', ') : '1'}`, `FROM ${select.from}`];
   if (select.where.length > 0) lines.push(`WHERE ${select.where.join(' AND ')}`);
   if (select.groupBy && select.groupBy.length > 0) lines.push(`GROUP BY ${select.groupBy.join(', ')}`);
-  if (select.order && (!inner || select.limit !== undefined)) lines.push(`ORDER BY ${select.order}`);
+  if (order.length > 0 && (!inner || select.limit !== undefined)) lines.push(`ORDER BY ${order.join(', ')}`);
   if (select.limit !== undefined) lines.push(`LIMIT ${select.limit}`);
   return lines.join('\n');
 }

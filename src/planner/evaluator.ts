@@ -1,12 +1,27 @@
-import { type Diagnostic, nearest, type Span } from '#base';
-import type { Assignment, Call, Expression, FunctionDefinition, Script, Statement } from '#pxl';
+import { BugError, type Diagnostic, nearest, type Span } from '#base';
+import type { Assignment, Call, Expression, FunctionDefinition, Lambda, Name, Script, Slice, Statement } from '#pxl';
+import { parse } from '#pxl';
 import { builtinTypes } from './annotations.ts';
-import { bind } from './call.ts';
+import { converted, dictMember, pythonBuiltin } from './builtins.ts';
+import { bind, intArgument } from './call.ts';
+import { isTrue, itemsOf, sliced, takenApart } from './control.ts';
 import { Fault, fault, suggestions } from './fault.ts';
-import { assign, contextMember, frameMember, frameSubscript, groupedMember, requireMethod } from './frames.ts';
+import { formatted } from './format.ts';
+import {
+  assign,
+  contextMember,
+  frameMember,
+  frameSubscript,
+  groupedMember,
+  requireMethod,
+  rollingMember,
+} from './frames.ts';
+import { callFunction } from './functions/call.ts';
+import { membership } from './membership.ts';
 import { constant, type Scalar } from './plan.ts';
 import { cast, pxMember } from './px-module.ts';
 import { pxtraceMember } from './pxtrace-module.ts';
+import { pxviewsSource } from './pxviews.ts';
 import { binary, comparison, inRange, logical, unary } from './scalars.ts';
 import type { Session } from './session.ts';
 import {
@@ -29,8 +44,7 @@ const mostSteps = 200_000;
 /** Expressions and calls inside each other, so that the stack is never exhausted. */
 const mostDepth = 600;
 
-const modules = ['px', 'pxtrace'];
-const lackingModules = new Set(['pxconfig', 'pxviews']);
+const modules = ['px', 'pxtrace', 'pxviews'];
 
 /** Walks a script's tree and does what it says, on constants, plans and captures instead of rows. */
 export class Evaluator {
@@ -38,6 +52,8 @@ export class Evaluator {
   readonly diagnostics: Diagnostic[] = [];
   readonly globals = new Scope();
   #steps = 0;
+  /** The names of pxviews, once a script has asked for one. */
+  #views: Scope | undefined;
   #depth = 0;
 
   constructor(session: Session) {
@@ -76,16 +92,17 @@ export class Evaluator {
     for (const { name } of definition.parameters)
       scope.names.set(name, (bound[name] ?? callee.defaults.get(name)!).value);
     return this.#deeper(site.span, () => {
-      for (const statement of definition.body) {
-        const returned = this.#statement(statement, scope);
-        if (returned) return returned;
-      }
-      return none;
+      return this.#block(definition.body, scope) ?? none;
     });
   }
 
   #poison(statement: Statement): void {
     const names = this.globals.names;
+    if (statement.kind === 'if' || statement.kind === 'for') {
+      for (const each of statement.body) this.#poison(each);
+      if (statement.kind === 'if') for (const each of statement.otherwise) this.#poison(each);
+      else for (const target of statement.targets) names.set(target.name, poison);
+    }
     if (statement.kind === 'function') names.set(statement.name, poison);
     else if (statement.kind === 'import') {
       for (const each of statement.modules) names.set(each.alias ?? each.name.split('.')[0]!, poison);
@@ -123,6 +140,18 @@ export class Evaluator {
         return undefined;
       case 'return':
         return statement.value ? this.#evaluate(statement.value, scope) : none;
+      case 'if': {
+        const taken = isTrue(this.#argument(statement.test, scope)) ? statement.body : statement.otherwise;
+        return this.#block(taken, scope);
+      }
+      case 'for': {
+        for (const item of itemsOf(this.#argument(statement.iterable, scope))) {
+          this.#name(statement.targets, item, scope);
+          const returned = this.#block(statement.body, scope);
+          if (returned) return returned;
+        }
+        return undefined;
+      }
       case 'pass':
         return undefined;
       case 'invalid':
@@ -130,12 +159,52 @@ export class Evaluator {
     }
   }
 
+  #block(statements: readonly Statement[], scope: Scope): Value | undefined {
+    for (const statement of statements) {
+      const returned = this.#statement(statement, scope);
+      if (returned) return returned;
+    }
+    return undefined;
+  }
+
+  /** Gives an item to one name, or its parts to several. */
+  #name(targets: readonly Name[], item: Argument, scope: Scope): void {
+    const values = takenApart(item, targets.length);
+    for (const [i, target] of targets.entries()) scope.names.set(target.name, values[i]!);
+  }
+
   #module(name: string, span: Span): Value {
     const { session } = this;
     if (name === 'px') return { kind: 'module', name, member: (member, at) => pxMember(session, member, at) };
     if (name === 'pxtrace') return { kind: 'module', name, member: (member, at) => pxtraceMember(session, member, at) };
-    if (lackingModules.has(name)) fault('pxl.unsupported', `the module ${name} is not supported yet`, span);
-    return fault('pxl.import', `ModuleNotFoundError: No module named '${name}'`, span, ['modules: px, pxtrace']);
+    if (name === 'pxviews') return { kind: 'module', name, member: (member, at) => this.#view(member, at) };
+    if (name === 'pxconfig') {
+      fault('pxl.unsupported', 'there are no agents of Pixie here whose settings pxconfig could change', span);
+    }
+    return fault('pxl.import', `ModuleNotFoundError: No module named '${name}'`, span, [
+      'modules: px, pxtrace, pxviews',
+    ]);
+  }
+
+  /** A function of the module that is itself PxL. */
+  #view(name: string, span: Span): Value {
+    if (!this.#views) {
+      this.#views = new Scope();
+      const { tree, diagnostics } = parse(pxviewsSource);
+      if (diagnostics.length > 0) throw new BugError(`pxviews: ${diagnostics[0]!.message}`);
+      this.#block(tree.body, this.#views);
+    }
+    const found = this.#views.names.get(name);
+    if (found && !name.startsWith('_')) return found;
+    const known = [...this.#views.names].flatMap(([each, value]) =>
+      value.kind === 'function' && !each.startsWith('_') ? [each] : [],
+    );
+    return fault(
+      'pxl.attribute',
+      `'pxviews' object has no attribute '${name}'`,
+      span,
+      suggestions(name, known, 'it has'),
+    );
   }
 
   #assignment(statement: Assignment, scope: Scope): void {
@@ -147,6 +216,17 @@ export class Evaluator {
     const object = this.#evaluate(target.object, scope);
     const value = this.#argument(statement.value, scope);
     if (object.kind === 'opaque') return;
+    if (object.kind === 'module' && target.kind === 'attribute' && target.object.kind === 'name') {
+      // `px.Pod = str`: this script's `px` has another member of that name from here on.
+      const { member } = object;
+      const { name: changed } = target;
+      const changing = {
+        ...object,
+        member: (each: string, at: Span) => (each === changed ? value.value : member(each, at)),
+      };
+      scope.names.set(target.object.name, changing);
+      return;
+    }
     if (object.kind !== 'frame') {
       fault('pxl.type', `cannot assign to a part of '${kindName(object)}'`, target.span);
     }
@@ -179,6 +259,7 @@ export class Evaluator {
       if (parameter.default) defaults.set(parameter.name, this.#argument(parameter.default, scope));
       if (!parameter.annotation) continue;
       const annotation = this.#evaluate(parameter.annotation, scope);
+      if (annotation.kind === 'builtin' && annotation.name === 'DataFrame') continue;
       if (annotation.kind !== 'type' && annotation.kind !== 'opaque') {
         fault('pxl.type', `the annotation of '${parameter.name}' is not a type`, parameter.annotation.span, [
           'str, int, float, bool, list, px.Time, px.Pod, …',
@@ -212,7 +293,12 @@ export class Evaluator {
   #expression(node: Expression, scope: Scope): Value {
     switch (node.kind) {
       case 'name':
-        return scope.find(node.name) ?? builtinType(node.name) ?? unknownName(node.name, node.span, scope);
+        return (
+          scope.find(node.name) ??
+          builtinType(node.name) ??
+          pythonBuiltin(node.name) ??
+          unknownName(node.name, node.span, scope)
+        );
       case 'int':
         return scalarValue(constant('INT64', inRange(node.value, node.span)), node.span);
       case 'float':
@@ -236,11 +322,10 @@ export class Evaluator {
       case 'call':
         return this.#callNode(node, scope);
       case 'subscript':
+        if (node.index.kind === 'slice') return this.#slice(this.#argument(node.object, scope), node.index, scope);
         return this.#subscript(this.#evaluate(node.object, scope), this.#argument(node.index, scope), node.span);
       case 'unary': {
         const { operator, span } = node;
-        if (operator === '~')
-          return fault('pxl.unsupported', 'the operator `~` is not supported yet', span, ['write `not`']);
         return this.#scalars([this.#argument(node.operand, scope)], operator, ([operand]) =>
           unary(operator, operand!, span),
         );
@@ -248,13 +333,45 @@ export class Evaluator {
       case 'binary':
       case 'comparison':
       case 'logical': {
-        const operands = [this.#argument(node.left, scope), this.#argument(node.right, scope)];
+        const operands = [this.#argument(node.left, scope), this.#argument(node.right, scope)] as const;
+        const lists = operands.map(({ value }) =>
+          value.kind === 'list' || value.kind === 'tuple' ? value : undefined,
+        );
+        if (node.kind === 'binary' && node.operator === '+' && lists[0] && lists[1]) {
+          return { kind: lists[0].kind, items: [...lists[0].items, ...lists[1].items] };
+        }
         return this.#scalars(operands, node.operator, ([left, right]) => {
           if (node.kind === 'binary') return binary(node.operator, left!, right!, node.operatorSpan);
           if (node.kind === 'comparison') return comparison(node.operator, left!, right!, node.operatorSpan);
           return logical(node.operator, left!, right!, node.operatorSpan);
         });
       }
+      case 'membership':
+        return membership(node, this.#argument(node.left, scope), this.#argument(node.right, scope));
+      case 'conditional':
+        return this.#evaluate(isTrue(this.#argument(node.test, scope)) ? node.yes : node.no, scope);
+      case 'comprehension': {
+        const inner = new Scope(scope);
+        const items: Argument[] = [];
+        for (const item of itemsOf(this.#argument(node.iterable, scope))) {
+          this.#name(node.targets, item, inner);
+          if (node.conditions.every((each) => isTrue(this.#argument(each, inner))))
+            items.push(this.#argument(node.item, inner));
+        }
+        return { kind: 'list', items };
+      }
+      case 'format':
+        return formatted(
+          node.parts.map((part) => {
+            if (typeof part === 'string') return part;
+            const argument = this.#argument(part.value, scope);
+            return part.digits === undefined ? { argument } : { argument, digits: part.digits };
+          }),
+        );
+      case 'lambda':
+        return this.#definition(lambdaDefinition(node), scope);
+      case 'slice':
+        return fault('pxl.type', 'a slice stands only in brackets', node.span);
       case 'unsupported':
         throw new Fault();
     }
@@ -279,12 +396,54 @@ export class Evaluator {
         return object.member(name, span);
       case 'frame':
         if (called) requireMethod(object.frame, name, span);
-        return frameMember(this.session, object.frame, name, span);
+        return frameMember(this.session, object.frame, name, span, called);
       case 'grouped':
         return groupedMember(this.session, object.frame, object.by, name, span);
+      case 'dict': {
+        const member = dictMember(object, name);
+        return (
+          member ??
+          fault('pxl.attribute', `'Dict' object has no attribute '${name}'`, span, ['it has: keys, values, items, get'])
+        );
+      }
+      case 'rolling':
+        return rollingMember(this.session, object.frame, object.column, name, span);
       default:
         return fault('pxl.attribute', `'${kindName(object)}' object has no attribute '${name}'`, span);
     }
+  }
+
+  #slice({ value: object, span }: Argument, node: Slice, scope: Scope): Value {
+    const bound = (part: Expression | undefined, name: string) =>
+      part && intArgument(this.#argument(part, scope), name);
+    const [start, stop, step = 1n] = [bound(node.start, 'start'), bound(node.stop, 'stop'), bound(node.step, 'step')];
+    if (step === 0n) fault('pxl.value', 'the step of a slice is zero', node.span);
+    if (object.kind === 'opaque') return object;
+    if (object.kind === 'list' || object.kind === 'tuple') {
+      return { kind: object.kind, items: sliced(object.items, start, stop, step) };
+    }
+    const known = constantOf(object);
+    if (known?.type === 'STRING') {
+      return scalarValue(constant('STRING', sliced([...(known.value as string)], start, stop, step).join('')));
+    }
+    const simple = step === 1n && (start ?? 0n) >= 0n && stop !== undefined && stop >= (start ?? 0n);
+    const counted = (n: bigint): Argument => ({ value: scalarValue(constant('INT64', n)), span: node.span });
+    const site = (...positional: Argument[]) => ({ name: 'slice', span: node.span, positional, keywords: new Map() });
+    if (object.kind === 'scalar' && object.scalar.type === 'STRING' && simple) {
+      const from = start ?? 0n;
+      return callFunction(
+        this.session,
+        'substring',
+        site({ value: object, span }, counted(from), counted(stop - from)),
+      );
+    }
+    if (object.kind === 'frame' && simple && (start ?? 0n) === 0n) {
+      const head = frameMember(this.session, object.frame, 'head', node.span, true);
+      return head.kind === 'builtin' ? head.call(site(counted(stop))) : head;
+    }
+    return fault('pxl.type', `'${kindName(object)}' cannot be cut like this`, node.span, [
+      'of a column s[1:3], of a DataFrame df[:10]',
+    ]);
   }
 
   #subscript(object: Value, index: Argument, span: Span): Value {
@@ -292,7 +451,14 @@ export class Evaluator {
     if (object.kind === 'frame') return frameSubscript(object.frame, index, span);
     const key = constantOf(index.value);
     if (object.kind === 'context' && key?.type === 'STRING') {
-      return contextMember(object.frame, key.value as string, index.span);
+      return contextMember(this.session, object.frame, key.value as string, index.span);
+    }
+    const text = constantOf(object);
+    if (text?.type === 'STRING' && key?.type === 'INT64') {
+      const character = [...(text.value as string)].at(Number(key.value));
+      if (character === undefined)
+        fault('pxl.value', `the index ${key.value} is beyond the end of the text`, index.span);
+      return scalarValue(constant('STRING', character));
     }
     if ((object.kind === 'list' || object.kind === 'tuple') && key?.type === 'INT64') {
       const at = Number(key.value);
@@ -339,7 +505,7 @@ export class Evaluator {
       case 'function':
         return this.callFunction(callee, { ...site, name: callee.definition.name });
       case 'type':
-        return cast(callee, { ...site, name: callee.name });
+        return converted(callee.name, site) ?? cast(callee, { ...site, name: callee.name });
       case 'aggregate':
         return fault('pxl.type', `px.${callee.name} is an aggregate and is not called`, calleeSpan, [
           `df.agg(out=('column', px.${callee.name}))`,
@@ -365,6 +531,12 @@ export class Evaluator {
       this.#depth--;
     }
   }
+}
+
+function lambdaDefinition(node: Lambda): FunctionDefinition {
+  const { parameters, body, span } = node;
+  const result = { kind: 'return', value: body, span: body.span } as const;
+  return { kind: 'function', name: '<lambda>', nameSpan: span, decorators: [], parameters, body: [result], span };
 }
 
 function nameOf(callee: Expression): string {

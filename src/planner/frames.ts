@@ -1,74 +1,99 @@
 import type { Span } from '#base';
-import type { Column } from '#model';
-import { type AggregateName, aggregateType } from './aggregates.ts';
-import { bind, checkedName, intArgument, stringArgument, stringsArgument, wrongKind } from './call.ts';
+import { aggregateNames, aggregateType } from './aggregates.ts';
+import { bind, intArgument, stringArgument, stringsArgument, wrongKind } from './call.ts';
 import { Fault, fault, suggestions } from './fault.ts';
-import { apply, outputColumns, type PlanColumn, type Relational, reference, type Scalar, typeOf } from './plan.ts';
+import { checkColumnName, columnOf, filterBy, frameOf, namedPair, newColumn, projected } from './frame.ts';
+import { append, merge } from './frame-merge.ts';
+import { distinct, rolling, sort, window } from './frame-window.ts';
+import { callFunction } from './functions/call.ts';
+import { contextNames, contextSource } from './functions/metadata.ts';
+import { apply, type PlanColumn, type Relational, reference, type Scalar, typeOf } from './plan.ts';
 import type { Session } from './session.ts';
-import { type Argument, type CallSite, constantOf, type Frame, kindName, scalarValue, type Value } from './value.ts';
+import {
+  type Argument,
+  type CallSite,
+  constantOf,
+  type Frame,
+  kindName,
+  scalarValue,
+  unknown,
+  type Value,
+} from './value.ts';
 
-/** Longest chain of operators, so that walking it never exhausts the stack. */
-const mostOperators = 500;
-/** Methods that PxL has and Sonde lacks. */
-const lacking = ['merge', 'append', 'rolling', 'stream'];
-const methods = ['filter', 'map', 'drop', 'head', 'groupby', 'agg'];
-/** Columns that the store adds to every table. */
-const hidden = ['notes_', 'seq_'];
+type Method = (session: Session, frame: Frame, site: CallSite) => Value;
 
-export function newColumn(
-  session: Session,
-  name: string,
-  like: Pick<Column, 'type' | 'semantic' | 'unsigned'>,
-): PlanColumn {
-  return { name, ...typeOf(like), id: session.nextId() };
-}
-
-export function frameOf(plan: Relational, source: Frame | undefined, span: Span): Frame {
-  const depth = (source?.depth ?? 0) + 1;
-  if (depth > mostOperators)
-    fault('pxl.limit', `this DataFrame has gone through more than ${mostOperators} operations`, span);
-  return { plan, columns: outputColumns(plan), depth };
-}
+const methods: Readonly<Record<string, Method>> = {
+  filter: (session, frame, site) => {
+    const key = applied(session, frame, bind(site, ['key']).key!);
+    return key.value.kind === 'opaque' && !key.value.poisoned
+      ? unknown
+      : { kind: 'frame', frame: filter(frame, key, site.span) };
+  },
+  map: (session, frame, site) => {
+    const { column_name, expr } = bind(site, ['column_name', 'expr']);
+    const text = stringArgument(column_name!, 'column_name');
+    const value = applied(session, frame, expr!);
+    return { kind: 'frame', frame: assign(session, frame, text, column_name!.span, value) };
+  },
+  keep: (_session, frame, site) => {
+    return {
+      kind: 'frame',
+      frame: keep(frame, stringsArgument(bind(site, ['columns']).columns!, 'columns'), site.span),
+    };
+  },
+  drop: (_session, frame, site) => ({ kind: 'frame', frame: drop(frame, site) }),
+  rename: (session, frame, site) => ({ kind: 'frame', frame: rename(session, frame, site) }),
+  fillna: (session, frame, site) => ({ kind: 'frame', frame: fillMissing(session, frame, site) }),
+  head: (_session, frame, site) => limit(frame, site, false),
+  tail: (_session, frame, site) => limit(frame, site, true),
+  groupby: (_session, frame, site) => ({ kind: 'grouped', frame, by: groups(frame, site) }),
+  agg: (session, frame, site) => aggregate(session, frame, undefined, site),
+  merge,
+  append,
+  sort: (_session, frame, site) => sort(frame, site),
+  distinct,
+  window,
+  rolling,
+  stream: (_session, _frame, site) =>
+    fault('pxl.unsupported', 'a script reads what is there when it runs: stream() goes on for ever', site.span, [
+      '`px trace` shows calls as they happen',
+    ]),
+};
+const methodNames = Object.keys(methods);
 
 /** `df.name`: a method, the metadata, or a column. */
-export function frameMember(session: Session, frame: Frame, name: string, span: Span): Value {
-  if (methods.includes(name)) return { kind: 'builtin', name, call: (site) => callMethod(session, frame, name, site) };
-  if (name === 'ctx') return { kind: 'context', frame };
-  if (lacking.includes(name) && !frame.columns.some((column) => column.name === name)) {
-    fault('pxl.unsupported', `DataFrame.${name}() is not supported yet`, span);
+export function frameMember(session: Session, frame: Frame, name: string, span: Span, called = false): Value {
+  // A column keeps its name, whatever methods there are; a call of it means the method.
+  const method = Object.hasOwn(methods, name) ? methods[name] : undefined;
+  if (method && (called || !frame.columns.some((column) => column.name === name))) {
+    return { kind: 'builtin', name, call: (site) => method(session, frame, site) };
   }
+  if (name === 'ctx') return { kind: 'context', frame };
   return scalarValue(reference(columnOf(frame, name, span)));
 }
 
 /** What `df.name(…)` calls must be a method; a column's name has its own fault. */
 export function requireMethod(frame: Frame, name: string, span: Span): void {
-  if (methods.includes(name) || lacking.includes(name) || frame.columns.some((column) => column.name === name)) return;
-  fault('pxl.attribute', `dataframe has no method '${name}'`, span, suggestions(name, methods, 'it has'));
+  if (Object.hasOwn(methods, name) || frame.columns.some((column) => column.name === name)) return;
+  fault('pxl.attribute', `dataframe has no method '${name}'`, span, suggestions(name, methodNames, 'it has'));
 }
 
-/** `df.ctx['pid']`: what is known of a row's process. */
-export function contextMember(frame: Frame, name: string, span: Span): Value {
-  if (name !== 'pid' && name !== 'asid') {
-    fault('pxl.unsupported', `df.ctx['${name}'] is not supported yet`, span, [
-      "there is df.ctx['pid'] and df.ctx['asid']",
+/** `df.ctx['pod']`: what is known of a row's process, or of the object whose id or name is in the row. */
+export function contextMember(session: Session, frame: Frame, name: string, span: Span): Value {
+  const names = frame.columns.map((column) => column.name);
+  const source = contextSource(name, names);
+  if (!source) {
+    if (!contextNames.includes(name)) {
+      fault('pxl.attribute', `df.ctx has no '${name}'`, span, suggestions(name, contextNames, 'it has'));
+    }
+    return fault('pxl.unknown-column', `df.ctx['${name}'] cannot be made: the DataFrame has no upid column`, span, [
+      `its columns: ${names.join(', ')}`,
     ]);
   }
-  const upid = frame.columns.find((column) => column.semantic === 'ST_UPID');
-  if (!upid) fault('pxl.unknown-column', `df.ctx['${name}'] needs a column with a UPID, and there is none`, span);
-  const operation = name === 'pid' ? 'upidToPid' : 'upidToAsid';
-  return scalarValue(apply(operation, { type: 'INT64', semantic: 'ST_NONE' }, reference(upid)));
-}
-
-export function columnOf(frame: Frame, name: string, span: Span): PlanColumn {
-  const found = frame.columns.find((column) => column.name === name);
-  if (found) return found;
-  const names = frame.columns.map((column) => column.name);
-  return fault(
-    'pxl.unknown-column',
-    `Column '${name}' not found in the DataFrame`,
-    span,
-    suggestions(name, names, 'columns'),
-  );
+  const column = reference(columnOf(frame, source.column, span));
+  if (source.function === undefined) return scalarValue(column);
+  const argument = { value: scalarValue(column), span };
+  return callFunction(session, source.function, { name, span, positional: [argument], keywords: new Map() });
 }
 
 /** `df[…]`: a column, some columns, or the rows for which a condition holds. */
@@ -80,7 +105,8 @@ export function frameSubscript(frame: Frame, index: Argument, span: Span): Value
     }
     return { kind: 'frame', frame: filter(frame, index, span) };
   }
-  if (value.kind === 'list') return { kind: 'frame', frame: keep(frame, stringsArgument(index, 'columns'), span) };
+  if (value.kind === 'list' || value.kind === 'tuple')
+    return { kind: 'frame', frame: keep(frame, stringsArgument(index, 'columns'), span) };
   if (value.kind === 'opaque' && value.poisoned) throw new Fault();
   return fault('pxl.type', `a DataFrame cannot be indexed with '${kindName(value)}'`, index.span, [
     "df['column'], df[['a', 'b']] or df[df.a > 1]",
@@ -103,72 +129,115 @@ export function assign(session: Session, frame: Frame, name: string, nameSpan: S
   return frameOf({ operator: 'project', source: frame.plan, outputs }, frame, value.span);
 }
 
-/** A value for each row of this very frame. */
+/**
+ * A value for each row of this frame. A column of another DataFrame, or one that was replaced since, means this frame's column of
+ * that name, as in Pixie, where an expression knows columns by name only.
+ */
 function rowValue(frame: Frame, argument: Argument, parameter: string): Scalar {
   const { value } = argument;
   if (value.kind !== 'scalar') return wrongKind('Column', parameter, argument);
-  const stranger = strangerIn(value.scalar, new Set(frame.columns.map((column) => column.id)));
-  if (stranger !== undefined) {
-    fault(
-      'pxl.type',
-      `the column '${stranger}' in this expression belongs to another DataFrame, or has been replaced since`,
-      argument.span,
-      ['write the expression over the DataFrame as it is now'],
-    );
-  }
-  return value.scalar;
+  return byName(frame, value.scalar, argument.span);
 }
 
-function strangerIn(scalar: Scalar, ids: ReadonlySet<number>): string | undefined {
-  if (scalar.kind === 'column') return ids.has(scalar.id) ? undefined : scalar.name;
-  if (scalar.kind === 'constant') return undefined;
-  for (const argument of scalar.arguments) {
-    const found = strangerIn(argument, ids);
-    if (found !== undefined) return found;
+function byName(frame: Frame, scalar: Scalar, span: Span): Scalar {
+  if (scalar.kind === 'constant') return scalar;
+  if (scalar.kind === 'apply') {
+    const operands = scalar.arguments.map((each) => byName(frame, each, span));
+    const same = operands.every((each, i) => each === scalar.arguments[i]);
+    return same ? scalar : apply(scalar.operation, typeOf(scalar), ...operands);
   }
-  return undefined;
+  if (frame.columns.some((column) => column.id === scalar.id)) return scalar;
+  const mine = frame.columns.find((column) => column.name === scalar.name);
+  if (mine && mine.type === scalar.type && mine.unsigned === scalar.unsigned) return reference(mine);
+  return fault(
+    'pxl.type',
+    mine
+      ? `the column '${scalar.name}' in this expression is ${scalar.type} in another DataFrame, and ${mine.type} in this one`
+      : `the column '${scalar.name}' in this expression belongs to another DataFrame, and this one has none of that name`,
+    span,
+    ['write the expression over the DataFrame as it is now'],
+  );
 }
 
-/** Names in the store do not tell upper from lower case, so neither may the names of one result. */
-function checkColumnName(name: string, span: Span, others: readonly string[]): void {
-  checkedName(name, 'name of the column', span);
-  const lower = name.toLowerCase();
-  if (hidden.includes(lower)) fault('pxl.value', `'${name}' is the name of a column that Sonde keeps for itself`, span);
-  const other = others.find((each) => each.toLowerCase() === lower);
-  if (other === name) fault('pxl.value', `there is already a column '${name}'`, span);
-  if (other) fault('pxl.value', `the column names '${other}' and '${name}' differ only in case`, span);
+/** A function given in place of an expression is called with the DataFrame. */
+function applied(session: Session, frame: Frame, argument: Argument): Argument {
+  if (argument.value.kind !== 'function') return argument;
+  return {
+    value: session.callFunction(argument.value, argument.span, [
+      { value: { kind: 'frame', frame }, span: argument.span },
+    ]),
+    span: argument.span,
+  };
 }
 
-function callMethod(session: Session, frame: Frame, name: string, site: CallSite): Value {
-  switch (name) {
-    case 'filter':
-      return { kind: 'frame', frame: filter(frame, bind(site, ['key']).key!, site.span) };
-    case 'map': {
-      const { column_name, expr } = bind(site, ['column_name', 'expr']);
-      const text = stringArgument(column_name!, 'column_name');
-      return { kind: 'frame', frame: assign(session, frame, text, column_name!.span, expr!) };
-    }
-    case 'drop': {
-      const names = stringsArgument(bind(site, ['columns']).columns!, 'columns');
-      for (const each of names) columnOf(frame, each.text, each.span);
-      const left = frame.columns.filter((column) => !names.some((each) => each.text === column.name));
-      if (left.length === 0) fault('pxl.value', 'drop() would leave no column', site.span);
-      return { kind: 'frame', frame: projected(frame, left, site.span) };
-    }
-    case 'head': {
-      const { n } = bind(site, ['n?']);
-      const count = n ? intArgument(n, 'n') : 5n;
-      if (count < 0n) fault('pxl.value', `head() takes a number of rows, not ${count}`, n!.span);
-      return { kind: 'frame', frame: frameOf({ operator: 'limit', source: frame.plan, count }, frame, site.span) };
-    }
-    case 'groupby': {
-      const names = stringsArgument(bind(site, ['by']).by!, 'by');
-      const by = names.map((each) => columnOf(frame, each.text, each.span));
-      return { kind: 'grouped', frame, by: by.filter((column, i) => by.indexOf(column) === i) };
-    }
-    default:
-      return aggregate(session, frame, undefined, site);
+function drop(frame: Frame, site: CallSite): Frame {
+  const names = stringsArgument(bind(site, ['columns']).columns!, 'columns');
+  for (const each of names) columnOf(frame, each.text, each.span);
+  const left = frame.columns.filter((column) => !names.some((each) => each.text === column.name));
+  if (left.length === 0) fault('pxl.value', 'drop() would leave no column', site.span);
+  return projected(frame, left, site.span);
+}
+
+function rename(session: Session, frame: Frame, site: CallSite): Frame {
+  const { columns } = bind(site, ['columns']);
+  if (columns!.value.kind !== 'dict') return wrongKind('Dict', 'columns', columns!);
+  const names = new Map(
+    columns!.value.entries.map(({ key, item }) => {
+      const old = columnOf(frame, stringArgument(key, 'columns'), key.span);
+      return [old.id, { name: stringArgument(item, 'columns'), span: item.span }];
+    }),
+  );
+  const taken: string[] = [];
+  const outputs = frame.columns.map((old) => {
+    const to = names.get(old.id);
+    checkColumnName(to?.name ?? old.name, to?.span ?? site.span, taken);
+    taken.push(to?.name ?? old.name);
+    return { column: to ? newColumn(session, to.name, old) : old, value: reference(old) };
+  });
+  return frameOf({ operator: 'project', source: frame.plan, outputs }, frame, site.span);
+}
+
+/** `df.fillna(0, columns=['a'])`: a value where there is none, in all columns of its type or in some. */
+function fillMissing(session: Session, frame: Frame, site: CallSite): Frame {
+  const { value, columns } = bind(site, ['value', 'columns?']);
+  const given = constantOf(value!.value) ?? wrongKind('Constant', 'value', value!);
+  const named = columns
+    ? stringsArgument(columns, 'columns').map((each) => columnOf(frame, each.text, each.span))
+    : undefined;
+  const wrong = named?.find((column) => column.type !== given.type);
+  if (wrong) fault('pxl.type', `'${wrong.name}' is ${wrong.type}, and the value is ${given.type}`, value!.span);
+  const outputs = frame.columns.map((old) => {
+    if (named ? !named.includes(old) : old.type !== given.type) return { column: old, value: reference(old) };
+    return { column: newColumn(session, old.name, old), value: apply('coalesce', typeOf(old), reference(old), given) };
+  });
+  return frameOf({ operator: 'project', source: frame.plan, outputs }, frame, site.span);
+}
+
+function limit(frame: Frame, site: CallSite, last: boolean): Value {
+  const { n } = bind(site, ['n?']);
+  const count = n ? intArgument(n, 'n') : 5n;
+  if (count < 0n) fault('pxl.value', `${site.name}() takes a number of rows, not ${count}`, n!.span);
+  const plan: Relational = { operator: 'limit', source: frame.plan, count, ...(last ? { last: true } : {}) };
+  return { kind: 'frame', frame: frameOf(plan, frame, site.span) };
+}
+
+function groups(frame: Frame, site: CallSite): PlanColumn[] {
+  const names = stringsArgument(bind(site, ['by']).by!, 'by');
+  const by = names.map((each) => columnOf(frame, each.text, each.span));
+  return by.filter((column, i) => by.indexOf(column) === i);
+}
+
+/** The members of what rolling() gives: its groups are within each piece of time. */
+export function rollingMember(session: Session, frame: Frame, column: PlanColumn, name: string, span: Span): Value {
+  if (name === 'groupby') {
+    const call = (site: CallSite): Value => ({
+      kind: 'grouped',
+      frame,
+      by: [column, ...groups(frame, site).filter((each) => each !== column)],
+    });
+    return { kind: 'builtin', name, call };
   }
+  return groupedMember(session, frame, [column], name, span);
 }
 
 /** The one member of what groupby() gives. */
@@ -179,6 +248,11 @@ export function groupedMember(
   name: string,
   span: Span,
 ): Value {
+  if (name === 'rolling') {
+    return fault('pxl.unsupported', 'rolling() comes before groupby()', span, [
+      "df.rolling('10s').groupby('a').agg(…)",
+    ]);
+  }
   if (name === 'agg') return { kind: 'builtin', name, call: (site) => aggregate(session, frame, by, site) };
   return fault('pxl.attribute', `'GroupBy' object has no attribute '${name}'`, span, ["agg(out=('column', px.count))"]);
 }
@@ -190,7 +264,7 @@ function filter(frame: Frame, condition: Argument, span: Span): Frame {
       'for instance df[df.a > 1]',
     ]);
   }
-  return frameOf({ operator: 'filter', source: frame.plan, predicate }, frame, span);
+  return filterBy(frame, predicate, span);
 }
 
 function keep(frame: Frame, names: readonly { readonly text: string; readonly span: Span }[], span: Span): Frame {
@@ -202,11 +276,6 @@ function keep(frame: Frame, names: readonly { readonly text: string; readonly sp
     return columnOf(frame, each.text, each.span);
   });
   return projected(frame, columns, span);
-}
-
-function projected(frame: Frame, columns: readonly PlanColumn[], span: Span): Frame {
-  const outputs = columns.map((column) => ({ column, value: reference(column) }));
-  return frameOf({ operator: 'project', source: frame.plan, outputs }, frame, span);
 }
 
 function aggregate(session: Session, frame: Frame, by: readonly PlanColumn[] | undefined, site: CallSite): Value {
@@ -222,7 +291,7 @@ function aggregate(session: Session, frame: Frame, by: readonly PlanColumn[] | u
   }
   const taken = (by ?? []).map((column) => column.name);
   const values = [...site.keywords].map(([name, argument]) => {
-    const { column, name: using } = aggregation(frame, name, argument);
+    const { column, function: using } = namedPair(frame, name, argument, aggregateNames);
     checkColumnName(name, argument.span, taken);
     taken.push(name);
     const value = reference(column);
@@ -239,29 +308,4 @@ function aggregate(session: Session, frame: Frame, by: readonly PlanColumn[] | u
   const keys = by?.map((column) => ({ column: { ...column, id: session.nextId() }, value: reference(column) }));
   const plan: Relational = { operator: 'aggregate', source: frame.plan, values, ...(keys ? { by: keys } : {}) };
   return { kind: 'frame', frame: frameOf(plan, frame, site.span) };
-}
-
-function aggregation(frame: Frame, out: string, argument: Argument): { column: PlanColumn; name: AggregateName } {
-  const { value } = argument;
-  if (value.kind === 'opaque' && value.poisoned) throw new Fault();
-  const [first, second] = value.kind === 'tuple' ? value.items : [];
-  if (value.kind !== 'tuple' || value.items.length !== 2 || !first || !second) {
-    return fault(
-      'pxl.type',
-      `Expected Tuple of a column and a function for '${out}', got '${kindName(value)}'`,
-      argument.span,
-      [`${out}=('column', px.count)`],
-    );
-  }
-  if (constantOf(first.value)?.type !== 'STRING') {
-    return fault('pxl.type', `Expected the name of a column, got '${kindName(first.value)}'`, first.span, [
-      `${out}=('column', px.count)`,
-    ]);
-  }
-  const column = columnOf(frame, stringArgument(first, out), first.span);
-  if (second.value.kind === 'opaque' && second.value.poisoned) throw new Fault();
-  if (second.value.kind !== 'aggregate') {
-    return fault('pxl.type', `Expected an aggregate such as px.count, got '${kindName(second.value)}'`, second.span);
-  }
-  return { column, name: second.value.name };
 }

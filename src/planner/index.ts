@@ -1,3 +1,4 @@
+export { type Check, type CheckStage, checkScript, offlineCatalog } from './check.ts';
 export {
   type CompileOptions,
   compileLogical,
@@ -6,6 +7,8 @@ export {
   type LogicalQuery,
   type MutationOptions,
 } from './compile.ts';
+export { emptyTables } from './empty-tables.ts';
+export { aggregateList, functionList, tableFunctionList } from './function-list.ts';
 export type { Relational, Scalar } from './plan.ts';
 export { planText } from './plan-text.ts';
 export { tableFunctionRelations } from './table-functions.ts';

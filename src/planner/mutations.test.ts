@@ -242,15 +242,29 @@ describe('compileMutations', () => {
       ["8:26 pxl.value tracepoint with name 't', already used"],
     ],
     [
-      'later kinds of target',
-      "import pxtrace\np = pxtrace.PodProcess('ns/pod')\npxtrace.UpsertTracepoint('t', 'tab', p, p, '5m')",
-      ['2:13 pxl.unsupported pxtrace.PodProcess is not supported yet [trace one process: px.uint128(upid)]'],
+      'a target that only Kubernetes knows',
+      `${script("return [{'n': pxtrace.ArgExpr('n')}]").replace('px.uint128(upid)', "pxtrace.PodProcess('ns/pod', 'main')")}`,
+      [
+        "7:41 pxl.target the pod 'ns/pod', container 'main' cannot be looked up: there is no Kubernetes on this machine [trace one process: px.uint128(upid), with the UPID that `px run px/upids` prints]",
+      ],
+    ],
+    [
+      'a pod without a namespace',
+      "import pxtrace\np = pxtrace.PodProcess('pod')",
+      ["2:24 pxl.value Invalid Pod name, expect '<namespace>/<name>', got 'pod'"],
+    ],
+    [
+      'bpftrace',
+      'import pxtrace\np = pxtrace.kprobe()',
+      [
+        '2:13 pxl.unsupported pxtrace.kprobe is not supported [Sonde runs no bpftrace programs and traces no kernel functions: it traces functions of Go programs, with pxtrace.probe]',
+      ],
     ],
     [
       'misspelt',
       "import pxtrace\n@pxtrace.prob('x')\ndef f():\n  return 1\npxtrace.UpsertTracepoint('t', 'tab', f, 1, '5m')",
       [
-        "2:10 pxl.attribute 'pxtrace' object has no attribute 'prob' [did you mean `probe`?; it has: probe, ArgExpr, RetExpr, FunctionLatency, Outcome, UpsertTracepoint, DeleteTracepoint]",
+        "2:10 pxl.attribute 'pxtrace' object has no attribute 'prob' [did you mean `probe`?; it has: probe, ArgExpr, RetExpr, FunctionLatency, Outcome, UpsertTracepoint, PodProcess, LabelSelector, DeleteTracepoint]",
         "5:41 pxl.type Unexpected type 'Int' for arg 'target' [px.uint128('00000003-0024-844a-0000-000008caa618'): a UPID, as `px run px/upids` prints it]",
       ],
     ],
@@ -262,7 +276,7 @@ describe('compileMutations', () => {
     [
       'other module',
       'import numpy as np\nnp.array(1)',
-      ["1:8 pxl.import ModuleNotFoundError: No module named 'numpy' [modules: px, pxtrace]"],
+      ["1:8 pxl.import ModuleNotFoundError: No module named 'numpy' [modules: px, pxtrace, pxviews]"],
     ],
     [
       'several faults in one run',

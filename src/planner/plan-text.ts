@@ -1,6 +1,6 @@
-import type { Operation, Relational, Scalar } from './plan.ts';
+import type { Relational, Scalar, SortKey } from './plan.ts';
 
-const signs: Partial<Record<Operation, string>> = {
+const signs: Readonly<Record<string, string | undefined>> = {
   add: '+',
   subtract: '-',
   multiply: '*',
@@ -24,13 +24,28 @@ export function planText(plan: Relational): string {
 
 function lines(plan: Relational, indent: string): string[] {
   const line = `${indent}${operatorText(plan)}`;
-  return plan.operator === 'scan' ? [line] : [line, ...lines(plan.source, `${indent}  `)];
+  return [line, ...sourcesOf(plan).flatMap((source) => lines(source, `${indent}  `))];
+}
+
+function sourcesOf(plan: Relational): readonly Relational[] {
+  switch (plan.operator) {
+    case 'scan':
+      return [];
+    case 'join':
+      return [plan.left, plan.right];
+    case 'union':
+      return plan.sources.map((source) => source.plan);
+    default:
+      return [plan.source];
+  }
 }
 
 function operatorText(plan: Relational): string {
   switch (plan.operator) {
     case 'scan': {
-      const parts = [`scan ${plan.table} [${plan.columns.map((column) => column.name).join(', ')}]`];
+      const parts = [
+        `${plan.empty ? 'no rows of' : 'scan'} ${plan.table} [${plan.columns.map((column) => column.name).join(', ')}]`,
+      ];
       if (plan.startNs !== undefined) parts.push(`from ${plan.startNs}`);
       if (plan.endNs !== undefined) parts.push(`to ${plan.endNs}`);
       if (plan.predicate) parts.push(`where ${scalarWords(plan.predicate)}`);
@@ -39,15 +54,36 @@ function operatorText(plan: Relational): string {
     case 'filter':
       return `filter ${scalarWords(plan.predicate)}`;
     case 'limit':
-      return `limit ${plan.count}`;
+      return `${plan.last ? 'last' : 'limit'} ${plan.count}`;
     case 'project':
       return `project ${plan.outputs.map(({ column, value }) => named(column.name, value)).join(', ')}`;
+    case 'sort':
+      return `sort ${keyWords(plan.keys)}`;
+    case 'join': {
+      const on = plan.on.map(({ left, right }) => `${scalarWords(left)} == ${scalarWords(right)}`);
+      const outputs = plan.outputs.map(({ column, side, from }) => `${column.name} = ${side}.${from.name}`);
+      return `${plan.kind} merge on ${on.join(' and ') || 'nothing'} [${outputs.join(', ')}]`;
+    }
+    case 'union':
+      return `append [${plan.columns.map((column) => column.name).join(', ')}]`;
+    case 'window': {
+      const values = plan.values.map((each) => `${each.column.name} = ${each.function}(${scalarWords(each.argument)})`);
+      const parts = [`window ${values.join(', ')}`];
+      if (plan.by.length > 0) parts.push(`by ${plan.by.map(scalarWords).join(', ')}`);
+      if (plan.order.length > 0) parts.push(`ordered by ${keyWords(plan.order)}`);
+      if (plan.preceding !== undefined) parts.push(`over ${plan.preceding + 1n} rows`);
+      return parts.join(' ');
+    }
     case 'aggregate': {
       const values = plan.values.map((each) => `${each.column.name} = ${each.function}(${scalarWords(each.argument)})`);
       const by = plan.by ? [`by ${plan.by.map((key) => named(key.column.name, key.value)).join(', ')}`] : [];
       return ['aggregate', values.join(', '), ...by].filter((part) => part !== '').join(' ');
     }
   }
+}
+
+function keyWords(keys: readonly SortKey[]): string {
+  return keys.map(({ value, descending }) => `${scalarWords(value)}${descending ? ' descending' : ''}`).join(', ');
 }
 
 function named(name: string, value: Scalar): string {

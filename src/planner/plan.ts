@@ -1,5 +1,6 @@
 import type { Column, ColumnType, SemanticType } from '#model';
 import type { AggregateName } from './aggregates.ts';
+import type { WindowName } from './windows.ts';
 
 /** The type of a value of each row, or of a constant. */
 export interface ScalarType {
@@ -25,6 +26,8 @@ export interface ColumnReference extends ScalarNode {
 export interface ConstantScalar extends ScalarNode {
   readonly kind: 'constant';
   readonly value: string | bigint | number | boolean;
+  /** The text is the name of a table or column, put here by the planner itself. */
+  readonly identifier?: true;
 }
 
 /** A typed operation; each SQL target knows how to write each operation. */
@@ -57,39 +60,12 @@ export type Operation =
   | 'and'
   | 'or'
   | 'not'
+  | 'in'
   | 'toFloat'
-  | FunctionOperation;
-
-/** Operations that PxL writes as functions of `px`. */
-export type FunctionOperation =
-  | 'bin'
-  | 'abs'
-  | 'ceil'
-  | 'floor'
-  | 'round'
-  | 'sqrt'
-  | 'ln'
-  | 'log2'
-  | 'log10'
-  | 'exp'
-  | 'pow'
-  | 'contains'
-  | 'length'
-  | 'find'
-  | 'substring'
-  | 'tolower'
-  | 'toupper'
-  | 'trim'
-  | 'select'
-  | 'pluck'
-  | 'pluckInt64'
-  | 'pluckFloat64'
-  | 'regexMatch'
-  | 'upidToPid'
-  | 'upidToAsid'
-  | 'upidToString'
-  | 'itoa'
-  | 'retype';
+  | 'toInt'
+  | 'retype'
+  /** A function of `px`, by its name in PxL. */
+  | (string & {});
 
 /** A column that an operator gives. */
 export interface PlanColumn extends Column {
@@ -101,6 +77,8 @@ export interface Scan {
   readonly operator: 'scan';
   readonly table: string;
   readonly stored: boolean;
+  /** A table of Pixie's that nothing fills here. */
+  readonly empty?: true;
   readonly columns: readonly PlanColumn[];
   /** Bounds of `time_`, nanoseconds since 1970, both inclusive as in Pixie. */
   readonly startNs?: bigint;
@@ -122,11 +100,69 @@ export interface Filter {
   readonly predicate: Scalar;
 }
 
-/** The first rows in ingest order. */
+/** The first rows in their order, or the last ones. */
 export interface Limit {
   readonly operator: 'limit';
   readonly source: Relational;
   readonly count: bigint;
+  readonly last?: true;
+}
+
+export interface SortKey {
+  readonly value: Scalar;
+  readonly descending: boolean;
+}
+
+/** The rows in another order: missing values last, NaN above all numbers; rows that are equal in all keys keep their order. */
+export interface Sort {
+  readonly operator: 'sort';
+  readonly source: Relational;
+  readonly keys: readonly SortKey[];
+}
+
+export type JoinKind = 'inner' | 'left' | 'right' | 'outer';
+
+/** Pairs of rows whose keys are equal; a missing key equals nothing. In the order of the left rows, then of the right. */
+export interface Join {
+  readonly operator: 'join';
+  readonly left: Relational;
+  readonly right: Relational;
+  readonly kind: JoinKind;
+  readonly on: readonly { readonly left: Scalar; readonly right: Scalar }[];
+  /** `from` is a column of the side. */
+  readonly outputs: readonly {
+    readonly column: PlanColumn;
+    readonly side: 'left' | 'right';
+    readonly from: PlanColumn;
+  }[];
+}
+
+/** The rows of all sources, by `time_` if there is one (equal times and missing ones in the order of the sources), else one after another. */
+export interface Union {
+  readonly operator: 'union';
+  /** `from`: for each of `columns` the source's column. */
+  readonly sources: readonly { readonly plan: Relational; readonly from: readonly PlanColumn[] }[];
+  readonly columns: readonly PlanColumn[];
+}
+
+/** What a row gets from the rows around it. */
+export interface WindowValue {
+  readonly column: PlanColumn;
+  readonly function: WindowName | AggregateName;
+  readonly argument: Scalar;
+}
+
+/** Adds columns that are made of the other rows of the same partition, in the order of `order` (then of the rows themselves). */
+export interface Window {
+  readonly operator: 'window';
+  readonly source: Relational;
+  readonly by: readonly Scalar[];
+  readonly order: readonly SortKey[];
+  /** How many rows before this one an aggregate sees, itself not counted; undefined: all before it. */
+  readonly preceding?: bigint;
+  /** How far `lag` and `lead` look. */
+  readonly offset: bigint;
+  readonly values: readonly WindowValue[];
 }
 
 /** One row for each distinct value of `by` (for all rows if `by` is undefined), in order of first appearance. */
@@ -142,7 +178,7 @@ export interface Aggregate {
 }
 
 /** A logical plan: plain data, no SQL. */
-export type Relational = Scan | Project | Filter | Limit | Aggregate;
+export type Relational = Scan | Project | Filter | Limit | Sort | Join | Union | Window | Aggregate;
 
 export function outputColumns(plan: Relational): readonly PlanColumn[] {
   switch (plan.operator) {
@@ -152,15 +188,22 @@ export function outputColumns(plan: Relational): readonly PlanColumn[] {
       return plan.outputs.map((output) => output.column);
     case 'aggregate':
       return [...(plan.by ?? []).map((key) => key.column), ...plan.values.map((value) => value.column)];
+    case 'join':
+      return plan.outputs.map((output) => output.column);
+    case 'union':
+      return plan.columns;
+    case 'window':
+      return [...outputColumns(plan.source), ...plan.values.map((value) => value.column)];
     default:
       return outputColumns(plan.source);
   }
 }
 
-/** Rows of a stored table keep their notes until they are aggregated. */
+/** Rows of a stored table keep their notes until they are aggregated or merged. */
 export function hasNotes(plan: Relational): boolean {
   if (plan.operator === 'scan') return plan.stored;
-  return plan.operator !== 'aggregate' && hasNotes(plan.source);
+  if (plan.operator === 'union') return plan.sources.some((source) => hasNotes(source.plan));
+  return plan.operator !== 'join' && plan.operator !== 'aggregate' && hasNotes(plan.source);
 }
 
 export function reference(column: PlanColumn): ColumnReference {

@@ -1,16 +1,18 @@
-import { formatDuration, parseDuration, type Span } from '#base';
-import { parseUuid, upidWords } from '#model';
+import { formatDuration, type Span } from '#base';
 import { aggregateNames } from './aggregates.ts';
 import { semanticTypes } from './annotations.ts';
-import { bind, checkedName, intArgument, originOf, stringArgument, stringsArgument, wrongKind } from './call.ts';
+import { bind, checkedName, originOf, stringArgument, stringsArgument, wrongKind } from './call.ts';
 import { Fault, fault, suggestions } from './fault.ts';
-import { columnOf, frameOf, newColumn } from './frames.ts';
-import { callScalarFunction, lackingNames, scalarFunctions } from './functions.ts';
-import { apply, constant, type Scan } from './plan.ts';
-import { comparison, inRange, logical } from './scalars.ts';
+import { columnOf, frameOf, newColumn } from './frame.ts';
+import { callFunction } from './functions/call.ts';
+import { operatorFunctions, refusedNames, scalarFunctions } from './functions/registry.ts';
+import { pixieTable, pixieTableNames } from './pixie-tables.ts';
+import { apply, constant, type Scalar, type Scan } from './plan.ts';
+import { constantFunction, constantFunctionNames } from './px-constants.ts';
+import { binary, comparison, logical, unary } from './scalars.ts';
 import type { Session } from './session.ts';
-import { tableFunctionRelations } from './table-functions.ts';
-import { timeArgument, timeOf } from './times.ts';
+import { foreignTableFunctions, tableFunctionRelations } from './table-functions.ts';
+import { timeArgument } from './times.ts';
 import {
   type Argument,
   type CallSite,
@@ -21,15 +23,7 @@ import {
   unknown,
   type Value,
 } from './value.ts';
-
-const unitNs: Readonly<Record<string, bigint>> = {
-  microseconds: 1_000n,
-  milliseconds: 1_000_000n,
-  seconds: 1_000_000_000n,
-  minutes: 60_000_000_000n,
-  hours: 3_600_000_000_000n,
-  days: 86_400_000_000_000n,
-};
+import { windowNames } from './windows.ts';
 
 type Builtin = (session: Session, site: CallSite) => Value;
 
@@ -37,38 +31,7 @@ const builtins: Readonly<Record<string, Builtin>> = {
   DataFrame: dataFrame,
   display: (session, site) => display(session, site, ''),
   debug: (session, site) => display(session, site, '_'),
-  now: (session, site) => {
-    bind(site, []);
-    return scalarValue(constant('TIME64NS', session.now));
-  },
-  parse_duration: (_session, site) => {
-    const { duration } = bind(site, ['duration']);
-    const text = stringArgument(duration!, 'duration');
-    const ns = parseDuration(text);
-    if (ns === undefined)
-      fault('pxl.value', `'${text}' is not a duration`, duration!.span, ["for instance '5m', '-1h30m'"]);
-    return scalarValue(constant('INT64', inRange(ns, site.span), 'ST_DURATION_NS'));
-  },
-  parse_time: (session, site) => {
-    const { time } = bind(site, ['time']);
-    return scalarValue(constant('TIME64NS', timeOf(stringArgument(time!, 'time'), session.now, 'time', time!.span)));
-  },
-  uint128: (_session, site) => uint128(bind(site, ['uuid']).uuid!),
-  make_upid: (_session, site) => {
-    const { asid, pid, ts_ns } = bind(site, ['asid', 'pid', 'ts_ns']);
-    const word = (argument: Argument, name: string, bits: number) => {
-      const value = intArgument(argument, name);
-      if (BigInt.asUintN(bits, value) !== value)
-        fault('pxl.value', `${value} in arg '${name}' does not fit in ${bits} bits`, argument.span);
-      return value;
-    };
-    const { high, low } = upidWords({
-      agentId: Number(word(asid!, 'asid', 32)),
-      pid: Number(word(pid!, 'pid', 32)),
-      startTicks: word(ts_ns!, 'ts_ns', 64),
-    });
-    return scalarValue(constant('UINT128', (high << 64n) | low, 'ST_UPID'));
-  },
+  script_reference: scriptReference,
   equals_any: (_session, site) => {
     const { value, comparisons } = bind(site, ['value', 'comparisons']);
     if (value!.value.kind === 'opaque') return value!.value;
@@ -87,28 +50,56 @@ const builtins: Readonly<Record<string, Builtin>> = {
   },
 };
 
+/** `px.vis`: how to draw what a function returns, which px does not. */
+const vis: Value = {
+  kind: 'module',
+  name: 'px.vis',
+  member: (name, span) => {
+    if (name !== 'vega') fault('pxl.attribute', `'px.vis' object has no attribute '${name}'`, span, ['it has: vega']);
+    const decorator = (site: CallSite): Value => bind(site, ['fn']).fn!.value;
+    return {
+      kind: 'builtin',
+      name,
+      call: (site) => {
+        stringArgument(bind(site, ['vega_spec']).vega_spec!, 'vega_spec');
+        return { kind: 'builtin', name, call: decorator };
+      },
+    };
+  },
+};
+
 /** `px.name`. */
 export function pxMember(session: Session, name: string, span: Span): Value {
   const builtin = builtins[name];
   if (builtin && Object.hasOwn(builtins, name))
     return { kind: 'builtin', name, call: (site) => builtin(session, site) };
-  if (Object.hasOwn(unitNs, name)) return { kind: 'builtin', name, call: (site) => durationOf(name, site) };
-  const aggregate = aggregateNames.find((each) => each === name);
+  if (name === 'vis') return vis;
+  const made = constantFunction(session, name);
+  if (made) return made;
+  const aggregate = [...aggregateNames, ...windowNames].find((each) => each === name);
   if (aggregate) return { kind: 'aggregate', name: aggregate };
   if (Object.hasOwn(semanticTypes, name)) return semanticTypes[name]!;
   if (Object.hasOwn(scalarFunctions, name)) {
-    return { kind: 'builtin', name, call: (site) => callScalarFunction(name, site) };
+    return { kind: 'builtin', name, call: (site) => callFunction(session, name, site) };
   }
+  if (Object.hasOwn(operatorFunctions, name)) return { kind: 'builtin', name, call: (site) => operate(name, site) };
   if (session.catalog?.tableFunction(name) || Object.hasOwn(tableFunctionRelations, name)) {
     return { kind: 'builtin', name, call: (site) => tableFunction(session, name, site) };
   }
-  if (lackingNames.has(name)) fault('pxl.unsupported', `px.${name} is not supported yet`, span);
+  if (Object.hasOwn(foreignTableFunctions, name)) {
+    return { kind: 'builtin', name, call: (site) => foreignTable(session, name, site) };
+  }
+  if (Object.hasOwn(refusedNames, name)) {
+    fault('pxl.unsupported', `px.${name} is not supported`, span, [refusedNames[name]!]);
+  }
   const known = [
     ...Object.keys(builtins),
-    ...Object.keys(unitNs),
+    ...constantFunctionNames,
     ...aggregateNames,
+    ...windowNames,
     ...Object.keys(semanticTypes),
     ...Object.keys(scalarFunctions),
+    ...Object.keys(operatorFunctions),
     ...(session.catalog?.tableFunctions() ?? Object.keys(tableFunctionRelations)),
   ];
   return fault('pxl.attribute', `'px' object has no attribute '${name}'`, span, suggestions(name, known, 'it has'));
@@ -135,23 +126,6 @@ export function cast(to: TypeValue, site: CallSite): Value {
   );
 }
 
-function durationOf(unit: string, site: CallSite): Value {
-  const { unit: count } = bind(site, ['unit']);
-  const ns = inRange(intArgument(count!, 'unit') * unitNs[unit]!, site.span);
-  return scalarValue(constant('INT64', ns, 'ST_DURATION_NS'));
-}
-
-function uint128(argument: Argument): Value {
-  const text = stringArgument(argument, 'uuid');
-  const words = parseUuid(text);
-  if (!words) {
-    return fault('pxl.upid', `'${text}' is not a UPID`, originOf(argument), [
-      'a UPID looks like 00000003-0024-844a-0000-000008caa618; `px run px/upids` lists those of the Go processes',
-    ]);
-  }
-  return scalarValue(constant('UINT128', (words.high << 64n) | words.low), originOf(argument));
-}
-
 function dataFrame(session: Session, site: CallSite): Value {
   const { table, select, start_time, end_time } = bind(site, ['table', 'select?', 'start_time?', 'end_time?']);
   const name = stringArgument(table!, 'table');
@@ -162,13 +136,15 @@ function dataFrame(session: Session, site: CallSite): Value {
     fault('pxl.value', `end_time is ${formatDuration(startNs - endNs)} before start_time`, end_time!.span);
   }
   if (!session.catalog || session.unsettled.has(name)) return unknown;
-  const relation = session.catalog.table(name);
+  const own = session.catalog.table(name);
+  const relation = own ?? pixieTable(name);
+  if (!own && relation) session.emptyTables.add(name);
   if (!relation) {
     return fault(
       'pxl.unknown-table',
       `Table '${name}' not found`,
       originOf(table!),
-      suggestions(name, session.catalog.tables(), 'tables'),
+      suggestions(name, [...session.catalog.tables(), ...pixieTableNames], 'tables'),
     );
   }
   const all = relation.columns.map((column) => ({ ...column, id: session.nextId() }));
@@ -184,7 +160,8 @@ function dataFrame(session: Session, site: CallSite): Value {
   const plan: Scan = {
     operator: 'scan',
     table: name,
-    stored: true,
+    stored: own !== undefined,
+    ...(own ? {} : { empty: true }),
     columns: columns.length > 0 ? columns : all,
     ...(startNs === undefined ? {} : { startNs }),
     ...(endNs === undefined ? {} : { endNs }),
@@ -210,6 +187,70 @@ function tableFunction(session: Session, name: string, site: CallSite): Value {
   session.inputs.push({ table, function: name, arguments: given });
   const columns = relation.columns.map((column) => ({ ...newColumn(session, column.name, column), ...column }));
   return { kind: 'frame', frame: frameOf({ operator: 'scan', table, stored: false, columns }, undefined, site.span) };
+}
+
+/** `px.add(a, b)`: an operator by its name. */
+function operate(name: string, site: CallSite): Value {
+  const operator = operatorFunctions[name]!;
+  const names = operator === 'not' || name === 'negate' ? ['x'] : ['a', 'b'];
+  const bound = bind(site, names);
+  const operands: Scalar[] = [];
+  for (const each of names) {
+    const argument = bound[each]!;
+    if (argument.value.kind === 'opaque') return argument.value.poisoned ? argument.value : unknown;
+    if (argument.value.kind !== 'scalar') return wrongKind('Column', each, argument);
+    operands.push(argument.value.scalar);
+  }
+  const [a, b] = operands as [Scalar, Scalar];
+  if (names.length === 1) return scalarValue(unary(operator as '-' | 'not', a, site.span));
+  if (operator === 'and' || operator === 'or') return scalarValue(logical(operator, a, b, site.span));
+  if (/^[-+*/%]$/.test(operator)) return scalarValue(binary(operator as '+', a, b, site.span));
+  return scalarValue(comparison(operator as '==', a, b, site.span));
+}
+
+/** `px.script_reference(label, script, args={})`: a text that Pixie's page shows as a link to another script. */
+function scriptReference(_session: Session, site: CallSite): Value {
+  const { label, script, args } = bind(site, ['label', 'script', 'args?']);
+  const entries: { readonly name: string; readonly argument: Argument }[] = [
+    { name: 'label', argument: label! },
+    { name: 'script', argument: script! },
+  ];
+  const names: Scalar[] = [];
+  if (args) {
+    if (args.value.kind !== 'dict') return wrongKind('Dict', 'args', args);
+    for (const { key, item } of args.value.entries) {
+      names.push(constant('STRING', stringArgument(key, 'args')));
+      entries.push({ name: 'args', argument: item });
+    }
+  }
+  const values: Scalar[] = [];
+  for (const { name, argument } of entries) {
+    if (argument.value.kind === 'opaque') return argument.value.poisoned ? argument.value : unknown;
+    if (argument.value.kind !== 'scalar') return wrongKind('String', name, argument);
+    const { scalar } = argument.value;
+    if (scalar.type !== 'STRING' && (name !== 'args' || scalar.type === 'TIME64NS')) {
+      fault('pxl.type', `Expected 'String' in arg '${name}', got ${scalar.type}`, argument.span);
+    }
+    values.push(
+      scalar.type === 'STRING' ? scalar : apply('to_string', { type: 'STRING', semantic: 'ST_NONE' }, scalar),
+    );
+  }
+  const [shown, target, ...rest] = values as [Scalar, Scalar, ...Scalar[]];
+  const pairs = rest.flatMap((value, i) => [names[i]!, value]);
+  return scalarValue(
+    apply('_script_reference', { type: 'STRING', semantic: 'ST_SCRIPT_REFERENCE' }, shown, target, ...pairs),
+  );
+}
+
+/** A table function of Pixie's agents: its columns, and no rows. */
+function foreignTable(session: Session, name: string, site: CallSite): Value {
+  const { signature, relation } = foreignTableFunctions[name]!;
+  bind(site, signature);
+  if (!session.catalog) return unknown;
+  session.emptyTables.add(`px.${name}`);
+  const columns = relation.columns.map((column) => newColumn(session, column.name, column));
+  const plan: Scan = { operator: 'scan', table: name, stored: false, empty: true, columns };
+  return { kind: 'frame', frame: frameOf(plan, undefined, site.span) };
 }
 
 function display(session: Session, site: CallSite, prefix: string): Value {

@@ -1,7 +1,7 @@
 import { parseDuration, type Span } from '#base';
 import { parseExpression } from '#goexpr';
 import { type CaptureColumn, implicitColumns, type LogicalTracepoint, type Target, upidFromWords } from '#model';
-import { bind, checkedName, originOf, stringArgument, wrongKind } from './call.ts';
+import { bind, checkedName, originOf, stringArgument, stringsArgument, wrongKind } from './call.ts';
 import { Fault, fault, suggestions } from './fault.ts';
 import type { Session } from './session.ts';
 import { type Argument, type CallSite, constantOf, type DictEntry, kindName, none, type Value } from './value.ts';
@@ -23,6 +23,25 @@ const builtins: Readonly<Record<string, Builtin>> = {
     return { kind: 'capture', capture: { kind: 'outcome' } };
   },
   UpsertTracepoint: upsert,
+  PodProcess: (_session, site) => {
+    const bound = bind(site, ['pod_name', 'container_name?', 'process_name?']);
+    const pods = stringsArgument(bound.pod_name!, 'pod_name');
+    const wrong = pods.find(({ text }) => !/^[^/]+\/[^/]+$/.test(text));
+    if (wrong) fault('pxl.value', `Invalid Pod name, expect '<namespace>/<name>', got '${wrong.text}'`, wrong.span);
+    return { kind: 'selector', text: `the pod ${pods.map((pod) => `'${pod.text}'`).join(', ')}${insidePod(bound)}` };
+  },
+  LabelSelector: (_session, site) => {
+    const bound = bind(site, ['labels', 'namespace?', 'container_name?', 'process_name?']);
+    const { labels, namespace } = bound;
+    if (labels!.value.kind !== 'dict') {
+      return fault('pxl.type', `Expected labels to be a dictionary, received ${kindName(labels!.value)}`, labels!.span);
+    }
+    const pairs = labels!.value.entries.map(
+      ({ key, item }) => `${stringArgument(key, 'labels')}=${stringArgument(item, 'labels')}`,
+    );
+    const where = namespace ? stringArgument(namespace, 'namespace') : 'default';
+    return { kind: 'selector', text: `the pods of '${where}' with ${pairs.join(', ')}${insidePod(bound)}` };
+  },
   DeleteTracepoint: (session, site) => {
     const { name } = bind(site, ['name']);
     const text = checkedName(stringArgument(name!, 'name'), 'name of the tracepoint', name!.span);
@@ -31,16 +50,27 @@ const builtins: Readonly<Record<string, Builtin>> = {
   },
 };
 
-/** Pixie's, and its old names; other kinds of targets and bpftrace come later. */
-const lacking = new Set(['PodProcess', 'LabelSelector', 'TraceProgram', 'SharedObject', 'kprobe']);
+/** What Pixie has and Sonde will not, with the reason. */
+const refused: Readonly<Record<string, string>> = {
+  TraceProgram: 'Sonde runs no bpftrace programs: it traces functions of Go programs, with pxtrace.probe',
+  kprobe:
+    'Sonde runs no bpftrace programs and traces no kernel functions: it traces functions of Go programs, with pxtrace.probe',
+  SharedObject: 'Sonde traces functions of Go programs, which are in no shared object',
+};
+
+/** Which container and which process of a pod. */
+function insidePod({ container_name, process_name }: Record<string, Argument | undefined>): string {
+  const container = container_name ? stringArgument(container_name, 'container_name') : '';
+  const process = process_name ? stringArgument(process_name, 'process_name') : '';
+  return (container === '' ? '' : `, container '${container}'`) + (process === '' ? '' : `, process '${process}'`);
+}
 
 /** `pxtrace.name`. */
 export function pxtraceMember(session: Session, name: string, span: Span): Value {
   const builtin = Object.hasOwn(builtins, name) ? builtins[name] : undefined;
   if (builtin) return { kind: 'builtin', name, call: (site) => builtin(session, site) };
-  if (lacking.has(name)) {
-    const hints = name === 'kprobe' || name === 'TraceProgram' ? [] : ['trace one process: px.uint128(upid)'];
-    fault('pxl.unsupported', `pxtrace.${name} is not supported yet`, span, hints);
+  if (Object.hasOwn(refused, name)) {
+    fault('pxl.unsupported', `pxtrace.${name} is not supported`, span, [refused[name]!]);
   }
   const known = Object.keys(builtins);
   const hints = name === 'goprobe' ? ['it is pxtrace.probe'] : suggestions(name, known, 'it has');
@@ -92,6 +122,10 @@ function upsert(session: Session, site: CallSite): Value {
   if (session.upserts.some((other) => other.name === tracepointName)) {
     fault('pxl.value', `tracepoint with name '${tracepointName}', already used`, name!.span);
   }
+  if (typeof place === 'string') {
+    session.elsewhere.push({ table, target: place, span: target!.span });
+    return none;
+  }
   const tracepoint: LogicalTracepoint = {
     name: tracepointName,
     table,
@@ -114,7 +148,9 @@ function ttlOf(argument: Argument): bigint {
   return ns;
 }
 
-function targetOf(argument: Argument): Target {
+/** One process, or the words for what must be looked up. */
+function targetOf(argument: Argument): Target | string {
+  if (argument.value.kind === 'selector') return argument.value.text;
   const found = constantOf(argument.value);
   if (found?.type !== 'UINT128') {
     if (argument.value.kind === 'opaque' && argument.value.poisoned) throw new Fault();
@@ -137,7 +173,7 @@ function probeOf(session: Session, argument: Argument) {
       ]);
     }
     if (constantOf(value)?.type === 'STRING')
-      fault('pxl.unsupported', 'bpftrace programs are not supported yet', argument.span);
+      fault('pxl.unsupported', 'a bpftrace program is not supported', argument.span, [refused.TraceProgram!]);
     return wrongKind('Probe', 'probe_fn', argument);
   }
   const { definition } = value.function;

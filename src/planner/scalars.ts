@@ -7,7 +7,7 @@ import { apply, type ConstantScalar, constant, type Operation, type Scalar, type
 /** Larger expressions are refused: PxL variables can double one with every line. */
 const mostNodes = 5000;
 
-const arithmetic: Record<BinaryOperator, Operation> = {
+const arithmetic: Record<Exclude<BinaryOperator, '//' | '**'>, Operation> = {
   '+': 'add',
   '-': 'subtract',
   '*': 'multiply',
@@ -25,15 +25,43 @@ const comparisons: Record<ComparisonOperator, Operation> = {
 
 /** `a + b` and its like, typed; of two constants their result. */
 export function binary(operator: BinaryOperator, left: Scalar, right: Scalar, span: Span): Scalar {
+  if (operator === '//' || operator === '**') return floorOrPower(operator, left, right, span);
   const result = binaryType(operator, left, right) ?? refuse(operator, [left, right], span);
   if (left.kind === 'constant' && right.kind === 'constant') return foldBinary(operator, left, right, result, span);
   const operation = result.type === 'STRING' ? 'concat' : arithmetic[operator];
   return bounded(apply(operation, result, left, right), span);
 }
 
+/** Python's `//`, rounded down, and `**`, which is px.pow. */
+function floorOrPower(operator: '//' | '**', left: Scalar, right: Scalar, span: Span): Scalar {
+  const numbers = [left, right].every(({ type }) => type === 'INT64' || type === 'FLOAT64');
+  if (!numbers) return refuse(operator, [left, right], span);
+  const whole = operator === '//' && left.type === 'INT64' && right.type === 'INT64';
+  if (left.kind === 'constant' && right.kind === 'constant') {
+    if (operator === '**') return constant('FLOAT64', Number(left.value) ** Number(right.value));
+    if (Number(right.value) === 0) fault('pxl.value', 'division by zero', span);
+    if (!whole) return constant('FLOAT64', Math.floor(Number(left.value) / Number(right.value)));
+    const [a, b] = [left.value as bigint, right.value as bigint];
+    return constant('INT64', inRange((a - (((a % b) + b) % b)) / b, span));
+  }
+  const type = whole ? 'INT64' : 'FLOAT64';
+  const operation = operator === '**' ? 'pow' : whole ? 'floorDivide' : 'floorQuotient';
+  const operands = whole ? [left, right] : [asFloat(left), asFloat(right)];
+  return bounded(apply(operation, { type, semantic: 'ST_NONE' }, ...operands), span);
+}
+
+function asFloat(value: Scalar): Scalar {
+  if (value.type === 'FLOAT64') return value;
+  if (value.kind === 'constant') return constant('FLOAT64', Number(value.value));
+  return apply('toFloat', { type: 'FLOAT64', semantic: value.semantic }, value);
+}
+
 export function comparison(operator: ComparisonOperator, left: Scalar, right: Scalar, span: Span): Scalar {
   const ordered = operator !== '==' && operator !== '!=';
   const same = left.type === right.type && (!ordered || left.type !== 'BOOLEAN');
+  // As in Pixie: True equals 1, and nothing else but 1.
+  if (left.type === 'BOOLEAN' && right.type === 'INT64') return comparison(operator, asInt(left), right, span);
+  if (left.type === 'INT64' && right.type === 'BOOLEAN') return comparison(operator, left, asInt(right), span);
   if (!same && !(isNumber(left) && isNumber(right))) {
     const text = left.type === 'UINT128' || right.type === 'UINT128' ? ["write px.uint128('…')"] : [];
     refuse(operator, [left, right], span, text);
@@ -42,7 +70,9 @@ export function comparison(operator: ComparisonOperator, left: Scalar, right: Sc
   return bounded(apply(comparisons[operator], { type: 'BOOLEAN', semantic: 'ST_NONE' }, left, right), span);
 }
 
-export function logical(operator: 'and' | 'or', left: Scalar, right: Scalar, span: Span): Scalar {
+export function logical(operator: 'and' | 'or', first: Scalar, second: Scalar, span: Span): Scalar {
+  const left = truth(first, span);
+  const right = truth(second, span);
   if (left.type !== 'BOOLEAN' || right.type !== 'BOOLEAN') refuse(operator, [left, right], span);
   if (left.kind === 'constant' && right.kind === 'constant') {
     return constant('BOOLEAN', operator === 'and' ? left.value && right.value : left.value || right.value);
@@ -50,11 +80,28 @@ export function logical(operator: 'and' | 'or', left: Scalar, right: Scalar, spa
   return bounded(apply(operator, { type: 'BOOLEAN', semantic: 'ST_NONE' }, left, right), span);
 }
 
-export function unary(operator: '+' | '-' | 'not', operand: Scalar, span: Span): Scalar {
+/** What a whole number means as a condition: it is not zero. */
+function truth(value: Scalar, span: Span): Scalar {
+  return value.type === 'INT64' ? comparison('!=', value, constant('INT64', 0n), span) : value;
+}
+
+function asInt(value: Scalar): Scalar {
+  if (value.kind === 'constant') return constant('INT64', value.value ? 1n : 0n);
+  return apply('toInt', { type: 'INT64', semantic: 'ST_NONE' }, value);
+}
+
+export function unary(operator: '+' | '-' | 'not' | '~', given: Scalar, span: Span): Scalar {
   if (operator === 'not') {
+    const operand = truth(given, span);
     if (operand.type !== 'BOOLEAN') refuse(operator, [operand], span);
     if (operand.kind === 'constant') return constant('BOOLEAN', !operand.value);
     return bounded(apply('not', typeOf(operand), operand), span);
+  }
+  const operand = given;
+  if (operator === '~') {
+    if (operand.type !== 'INT64') refuse(operator, [operand], span);
+    if (operand.kind === 'constant') return constant('INT64', ~(operand.value as bigint));
+    return bounded(apply('invert', { type: 'INT64', semantic: 'ST_NONE' }, operand), span);
   }
   if (operand.type !== 'INT64' && operand.type !== 'FLOAT64') refuse(operator, [operand], span);
   if (operator === '+') return operand;

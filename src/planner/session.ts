@@ -1,7 +1,7 @@
 import type { Span } from '#base';
 import type { LogicalTracepoint } from '#model';
 import type { Catalog, PlanInput } from './types.ts';
-import type { Frame, FunctionValue, Value } from './value.ts';
+import type { Argument, Frame, FunctionValue, Value } from './value.ts';
 
 /** What one evaluation of a script gathers. */
 export interface Session {
@@ -14,8 +14,12 @@ export interface Session {
   /** Nanoseconds since 1970; one instant for the whole script. */
   readonly now: bigint;
   readonly upserts: LogicalTracepoint[];
+  /** Tracepoints whose target only Kubernetes could find. */
+  readonly elsewhere: { readonly table: string; readonly target: string; readonly span: Span }[];
   readonly deletes: { readonly name: string; readonly span: Span }[];
   readonly inputs: PlanInput[];
+  /** Tables of Pixie's that the script reads, which have no rows here. */
+  readonly emptyTables: Set<string>;
   readonly displays: { readonly name: string; readonly frame: Frame }[];
   /** px.display counts; not when functions are called from outside, as in Pixie. */
   readonly displaying: boolean;
@@ -25,5 +29,7 @@ export interface Session {
   displayed: boolean;
   /** A number not given out before: identity of a column's definition. */
   nextId(): number;
-  callFunction(callee: FunctionValue, span: Span): Value;
+  /** The table that a table function without arguments fills for this query; the same one each time. */
+  input(name: string): string;
+  callFunction(callee: FunctionValue, span: Span, positional?: readonly Argument[]): Value;
 }

@@ -64,4 +64,89 @@ export const tableFunctionRelations: Readonly<Record<string, Relation>> = {
       column('cmdline', 'STRING', 'command line'),
     ],
   },
+  GetUDFList: {
+    columns: [
+      column('name', 'STRING', 'name in PxL'),
+      column('return_type', 'STRING', 'type of the result'),
+      column('args', 'STRING', 'JSON array of the types of the arguments'),
+    ],
+  },
+  GetUDAList: {
+    columns: [
+      column('name', 'STRING', 'name in PxL'),
+      column('return_type', 'STRING', 'type of the result'),
+      column('args', 'STRING', 'JSON array of the types of the arguments'),
+    ],
+  },
+  GetUDTFList: {
+    columns: [
+      column('name', 'STRING', 'name in PxL'),
+      column('executor', 'STRING', 'who makes the rows'),
+      column('init_args', 'STRING', 'JSON array of the arguments'),
+      column('output_relation', 'STRING', 'JSON of the columns'),
+    ],
+  },
+};
+
+interface ForeignFunction {
+  /** As `bind` wants them. */
+  readonly signature: readonly string[];
+  readonly relation: Relation;
+}
+
+const heap: Relation = { columns: [column('asid', 'INT64', 'the agent'), column('heap', 'STRING', 'pprof text')] };
+
+/** Table functions that tell of what only Pixie's own agents have: known by their columns, and without rows here. */
+export const foreignTableFunctions: Readonly<Record<string, ForeignFunction>> = {
+  GetProfilerSamplingPeriodMS: {
+    signature: [],
+    relation: { columns: [column('asid', 'INT64', 'the agent'), column('profiler_sampling_period_ms', 'INT64', '')] },
+  },
+  GetLinuxHeadersStatus: {
+    signature: ['include_kelvin?'],
+    relation: { columns: [column('asid', 'INT64', 'the agent'), column('kernel_headers_installed', 'BOOLEAN', '')] },
+  },
+  GetCronScriptHistory: {
+    signature: [],
+    relation: {
+      columns: [
+        column('script_id', 'STRING', ''),
+        column('timestamp', 'TIME64NS', ''),
+        column('error_message', 'STRING', ''),
+        column('execution_time_ns', 'INT64', '', 'ST_DURATION_NS'),
+        column('compilation_time_ns', 'INT64', '', 'ST_DURATION_NS'),
+        column('bytes_processed', 'INT64', '', 'ST_BYTES'),
+        column('records_processed', 'INT64', ''),
+      ],
+    },
+  },
+  Version: { signature: [], relation: { columns: [column('version', 'STRING', '')] } },
+  _HeapGrowthStacks: { signature: ['asid'], relation: heap },
+  _HeapSample: { signature: ['asid'], relation: heap },
+  _HeapStats: { signature: ['asid'], relation: heap },
+  _DebugMDState: {
+    signature: [],
+    relation: {
+      columns: [column('asid', 'INT64', ''), column('pod_name', 'STRING', ''), column('debug_state', 'STRING', '')],
+    },
+  },
+  _DebugMDGetWithPrefix: {
+    signature: ['prefix', 'proto'],
+    relation: { columns: [column('key', 'STRING', ''), column('value', 'STRING', '')] },
+  },
+  _DebugTableInfo: {
+    signature: [],
+    relation: {
+      columns: [
+        column('asid', 'INT64', ''),
+        column('name', 'STRING', ''),
+        ...['id', 'batches_added', 'batches_expired', 'bytes_added', 'num_batches', 'compacted_batches', 'size'].map(
+          (name) => column(name, 'INT64', ''),
+        ),
+        column('cold_size', 'INT64', ''),
+        column('max_table_size', 'INT64', ''),
+        column('min_time', 'TIME64NS', ''),
+      ],
+    },
+  },
 };

@@ -46,3 +46,12 @@ export function timeArgument(argument: Argument | undefined, now: bigint, parame
   if (found?.type === 'INT64' || found?.type === 'TIME64NS') return found.value as bigint;
   return wrongKind('time', parameter, argument);
 }
+
+/** A length of time as an argument: a text such as '10s', or nanoseconds. */
+export function durationArgument(argument: Argument, parameter: string): bigint {
+  const found = constantOf(argument.value);
+  if (found?.type === 'INT64') return found.value as bigint;
+  if (found?.type !== 'STRING') return wrongKind('duration', parameter, argument);
+  const ns = parseDuration(found.value as string);
+  return ns ?? fault('pxl.value', `'${found.value}' is not a duration`, argument.span, ["for instance '5m', '10s'"]);
+}

@@ -3,13 +3,16 @@ import type { Capture, ColumnType, SemanticType } from '#model';
 import type { Expression, FunctionDefinition } from '#pxl';
 import type { AggregateName } from './aggregates.ts';
 import type { ConstantScalar, PlanColumn, Relational, Scalar } from './plan.ts';
+import type { WindowName } from './windows.ts';
 
 /** A DataFrame: a plan and its columns. A changed frame is another one. */
 export interface Frame {
   readonly plan: Relational;
   readonly columns: readonly PlanColumn[];
-  /** Operators in the plan. */
+  /** Longest chain of operators in the plan. */
   readonly depth: number;
+  /** All operators in the plan; one that two branches share counts twice. */
+  readonly operators: number;
 }
 
 /** An evaluated expression and where it stands in the call. */
@@ -76,11 +79,16 @@ export type Value =
   | { readonly kind: 'builtin'; readonly name: string; readonly call: (site: CallSite) => Value }
   | FunctionValue
   | { readonly kind: 'probe'; readonly target: string; readonly span: Span; readonly function: FunctionValue }
+  /** What a tracepoint is to be attached to, other than one process: as people read it. */
+  | { readonly kind: 'selector'; readonly text: string }
   | { readonly kind: 'capture'; readonly capture: Capture }
   | { readonly kind: 'frame'; readonly frame: Frame }
   | { readonly kind: 'grouped'; readonly frame: Frame; readonly by: readonly PlanColumn[] }
+  /** Groups of rows by pieces of time, which are `column`. */
+  | { readonly kind: 'rolling'; readonly frame: Frame; readonly column: PlanColumn }
   | { readonly kind: 'context'; readonly frame: Frame }
-  | { readonly kind: 'aggregate'; readonly name: AggregateName }
+  /** An aggregate, or what a window has beside them. */
+  | { readonly kind: 'aggregate'; readonly name: AggregateName | WindowName }
   | TypeValue
   /** A DataFrame before its table exists, and all that is made of it. `poisoned`: stands for something that failed and was reported. */
   | { readonly kind: 'opaque'; readonly poisoned: boolean };
@@ -123,12 +131,16 @@ export function kindName(value: Value): string {
       return 'Function';
     case 'probe':
       return 'Probe';
+    case 'selector':
+      return 'Selector';
     case 'capture':
       return 'TracingVariable';
     case 'frame':
       return 'DataFrame';
     case 'grouped':
       return 'GroupBy';
+    case 'rolling':
+      return 'Rolling';
     case 'context':
       return 'Metadata';
     case 'type':

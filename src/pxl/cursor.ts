@@ -21,6 +21,8 @@ export class Cursor {
   previous: Token;
   /** Functions around the current statement. */
   functionDepth = 0;
+  /** Something was accepted that is no Python: a comma left out between arguments on lines of their own. */
+  lenient = false;
   #faulted = false;
   #statement: Token;
   readonly #heights = new WeakMap<Expression, number>();
@@ -107,6 +109,24 @@ export class Cursor {
   /** Reports a fault without leaving the statement. */
   note(message: string, span: Span): void {
     this.#syntax(message, span);
+  }
+
+  /**
+   * Reads a part of the source that stands inside a token, with `read`: what is at `start` counts as an opening parenthesis and what is at `end`
+   * as its closing one.
+   */
+  within<T>(start: number, end: number, read: (inner: Cursor) => T): T {
+    const { source } = this.tokenizer;
+    const blank = source.slice(0, start).replace(/[^\r\n]/g, ' ');
+    const inner = new Cursor(`${blank}(${source.slice(start + 1, end)})`);
+    try {
+      while (inner.is('indent') || inner.is('newline')) inner.advance();
+      inner.advance();
+      return read(inner);
+    } finally {
+      for (const diagnostic of inner.diagnostics) if (!this.#faulted) this.diagnostics.push(diagnostic);
+      this.#faulted ||= inner.diagnostics.some((diagnostic) => diagnostic.id === 'pxl.syntax');
+    }
   }
 
   beginStatement(): void {

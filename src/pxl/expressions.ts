@@ -1,11 +1,23 @@
 import type { Cursor } from './cursor.ts';
+import { formatPieces } from './format.ts';
+import { resolveEscapes } from './strings.ts';
 import { joined, type Token } from './token.ts';
 import type {
   BinaryOperator,
   CallArgument,
+  Comparison,
   ComparisonOperator,
+  Comprehension,
+  Conditional,
   DictDisplay,
   Expression,
+  FormattedString,
+  Lambda,
+  Logical,
+  Membership,
+  Name,
+  Parameter,
+  Slice,
   StringLiteral,
   Unsupported,
 } from './tree.ts';
@@ -30,13 +42,11 @@ const powers: Record<string, number> = {
 const notPower = 3;
 const comparisonPower = 4;
 const signPower = 11;
-const arithmetic = new Set(['+', '-', '*', '/', '%']);
+const arithmetic = new Set(['+', '-', '*', '/', '%', '//']);
 const comparisons = new Set(['<', '>', '<=', '>=', '==', '!=']);
 const missing: Record<string, string | undefined> = {
   '|': 'write `or`',
   '&': 'write `and`',
-  '//': 'write px.floor(a / b)',
-  '**': 'write px.pow(a, b)',
 };
 
 /** One expression without a bare comma: Python's `expression`, or `named_expression` when `walrus`. */
@@ -52,10 +62,11 @@ export function parseExpression(cursor: Cursor, walrus = false): Expression {
     }
     if (!cursor.at('if')) return value;
     cursor.advance();
-    parseBinary(cursor, 0);
+    const test = parseBinary(cursor, 0);
     cursor.expect('else', ' in a conditional expression');
-    parseExpression(cursor);
-    return unsupported(cursor, 'conditional expressions (`a if b else c`) are', start, 'write px.select(b, a, c)');
+    const no = parseExpression(cursor);
+    const node: Conditional = { kind: 'conditional', test, yes: value, no, span: cursor.spanFrom(start) };
+    return cursor.grown(node, test, value, no);
   });
 }
 
@@ -136,24 +147,37 @@ function parseComparison(cursor: Cursor, first: Expression): Expression {
   } else if (name === 'is' && cursor.accept('not')) name = 'is not';
   const right = parseBinary(cursor, comparisonPower + 1);
   const span = joined(first.span, right.span);
-  if (first.kind === 'comparison' && !isParenthesised(cursor, first)) {
-    cursor.unsupported('chained comparisons are', span, 'write `a < b and b < c`');
-    return cursor.grown({ kind: 'unsupported', what: 'chained comparisons', span }, first, right);
-  }
-  if (!comparisons.has(name)) {
-    cursor.unsupported(
-      `the operator \`${name}\` is`,
-      token.span,
-      name === 'in' ? 'write `a == x or a == y`' : undefined,
-    );
-    return cursor.grown({ kind: 'unsupported', what: `\`${name}\``, span }, first, right);
-  }
-  const operator = name as ComparisonOperator;
-  return cursor.grown(
-    { kind: 'comparison', operator, operatorSpan: token.span, left: first, right, span },
-    first,
-    right,
-  );
+  // `a < b < c` is `a < b and b < c`.
+  const chained = isComparison(first) && !isParenthesised(cursor, first) ? lastOperand(first) : undefined;
+  const left = chained ?? first;
+  const made: Comparison | Membership = comparisons.has(name)
+    ? { kind: 'comparison', operator: name as ComparisonOperator, operatorSpan: token.span, left, right, span }
+    : {
+        kind: 'membership',
+        operator: name.startsWith('is') ? 'is' : 'in',
+        negated: name === 'not in' || name === 'is not',
+        operatorSpan: token.span,
+        left,
+        right,
+        span,
+      };
+  cursor.grown(made, left, right);
+  if (!chained) return made;
+  const both: Logical = { kind: 'logical', operator: 'and', operatorSpan: token.span, left: first, right: made, span };
+  inChain.add(both);
+  return cursor.grown(both, first, made);
+}
+
+/** Chains of comparisons: an `and` that was written out takes no part in one. */
+const inChain = new WeakSet<Expression>();
+
+function isComparison(node: Expression): boolean {
+  return node.kind === 'comparison' || node.kind === 'membership' || inChain.has(node);
+}
+
+function lastOperand(node: Expression): Expression | undefined {
+  if (node.kind === 'logical') return lastOperand(node.right);
+  return node.kind === 'comparison' || node.kind === 'membership' ? node.right : undefined;
 }
 
 /** A node does not say whether it stood in parentheses; `(a < b) == c` is no chain. */
@@ -187,8 +211,12 @@ function parsePower(cursor: Cursor): Expression {
   const token = cursor.token;
   if (!cursor.accept('**')) return base;
   const exponent = cursor.nested(() => parseUnary(cursor, signPower));
-  cursor.unsupported('the operator `**` is', token.span, missing['**']);
-  return cursor.grown({ kind: 'unsupported', what: '`**`', span: cursor.spanFrom(start) }, base, exponent);
+  const span = cursor.spanFrom(start);
+  return cursor.grown(
+    { kind: 'binary', operator: '**', operatorSpan: token.span, left: base, right: exponent, span },
+    base,
+    exponent,
+  );
 }
 
 function parsePostfix(cursor: Cursor): Expression {
@@ -234,10 +262,19 @@ function parseSliceOrExpression(cursor: Cursor): Expression {
   const start = cursor.token.span;
   const first = cursor.at(':') ? undefined : parseStarred(cursor);
   if (!cursor.at(':')) return first!;
+  const parts: (Expression | undefined)[] = [];
   for (let colons = 0; colons < 2 && cursor.accept(':'); colons++) {
-    if (!cursor.at(':') && !cursor.at(',') && !cursor.at(']')) parseExpression(cursor);
+    parts.push(cursor.at(':') || cursor.at(',') || cursor.at(']') ? undefined : parseExpression(cursor));
   }
-  return unsupported(cursor, 'slices (`a[b:c]`) are', start);
+  const [stop, step] = parts;
+  const node: Slice = {
+    kind: 'slice',
+    ...(first ? { start: first } : {}),
+    ...(stop ? { stop } : {}),
+    ...(step ? { step } : {}),
+    span: cursor.spanFrom(start),
+  };
+  return cursor.grown(node, ...[first, stop, step].filter((each) => each !== undefined));
 }
 
 /** The arguments of a call, brackets included. */
@@ -274,7 +311,11 @@ export function parseArguments(cursor: Cursor): readonly CallArgument[] {
         found.push({ value, span: cursor.spanFrom(start.span) });
       }
     }
-    if (!cursor.accept(',')) break;
+    // Pixie's parser does without the comma in front of a keyword argument on a line of its own, and its users have come to.
+    const forgotten = names.size > 0 && cursor.token.kind === 'name' && cursor.token.firstOnLine;
+    if (cursor.accept(',')) continue;
+    if (!forgotten) break;
+    cursor.lenient = true;
   }
   closeBracket(cursor, ')');
   return found;
@@ -329,7 +370,7 @@ function parseKeyword(cursor: Cursor, token: Token): Expression {
 
 function parseStrings(cursor: Cursor): Expression {
   const first = cursor.token;
-  let value = '';
+  const parts: FormattedString['parts'][number][] = [];
   let refused: string | undefined;
   let kinds = '';
   while (cursor.token.kind === 'string' || cursor.token.kind === 'bytes' || cursor.token.kind === 'fstring') {
@@ -338,16 +379,48 @@ function parseStrings(cursor: Cursor): Expression {
     if (kinds !== '' && kinds !== kind) cursor.fault('bytes and strings cannot be joined', token.span);
     kinds = kind;
     if (token.kind === 'bytes') refused = "bytes literals (b'…') are";
-    else if (token.kind === 'fstring') refused = "f-strings (f'…') are";
-    value += token.value as string;
+    else if (token.kind === 'fstring') parts.push(...formattedParts(cursor, token));
+    else parts.push(token.value as string);
   }
   const span = cursor.spanFrom(first.span);
   if (refused) {
-    cursor.unsupported(refused, span, refused.startsWith('f') ? "write 'a' + b" : undefined);
+    cursor.unsupported(refused, span);
     return { kind: 'unsupported', what: refused, span };
   }
-  const literal: StringLiteral = { kind: 'string', value, span };
-  return literal;
+  if (parts.every((part) => typeof part === 'string')) {
+    const literal: StringLiteral = { kind: 'string', value: parts.join(''), span };
+    return literal;
+  }
+  const values = parts.flatMap((part) => (typeof part === 'string' ? [] : [part.value]));
+  return cursor.grown({ kind: 'format', parts, span }, ...values);
+}
+
+/** The texts and expressions of an f-string (Python reference 2.4.3). */
+function formattedParts(cursor: Cursor, token: Token): FormattedString['parts'][number][] {
+  const [, prefix, quote] = /^(\w*)("{3}|'{3}|"|')/.exec(token.text) ?? [];
+  const raw = prefix === undefined || /r/i.test(prefix);
+  const bodyStart = token.span.start + (prefix?.length ?? 0) + (quote?.length ?? 0);
+  const parts: FormattedString['parts'][number][] = [];
+  for (const piece of formatPieces(token.value as string)) {
+    if (piece.kind === 'text') {
+      const { value, fault } = resolveEscapes(piece.text, raw);
+      if (fault) cursor.fault(fault.message, token.span);
+      parts.push(value);
+      continue;
+    }
+    if (piece.kind === 'fault') return cursor.fault(`f-string: ${piece.message}`, token.span);
+    const value = cursor.within(bodyStart + piece.start, bodyStart + piece.end, (inner) => {
+      const found = parseExpressionList(inner);
+      if (!inner.at(')')) inner.fault(`f-string: ${inner.describe()} cannot stand here`);
+      return found;
+    });
+    const digits = /^\.(\d{1,2})f$/.exec(piece.format)?.[1];
+    if (piece.format !== '' && digits === undefined) {
+      cursor.unsupported(`the format \`${piece.format}\` is`, token.span, 'write `{x}` or `{x:.2f}`');
+    }
+    parts.push(digits === undefined ? { value } : { value, digits: Number(digits) });
+  }
+  return parts;
 }
 
 /** `yield` is an expression of its own kind that may stand in parentheses, behind `=` and alone. */
@@ -396,8 +469,9 @@ function parseList(cursor: Cursor): Expression {
   const items: Expression[] = [];
   while (!cursor.at(']')) {
     items.push(parseStarred(cursor));
-    if (items.length === 1 && (cursor.at('for') || cursor.at('async'))) {
-      const node = parseComprehension(cursor, 'list comprehensions are', start);
+    if (items.length === 1 && cursor.at('for')) return parseListComprehension(cursor, items[0]!, start);
+    if (items.length === 1 && cursor.at('async')) {
+      const node = parseComprehension(cursor, 'asynchronous comprehensions are', start);
       closeBracket(cursor, ']');
       return node;
     }
@@ -452,6 +526,53 @@ function parseComprehension(cursor: Cursor, what: string, start: Expression['spa
   return unsupported(cursor, what, start);
 }
 
+function parseListComprehension(cursor: Cursor, item: Expression, start: Expression['span']): Expression {
+  const head = cursor.expect('for');
+  const targets = parseForTargets(cursor);
+  cursor.expect('in', ' in a comprehension');
+  const iterable = parseBinary(cursor, 0);
+  const conditions: Expression[] = [];
+  while (cursor.accept('if')) conditions.push(parseBinary(cursor, 0));
+  if (cursor.at('for') || cursor.at('async')) {
+    parseComprehension(cursor, 'comprehensions over several `for` are', head.span);
+  }
+  closeBracket(cursor, ']');
+  const node: Comprehension = {
+    kind: 'comprehension',
+    item,
+    targets,
+    iterable,
+    conditions,
+    span: cursor.spanFrom(start),
+  };
+  return cursor.grown(node, item, iterable, ...conditions);
+}
+
+/** The names behind `for`; what else Python takes there is refused. */
+export function parseForTargets(cursor: Cursor): Name[] {
+  const start = cursor.token.span;
+  const bracket = cursor.at('(') || cursor.at('[') ? cursor.advance() : undefined;
+  const names: Name[] = [];
+  do {
+    if (names.length > 0 && (cursor.at('in') || cursor.at(')') || cursor.at(']'))) break;
+    if (!cursor.is('name')) return unreadTargets(cursor, bracket !== undefined, start);
+    const { text, span } = cursor.advance();
+    names.push({ kind: 'name', name: text, span });
+  } while (cursor.accept(','));
+  if (bracket) cursor.expect(bracket.text === '(' ? ')' : ']');
+  if (!cursor.at('in')) return unreadTargets(cursor, false, start);
+  return names;
+}
+
+function unreadTargets(cursor: Cursor, bracket: boolean, start: Expression['span']): Name[] {
+  if (bracket || !(cursor.at('*') || cursor.at('.') || cursor.at('[') || cursor.at('('))) {
+    return cursor.fault(`expected the name of a variable but found ${cursor.describe()}`);
+  }
+  parseTargets(cursor);
+  unsupported(cursor, 'anything but names behind `for` is', start);
+  return [];
+}
+
 function parseTargets(cursor: Cursor): void {
   do {
     if (cursor.at('in')) break;
@@ -462,13 +583,30 @@ function parseTargets(cursor: Cursor): void {
 
 function parseLambda(cursor: Cursor): Expression {
   const start = cursor.expect('lambda').span;
+  const parameters: Parameter[] = [];
+  const names = new Set<string>();
+  let defaults = false;
+  let starred = false;
   while (!cursor.at(':')) {
-    if (!cursor.accept('*') && !cursor.accept('**') && !cursor.accept('/')) cursor.expectName('a parameter');
-    else if (cursor.token.kind === 'name') cursor.advance();
-    if (cursor.accept('=')) parseExpression(cursor);
+    const at = cursor.token.span;
+    const star = cursor.accept('*') ?? cursor.accept('**') ?? cursor.accept('/');
+    if (star) {
+      starred = true;
+      cursor.unsupported(`\`${star.text}\` in the parameters of a lambda is`, star.span);
+    }
+    if (!star || (star.text !== '/' && cursor.is('name'))) {
+      const name = cursor.expectName('a parameter');
+      if (names.has(name.text)) cursor.fault(`duplicate argument '${name.text}' in function definition`, name.span);
+      names.add(name.text);
+      const value = !star && cursor.accept('=') ? parseExpression(cursor) : undefined;
+      if (value) defaults = true;
+      else if (defaults && !starred) cursor.fault('non-default argument follows default argument', name.span);
+      if (!star) parameters.push({ name: name.text, ...(value ? { default: value } : {}), span: cursor.spanFrom(at) });
+    }
     if (!cursor.accept(',')) break;
   }
   cursor.expect(':', ' in a lambda');
-  parseExpression(cursor);
-  return unsupported(cursor, '`lambda` is', start, 'define a function with `def`');
+  const body = parseExpression(cursor);
+  const node: Lambda = { kind: 'lambda', parameters, body, span: cursor.spanFrom(start) };
+  return cursor.grown(node, body);
 }

@@ -26,8 +26,8 @@ json.dump(out, sys.stdout)
 
 /** What is no PxL is skipped unread, so only two verdicts bind: nothing is wrong, and this is no Python. */
 function verdict(source: string): boolean | undefined {
-  const { diagnostics } = parse(source);
-  if (diagnostics.length === 0) return true;
+  const { diagnostics, lenient } = parse(source);
+  if (diagnostics.length === 0) return lenient ? undefined : true;
   return diagnostics.some((diagnostic) => diagnostic.id === 'pxl.syntax') ? false : undefined;
 }
 

@@ -1,21 +1,33 @@
 import type { Diagnostic, Span } from '#base';
 import { Abandoned, Cursor } from './cursor.ts';
-import { parseExpression, parseExpressionList, parseYield } from './expressions.ts';
+import { parseExpression, parseExpressionList, parseForTargets, parseYield } from './expressions.ts';
 import { joined } from './token.ts';
-import type { Assignment, Expression, FunctionDefinition, ImportedName, Parameter, Script, Statement } from './tree.ts';
+import type {
+  Assignment,
+  Binary,
+  BinaryOperator,
+  Expression,
+  For,
+  FunctionDefinition,
+  If,
+  ImportedName,
+  Parameter,
+  Script,
+  Statement,
+} from './tree.ts';
 
 /** A script's tree, whole or with `invalid` statements where `diagnostics` tell of faults. */
 export interface Parsed {
   readonly source: string;
   readonly tree: Script;
+  /** Something was accepted that is no Python: a comma left out between arguments on lines of their own. */
+  readonly lenient: boolean;
   /** `pxl.syntax`: not Python. `pxl.unsupported`: Python, but not PxL. In order of place. */
   readonly diagnostics: readonly Diagnostic[];
 }
 
 const compound: Record<string, string> = {
-  for: '`for` loops are',
   while: '`while` loops are',
-  if: '`if` statements are',
   with: '`with` statements are',
   try: '`try` statements are',
   class: 'classes are',
@@ -43,7 +55,7 @@ export function parse(source: string): Parsed {
   const docstring = leadingString(body);
   const tree: Script = { kind: 'script', body, span, ...(docstring === undefined ? {} : { docstring }) };
   const diagnostics = [...cursor.diagnostics].sort((a, b) => (a.span?.start ?? 0) - (b.span?.start ?? 0));
-  return { source, tree, diagnostics };
+  return { source, tree, lenient: cursor.lenient, diagnostics };
 }
 
 function leadingString(body: readonly Statement[]): string | undefined {
@@ -66,14 +78,51 @@ function statementLine(cursor: Cursor, body: Statement[]): void {
   }
   try {
     if (cursor.at('def') || cursor.at('@')) body.push(cursor.nested(() => functionDefinition(cursor)));
+    else if (cursor.at('if')) body.push(cursor.nested(() => ifStatement(cursor)));
+    else if (cursor.at('for')) body.push(cursor.nested(() => forStatement(cursor)));
     else if (cursor.is('keyword') && cursor.token.text in compound) skipCompound(cursor, body);
     else simpleLine(cursor, body);
   } catch (thrown) {
     if (!(thrown instanceof Abandoned)) throw thrown;
-    cursor.skipLine();
-    if (cursor.is('indent')) skipBlock(cursor);
+    do {
+      cursor.skipLine();
+      if (cursor.is('indent')) skipBlock(cursor);
+    } while (cursor.is('keyword') && continuations.has(cursor.token.text));
     body.push({ kind: 'invalid', span: cursor.spanFrom(start) });
   }
+}
+
+function ifStatement(cursor: Cursor): If {
+  const head = cursor.advance();
+  const test = parseExpression(cursor, true);
+  cursor.expect(':', ` behind the condition of \`${head.text}\``);
+  const body: Statement[] = [];
+  block(cursor, body, `\`${head.text}\` on line ${head.span.line}`);
+  const otherwise: Statement[] = [];
+  if (cursor.at('elif')) otherwise.push(cursor.nested(() => ifStatement(cursor)));
+  else if (cursor.at('else')) {
+    const { span } = cursor.advance();
+    cursor.expect(':', ' behind `else`');
+    block(cursor, otherwise, `\`else\` on line ${span.line}`);
+  }
+  return { kind: 'if', test, body, otherwise, span: cursor.spanFrom(head.span) };
+}
+
+function forStatement(cursor: Cursor): For {
+  const head = cursor.expect('for');
+  const targets = parseForTargets(cursor);
+  cursor.expect('in', ' behind the variable of `for`');
+  const iterable = parseExpressionList(cursor);
+  cursor.expect(':', ' behind the head of `for`');
+  const body: Statement[] = [];
+  block(cursor, body, `\`for\` on line ${head.span.line}`);
+  const other = cursor.accept('else');
+  if (other) {
+    cursor.unsupported('`else` behind `for` is', other.span);
+    cursor.expect(':', ' behind `else`');
+    block(cursor, [], `\`else\` on line ${other.span.line}`);
+  }
+  return { kind: 'for', targets, iterable, body, span: cursor.spanFrom(head.span) };
 }
 
 function simpleLine(cursor: Cursor, body: Statement[]): void {
@@ -126,10 +175,15 @@ function expressionOrAssignment(cursor: Cursor): Statement {
     const operator = cursor.token;
     checkTarget(cursor, first, 'assign to');
     cursor.advance();
-    parseExpressionList(cursor);
+    const right = cursor.at('yield') ? parseYield(cursor) : parseExpressionList(cursor);
+    const span = cursor.spanFrom(start);
     const sign = operator.text.slice(0, -1);
-    cursor.unsupported(`\`${operator.text}\` is`, operator.span, `write \`a = a ${sign} b\``);
-    return { kind: 'invalid', span: cursor.spanFrom(start) };
+    if (!isArithmetic(sign)) cursor.unsupported(`\`${operator.text}\` is`, operator.span, `write \`a = a ${sign} b\``);
+    else if (first.kind === 'name' || first.kind === 'attribute' || first.kind === 'subscript') {
+      const value: Binary = { kind: 'binary', operator: sign, operatorSpan: operator.span, left: first, right, span };
+      return { kind: 'assignment', target: first, value: cursor.grown(value, first, right), span };
+    }
+    return { kind: 'invalid', span };
   }
   if (!cursor.at('=')) return { kind: 'expression', value: first, span: first.span };
   const targets: Expression[] = [];
@@ -156,6 +210,10 @@ function expressionOrAssignment(cursor: Cursor): Statement {
   return assignment;
 }
 
+function isArithmetic(sign: string): sign is BinaryOperator {
+  return /^(\+|-|\*|\/|%|\/\/|\*\*)$/.test(sign);
+}
+
 const unassignable: Partial<Record<Expression['kind'], string>> = {
   int: 'a literal',
   float: 'a literal',
@@ -166,6 +224,11 @@ const unassignable: Partial<Record<Expression['kind'], string>> = {
   binary: 'an expression',
   logical: 'an expression',
   comparison: 'a comparison',
+  membership: 'a comparison',
+  conditional: 'a conditional expression',
+  comprehension: 'a list comprehension',
+  format: 'an f-string expression',
+  lambda: 'a lambda',
 };
 
 function checkTarget(cursor: Cursor, target: Expression, verb: string): void {
@@ -274,7 +337,7 @@ function functionDefinition(cursor: Cursor): Statement {
   cursor.functionDepth++;
   const body: Statement[] = [];
   try {
-    block(cursor, body, def.span);
+    block(cursor, body, `the function definition on line ${def.span.line}`);
   } finally {
     cursor.functionDepth--;
   }
@@ -293,9 +356,10 @@ function functionDefinition(cursor: Cursor): Statement {
   return node;
 }
 
-function block(cursor: Cursor, body: Statement[], head: Span): void {
+/** The statements behind a head; `head` names it in a message. */
+function block(cursor: Cursor, body: Statement[], head: string): void {
   if (!cursor.is('newline')) {
-    if (cursor.is('keyword') && (cursor.token.text in compound || cursor.at('def'))) {
+    if (cursor.is('keyword') && (cursor.token.text in compound || /^(def|if|for)$/.test(cursor.token.text))) {
       cursor.fault(`\`${cursor.token.text}\` must begin a line of its own`);
     }
     if (cursor.is('end')) cursor.fault('expected a statement but found the end of the script');
@@ -305,7 +369,7 @@ function block(cursor: Cursor, body: Statement[], head: Span): void {
   }
   cursor.advance();
   if (!cursor.is('indent')) {
-    cursor.fault(`expected an indented block after the function definition on line ${head.line}`);
+    cursor.fault(`expected an indented block after ${head}`);
   }
   cursor.advance();
   // Abandoned statements recover inside statementLine, so only the end of the block or of the script ends this loop.

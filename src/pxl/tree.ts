@@ -66,7 +66,7 @@ export interface Unary extends Node {
   readonly operator: UnaryOperator;
   readonly operand: Expression;
 }
-export type BinaryOperator = '+' | '-' | '*' | '/' | '%';
+export type BinaryOperator = '+' | '-' | '*' | '/' | '%' | '//' | '**';
 export interface Binary extends Node {
   readonly kind: 'binary';
   readonly operator: BinaryOperator;
@@ -88,6 +88,48 @@ export interface Logical extends Node {
   readonly operatorSpan: Span;
   readonly left: Expression;
   readonly right: Expression;
+}
+/** `a in b`, `a is b` and their negations. */
+export interface Membership extends Node {
+  readonly kind: 'membership';
+  readonly operator: 'in' | 'is';
+  readonly negated: boolean;
+  readonly operatorSpan: Span;
+  readonly left: Expression;
+  readonly right: Expression;
+}
+/** `yes if test else no` */
+export interface Conditional extends Node {
+  readonly kind: 'conditional';
+  readonly test: Expression;
+  readonly yes: Expression;
+  readonly no: Expression;
+}
+/** `a:b:c` as an index. */
+export interface Slice extends Node {
+  readonly kind: 'slice';
+  readonly start?: Expression;
+  readonly stop?: Expression;
+  readonly step?: Expression;
+}
+/** `[item for target in iterable if condition]` */
+export interface Comprehension extends Node {
+  readonly kind: 'comprehension';
+  readonly item: Expression;
+  readonly targets: readonly Name[];
+  readonly iterable: Expression;
+  readonly conditions: readonly Expression[];
+}
+/** `f'a{b:.2f}'`: texts and values; `digits` behind the point of a number. */
+export interface FormattedString extends Node {
+  readonly kind: 'format';
+  readonly parts: readonly (string | { readonly value: Expression; readonly digits?: number })[];
+}
+/** A function without a name; its body is one `return`. */
+export interface Lambda extends Node {
+  readonly kind: 'lambda';
+  readonly parameters: readonly Parameter[];
+  readonly body: Expression;
 }
 /** Python that PxL does not have; a diagnostic was reported for it. */
 export interface Unsupported extends Node {
@@ -111,6 +153,12 @@ export type Expression =
   | Binary
   | Comparison
   | Logical
+  | Membership
+  | Conditional
+  | Slice
+  | Comprehension
+  | FormattedString
+  | Lambda
   | Unsupported;
 
 export interface ImportedName {
@@ -158,6 +206,20 @@ export interface Return extends Node {
   readonly kind: 'return';
   readonly value?: Expression;
 }
+/** Decided when the script is compiled. `otherwise` of an `elif` is the one statement of that. */
+export interface If extends Node {
+  readonly kind: 'if';
+  readonly test: Expression;
+  readonly body: readonly Statement[];
+  readonly otherwise: readonly Statement[];
+}
+/** Over values that are known when the script is compiled. Several targets take an item apart. */
+export interface For extends Node {
+  readonly kind: 'for';
+  readonly targets: readonly Name[];
+  readonly iterable: Expression;
+  readonly body: readonly Statement[];
+}
 export interface Pass extends Node {
   readonly kind: 'pass';
 }
@@ -173,6 +235,8 @@ export type Statement =
   | Assignment
   | FunctionDefinition
   | Return
+  | If
+  | For
   | Pass
   | InvalidStatement;
 

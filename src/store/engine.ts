@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, renameSync } from 'node:fs';
 import duckdb, { type Connection, type Database } from '@duckdb/node-bindings';
 import { spillFolder } from './files.ts';
 import type { WorkerOptions } from './messages.ts';
+import { registerRowFunctions } from './row-functions.ts';
 import { quoteText } from './schema.ts';
 
 /** The name under which the store's file is attached. */
@@ -51,6 +52,7 @@ export class Engine {
     chmodSync(fresh, 0o600);
     renameSync(fresh, options.file);
     await duckdb.query(connection, `ATTACH ${quoteText(options.file)} AS ${catalog} (RECOVERY_MODE no_wal_writes)`);
+    registerRowFunctions(connection);
     await duckdb.query(connection, 'SET enable_external_access = false');
     await duckdb.query(connection, 'SET lock_configuration = true');
     duckdb.disconnect_sync(connection);

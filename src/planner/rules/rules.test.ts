@@ -2,8 +2,8 @@ import { DuckDBInstance } from '@duckdb/node-api';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Relation } from '#model';
-import { duckdbText } from './duckdb.ts';
-import { type Catalog, compileLogical, planText, tableFunctionRelations } from './index.ts';
+import { duckdbText } from '../duckdb.ts';
+import { type Catalog, compileLogical, planText, tableFunctionRelations } from '../index.ts';
 
 const relation: Relation = {
   columns: [

@@ -1,0 +1,99 @@
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Diagnostic } from '#base';
+import { type CheckStage, checkScript, type FunctionCall, offlineCatalog, readVis, type Vis, visCalls } from '#planner';
+import { type Context, tell } from '../context.ts';
+import { type ExitCode, exitCodes, UserError } from '../failure.ts';
+import { column, longText, orMissing, printRows } from '../output/printer.ts';
+import type { OutputFormat } from '../output/row.ts';
+import { readScript, type ScriptSource } from '../run/library.ts';
+
+export interface CheckOptions {
+  readonly output: OutputFormat;
+  /** Count the refusals by reason instead of listing the scripts. */
+  readonly reasons?: boolean;
+}
+
+interface Checked {
+  readonly name: string;
+  readonly stage: CheckStage | 'vis';
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Compiles scripts without an agent: parse, names and types, plan, SQL. 1 when one of them is refused. */
+export async function check(context: Context, paths: readonly string[], options: CheckOptions): Promise<ExitCode> {
+  const checked = paths.flatMap(scriptFiles).map((file) => checkFile(readScript(file)));
+  if (options.reasons) await printReasons(context, checked, options.output);
+  else await printScripts(context, checked, options.output);
+  const compiled = checked.filter((each) => each.stage === 'compiled').length;
+  tell(context, `${compiled} of ${checked.length} ${checked.length === 1 ? 'script' : 'scripts'} compile`);
+  return compiled === checked.length ? exitCodes.ok : exitCodes.script;
+}
+
+/** A file, or every .pxl file below a folder. @throws UserError when there is none */
+function scriptFiles(path: string): string[] {
+  if (!statSync(path, { throwIfNoEntry: false })) throw new UserError(`no such file or folder: ${path}`);
+  if (!statSync(path).isDirectory()) return [path];
+  const found = readdirSync(path, { recursive: true, encoding: 'utf8' }).filter((each) => each.endsWith('.pxl'));
+  if (found.length === 0) throw new UserError(`there is no .pxl file below ${path}`);
+  return found.sort().map((each) => join(path, each));
+}
+
+function checkFile(source: ScriptSource): Checked {
+  const { name } = source;
+  const now = BigInt(Date.now()) * 1_000_000n;
+  let calls: readonly FunctionCall[] = [];
+  if (source.vis !== undefined) {
+    const vis = readVis(source.vis);
+    if (!vis.ok) return { name, stage: 'vis', diagnostics: vis.diagnostics };
+    const bound = visCalls(vis.value, standIns(vis.value));
+    if (!bound.ok) return { name, stage: 'vis', diagnostics: bound.diagnostics };
+    calls = bound.value;
+  }
+  return { name, ...checkScript(source.text, offlineCatalog, { calls, now }) };
+}
+
+/** Values for the variables that have no default: the first valid one, or one of the right form. */
+function standIns(vis: Vis): ReadonlyMap<string, string> {
+  const forms: Record<string, string> = { PX_INT64: '1', PX_FLOAT64: '1', PX_BOOLEAN: 'true', PX_LIST: '[]' };
+  const wanted = vis.variables.filter(({ defaultValue }) => defaultValue === undefined);
+  return new Map(
+    wanted.map(({ name, type, validValues }) => [
+      name,
+      validValues?.[0] ?? forms[type] ?? '00000001-0000-0001-0000-000000000001',
+    ]),
+  );
+}
+
+async function printScripts(context: Context, checked: readonly Checked[], format: OutputFormat): Promise<void> {
+  const columns = [column('script'), column('result'), column('place'), column('id'), longText('reason')];
+  const rows = checked.flatMap(({ name, stage, diagnostics }) => {
+    if (stage === 'compiled') return [{ cells: [name, 'compiled', null, null, null] }];
+    return diagnostics.map(({ id, message, span, hints = [] }) => ({
+      cells: [
+        name,
+        `refused: ${stage}`,
+        orMissing(span ? `${span.line}:${span.column}` : ''),
+        id,
+        [message, ...hints].join('; '),
+      ],
+    }));
+  });
+  await printRows(context, format, 'check', columns, rows);
+}
+
+async function printReasons(context: Context, checked: readonly Checked[], format: OutputFormat): Promise<void> {
+  const reasons = new Map<string, { id: string; message: string; scripts: Set<string> }>();
+  for (const { name, diagnostics } of checked) {
+    for (const { id, message } of diagnostics) {
+      const key = `${id} ${message}`;
+      const reason = reasons.get(key) ?? { id, message, scripts: new Set() };
+      reasons.set(key, reason);
+      reason.scripts.add(name);
+    }
+  }
+  const sorted = [...reasons.values()].sort((a, b) => b.scripts.size - a.scripts.size);
+  const columns = [column('scripts', 'INT64'), column('id'), longText('reason')];
+  const rows = sorted.map(({ id, message, scripts }) => ({ cells: [BigInt(scripts.size), id, message] }));
+  await printRows(context, format, 'reasons', columns, rows);
+}

@@ -1,0 +1,86 @@
+import { bind, intArgument, wrongKind } from './call.ts';
+import { itemsOf } from './control.ts';
+import { fault } from './fault.ts';
+import { asText } from './format.ts';
+import { constant } from './plan.ts';
+import { type Argument, type CallSite, constantOf, scalarValue, type Value } from './value.ts';
+
+const int = (value: number | bigint): Value => scalarValue(constant('INT64', BigInt(value)));
+
+/** Functions of Python that work on what is known when the script is compiled. */
+const builtins: Readonly<Record<string, (site: CallSite) => Value>> = {
+  range: (site) => {
+    const { a, b, step } = bind(site, ['a', 'b?', 'step?']);
+    const [from, to] = b ? [intArgument(a!, 'start'), intArgument(b, 'stop')] : [0n, intArgument(a!, 'stop')];
+    const by = step ? intArgument(step, 'step') : 1n;
+    if (by === 0n) fault('pxl.value', 'the step of range() is zero', step!.span);
+    if ((to - from) / by > 10_000n) fault('pxl.limit', 'range() gives more than 10000 numbers', site.span);
+    const items: Argument[] = [];
+    for (let i = from; by > 0n ? i < to : i > to; i += by) items.push({ value: int(i), span: site.span });
+    return { kind: 'list', items };
+  },
+  len: (site) => int(itemsOf(bind(site, ['obj']).obj!).length),
+  enumerate: (site) => {
+    const items = itemsOf(bind(site, ['iterable']).iterable!).map((item, i): Argument => {
+      return { value: { kind: 'tuple', items: [{ value: int(i), span: item.span }, item] }, span: item.span };
+    });
+    return { kind: 'list', items };
+  },
+  zip: (site) => {
+    const { a, b } = bind(site, ['a', 'b']);
+    const others = itemsOf(b!);
+    const items = itemsOf(a!)
+      .slice(0, others.length)
+      .map((item, i): Argument => ({ value: { kind: 'tuple', items: [item, others[i]!] }, span: item.span }));
+    return { kind: 'list', items };
+  },
+};
+
+/** Undefined: Python may have it, PxL has not. */
+export function pythonBuiltin(name: string): Value | undefined {
+  const call = Object.hasOwn(builtins, name) ? builtins[name] : undefined;
+  return call && { kind: 'builtin', name, call };
+}
+
+/** `str(x)`, `int(x)` of a text, `list(x)`: what is more than another unit. Undefined: it is a cast. */
+export function converted(name: string, site: CallSite): Value | undefined {
+  const [only] = site.positional;
+  if (!only || site.positional.length !== 1) return undefined;
+  if (name === 'list') return { kind: 'list', items: itemsOf(only) };
+  if (name === 'str') {
+    const text = asText(only);
+    return text === undefined ? only.value : scalarValue(text);
+  }
+  const given = constantOf(only.value);
+  if (given?.type !== 'STRING' || (name !== 'int' && name !== 'float')) return undefined;
+  const text = (given.value as string).trim();
+  if (name === 'int' && /^[+-]?\d+$/.test(text)) return int(BigInt(text.replace('+', '')));
+  if (name === 'float' && text !== '' && Number.isFinite(Number(text)))
+    return scalarValue(constant('FLOAT64', Number(text)));
+  return fault('pxl.value', `'${text}' is no ${name}`, only.span);
+}
+
+/** Members of a dictionary. */
+export function dictMember(dict: Extract<Value, { kind: 'dict' }>, name: string): Value | undefined {
+  const list = (of: (entry: (typeof dict.entries)[number]) => Argument): Value => ({
+    kind: 'builtin',
+    name,
+    call: (site) => {
+      bind(site, []);
+      return { kind: 'list', items: dict.entries.map(of) };
+    },
+  });
+  if (name === 'keys') return list((entry) => entry.key);
+  if (name === 'values') return list((entry) => entry.item);
+  if (name === 'items') {
+    return list(({ key, item }) => ({ value: { kind: 'tuple', items: [key, item] }, span: key.span }));
+  }
+  if (name !== 'get') return undefined;
+  const call = (site: CallSite): Value => {
+    const { key, default: other } = bind(site, ['key', 'default?']);
+    const wanted = constantOf(key!.value) ?? wrongKind('Constant', 'key', key!);
+    const found = dict.entries.findLast((entry) => constantOf(entry.key.value)?.value === wanted.value);
+    return found?.item.value ?? other?.value ?? { kind: 'none' };
+  };
+  return { kind: 'builtin', name, call };
+}

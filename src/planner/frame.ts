@@ -1,0 +1,97 @@
+import type { Span } from '#base';
+import type { Column } from '#model';
+import { checkedName, stringArgument } from './call.ts';
+import { Fault, fault, suggestions } from './fault.ts';
+import { outputColumns, type PlanColumn, type Relational, reference, type Scalar, typeOf } from './plan.ts';
+import type { Session } from './session.ts';
+import { type Argument, constantOf, type Frame, kindName } from './value.ts';
+
+/** Longest chain of operators, so that walking it never exhausts the stack. */
+const mostOperators = 500;
+/** Most operators in all branches: a DataFrame that is merged with itself doubles them. */
+const mostInAll = 10_000;
+/** Columns that the store adds to every table. */
+const hidden = ['notes_', 'seq_'];
+
+export function newColumn(
+  session: Session,
+  name: string,
+  like: Pick<Column, 'type' | 'semantic' | 'unsigned'>,
+): PlanColumn {
+  return { name, ...typeOf(like), id: session.nextId() };
+}
+
+export function frameOf(plan: Relational, source: Frame | undefined, span: Span): Frame {
+  const depth = (source?.depth ?? 0) + 1;
+  const operators = (source?.operators ?? 0) + 1;
+  if (depth > mostOperators || operators > mostInAll)
+    fault('pxl.limit', `this DataFrame has gone through more than ${mostOperators} operations`, span);
+  return { plan, columns: outputColumns(plan), depth, operators };
+}
+
+export function columnOf(frame: Frame, name: string, span: Span): PlanColumn {
+  const found = frame.columns.find((column) => column.name === name);
+  if (found) return found;
+  const names = frame.columns.map((column) => column.name);
+  return fault(
+    'pxl.unknown-column',
+    `Column '${name}' not found in the DataFrame`,
+    span,
+    suggestions(name, names, 'columns'),
+  );
+}
+
+/** Names in the store do not tell upper from lower case, so neither may the names of one result. */
+export function checkColumnName(name: string, span: Span, others: readonly string[]): void {
+  checkedName(name, 'name of the column', span);
+  const lower = name.toLowerCase();
+  if (hidden.includes(lower)) fault('pxl.value', `'${name}' is the name of a column that Sonde keeps for itself`, span);
+  const other = others.find((each) => each.toLowerCase() === lower);
+  if (other === name) fault('pxl.value', `there is already a column '${name}'`, span);
+  if (other) fault('pxl.value', `the column names '${other}' and '${name}' differ only in case`, span);
+}
+
+export function filterBy(frame: Frame, predicate: Scalar, span: Span): Frame {
+  return frameOf({ operator: 'filter', source: frame.plan, predicate }, frame, span);
+}
+
+export function projected(frame: Frame, columns: readonly PlanColumn[], span: Span): Frame {
+  const outputs = columns.map((column) => ({ column, value: reference(column) }));
+  return frameOf({ operator: 'project', source: frame.plan, outputs }, frame, span);
+}
+
+/** `('column', px.mean)`: a column and the name of one of these functions. */
+export function namedPair<Name extends string>(
+  frame: Frame,
+  out: string,
+  argument: Argument,
+  names: readonly Name[],
+): { readonly column: PlanColumn; readonly function: Name } {
+  const { value } = argument;
+  if (value.kind === 'opaque' && value.poisoned) throw new Fault();
+  const [first, second] = value.kind === 'tuple' ? value.items : [];
+  if (value.kind !== 'tuple' || value.items.length !== 2 || !first || !second) {
+    return fault(
+      'pxl.type',
+      `Expected Tuple of a column and a function for '${out}', got '${kindName(value)}'`,
+      argument.span,
+      [`${out}=('column', px.count)`],
+    );
+  }
+  if (constantOf(first.value)?.type !== 'STRING') {
+    return fault('pxl.type', `Expected the name of a column, got '${kindName(first.value)}'`, first.span, [
+      `${out}=('column', px.count)`,
+    ]);
+  }
+  const column = columnOf(frame, stringArgument(first, out), first.span);
+  if (second.value.kind === 'opaque' && second.value.poisoned) throw new Fault();
+  const name =
+    second.value.kind === 'aggregate'
+      ? names.find((each) => each === (second.value as { name: string }).name)
+      : undefined;
+  if (name === undefined) {
+    const what = second.value.kind === 'aggregate' ? `px.${second.value.name}` : `'${kindName(second.value)}'`;
+    return fault('pxl.type', `Expected an aggregate such as px.count, got ${what}`, second.span);
+  }
+  return { column, function: name };
+}

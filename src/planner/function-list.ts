@@ -1,0 +1,43 @@
+import type { ColumnType } from '#model';
+import { aggregateNames, aggregateType } from './aggregates.ts';
+import { scalarFunctions } from './functions/registry.ts';
+import { constant } from './plan.ts';
+import { tableFunctionRelations } from './table-functions.ts';
+
+const samples: Readonly<Record<ColumnType, string | bigint | number | boolean>> = {
+  BOOLEAN: true,
+  INT64: 1n,
+  UINT128: 1n,
+  FLOAT64: 1,
+  STRING: '',
+  TIME64NS: 1n,
+};
+const columnTypes = Object.keys(samples) as ColumnType[];
+
+/** The rows of px.GetUDFList(): every form of every function over rows. */
+export function functionList(): (readonly string[])[] {
+  return Object.entries(scalarFunctions).flatMap(([name, overloads]) =>
+    overloads.map(({ parameters, result }) => {
+      const type = 'type' in result ? result.type : parameters[result.same]![1];
+      return [name, type, JSON.stringify(parameters.map((parameter) => parameter[1]))];
+    }),
+  );
+}
+
+/** The rows of px.GetUDAList(). */
+export function aggregateList(): (readonly string[])[] {
+  return aggregateNames.flatMap((name) =>
+    columnTypes.flatMap((type) => {
+      const result = aggregateType(name, constant(type, samples[type]));
+      return result ? [[name, result.type, JSON.stringify([type])]] : [];
+    }),
+  );
+}
+
+/** The rows of px.GetUDTFList(). */
+export function tableFunctionList(): (readonly string[])[] {
+  return Object.entries(tableFunctionRelations).map(([name, { columns }]) => {
+    const relation = columns.map((column) => ({ name: column.name, type: column.type }));
+    return [name, 'agent', '[]', JSON.stringify(relation)];
+  });
+}

@@ -1,0 +1,87 @@
+import type { Span } from '#base';
+import { bind, wrongKind } from '../call.ts';
+import { fault } from '../fault.ts';
+import { type Application, apply, constant, type Scalar, type ScalarType } from '../plan.ts';
+import { bounded } from '../scalars.ts';
+import type { Session } from '../session.ts';
+import { type CallSite, scalarValue, unknown, type Value } from '../value.ts';
+import { scalarFunctions } from './registry.ts';
+import { formText, type Overload, type Result } from './signature.ts';
+
+/** Calls a function of `px` on values of each row. */
+export function callFunction(session: Session, name: string, site: CallSite): Value {
+  const value = callScalarFunction(name, site);
+  if (value.kind !== 'scalar' || value.scalar.kind !== 'apply' || !session.catalog) return value;
+  return scalarValue(fromThisMachine(session, value.scalar));
+}
+
+/** Fields of GetGoProcesses by the function that gives them of a UPID. */
+const processFields: Readonly<Record<string, string>> = {
+  upid_to_cmdline: 'cmdline',
+  upid_to_container_id: 'container',
+};
+const hostnames = new Set(['upid_to_hostname', '_exec_hostname']);
+
+/** What the agent knows of processes and of its machine comes as the rows of a table function. */
+function fromThisMachine(session: Session, call: Application): Scalar {
+  const name = (text: string): Scalar => ({ ...constant('STRING', text), identifier: true });
+  const field = processFields[call.operation];
+  if (field) return apply('processField', call, call.arguments[0]!, name(session.input('GetGoProcesses')), name(field));
+  if (hostnames.has(call.operation))
+    return apply('machineField', call, name(session.input('GetAgentStatus')), name('hostname'));
+  if (call.operation === 'asid')
+    return apply('machineNumber', call, name(session.input('GetAgentStatus')), name('asid'));
+  return call;
+}
+
+function callScalarFunction(name: string, site: CallSite): Value {
+  const overloads = scalarFunctions[name]!;
+  const count = site.positional.length + site.keywords.size;
+  const fitting = overloads.filter(({ parameters }) => parameters.length === count);
+  const candidates = fitting.length > 0 ? fitting : overloads;
+  const names = candidates[0]!.parameters.map((parameter) => parameter[0]);
+  const bound = bind(site, names);
+  const given: Scalar[] = [];
+  for (const parameter of names) {
+    const argument = bound[parameter]!;
+    if (argument.value.kind === 'opaque') return argument.value.poisoned ? argument.value : unknown;
+    if (argument.value.kind !== 'scalar') wrongKind('Column', parameter, argument);
+    else given.push(argument.value.scalar);
+  }
+  for (const widening of [false, true]) {
+    for (const overload of candidates) {
+      const fitted = fittedTo(given, overload, widening);
+      if (fitted) return scalarValue(bounded(apply(name, resultOf(overload.result, fitted), ...fitted), site.span));
+    }
+  }
+  return refuse(name, given, overloads, site.span);
+}
+
+/** The arguments as the overload wants them; when `widening`, an INT64 may stand for a FLOAT64. */
+function fittedTo(given: readonly Scalar[], overload: Overload, widening: boolean): Scalar[] | undefined {
+  const fitted: Scalar[] = [];
+  for (const [i, [, wanted]] of overload.parameters.entries()) {
+    const scalar = given[i]!;
+    if (scalar.type === wanted) fitted.push(scalar);
+    else if (widening && wanted === 'FLOAT64' && scalar.type === 'INT64') fitted.push(toFloat(scalar));
+    else return undefined;
+  }
+  return fitted;
+}
+
+export function toFloat(scalar: Scalar): Scalar {
+  if (scalar.kind === 'constant') return constant('FLOAT64', Number(scalar.value), scalar.semantic);
+  return apply('toFloat', { type: 'FLOAT64', semantic: scalar.semantic }, scalar);
+}
+
+function resultOf(result: Result, fitted: readonly Scalar[]): ScalarType {
+  if ('type' in result) return result;
+  const { type, semantic, unsigned } = fitted[result.same]!;
+  return { type, semantic, ...(unsigned ? { unsigned } : {}) };
+}
+
+function refuse(name: string, given: readonly Scalar[], overloads: readonly Overload[], span: Span): never {
+  const types = given.map((scalar) => scalar.type).join(', ');
+  const forms = overloads.map((overload) => formText(name, overload));
+  return fault('pxl.type', `Could not find function 'px.${name}' with arguments [${types}]`, span, forms);
+}
