@@ -94,6 +94,7 @@ function compile(
     const compiled = compileTarget(logical, binary, {
       filter: kernel.filter(process.pid),
       features: kernel.emitFeatures,
+      floats: kernel.floatState,
       targetIndex: 0,
       instructionText: (bytes, at) => binaries.instructionText(bytes, at, binary),
     });

@@ -1,7 +1,7 @@
-import { type AttachSite, attachUprobes, loadProgram, makeMap, openRingBuffer } from '#bpf';
+import { type AttachSite, attachUprobes, type BpfMap, loadProgram, makeMap, openRingBuffer } from '#bpf';
 import type { GoBinary } from '#gobin';
 import type { CaptureColumn, LogicalTracepoint } from '#model';
-import { compileTarget, control, EventDecoder, type ProcessFilter } from '#probe';
+import { compileTarget, control, EventDecoder, type FloatState, mapNames, type ProcessFilter } from '#probe';
 import { Fd, openSys } from '#sys';
 import { instructionText } from './go-binary.ts';
 import { rowsOf, type TestRow } from './rows.ts';
@@ -23,6 +23,8 @@ export interface TracerOptions {
   readonly filter?: ProcessFilter;
   /** Default: what the tracepoint needs. */
   readonly ringBytes?: number;
+  /** How float registers are read; default: they are not. */
+  readonly floats?: { readonly state: FloatState; readonly kicks: BpfMap };
 }
 
 /** Compiles, loads, attaches, opens the gate. Throws what is wrong. */
@@ -37,6 +39,7 @@ export function trace(
   const found = compileTarget(logical, binary, {
     filter: options.filter ?? { tgid: pid },
     features: { attachCookie: true },
+    floats: () => options.floats?.state ?? 'not asked for',
     targetIndex: 0,
     instructionText,
   });
@@ -58,8 +61,9 @@ export function trace(
       ['ring', ring],
       ['control', counters],
     ]);
-    for (const { program, sites } of compiled.programs) {
-      const loaded = loadProgram(sys, program, byName, { multi: options.multi });
+    if (options.floats) byName.set(mapNames.kicks, options.floats.kicks);
+    for (const { program, sites, sleepable = false } of compiled.programs) {
+      const loaded = loadProgram(sys, program, byName, { multi: options.multi, sleepable });
       cleanup.push(() => loaded.close());
       const places: AttachSite[] = sites.map(({ offset }, cookie) => ({ offset, cookie }));
       const attached = attachUprobes(sys, loaded, { executable, pid, sites: places });
