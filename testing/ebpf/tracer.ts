@@ -1,7 +1,15 @@
-import { type AttachSite, attachUprobes, type BpfMap, loadProgram, makeMap, openRingBuffer } from '#bpf';
+import { type AttachSite, attachUprobes, type BpfMap, loadProgram, makeMap, type OnRecord, openRingBuffer } from '#bpf';
 import type { GoBinary } from '#gobin';
 import type { CaptureColumn, LogicalTracepoint } from '#model';
-import { compileTarget, control, EventDecoder, type FloatState, mapNames, type ProcessFilter } from '#probe';
+import {
+  compileTarget,
+  control,
+  EventDecoder,
+  type FloatState,
+  mapNames,
+  type ProbePlan,
+  type ProcessFilter,
+} from '#probe';
 import { Fd, openSys } from '#sys';
 import { instructionText } from './go-binary.ts';
 import { rowsOf, type TestRow } from './rows.ts';
@@ -11,8 +19,11 @@ export interface Tracer {
   readonly decoder: EventDecoder;
   /** The control map's words, live. */
   readonly words: BigUint64Array;
+  readonly plans: readonly ProbePlan[];
   /** Rows since the last call. */
   rows(): TestRow[];
+  /** Hands over the records themselves instead: then there are no rows of them. */
+  records(onRecord: OnRecord): void;
   close(): void;
 }
 
@@ -79,6 +90,8 @@ export function trace(
     return {
       decoder,
       words,
+      plans: compiled.plans,
+      records: (onRecord) => void reader.drain(onRecord),
       rows() {
         decoder.setClock(0n);
         reader.drain((bytes, view, offset, length) => decoder.record(bytes, view, offset, length));
