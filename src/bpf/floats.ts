@@ -121,6 +121,7 @@ function observe(sys: Sys, kickers: Kickers, target: FloatTarget, { multi }: Flo
     [floatTrial.map, trial],
     [kicksName, kickers.map],
   ]);
+  const { cpus } = kickers;
   let attachment: UprobeAttachment | undefined;
   try {
     using loaded = loadProgram(sys, program, maps, { multi, sleepable: true });
@@ -128,7 +129,7 @@ function observe(sys: Sys, kickers: Kickers, target: FloatTarget, { multi }: Flo
     attachment = attachUprobes(sys, loaded, { executable: target.executable, pid: sys.pid, sites });
     return Array.from({ length: trials }, (_, i): Hit => {
       const seed = nextSeed++;
-      target.run(seed);
+      target.run(seed, cpus[i % cpus.length]!);
       const { words } = trial;
       if (words[floatTrial.hits] !== BigInt(i + 1)) throw new NoFloats('a sleepable probe was placed but did not fire');
       const right = Array.from({ length: floatTrial.count }, (_, n) => words[floatTrial.registers + n]).every(
@@ -152,16 +153,21 @@ function loadRegisters(): number[] {
 }
 
 /**
- * `void *run(block)`: makes a bare thread that comes by the probe with known registers, and waits for its end. The C library registers its
+ * `void *run(block)`: makes a bare thread on a given CPU that comes by the probe with known registers, and waits for its end. The C library registers its
  * own threads for restartable sequences, for which the kernel sets another flag at every switch of context; Go's threads are bare too.
  */
 const start = [
   0x53, //                                                push rbx
   ...[0x48, 0x89, 0xfb], //                               mov rbx, rdi
+  ...[0x31, 0xff], //                                     xor edi, edi
+  ...[0xbe, 0x00, 0x04, 0x00, 0x00], //                   mov esi, 1024
+  ...[0x48, 0x8d, 0x93, 0x00, 0x04, 0x00, 0x00], //       lea rdx, [rbx + cpus]
+  ...[0xb8, 0xcb, 0x00, 0x00, 0x00], //                   mov eax, 203 (sched_setaffinity)
+  ...[0x0f, 0x05], //                                     syscall
   ...[0xc7, 0x43, 0x08, 0x01, 0x00, 0x00, 0x00], //       mov dword [rbx + alive], 1
   // CLONE_VM, FS, FILES, SIGHAND, THREAD, SYSVSEM, CHILD_CLEARTID
   ...[0xbf, 0x00, 0x0f, 0x25, 0x00], //                   mov edi, 0x250f00
-  ...[0x48, 0x8d, 0xb3, 0x00, 0x08, 0x00, 0x00], //       lea rsi, [rbx + 2048]
+  ...[0x48, 0x8d, 0xb3, 0xf0, 0x0f, 0x00, 0x00], //       lea rsi, [rbx + 4080]
   ...[0x31, 0xd2], //                                     xor edx, edx
   ...[0x4c, 0x8d, 0x53, 0x08], //                         lea r10, [rbx + alive]
   ...[0x45, 0x31, 0xc0], //                               xor r8d, r8d
@@ -216,8 +222,11 @@ class FloatTarget implements Disposable {
     this.#owned = stack.move();
   }
 
-  run(seed: number): void {
+  /** On a CPU below 8192. */
+  run(seed: number, cpu: number): void {
     new BigUint64Array(this.#block.buffer)[0] = BigInt(seed);
+    const cpus = new Uint8Array(this.#block.buffer, 1024, 1024).fill(0);
+    cpus[cpu >>> 3] = 1 << (cpu & 7);
     this.#sys.startThread(this.#code.address, this.#block.address).join();
   }
 

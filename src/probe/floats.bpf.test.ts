@@ -1,4 +1,5 @@
 /** Floats in registers of a running program, bit by bit: arguments and results, many calls, many goroutines, garbage collections. */
+import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findFloats, floatTrial, Kickers } from '#bpf';
 import type { GoBinary } from '#gobin';
@@ -7,6 +8,7 @@ import { openSys } from '#sys';
 import { openGoFile } from '../../testing/ebpf/index.ts';
 import { type Tracer, trace } from '../../testing/ebpf/tracer.ts';
 import { goFixture } from '../../testing/go-fixtures.ts';
+import { withoutKickersOn } from '../../testing/kickers.ts';
 import { type RunningProcess, startProcess } from '../../testing/process.ts';
 import { floatTrialProgram } from './emit/index.ts';
 import { controlOffset } from './index.ts';
@@ -136,7 +138,8 @@ function wanted(
 class Watch {
   readonly missing: string[] = [];
   readonly wrong: string[] = [];
-  readonly reasons = new Map<number, number>();
+  /** What is missing, by status and, where there was no kicker, CPU. */
+  readonly reasons = new Map<string, number>();
   readonly seen: Record<'entry' | 'return', Set<number>> = { entry: new Set(), return: new Set() };
   captured = 0;
   readonly name: string;
@@ -171,8 +174,11 @@ class Watch {
       this.seen[from].add(i);
       for (const each of floats) {
         const status = bytes[offset + each.status]!;
-        if (status !== 0) this.reasons.set(status, 1 + (this.reasons.get(status) ?? 0));
-        else this.#compare(view, offset + each.offset, each, i);
+        if (status !== 0) {
+          const cpu = status === floatStatus.noKicker ? view.getUint32(offset + each.offset, true) : '';
+          const reason = `${status} ${cpu}`;
+          this.reasons.set(reason, 1 + (this.reasons.get(reason) ?? 0));
+        } else this.#compare(view, offset + each.offset, each, i);
       }
     });
   }
@@ -196,67 +202,89 @@ describe.each([
   const sys = openSys();
   let binary: GoBinary;
   let target: RunningProcess;
-  let kickers: Kickers;
 
   beforeAll(async () => {
     const file = await goFixture({ source: 'floats', toolchain });
     binary = openGoFile(file);
     target = await startProcess(file, { ready: /ready/ });
-    kickers = new Kickers(sys);
   }, 300_000);
   afterAll(async () => {
-    kickers?.close();
     await target?.kill();
   });
 
   it(`${5 * calls} calls: every float that is captured is right, and hardly any is not`, async () => {
+    using kickers = new Kickers(sys);
+    const { captured, missed } = await watch(kickers, calls);
+    const all = captured + [...missed.values()].reduce((sum, count) => sum + count, 0);
+    console.log(`${captured} of ${all} floats captured; others by status: ${JSON.stringify([...missed])}`);
+    // Each is captured or says why not: nothing else may be in a slot.
+    expect([...missed.keys()].filter((reason) => reason !== `${floatStatus.notSaved} `)).toEqual([]);
+    expect(captured / all).toBeGreaterThan(0.99);
+  }, 300_000);
+
+  it('a CPU without a kicker: said there, with its number; right on the others', async () => {
+    using kickers = new Kickers(withoutKickersOn(sys, [0]));
+    pin(0);
+    const there = await watch(kickers, 200);
+    expect(there.missed.get(`${floatStatus.noKicker} 0`)).toBeGreaterThan(1000);
+    expect([...there.missed.keys()]).toEqual([`${floatStatus.noKicker} 0`]);
+    pin(kickers.cpus[0]!);
+    const { captured, missed } = await watch(kickers, 200);
+    expect(captured).toBeGreaterThan(8000);
+    expect([...missed.keys()].filter((reason) => reason !== `${floatStatus.notSaved} `)).toEqual([]);
+  }, 300_000);
+
+  /** Threads that start later are there too. */
+  function pin(cpu: number): void {
+    for (const tid of readdirSync(`/proc/${target.pid}/task`)) sys.pinThread(Number(tid), cpu);
+  }
+
+  /** Calls each function so often, under a tracepoint each; nothing wrong, nothing lost. */
+  async function watch(
+    kickers: Kickers,
+    calls: number,
+  ): Promise<{ captured: number; missed: ReadonlyMap<string, number> }> {
     const { state } = findFloats(sys, kickers, {
       multi,
       program: (place, kick) => floatTrialProgram(place, floatTrial, kick),
     });
     const floats = { state, kicks: kickers.map };
     const watches: Watch[] = [];
+    let drain: NodeJS.Timeout | undefined;
     try {
       for (const [name, { arguments: args, results, index }] of Object.entries(functions)) {
-        const columns: CaptureColumn[] = [
-          ...['i', ...args.map(([text]) => text)].map(
-            (text) => ({ name: text, capture: { kind: 'argument', text } }) as const,
-          ),
-          ...[index, ...results.map(([text]) => text)].map(
-            (text) => ({ name: `=${text}`, capture: { kind: 'result', text } }) as const,
-          ),
+        const capture = (kind: 'argument' | 'result', texts: readonly string[]): CaptureColumn[] =>
+          texts.map((text) => ({ name: `${kind} ${text}`, capture: { kind, text } }));
+        const columns = [
+          ...capture('argument', ['i', ...args.map(([text]) => text)]),
+          ...capture('result', [index, ...results.map(([text]) => text)]),
         ];
-        watches.push(
-          new Watch(name, trace(target.pid, binary, [{ function: `main.${name}`, columns }], { multi, floats })),
-        );
+        const probes = [{ function: `main.${name}`, columns }];
+        watches.push(new Watch(name, trace(target.pid, binary, probes, { multi, floats })));
       }
-      const drain = setInterval(() => {
-        for (const watch of watches) watch.drain();
+      drain = setInterval(() => {
+        for (const each of watches) each.drain();
       }, 20);
       const before = target.lines.length;
       target.write(`0 ${calls}\n`);
       await target.until('done', () => target.lines.length > before, 280_000);
-      clearInterval(drain);
       let captured = 0;
-      const missed = new Map<number, number>();
-      for (const watch of watches) {
-        watch.drain();
-        expect(watch.wrong).toEqual([]);
-        expect([watch.name, watch.seen.entry.size, watch.seen.return.size]).toEqual([watch.name, calls, calls]);
-        const word = (name: 'hits' | 'entryDrops' | 'returnDrops') =>
-          Number(watch.tracer.words[controlOffset(0, name) / 8]);
-        expect([word('hits'), word('entryDrops'), word('returnDrops')]).toEqual([calls, 0, 0]);
-        captured += watch.captured;
-        for (const [status, count] of watch.reasons) missed.set(status, count + (missed.get(status) ?? 0));
+      const missed = new Map<string, number>();
+      for (const each of watches) {
+        each.drain();
+        expect([each.name, each.wrong, each.missing]).toEqual([each.name, [], []]);
+        expect([each.name, each.seen.entry.size, each.seen.return.size]).toEqual([each.name, calls, calls]);
+        const counts = (['hits', 'entryDrops', 'returnDrops'] as const).map((word) =>
+          Number(each.tracer.words[controlOffset(0, word) / 8]),
+        );
+        expect(counts).toEqual([calls, 0, 0]);
+        captured += each.captured;
+        for (const [reason, count] of each.reasons) missed.set(reason, count + (missed.get(reason) ?? 0));
       }
-      const all = captured + [...missed.values()].reduce((sum, count) => sum + count, 0);
-      console.log(`${captured} of ${all} floats captured; others by status: ${JSON.stringify([...missed])}`);
-      // Each is captured or says why not: nothing else may be in a slot.
-      expect([...missed.keys()].filter((status) => status !== floatStatus.notSaved)).toEqual([]);
-      expect(captured / all).toBeGreaterThan(0.99);
-      expect(watches.flatMap((watch) => watch.missing)).toEqual([]);
+      return { captured, missed };
     } finally {
+      clearInterval(drain);
       for (const { tracer } of watches) tracer.close();
     }
-  }, 300_000);
+  }
 });
