@@ -108,7 +108,7 @@ const variants: Variant[] = [
   },
   {
     name: 'Sonde, return: a float result, in a register',
-    calls: 12_000,
+    calls: 5_000,
     float: true,
     attach: () => withSonde('float', { result: "RetExpr('$0')" }, 'main.hitFloat'),
   },
