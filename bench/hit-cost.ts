@@ -17,6 +17,8 @@ interface Variant {
   readonly name: string;
   /** Few enough that the budget does not take a probe of Sonde off (half a CPU for 0.75 s) and no ring overflows. */
   readonly calls: number;
+  /** Calls the function with a float result. */
+  readonly float?: true;
   /** So often, with a pause between; the median counts. Default 1. */
   readonly bursts?: number;
   readonly attach: () => Promise<() => Promise<void>>;
@@ -35,17 +37,27 @@ function startTarget(): Promise<RunningProcess> {
   return startProcess(program, { ready: /^ready$/m });
 }
 
-async function call(calls: number): Promise<number> {
+async function call(calls: number, float = false): Promise<number> {
   const before = target.lines.length;
-  target.write(`${calls}\n`);
+  target.write(`${calls}${float ? ' float' : ''}\n`);
   const line = await target.until(`${calls} calls`, () => target.lines[before], 120_000);
   return Number.parseFloat(line);
 }
 
 /** With the columns of a script; entry only if none of them needs the return. */
-async function withSonde(name: string, columns: Readonly<Record<string, string>>): Promise<() => Promise<void>> {
+async function withSonde(
+  name: string,
+  columns: Readonly<Record<string, string>>,
+  probed = fn,
+): Promise<() => Promise<void>> {
   const upid = await sonde.upid(target.pid);
-  await sonde.ok(['run', '-f', writeProbeScript(sonde.folder, { upid, name, function: fn, columns }), '-o', 'json']);
+  await sonde.ok([
+    'run',
+    '-f',
+    writeProbeScript(sonde.folder, { upid, name, function: probed, columns }),
+    '-o',
+    'json',
+  ]);
   return async () => {
     const [row] = await sonde.rows<{ drops: number; state: string; reason: string }>(['tracepoint', 'list']);
     if (row?.state !== 'RUNNING') throw new Error(`the probe was taken off: ${row?.reason}`);
@@ -89,6 +101,17 @@ const variants: Variant[] = [
     calls: 25_000,
     attach: () => withSonde('both', { ...threeIntsAndString, result: "RetExpr('$0')", latency: 'FunctionLatency()' }),
   },
+  {
+    name: 'Sonde, return: an integer result',
+    calls: 25_000,
+    attach: () => withSonde('result', { result: "RetExpr('$0')" }),
+  },
+  {
+    name: 'Sonde, return: a float result, in a register',
+    calls: 5_000,
+    float: true,
+    attach: () => withSonde('float', { result: "RetExpr('$0')" }, 'main.hitFloat'),
+  },
 ];
 const bpftraceProgram = bpftrace();
 if (bpftraceProgram !== undefined) {
@@ -126,7 +149,7 @@ try {
       const detach = await variant.attach();
       const bursts: number[] = [];
       for (let burst = 0; burst < (variant.bursts ?? 1); burst++) {
-        bursts.push(await call(variant.calls));
+        bursts.push(await call(variant.calls, variant.float));
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
       measured.get(variant.name)!.push(median(bursts));

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { killStarted } from '../testing/process.ts';
 import { PxEnvironment, parseRows, type Trace, type TracedCall } from '../testing/px.ts';
 import { writeProbeScript } from '../testing/script.ts';
-import { CallsProgram } from '../testing/targets.ts';
+import { CallsProgram, DemoServer } from '../testing/targets.ts';
 
 const sonde = new PxEnvironment();
 afterAll(async () => {
@@ -107,11 +107,39 @@ describe.each(['local', 'go1.21.13', 'go1.18.10'] as const)('a program built by 
     expect(await traced('main.nothing', 'shapes', 1)).toMatchObject([{ args: {}, outcome: 'returned' }]);
   });
 
-  it('floats do not disturb their neighbours and are said not to be captured', async () => {
+  it('floats between other values, in registers', async () => {
     const [call] = await traced('main.mixed', 'shapes', 1);
-    expect(call).toMatchObject({ args: { a: 1, b: 3, c: 'five' }, results: { $0: 14 } });
-    expect(call!.args.x ?? null).toBeNull();
-    expect(JSON.stringify(call!.notes)).toMatch(/float register/);
+    expect(call).toMatchObject({ args: { a: 1, x: 2.5, b: 3, y: 4.5, c: 'five' }, results: { $0: 14 } });
+    expect(call!.notes).toBeUndefined();
+  });
+
+  it('floats and complex numbers of every kind: arguments, results, behind a pointer', async () => {
+    trace = await sonde.trace(program.pid, 'main.floats');
+    const expected = await program.said('floats');
+    const calls = await trace.atLeast(expected.length);
+    expect(calls.map(({ args: { p: _, ...args }, results, notes }) => ({ args, results, notes }))).toEqual(
+      expected.map(({ args, results }) => ({ args, results, notes: undefined })),
+    );
+
+    const upid = await sonde.upid(program.pid);
+    const columns = {
+      a: "ArgExpr('a')",
+      b: "ArgExpr('b')",
+      first: "ArgExpr('*p')",
+      r: "RetExpr('$0')",
+      z: "RetExpr('$2')",
+    };
+    const file = script(upid, `floats_${toolchain.replaceAll('.', '_')}`, 'main.floats', columns);
+    await sonde.ok(['run', '-f', file]);
+    await program.command('floats');
+    const rows = await sonde.rows<Record<string, unknown>>(['run', '-f', file]);
+    expect(rows.map(({ a, first, r, notes_ }) => ({ a, first, r, notes_ }))).toEqual(
+      expected.map(({ args, results }) => ({ a: args.a, first: 0, r: results.$0, notes_: undefined })),
+    );
+    // A column of float64 holds a float32 as the same number, not as its shortest text.
+    const float32 = (value: unknown) => (typeof value === 'number' ? Math.fround(value) : value);
+    expect(rows.map(({ b }) => b)).toEqual(expected.map(({ args }) => float32(args.b)));
+    expect(rows.map(({ z }) => JSON.parse(z as string))).toEqual(expected.map(({ results }) => results.$2));
   });
 
   it('argument names are in the order of the source', async () => {
@@ -278,6 +306,27 @@ it('a program built by go1.17.13: arguments exact, results said not to be known'
   const refused = await sonde.run(['run', '-f', file]);
   expect(refused.code).toBe(1);
   expect(refused.stderr).toMatch(/debug info/);
+});
+
+it("the demo's result, exactly as the same additions give it", async () => {
+  const demo = await DemoServer.start();
+  const upid = await sonde.upid(demo.pid);
+  const file = script(upid, 'demo_result', 'main.computeE', { n: "ArgExpr('iterations')", e: "RetExpr('$0')" });
+  await sonde.ok(['run', '-f', file]);
+  const iterations = [100, 0, 1, 2, 7, 17];
+  for (const n of iterations) await demo.get(`/e?iters=${n}`);
+  const rows = await sonde.rows(['run', '-f', file]);
+  const series = (n: number) => {
+    let [sum, term] = [0, 1];
+    for (let i = 1; i <= n; i++) {
+      sum += term;
+      term /= i;
+    }
+    return sum;
+  };
+  expect(rows.map(({ n, e }) => [n, e])).toEqual(iterations.map((n) => [n, series(n)]));
+  // Added from the largest term to the smallest, the sum ends one unit above the float64 nearest to e.
+  expect(rows[0]).toMatchObject({ n: 100, e: Math.E + 2 * Number.EPSILON });
 });
 
 it('counts 100,000 concurrent calls under stack growth exactly', { timeout: 180_000 }, async () => {

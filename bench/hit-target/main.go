@@ -1,4 +1,5 @@
-// Command hittarget calls one small function as often as each line of standard input says, and prints what a call took.
+// Command hittarget calls one small function as often as each line of standard input says, and prints what a call took. `calls
+// float` calls the one with a float result.
 package main
 
 import (
@@ -6,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -19,18 +21,32 @@ func hit(a, b, c int, name string) int {
 	return leaf(a) + b - c + len(name)
 }
 
+// hitFloat is the same with a result in a float register.
+//
+//go:noinline
+func hitFloat(a, b, c int, name string) float64 {
+	return float64(leaf(a) + b - c + len(name))
+}
+
 func main() {
 	fmt.Println("ready")
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
-		calls, err := strconv.Atoi(lines.Text())
+		words := strings.Fields(lines.Text())
+		calls, err := strconv.Atoi(words[0])
 		if err != nil {
 			panic(err)
 		}
 		sum := 0
 		start := time.Now()
-		for i := 0; i < calls; i++ {
-			sum += hit(i, 2, 3, "a name")
+		if len(words) == 1 {
+			for i := 0; i < calls; i++ {
+				sum += hit(i, 2, 3, "a name")
+			}
+		} else {
+			for i := 0; i < calls; i++ {
+				sum += int(hitFloat(i, 2, 3, "a name"))
+			}
 		}
 		took := time.Since(start)
 		fmt.Printf("%.3f ns a call (%d)\n", float64(took.Nanoseconds())/float64(calls), sum)

@@ -1,6 +1,6 @@
 import { attachUprobes, type BpfMap, type BpfProgram, loadProgram, makeMap, type UprobeAttachment } from '#bpf';
 import type { LogicalTracepoint } from '#model';
-import { type Compilation, compileTarget, control, type ProgramSites } from '#probe';
+import { type Compilation, compileTarget, control, floatNsOffset, mapNames, type ProgramSites } from '#probe';
 import { findTracer, type Sys } from '#sys';
 import type { DeployerParts, DeploymentSink } from './deployment.ts';
 import { MachineError, UserError } from './errors.ts';
@@ -31,6 +31,7 @@ export async function arm(parts: DeployerParts, logical: LogicalTracepoint, sink
   const compiled = compileTarget(logical, binary, {
     filter: kernel.filter(pid),
     features: kernel.emitFeatures,
+    floats: kernel.floatState,
     targetIndex: 0,
     instructionText: (bytes, at) => binaries.instructionText(bytes, at, binary),
   });
@@ -55,7 +56,11 @@ export async function arm(parts: DeployerParts, logical: LogicalTracepoint, sink
     [compilation.maps.control.name, controls],
   ]);
   const { multi } = kernel;
-  const loaded = programs.map(({ program }) => stack.use(loadProgram(sys, program, maps, { multi })));
+  // Only as long as these probes: the threads go with the last who wants them.
+  if (programs.some(({ sleepable }) => sleepable)) maps.set(mapNames.kicks, stack.use(kernel.floats.lease()).map);
+  const loaded = programs.map(({ program, sleepable = false }) =>
+    stack.use(loadProgram(sys, program, maps, { multi, sleepable })),
+  );
 
   const id = ++rings;
   await reader.open(
@@ -171,14 +176,15 @@ export class Armed {
     return this.#sum(control.entryDrops) + this.#sum(control.returnDrops);
   }
 
-  /** Nanoseconds that the hits so far have cost, every call counted with its return. */
+  /** Nanoseconds that the hits so far have cost, every call counted with its return; waiting for float registers as it was measured. */
   cost(emulatedNs: number, steppedNs: number): number {
     const { sites } = this.#parts.compilation;
+    const waited = Number(Atomics.load(this.#words, floatNsOffset(sites.length) / 8));
     return sites.reduce((total, { entry, returns }, probe) => {
       const exit = returns.some((site) => site.class === 'stepped') ? steppedNs : returns.length > 0 ? emulatedNs : 0;
       const begin = entry ? (entry.class === 'stepped' ? steppedNs : emulatedNs) : 0;
       return total + this.#count(probe, control.hits) * (begin + exit);
-    }, 0);
+    }, waited);
   }
 
   flush(): Promise<void> {

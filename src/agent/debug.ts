@@ -8,6 +8,7 @@ import { atTarget, type Script, UserError } from './errors.ts';
 import { Executable } from './executable.ts';
 import { functionCall } from './execute.ts';
 import type { Kernel } from './kernel.ts';
+import { microseconds } from './latency.ts';
 import type { Processes } from './processes.ts';
 import { TableFunctions } from './tables.ts';
 
@@ -78,7 +79,22 @@ export async function debugSites(request: sonde.DebugSitesRequest, parts: Parts)
   const { emulatedNs, steppedNs } = await parts.kernel.hitCost();
   const stages = all.filter(({ name }) => name === 'sites');
   const cost = `measured on this machine: ${Math.round(emulatedNs)} ns a hit where the kernel emulates the instruction, ${Math.round(steppedNs)} ns where it single-steps`;
-  return { stages: [...stages, { name: 'cost', text: [cost, ...compilation.warnings].join('\n') }] };
+  const { programs } = compilation.compiled;
+  const lines = [cost, ...floatCost(programs, parts.kernel), ...compilation.warnings];
+  return { stages: [...stages, { name: 'cost', text: lines.join('\n') }] };
+}
+
+/** What it costs more where values are in float registers. */
+function floatCost(programs: Compilation['compiled']['programs'], { floats }: Kernel): string[] {
+  const found = programs.some(({ sleepable }) => sleepable) ? floats.find() : '';
+  if (typeof found === 'string') return [];
+  const where = programs
+    .filter(({ sleepable }) => sleepable)
+    .map(({ program }) => program.name.replace(/_.*/, ''))
+    .join(' and ');
+  return [
+    `float registers at the ${where}: each such hit gives up its CPU for a moment, here ${microseconds(found.saveNs)}`,
+  ];
 }
 
 function compile(
@@ -94,6 +110,7 @@ function compile(
     const compiled = compileTarget(logical, binary, {
       filter: kernel.filter(process.pid),
       features: kernel.emitFeatures,
+      floats: kernel.floatState,
       targetIndex: 0,
       instructionText: (bytes, at) => binaries.instructionText(bytes, at, binary),
     });

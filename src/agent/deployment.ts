@@ -118,7 +118,7 @@ export class Deployment {
     return this.#closing !== undefined;
   }
 
-  /** Nanoseconds of CPU that its hits have cost the process so far, for the cost of one emulated and one stepped hit. */
+  /** Nanoseconds that its hits have cost the process so far, for the cost of one emulated and one stepped hit. */
   cost(emulatedNs: number, steppedNs: number): number {
     return this.#armed?.cost(emulatedNs, steppedNs) ?? 0;
   }

@@ -3,6 +3,7 @@ import type { sonde } from '#api';
 import type { Feature, KernelFeatures } from '#bpf';
 import { FakeSys } from '#sys';
 import { runChecks } from './doctor.ts';
+import type { FloatsReport } from './floats.ts';
 import type { Kernel } from './kernel.ts';
 
 const present: Feature = { present: true };
@@ -26,8 +27,12 @@ const nothing: KernelFeatures = {
   uprobeMulti: refusedBpf,
 };
 
+const found = { state: { flags: 0, fpstate: 3280, area: 64, savedBit: 14 }, saveNs: 9400 };
+const everyCpu: FloatsReport = { found, cpus: [0, 1], lacking: new Map() };
+
 interface Machine {
   readonly features?: KernelFeatures;
+  readonly floats?: FloatsReport;
   readonly capabilities?: bigint;
   readonly files?: Readonly<Record<string, string>>;
 }
@@ -44,7 +49,8 @@ async function examine(machine: Machine): Promise<Map<string, sonde.DoctorCheck>
   sys.statuses.set('/proc/self/ns/pid', { inode: 0xef_ff_ff_fcn });
   const features = machine.features ?? all;
   const cost = { emulatedNs: 870, steppedNs: 13_300, latencyFloor: { emulatedNs: 700, steppedNs: 12_345 } };
-  const kernel = { features, hitCost: async () => cost } as unknown as Kernel;
+  const floats = { report: () => machine.floats ?? everyCpu };
+  const kernel = { features, floats, hitCost: async () => cost } as unknown as Kernel;
   const checks = new Map<string, sonde.DoctorCheck>();
   await runChecks(sys, kernel, async (check) => {
     expect(checks.has(check.name)).toBe(false);
@@ -112,4 +118,23 @@ it('lockdown, a user namespace, a security profile', async () => {
   expect(checks.get('lockdown')).toMatchObject({ state: 'warning' });
   expect(checks.get('user namespace')).toMatchObject({ state: 'missing' });
   expect(checks.get('security profile')?.detail).toMatch(/docker-default/);
+});
+
+it('floats in registers: on how many CPUs, at what cost; what is lacking, per CPU', async () => {
+  expect((await examine({})).get('floats in registers')).toMatchObject({
+    state: 'ok',
+    detail: 'can be read: a kicker on 2 of 2 CPUs; a hit waits 9.4 µs for them',
+  });
+  const lacking = new Map([[1, 'sched_setaffinity to CPU 1: EINVAL']]);
+  expect((await examine({ floats: { found, cpus: [0], lacking } })).get('floats in registers')).toMatchObject({
+    state: 'warning',
+    detail: expect.stringMatching(/on 1 of 2 CPUs; .*; CPU 1: no kicker: sched_setaffinity to CPU 1: EINVAL$/),
+    advice: expect.stringContaining('cpuset'),
+  });
+  const none = { found: 'the bit is not there', cpus: [], lacking: new Map() };
+  expect((await examine({ floats: none })).get('floats in registers')).toMatchObject({
+    state: 'warning',
+    detail: 'the bit is not there',
+    advice: expect.stringContaining('not captured'),
+  });
 });

@@ -34,6 +34,7 @@ export async function runChecks(
   await checkRights(sys, report);
   await checkKernel(sys, kernel, report);
   await checkCosts(kernel, report);
+  await checkFloats(kernel, report);
 }
 
 async function checkRights(sys: Sys, report: Report): Promise<void> {
@@ -136,6 +137,32 @@ async function checkCosts(kernel: Kernel, report: Report): Promise<void> {
     'latency floor',
     'ok',
     `a traced call of an empty function shows ${microseconds(latencyFloor.emulatedNs)} when its return is emulated, ${microseconds(latencyFloor.steppedNs)} when it is single-stepped: shorter times are the probe's own`,
+  );
+}
+
+/** A thread per CPU, a sleepable program and the kernel's types are what it takes. */
+async function checkFloats({ features, floats }: Kernel, report: Report): Promise<void> {
+  const name = 'floats in registers';
+  if (!features.bpf.present || !(features.perfLink.present || features.uprobeMulti.present)) {
+    await report(name, 'warning', 'not tried: no uprobe can be placed', 'see above');
+    return;
+  }
+  const { found, cpus, lacking } = floats.report();
+  const without = [...lacking].map(([cpu, reason]) => `CPU ${cpu}: no kicker: ${reason}`);
+  if (typeof found === 'string') {
+    const advice =
+      'floats in registers show as not captured; it takes Linux 6.0 or later with BTF on x86-64, and CAP_SYS_NICE';
+    await report(name, 'warning', [found, ...without].join('; '), advice);
+    return;
+  }
+  const works = `can be read: a kicker on ${cpus.length} of ${cpus.length + lacking.size} CPUs; a hit waits ${microseconds(found.saveNs)} for them`;
+  const advice =
+    "on CPUs without a kicker they show as not captured; let the agent's cpuset and cgroup use every CPU, with real-time threads";
+  await report(
+    name,
+    without.length === 0 ? 'ok' : 'warning',
+    [works, ...without].join('; '),
+    without.length === 0 ? '' : advice,
   );
 }
 

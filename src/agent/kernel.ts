@@ -1,6 +1,6 @@
 import { SondeError } from '#base';
 import { calibrate, type HitCost, type KernelFeatures, kernelFeatures, readKernelBtf } from '#bpf';
-import type { EmitFeatures, ProcessFilter } from '#probe';
+import type { EmitFeatures, FloatState, ProcessFilter } from '#probe';
 import {
   capabilities,
   isFirstPidNamespace,
@@ -11,9 +11,11 @@ import {
   type Sys,
 } from '#sys';
 import { MachineError, UserError } from './errors.ts';
+import { Floats } from './floats.ts';
 
 /** What this kernel and our rights offer, found by trying, once; and what a hit costs here. */
 export class Kernel {
+  readonly floats: Floats;
   readonly #sys: Sys;
   #features: KernelFeatures | undefined;
   #emitFeatures: EmitFeatures | undefined;
@@ -21,6 +23,7 @@ export class Kernel {
 
   constructor(sys: Sys) {
     this.#sys = sys;
+    this.floats = new Floats(sys, () => this.multi);
   }
 
   get features(): KernelFeatures {
@@ -37,6 +40,12 @@ export class Kernel {
     this.#emitFeatures ??= this.#findEmitFeatures();
     return this.#emitFeatures;
   }
+
+  /** How programs read float registers, or why they cannot: for `compileTarget`. */
+  readonly floatState = (): FloatState | string => {
+    const found = this.floats.find();
+    return typeof found === 'string' ? found : found.state;
+  };
 
   /** Measured at the first call, some 30 ms; where it cannot be measured, figures of a slow machine. */
   hitCost(): Promise<HitCost> {

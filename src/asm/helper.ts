@@ -4,6 +4,8 @@ export const helpers = {
   map_lookup_elem: 1,
   /** 4.1, CLOCK_MONOTONIC nanoseconds. */
   ktime_get_ns: 5,
+  /** 4.1. Stays the same in a uprobe program: it cannot migrate. */
+  get_smp_processor_id: 8,
   /** 4.2, tgid << 32 | pid of the host's pid namespace. */
   get_current_pid_tgid: 14,
   /** 4.8 */
@@ -15,11 +17,14 @@ export const helpers = {
   /** 5.7 */
   get_ns_current_pid_tgid: 120,
   /** 5.8 */
+  ringbuf_output: 130,
   ringbuf_reserve: 131,
   ringbuf_submit: 132,
   ringbuf_discard: 133,
   /** 5.10, sleepable programs only. */
   copy_from_user: 148,
+  /** 5.11: as `get_current_task`, but known to the verifier, which lets its fields be read. Needs the kernel's BTF. */
+  get_current_task_btf: 158,
   /** 5.15 */
   get_attach_cookie: 174,
   /** 5.18, sleepable programs only. */

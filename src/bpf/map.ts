@@ -3,7 +3,7 @@ import { BugError } from '#base';
 import { bpfCommand, Fd, failedWith, type Mapping, mapFlag, protection, Struct, type Sys } from '#sys';
 
 /** `enum bpf_map_type` (include/uapi/linux/bpf.h). */
-const mapTypes = { hash: 1, array: 2, ringbuf: 27 } as const;
+const mapTypes = { hash: 1, array: 2, array_of_maps: 12, ringbuf: 27 } as const;
 /** BPF_F_MMAPABLE, kernel 5.5. */
 const mmapable = 1 << 10;
 
@@ -83,9 +83,9 @@ function isMissing(error: unknown): boolean {
 
 /**
  * Makes a map in the kernel. Array values are mmap-able (5.5), ring buffers need 5.8. The name is shown by bpftool; what
- * the kernel does not take in names is replaced by `_`.
+ * the kernel does not take in names is replaced by `_`. `inner`: of an array of maps (4.12), a map like those that it will hold.
  */
-export function makeMap(sys: Sys, spec: MapSpec): BpfMap {
+export function makeMap(sys: Sys, spec: MapSpec, inner?: BpfMap): BpfMap {
   const mapped = spec.type === 'array';
   const attr = new Struct(72)
     .u32(0, mapTypes[spec.type])
@@ -93,6 +93,7 @@ export function makeMap(sys: Sys, spec: MapSpec): BpfMap {
     .u32(8, spec.valueSize)
     .u32(12, spec.maxEntries)
     .u32(16, mapped ? mmapable : 0)
+    .u32(20, inner?.fd.number ?? 0)
     .text(28, 16, objectName(spec.name));
   const fd = new Fd(sys, sys.bpf(bpfCommand.BPF_MAP_CREATE, attr));
   if (!mapped) return new BpfMap(sys, spec, fd, undefined);

@@ -60,9 +60,14 @@ export type EventKind = (typeof eventKinds)[keyof typeof eventKinds];
 /** A status byte of a slot. */
 export const slotStatus = { captured: 0, nil: 1, unreadable: 2, notRead: 3 } as const;
 
+/** Further ones, of floats that were in registers. `noKicker`: the slot holds the number of the CPU. */
+export const floatStatus = { noKicker: 16, notSaved: 17 } as const;
+
 /** One value in a record. Integers are stored as 8 bytes, sign- or zero-extended from the Go type's own width. */
 export type Slot =
   | { readonly kind: 'int' | 'uint' | 'bool' | 'address'; readonly offset: number; readonly status: number }
+  /** IEEE 754, `size` bytes. */
+  | { readonly kind: 'float'; readonly size: 4 | 8; readonly offset: number; readonly status: number }
   /** At `offset` the string's full length (u64), then up to `maxBytes` of its bytes. */
   | { readonly kind: 'string'; readonly offset: number; readonly status: number; readonly maxBytes: number };
 

@@ -10,6 +10,7 @@ export {
   type EventKind,
   type EventLayout,
   eventKinds,
+  floatStatus,
   header,
   headerFlags,
   headerSize,

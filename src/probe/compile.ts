@@ -10,8 +10,9 @@ import {
   recoveryProgram,
   returnProgram,
   tracepointMaps,
+  wantsFloats,
 } from './emit/index.ts';
-import { type PlannedProbe, planProbe, type Root, type SlotSource } from './plan/index.ts';
+import { type EventPlan, type PlannedProbe, planProbe, type Root, type SlotSource } from './plan/index.ts';
 import { type ResolvedProbe, resolveProbe } from './resolve/index.ts';
 import {
   chooseRuntimeSites,
@@ -25,6 +26,7 @@ import {
 import type {
   CompiledTarget,
   EmitFeatures,
+  FloatState,
   ProbeSites,
   ProcessFilter,
   ProgramSites,
@@ -37,6 +39,8 @@ import type {
 export interface CompileOptions {
   readonly filter: ProcessFilter;
   readonly features: EmitFeatures;
+  /** How float registers are read here, or why they cannot be; asked only where a value is in one. */
+  readonly floats?: () => FloatState | string;
   /** Index of the process in its tracepoint: records carry it, the decoder's targets are listed by it. */
   readonly targetIndex: number;
   /** Text of the one instruction that the bytes are (`createX86Formatter(iced)`). */
@@ -69,13 +73,17 @@ export function compileTarget(
   const planned: PlannedProbe[] = [];
   const sites: ProbeSites[] = [];
   const warnings: string[] = [];
+  const floats = floatRegisters(binary, options);
   for (const probe of logical.probes) {
     const found = resolveProbe(probe, binary);
     if (!found.ok) {
       diagnostics.push(...found.diagnostics);
       continue;
     }
-    const plan = planProbe(found.value);
+    const plan = planProbe(found.value, () => {
+      const state = floats();
+      return typeof state === 'string' ? state : undefined;
+    });
     const chosen = chooseSites(found.value.function, binary.code(found.value.function), context, {
       entry: plan.entry !== undefined,
       returns: plan.return !== undefined,
@@ -100,7 +108,7 @@ export function compileTarget(
   const emission: EmitContext = {
     machine: machine(binary.architecture),
     runtime: binary.runtime,
-    features: options.features,
+    features: planned.some(readsFloats) ? withFloats(options.features, floats()) : options.features,
     filter: options.filter,
     target: options.targetIndex,
     probes: planned.length,
@@ -122,6 +130,27 @@ export function compileTarget(
       warnings,
     },
   };
+}
+
+/** Answers once for the whole tracepoint. */
+function floatRegisters({ architecture }: CompilableBinary, { floats }: CompileOptions): () => FloatState | string {
+  let found: FloatState | string | undefined;
+  return () => {
+    found ??= architecture === 'amd64' ? (floats?.() ?? 'nothing is known of this kernel') : 'read on x86-64 only';
+    return found;
+  };
+}
+
+function readsFloats(plan: PlannedProbe): boolean {
+  return [plan.entry, plan.return].some((event) => event !== undefined && wantsFloats(event));
+}
+
+function withFloats(features: EmitFeatures, floats: FloatState | string): EmitFeatures {
+  return typeof floats === 'string' ? features : { ...features, floats };
+}
+
+function sleepable(event: EventPlan): Pick<ProgramSites, 'sleepable'> {
+  return wantsFloats(event) ? { sleepable: true } : {};
 }
 
 /** `upid`, `time_`, `goid_`, then the probes' columns. */
@@ -155,7 +184,7 @@ function columnsText(fn: string, relation: Relation): string {
 function entryPrograms(context: EmitContext, index: number, plan: PlannedProbe, sites: ProbeSites): ProgramSites[] {
   if (plan.entry === undefined || sites.entry === undefined) return [];
   const program = entryProgram(context, index, plan.entry, sites.entry);
-  return [{ program, kind: eventKinds.entry, sites: [sites.entry] }];
+  return [{ program, kind: eventKinds.entry, sites: [sites.entry], ...sleepable(plan.entry) }];
 }
 
 function exitPrograms(context: EmitContext, index: number, plan: PlannedProbe, sites: ProbeSites): ProgramSites[] {
@@ -166,7 +195,7 @@ function exitPrograms(context: EmitContext, index: number, plan: PlannedProbe, s
     const own = sites.returns.filter((site) => site.role === kind);
     if (own.length === 0) return [];
     const program = returnProgram(context, index, kind, event, { hits, sites: own.length });
-    return [{ program, kind: eventKinds[kind], sites: own }];
+    return [{ program, kind: eventKinds[kind], sites: own, ...(kind === 'return' ? sleepable(event) : {}) }];
   });
 }
 
@@ -241,15 +270,18 @@ function morestackEntries(binary: CompilableBinary): ReadonlySet<number> {
 /** What must still be in place at the entry site: the registers and stack words that the record is filled from. */
 function entryIntact(plan: PlannedProbe, architecture: Architecture): Intact {
   const sources = plan.entry?.sources ?? [];
-  const places = sources.map((source) => roots(source).map(rootPlace));
+  const places = sources.map(sourcePlaces);
   const followed = sources.some(
     (source) => source.kind.startsWith('string') || ('hops' in source && source.hops.length > 0),
   );
   return intactFor(architecture, places, followed);
 }
 
-function roots(source: SlotSource): readonly Root[] {
-  return source.kind === 'string-parts' ? [source.pointer, source.length] : [source.root];
+function sourcePlaces(source: SlotSource): readonly Place[] {
+  if (source.kind === 'float-register') {
+    return [{ kind: 'float-register', register: source.register, offset: 0, size: source.size }];
+  }
+  return (source.kind === 'string-parts' ? [source.pointer, source.length] : [source.root]).map(rootPlace);
 }
 
 function rootPlace(root: Root): Place {

@@ -145,7 +145,7 @@ function shapeText(shape: ValueShape): string {
   }
 }
 
-function describeProgram({ program, kind, sites }: ProgramSites): string {
+function describeProgram({ program, kind, sites, sleepable }: ProgramSites): string {
   const name = Object.entries(eventKinds).find(([, value]) => value === kind)?.[0] ?? '?';
-  return `program ${program.name} (${name}), ${program.instructions.length / 8} slots, ${sites.length} sites\n${disassemble(program)}`;
+  return `program ${program.name} (${name}), ${program.instructions.length / 8} slots, ${sites.length} sites${sleepable === true ? ', sleepable' : ''}\n${disassemble(program)}`;
 }

@@ -2,7 +2,15 @@ export type { BinaryView, CompilableBinary } from './binary.ts';
 export { type Compilation, type CompileOptions, compileTarget } from './compile.ts';
 export * from './decode/index.ts';
 export { describeCompilation, describeSites, type Stage } from './describe.ts';
-export { controlOffset, mapNames, tracepointMaps, unwindDropsOffset } from './emit/index.ts';
+export {
+  controlOffset,
+  type FloatTrialMap,
+  floatNsOffset,
+  floatTrialProgram,
+  mapNames,
+  tracepointMaps,
+  unwindDropsOffset,
+} from './emit/index.ts';
 export { maxStringBytes, type PlannedProbe, type SlotSource } from './plan/index.ts';
 export {
   type ResolvedColumn,
@@ -17,6 +25,7 @@ export {
   type CompiledTarget,
   control,
   type EmitFeatures,
+  type FloatState,
   type ProbePlan,
   type ProbeSites,
   type ProcessFilter,

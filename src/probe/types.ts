@@ -9,6 +9,20 @@ export interface EmitFeatures {
   readonly attachCookie: boolean;
   /** Offset of thread.fsbase in task_struct, from BTF; undefined: no fallback when R14 is not `g`. */
   readonly fsbaseOffset?: number;
+  /** Undefined: programs do not look at float registers. */
+  readonly floats?: FloatState;
+}
+
+/** Where the kernel keeps a thread's saved float registers, and how it says that they are saved: found by trial. Byte offsets. */
+export interface FloatState {
+  /** In `task_struct`: the thread's flags. */
+  readonly flags: number;
+  /** From a `task_struct` to the pointer to its `fpstate`. */
+  readonly fpstate: number;
+  /** In `fpstate`: the XSAVE area. */
+  readonly area: number;
+  /** Number of the bit of the flags that is set if and only if the area holds the registers. */
+  readonly savedBit: number;
 }
 
 /** Whose hits count. `namespace` undefined: the host's own pid namespace, plain bpf_get_current_pid_tgid. */
@@ -69,6 +83,8 @@ export interface ProgramSites {
   readonly program: Program;
   readonly kind: EventKind;
   readonly sites: readonly Site[];
+  /** To be loaded as sleepable, with the map `kicks`: it reads float registers. */
+  readonly sleepable?: true;
 }
 
 /** The whole of a tracepoint for one process. */
@@ -87,7 +103,7 @@ export interface TracepointMaps {
 /**
  * The value of the control map, u64 words: [0] gate (entries are dropped while 0); then for probe p three words at
  * 1 + 3 * p: hits (calls counted at the entry site, or returns of a probe without one), drops of entry events, drops of return
- * (and tail) events; behind the last probe's one word: drops of recovery and Goexit events.
+ * (and tail) events; behind the last probe's two words: drops of recovery and Goexit events; nanoseconds that hits waited for float registers.
  */
 export const control = { gate: 0, hits: 0, entryDrops: 1, returnDrops: 2, wordsPerProbe: 3 } as const;
 

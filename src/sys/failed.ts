@@ -37,6 +37,8 @@ function causeOf(call: string, value: number): string | undefined {
   const attach = bpf || call === 'perf_event_open';
   switch (value) {
     case errno.EPERM:
+      if (call === 'sched_setscheduler')
+        return 'needs CAP_SYS_NICE, and a cgroup that may run real-time threads (cpu.rt_runtime_us)';
       if (bpf)
         return 'needs CAP_BPF and CAP_PERFMON in the first user namespace: run as root (sudo), or give the container both capabilities; kernel lockdown, SELinux or AppArmor can refuse too';
       if (call === 'perf_event_open') return 'needs CAP_PERFMON (or CAP_SYS_ADMIN): run as root (sudo)';

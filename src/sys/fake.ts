@@ -3,7 +3,7 @@ import { errno } from './errno.ts';
 import { SyscallFailed } from './failed.ts';
 import { FakeRing } from './fake-ring.ts';
 import type { Struct } from './struct.ts';
-import type { FileStatus, Mapping, PeerCredentials, Readiness, Sys } from './sys.ts';
+import type { FileStatus, Mapping, NativeThread, PeerCredentials, Readiness, Sys } from './sys.ts';
 
 type Opened =
   | {
@@ -12,7 +12,7 @@ type Opened =
       readonly pages: Map<number, ArrayBuffer>;
       readonly entries: number;
     }
-  | { readonly kind: 'program' | 'link' | 'perf' | 'pidfd' | 'memory' }
+  | { readonly kind: 'program' | 'link' | 'perf' | 'pidfd' | 'memory' | 'eventfd' }
   | { readonly kind: 'file'; readonly path: string };
 
 /**
@@ -195,6 +195,32 @@ export class FakeSys implements Sys {
   async callNativeInThread(): Promise<void> {
     this.#called('callNativeInThread');
     this.onNativeCall('other');
+  }
+
+  /** What a started thread would do; set by the test. */
+  onThread: (address: bigint, argument: bigint) => void = () => {};
+
+  startThread(address: bigint, argument: bigint): NativeThread {
+    this.#called('pthread_create');
+    this.onThread(address, argument);
+    return { join: () => this.#called('pthread_join') };
+  }
+
+  pinThread(_tid: number, cpu: number): void {
+    this.#called('sched_setaffinity', undefined, String(cpu));
+  }
+
+  setFifo(): void {
+    this.#called('sched_setscheduler');
+  }
+
+  eventfd(): number {
+    this.#called('eventfd');
+    return this.#open({ kind: 'eventfd' });
+  }
+
+  signalEvent(): void {
+    this.#called('signalEvent');
   }
 
   /** The writer's side of a ring buffer that has been mapped. */

@@ -9,6 +9,7 @@ export { inFirstUserNamespace, readSecurityProfile } from './proc/confinement.ts
 export { type ContainerId, parseContainerId, readContainerId } from './proc/container.ts';
 export {
   readBootId,
+  readCpus,
   readKernelRelease,
   readLockdown,
   readMachineId,
@@ -37,4 +38,4 @@ export {
 export { findTracer, type Tracer } from './proc/tracer.ts';
 export { openSys } from './real.ts';
 export { cString, Struct } from './struct.ts';
-export type { FileStatus, Mapping, PeerCredentials, Readiness, Sys } from './sys.ts';
+export type { FileStatus, Mapping, NativeThread, PeerCredentials, Readiness, Sys } from './sys.ts';

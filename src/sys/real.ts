@@ -6,7 +6,8 @@ import { errno } from './errno.ts';
 import { SyscallFailed } from './failed.ts';
 import { type SyscallName, syscallNumbers } from './numbers.ts';
 import { cString, Struct } from './struct.ts';
-import type { FileStatus, Mapping, PeerCredentials, Readiness, Sys } from './sys.ts';
+import type { FileStatus, Mapping, NativeThread, PeerCredentials, Readiness, Sys } from './sys.ts';
+import { startThread } from './thread.ts';
 
 let shared: Sys | undefined;
 
@@ -198,6 +199,32 @@ class RealSys implements Sys {
     return new Promise((resolve, reject) =>
       call.async(argument, (error: unknown) => (error ? reject(error) : resolve())),
     );
+  }
+
+  startThread(address: bigint, argument: bigint): NativeThread {
+    return startThread(address, argument);
+  }
+
+  pinThread(tid: number, cpu: number): void {
+    const mask = new Uint8Array(8 * (1 + Math.floor(cpu / 64)));
+    mask[cpu >>> 3] = 1 << (cpu & 7);
+    const subject = `to CPU ${cpu}`;
+    this.#call('sched_setaffinity', subject, 'sched_setaffinity', tid, mask.length, koffi.address(mask));
+  }
+
+  setFifo(tid: number, priority: number): void {
+    const schedFifo = 1;
+    const parameter = new Struct(4).u32(0, priority);
+    this.#call('sched_setscheduler', 'SCHED_FIFO', 'sched_setscheduler', tid, schedFifo, fill(parameter));
+  }
+
+  eventfd(): number {
+    const closeOnExec = 0x80000; // EFD_CLOEXEC
+    return this.#number('eventfd', '', 'eventfd2', 0, closeOnExec);
+  }
+
+  signalEvent(eventfd: number): void {
+    this.#files('write', 'eventfd', () => fs.writeSync(eventfd, new Uint8Array(new BigUint64Array([1n]).buffer)));
   }
 
   #number(call: string, subject: string, name: SyscallName, ...args: (number | bigint)[]): number {

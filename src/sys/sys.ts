@@ -40,6 +40,12 @@ export interface PeerCredentials {
   readonly gid: number;
 }
 
+/** A thread of this process that runs machine code of ours. */
+export interface NativeThread {
+  /** Waits until it has returned. Once. */
+  join(): void;
+}
+
 /**
  * The one door to Linux. Every method throws `SyscallFailed` when the kernel refuses. Descriptors are plain numbers
  * here; wrap the ones that live on in `Fd`. The real one is `openSys()`, for tests there is `FakeSys`.
@@ -91,4 +97,17 @@ export interface Sys {
   callNative(address: bigint, argument: number): void;
   /** The same on another thread of this process. */
   callNativeInThread(address: bigint, argument: number): Promise<void>;
+
+  /**
+   * Starts a thread of its own (pthread_create(3)) in machine code that is called with one pointer and ends by returning; all
+   * signals are blocked in it. It is to be joined; the code and what `argument` points to must be there until then.
+   */
+  startThread(address: bigint, argument: bigint): NativeThread;
+  /** sched_setaffinity(2) with a single CPU. EINVAL: the CPU is not there, or a cpuset forbids it. */
+  pinThread(tid: number, cpu: number): void;
+  /** sched_setscheduler(2), SCHED_FIFO. EPERM without CAP_SYS_NICE, or in a cgroup without real-time runtime. */
+  setFifo(tid: number, priority: number): void;
+  /** eventfd(2), readable once `signalEvent` was called. */
+  eventfd(): number;
+  signalEvent(eventfd: number): void;
 }

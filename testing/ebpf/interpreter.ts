@@ -40,6 +40,13 @@ export interface World {
   /** Grows by one a call of ktime_get_ns. */
   ktime: bigint;
   cookie: bigint;
+  cpu: number;
+  /** CPUs in the map `kicks`. */
+  readonly kickers: Set<number>;
+  /** CPUs whose rings were written to with a forced wake-up, in order. */
+  readonly kicked: number[];
+  /** What happens while the thread sleeps. Its stack is lost then (kernel 6.13: stacks of 64 bytes and more are the CPU's). */
+  onSleep: () => void;
   /** Helpers called by the last run, in order. */
   calls: Helper[];
 }
@@ -56,6 +63,10 @@ export function newWorld(controlWords: number, contextSize = 168): World {
     task: 0n,
     ktime: 1000n,
     cookie: 0n,
+    cpu: 0,
+    kickers: new Set(),
+    kicked: [],
+    onSleep: () => {},
     calls: [],
   };
 }
@@ -66,6 +77,9 @@ const stackSize = 512;
 const controlBase = 0xffff_a000_0000_0000n;
 const recordBase = 0xffff_b000_0000_0000n;
 const ringHandle = 0xffff_c000_0000_0000n;
+const kicksHandle = 0xffff_c100_0000_0000n;
+/** Handle of a CPU's ring: this plus the CPU. */
+const kickRings = 0xffff_c200_0000_0000n;
 const efault = BigInt.asUintN(64, -14n);
 const mostSteps = 1_000_000;
 
@@ -167,7 +181,8 @@ class Run {
     const reference = this.#maps.get(slot);
     if (instruction.source === pseudo.mapFd || instruction.source === pseudo.mapValue) {
       if (reference === undefined) throw new BadProgram(`slot ${slot} names no map`);
-      return reference.kind === 'fd' ? ringHandle : controlBase + BigInt(reference.offset);
+      if (reference.kind === 'value') return controlBase + BigInt(reference.offset);
+      return reference.map === 'kicks' ? kicksHandle : ringHandle;
     }
     return (BigInt(instruction.high ?? 0) << 32n) | BigInt(instruction.immediate >>> 0);
   }
@@ -262,6 +277,9 @@ class Run {
       if (from % size !== 0 && size <= 8 && (size & (size - 1)) === 0) throw new BadProgram('misaligned access');
       return region.bytes.subarray(from, from + size);
     }
+    // A task that the verifier knows may be read directly.
+    const task = use === 'read' && at >= this.#world.task ? this.#world.kernel.read(at, size) : undefined;
+    if (task !== undefined) return task;
     throw new BadProgram(`${use} of ${size} bytes at 0x${at.toString(16)}`);
   }
 
@@ -305,7 +323,28 @@ class Run {
       case 'ktime_get_ns':
         return world.ktime++;
       case 'get_current_task':
+      case 'get_current_task_btf':
         return world.task;
+      case 'get_smp_processor_id':
+        return BigInt(world.cpu);
+      case 'map_lookup_elem': {
+        const cpu = Number(toNumber(this.#memory(this.#get(2), 4, 'read')));
+        if (this.#get(1) !== kicksHandle) throw new BadProgram('lookup in no map');
+        return world.kickers.has(cpu) ? kickRings + BigInt(cpu) : 0n;
+      }
+      case 'ringbuf_output': {
+        const forceWakeup = 2n;
+        if (this.#get(3) !== 0n || this.#get(4) !== forceWakeup) throw new BadProgram('a kick is empty and wakes');
+        world.kicked.push(Number(this.#get(1) - kickRings));
+        return 0n;
+      }
+      case 'copy_from_user_task': {
+        if (this.#held !== undefined) throw new BadProgram('sleeps with a record reserved');
+        if (this.#get(4) !== world.task) throw new BadProgram('memory of another task');
+        world.onSleep();
+        for (const { written } of this.#regions) written?.fill(0);
+        return this.#probeRead(world.user);
+      }
       case 'get_attach_cookie':
         if (this.#get(1) !== contextBase) throw new BadProgram('get_attach_cookie without the context');
         return world.cookie;

@@ -1,7 +1,15 @@
-import { type AttachSite, attachUprobes, loadProgram, makeMap, openRingBuffer } from '#bpf';
+import { type AttachSite, attachUprobes, type BpfMap, loadProgram, makeMap, type OnRecord, openRingBuffer } from '#bpf';
 import type { GoBinary } from '#gobin';
 import type { CaptureColumn, LogicalTracepoint } from '#model';
-import { compileTarget, control, EventDecoder, type ProcessFilter } from '#probe';
+import {
+  compileTarget,
+  control,
+  EventDecoder,
+  type FloatState,
+  mapNames,
+  type ProbePlan,
+  type ProcessFilter,
+} from '#probe';
 import { Fd, openSys } from '#sys';
 import { instructionText } from './go-binary.ts';
 import { rowsOf, type TestRow } from './rows.ts';
@@ -11,8 +19,11 @@ export interface Tracer {
   readonly decoder: EventDecoder;
   /** The control map's words, live. */
   readonly words: BigUint64Array;
+  readonly plans: readonly ProbePlan[];
   /** Rows since the last call. */
   rows(): TestRow[];
+  /** Hands over the records themselves instead: then there are no rows of them. */
+  records(onRecord: OnRecord): void;
   close(): void;
 }
 
@@ -23,6 +34,8 @@ export interface TracerOptions {
   readonly filter?: ProcessFilter;
   /** Default: what the tracepoint needs. */
   readonly ringBytes?: number;
+  /** How float registers are read; default: they are not. */
+  readonly floats?: { readonly state: FloatState; readonly kicks: BpfMap };
 }
 
 /** Compiles, loads, attaches, opens the gate. Throws what is wrong. */
@@ -37,6 +50,7 @@ export function trace(
   const found = compileTarget(logical, binary, {
     filter: options.filter ?? { tgid: pid },
     features: { attachCookie: true },
+    floats: () => options.floats?.state ?? 'not asked for',
     targetIndex: 0,
     instructionText,
   });
@@ -58,8 +72,9 @@ export function trace(
       ['ring', ring],
       ['control', counters],
     ]);
-    for (const { program, sites } of compiled.programs) {
-      const loaded = loadProgram(sys, program, byName, { multi: options.multi });
+    if (options.floats) byName.set(mapNames.kicks, options.floats.kicks);
+    for (const { program, sites, sleepable = false } of compiled.programs) {
+      const loaded = loadProgram(sys, program, byName, { multi: options.multi, sleepable });
       cleanup.push(() => loaded.close());
       const places: AttachSite[] = sites.map(({ offset }, cookie) => ({ offset, cookie }));
       const attached = attachUprobes(sys, loaded, { executable, pid, sites: places });
@@ -75,6 +90,8 @@ export function trace(
     return {
       decoder,
       words,
+      plans: compiled.plans,
+      records: (onRecord) => void reader.drain(onRecord),
       rows() {
         decoder.setClock(0n);
         reader.drain((bytes, view, offset, length) => decoder.record(bytes, view, offset, length));

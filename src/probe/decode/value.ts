@@ -1,5 +1,6 @@
 import { decodeUtf8 } from '#base';
 import { type EventLayout, type GrowingColumn, type Slot, slotStatus, type ValueShape } from '#model';
+import { floatAt, floatFault, floatText } from './float.ts';
 import type { Notes } from './notes.ts';
 import { escapeBytes, escapedNote, utf8End } from './utf8.ts';
 
@@ -34,7 +35,7 @@ export function writeValue(
   const status = bytes[offset + slot.status]!;
   if (status !== slotStatus.captured) {
     column.missing();
-    notes.missing(name, statusReason(status));
+    notes.missing(name, statusReason(status, view, offset + slot.offset));
     return;
   }
   const at = offset + slot.offset;
@@ -48,6 +49,9 @@ export function writeValue(
       break;
     case 'address':
       column.text(addressText(view, at));
+      break;
+    case 'float':
+      column.float(floatAt(view, at, slot.size));
       break;
     case 'string': {
       const length = stringLength(view, at);
@@ -77,7 +81,7 @@ export function json(shape: ValueShape, layout: EventLayout, record: RecordBytes
   const { bytes, view, offset } = record;
   const status = bytes[offset + slot.status]!;
   if (status !== slotStatus.captured) {
-    notes.missing(path, statusReason(status));
+    notes.missing(path, statusReason(status, view, offset + slot.offset));
     return 'null';
   }
   const at = offset + slot.offset;
@@ -90,6 +94,8 @@ export function json(shape: ValueShape, layout: EventLayout, record: RecordBytes
       return bytes[at] === 0 ? 'false' : 'true';
     case 'address':
       return `"${addressText(view, at)}"`;
+    case 'float':
+      return floatText(floatAt(view, at, slot.size), slot.size);
     case 'string': {
       const length = stringLength(view, at);
       const start = at + 8;
@@ -122,13 +128,13 @@ function addressText(view: DataView, at: number): string {
   return `0x${view.getBigUint64(at, true).toString(16)}`;
 }
 
-function statusReason(status: number): string {
+function statusReason(status: number, view: DataView, at: number): string {
   switch (status) {
     case slotStatus.nil:
       return 'nil pointer';
     case slotStatus.unreadable:
       return 'its memory could not be read (not mapped, or not resident)';
     default:
-      return 'not read';
+      return floatFault(status, view, at) ?? 'not read';
   }
 }

@@ -1,13 +1,16 @@
 import {
+  arithmetic,
   callHelper,
   condition,
   decode,
   exit,
+  fp,
   helperName,
   type Instruction,
   opcodeClass,
   type Program,
   r0,
+  registerOperand,
   sleepingHelpers,
   slots,
 } from '#asm';
@@ -55,6 +58,39 @@ export function checkReservations(program: Pick<Program, 'name' | 'instructions'
       todo.push({ slot: next, held: 'record' }, { slot: next + instruction.offset, held: 'nothing' });
     } else {
       todo.push({ slot: next, held }, { slot: next + instruction.offset, held });
+    }
+  }
+}
+
+/**
+ * What is on the stack before a sleep must not be read behind it: a stack of 64 bytes and more is the CPU's, not the thread's (private stacks,
+ * kernel 6.13), and other threads run the same program on it meanwhile. Every load from the stack behind the last helper that may
+ * sleep therefore follows a store to that place behind it, or a helper that was handed its address.
+ */
+export function checkStack(program: Pick<Program, 'name' | 'instructions'>): void {
+  let slept = false;
+  let written = new Set<number>();
+  let pointer: number | undefined;
+  for (const instruction of decode(program.instructions)) {
+    const { opcode, destination, source, offset, immediate } = instruction;
+    const cls = opcode & 7;
+    if (cls === opcodeClass.jmp && (opcode & 0xf0) === callHelper) {
+      const helper = helperName(immediate);
+      if (helper === undefined || !sleepingHelpers.has(helper)) continue;
+      slept = true;
+      written = new Set();
+    } else if (cls === opcodeClass.jmp && offset < 0) {
+      throw new BugError(`eBPF program ${program.name} jumps back: its stack cannot be checked`);
+    } else if ((cls === opcodeClass.st || cls === opcodeClass.stx) && destination === fp) {
+      written.add(offset);
+    } else if (cls === opcodeClass.ldx && source === fp && slept && !written.has(offset)) {
+      throw new BugError(`eBPF program ${program.name} reads its stack at ${offset}, which a sleep may have changed`);
+    } else if (opcode === (opcodeClass.alu64 | arithmetic.mov | registerOperand) && source === fp) {
+      pointer = destination;
+    } else if (opcode === (opcodeClass.alu64 | arithmetic.add) && destination === pointer) {
+      // For a helper to write to: 16 bytes are the most that are read of it.
+      for (const at of [0, 4, 8]) written.add(immediate + at);
+      pointer = undefined;
     }
   }
 }

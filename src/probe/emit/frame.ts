@@ -7,7 +7,11 @@ export const frame = {
   /** 16 bytes for what a helper reads. */
   scratch: -48,
   ktime: -56,
+  /** 0: the float registers are saved; else a status of `floatStatus`, and above its 8 bits the CPU. */
+  floatFault: -64,
+  /** Where the kernel has saved XMM0; 0: all of them are zero. */
+  floatArea: -72,
 } as const;
 
-/** Names of the maps that every program of a tracepoint uses. */
-export const mapNames = { ring: 'ring', control: 'control' } as const;
+/** Names of the maps that every program of a tracepoint uses; `kicks` (CPU → ring of its kicker) only those that want float registers. */
+export const mapNames = { ring: 'ring', control: 'control', kicks: 'kicks' } as const;

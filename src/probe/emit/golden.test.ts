@@ -23,6 +23,8 @@ const kernels: Readonly<Record<string, EmitFeatures>> = {
 const variable = (name: string, ...places: GoVariable['places']): GoVariable => ({ name, type: 0, places });
 const register = (number: number, offset = 0, size = 8) =>
   ({ kind: 'register', register: number, offset, size }) as const;
+const floatRegister = (number: number, size: number) =>
+  ({ kind: 'float-register', register: number, offset: 0, size }) as const;
 const access = (of: GoVariable, offset = 0, ...hops: number[]) => ({ variable: of, offset, hops });
 const values: ResolvedValue[] = [
   { kind: 'int', size: 4, access: access(variable('n', register(0, 0, 4))) },
@@ -39,6 +41,16 @@ const planned = planProbe({
     { column: column('latency'), from: 'latency' },
   ],
 } as unknown as ResolvedProbe);
+/** With a float32 in XMM1 and a float64 in memory at the entry, a float64 in XMM0 at the return. */
+const withFloats = planProbe({
+  function: { name: 'main.f' },
+  columns: [
+    { kind: 'float', size: 4, access: access(variable('x', floatRegister(18, 4))) },
+    { kind: 'float', size: 8, access: access(variable('y', register(0)), 0, 16) },
+    { kind: 'float', size: 8, access: access(variable('$0', floatRegister(17, 8))) },
+  ].map((value, i) => ({ column: column(`c${i}`), from: i === 2 ? 'return' : 'entry', value })),
+} as unknown as ResolvedProbe);
+const floats = { flags: 0, fpstate: 3280, area: 64, savedBit: 19 };
 const site = { notTaken: { flagsMask: 0x41, takenWhenAnySet: true } } as unknown as Site;
 
 describe.each(Object.entries(kernels))('programs for a kernel like %s', (name, features) => {
@@ -67,4 +79,21 @@ describe.each(Object.entries(kernels))('programs for a kernel like %s', (name, f
     expect(texts().includes('get_attach_cookie')).toBe(features.attachCookie);
     expect(texts().includes('get_current_task')).toBe(features.fsbaseOffset !== undefined);
   });
+});
+
+it('programs that read float registers, for a kernel like 6.18, are as written down', async () => {
+  const context = {
+    machine: machine('amd64'),
+    runtime: testRuntime,
+    features: { attachCookie: true, floats },
+    filter: { tgid: 1234 },
+    target: 0,
+    probes: 1,
+  };
+  const programs = [
+    entryProgram(context, 0, withFloats.entry!, site),
+    returnProgram(context, 0, 'return', withFloats.return!, { hits: false, sites: 1 }),
+  ];
+  const text = programs.map((program) => `${program.name}\n${disassemble(program)}\n`).join('\n');
+  await expect(text).toMatchFileSnapshot('../../../testing/data/programs/6.18-floats.txt');
 });

@@ -1,5 +1,13 @@
-export { checkReservations } from './check.ts';
+export { checkReservations, checkStack } from './check.ts';
+export { type FloatTrialMap, floatTrialProgram } from './floats.ts';
 export { mapNames } from './frame.ts';
 export { type Machine, machine } from './machine.ts';
-export { controlOffset, tracepointMaps, unwindDropsOffset } from './maps.ts';
-export { type EmitContext, entryProgram, goexitProgram, recoveryProgram, returnProgram } from './program.ts';
+export { controlOffset, floatNsOffset, tracepointMaps, unwindDropsOffset } from './maps.ts';
+export {
+  type EmitContext,
+  entryProgram,
+  goexitProgram,
+  recoveryProgram,
+  returnProgram,
+  wantsFloats,
+} from './program.ts';

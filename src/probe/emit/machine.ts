@@ -5,7 +5,10 @@ import type { Architecture } from '../binary.ts';
 export interface Machine {
   /** Offset of an integer register by its DWARF number. */
   register(dwarf: number): number;
+  /** Integer or float register. */
   registerName(dwarf: number): string;
+  /** Number of a float register, from 0, by its DWARF number. */
+  floatRegister(dwarf: number): number;
   readonly stackPointer: number;
   readonly flags: number;
   /** Where Go keeps the current `g` (abi-internal.md). */
@@ -38,9 +41,13 @@ const amd64Registers: readonly (readonly [string, number])[] = [
   ['r15', 0],
 ];
 
+/** psABI x86-64, figure 3.36. */
+const firstXmm = 17;
+
 const amd64: Machine = {
   register: (dwarf) => amd64Register(dwarf)[1],
-  registerName: (dwarf) => amd64Register(dwarf)[0],
+  registerName: (dwarf) => (dwarf >= firstXmm ? `xmm${dwarf - firstXmm}` : amd64Register(dwarf)[0]),
+  floatRegister: (dwarf) => dwarf - firstXmm,
   stackPointer: 152,
   flags: 144,
   g: 8,
@@ -55,10 +62,14 @@ function amd64Register(dwarf: number): readonly [string, number] {
   return found;
 }
 
+/** AADWARF64, table 4.1. */
+const firstV = 64;
+
 /** arch/arm64/include/uapi/asm/ptrace.h, struct user_pt_regs: regs[31], sp, pc, pstate. */
 const arm64: Machine = {
   register: (dwarf) => arm64Register(dwarf) * 8,
-  registerName: (dwarf) => (arm64Register(dwarf) === 31 ? 'sp' : `x${dwarf}`),
+  registerName: (dwarf) => (dwarf >= firstV ? `v${dwarf - firstV}` : arm64Register(dwarf) === 31 ? 'sp' : `x${dwarf}`),
+  floatRegister: (dwarf) => dwarf - firstV,
   stackPointer: 248,
   flags: 264,
   g: 28 * 8,

@@ -20,12 +20,17 @@ export function unwindDropsOffset(probes: number): number {
   return 8 * (1 + control.wordsPerProbe * probes);
 }
 
+/** Offset in the control value, bytes, of the nanoseconds that hits have waited for their float registers to be saved. */
+export function floatNsOffset(probes: number): number {
+  return unwindDropsOffset(probes) + 8;
+}
+
 /** Maps for `probes` probes whose largest record has `recordBytes`. The ring's memory is the kernel's, charged when it is made. */
 export function tracepointMaps(probes: number, recordBytes: number): TracepointMaps {
   const wanted = ringRecords * (recordBytes + recordOverhead);
   let size = smallestRing;
   while (size < wanted && size < largestRing) size *= 2;
   const ring: MapSpec = { name: mapNames.ring, type: 'ringbuf', keySize: 0, valueSize: 0, maxEntries: size };
-  const values = unwindDropsOffset(probes) + 8;
+  const values = floatNsOffset(probes) + 8;
   return { ring, control: { name: mapNames.control, type: 'array', keySize: 4, valueSize: values, maxEntries: 1 } };
 }

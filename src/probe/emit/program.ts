@@ -1,14 +1,16 @@
 import { Assembler, fp, immediate, type Label, type Program, r0, r1, r6, r8, r9 } from '#asm';
+import { BugError } from '#base';
 import type { RuntimeOffsets } from '#gobin';
 import { type EventKind, eventKinds, headerFlags, headerSize } from '#model';
 import type { EventPlan, SlotSource } from '../plan/index.ts';
 import type { EmitFeatures, ProcessFilter, Site } from '../types.ts';
-import { checkReservations } from './check.ts';
+import { checkReservations, checkStack } from './check.ts';
 import { filterProcess } from './filter.ts';
+import { saveFloats } from './floats.ts';
 import { frame, mapNames } from './frame.ts';
 import { acceptG, clearGoroutine, findGoroutine, readGoid } from './goroutine.ts';
 import type { Machine } from './machine.ts';
-import { controlOffset, unwindDropsOffset } from './maps.ts';
+import { controlOffset, floatNsOffset, unwindDropsOffset } from './maps.ts';
 import { readWord } from './read.ts';
 import { count, noteTime, reserve, submit, writeHeader, writeSite } from './record.ts';
 import { writeSlot } from './slot.ts';
@@ -36,6 +38,7 @@ export function entryProgram(context: EmitContext, probe: number, event: EventPl
     asm.load(8, r1, r1, 0);
     asm.jumpIf('eq', r1, immediate(0), out);
     count(asm, controlOffset(probe, 'hits'));
+    if (wantsFloats(event)) askForFloats(asm, context);
     findGoroutine(asm, context.machine, context.runtime, context.features);
     const full = asm.newLabel();
     reserve(asm, event.layout.size, full);
@@ -59,7 +62,8 @@ export function returnProgram(
   const sent = kind === 'return' ? event : noEvent;
   return build(`${kind}_${probe}`, (asm, out) => {
     filterProcess(asm, context.filter, out);
-    noteTime(asm);
+    if (wantsFloats(sent)) askForFloats(asm, context);
+    else noteTime(asm);
     if (options.hits) count(asm, controlOffset(probe, 'hits'));
     findGoroutine(asm, context.machine, context.runtime, context.features);
     const full = asm.newLabel();
@@ -71,6 +75,17 @@ export function returnProgram(
     asm.label(full);
     count(asm, controlOffset(probe, 'returnDrops'));
   });
+}
+
+/** Whether a program that sends `event` has to be sleepable. */
+export function wantsFloats(event: EventPlan): boolean {
+  return event.sources.some((source) => source.kind === 'float-register');
+}
+
+/** Notes the time too, as it was before. */
+function askForFloats(asm: Assembler, { features, probes }: EmitContext): void {
+  if (features.floats === undefined) throw new BugError('float registers are wanted where they cannot be had');
+  saveFloats(asm, features.floats, { map: mapNames.control, offset: floatNsOffset(probes) });
 }
 
 /** `runtime.Goexit` runs on the goroutine that ends. */
@@ -150,7 +165,7 @@ function testFlags(asm: Assembler, machine: Machine, test: NonNullable<Site['not
   asm.jumpIf('eq', r1, immediate(0), out);
 }
 
-/** A program with the context in r6, whose `out` label returns 0; its reservations are checked. */
+/** A program with the context in r6, whose `out` label returns 0; its reservations and its stack are checked. */
 function build(name: string, body: (asm: Assembler, out: Label) => void): Program {
   const asm = new Assembler();
   const out = asm.newLabel();
@@ -161,5 +176,6 @@ function build(name: string, body: (asm: Assembler, out: Label) => void): Progra
   asm.exit();
   const program = asm.program(name);
   checkReservations(program);
+  checkStack(program);
   return program;
 }

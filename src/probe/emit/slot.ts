@@ -1,12 +1,17 @@
 import { type Assembler, fp, immediate, type Label, type Register, r1, r2, r3, r6, r7, r8, r9 } from '#asm';
 import { type Slot, slotStatus } from '#model';
 import type { Root, SlotSource } from '../plan/index.ts';
+import { writeFloat } from './floats.ts';
 import { frame } from './frame.ts';
 import type { Machine } from './machine.ts';
 import { readUser } from './read.ts';
 
 /** Fills one slot of the record in r7. What fails marks this slot's status and goes on with the next. Loses all but r6, r7. */
 export function writeSlot(asm: Assembler, machine: Machine, slot: Slot, source: SlotSource): void {
+  if (source.kind === 'float-register') {
+    writeFloat(asm, machine, slot, source);
+    return;
+  }
   const nil = asm.newLabel();
   const unreadable = asm.newLabel();
   const done = asm.newLabel();
@@ -35,7 +40,8 @@ interface Fails {
   readonly unreadable: Label;
 }
 
-type Scalar = Extract<SlotSource, { size: number }>;
+type Text = Extract<SlotSource, { maxBytes: number }>;
+type Scalar = Extract<SlotSource, { hops: readonly number[]; size: number }>;
 
 function scalar(asm: Assembler, machine: Machine, slot: Slot, source: Scalar, fails: Fails): void {
   const { root, hops, size } = source;
@@ -61,7 +67,7 @@ function extend(asm: Assembler, register: Register, size: number, signed: boolea
 }
 
 /** r8 = pointer to the string's bytes, r9 = its length. */
-function stringHeader(asm: Assembler, machine: Machine, source: Exclude<SlotSource, Scalar>, fails: Fails): void {
+function stringHeader(asm: Assembler, machine: Machine, source: Text, fails: Fails): void {
   if (source.kind === 'string-header') {
     addressOf(asm, machine, source.root, source.hops, fails);
     readUser(asm, fp, frame.scratch, 16, fails.unreadable);

@@ -10,7 +10,13 @@ export class LayoutBuilder {
   readonly #sources: SlotSource[] = [];
   /** Source → slot: what several columns want is captured once. */
   readonly #known = new Map<string, number>();
+  readonly #noFloats: () => string | undefined;
   #bytes = headerSize;
+
+  /** `noFloats`: why float registers cannot be had, if so; asked only where one is wanted. */
+  constructor(noFloats: () => string | undefined) {
+    this.#noFloats = noFloats;
+  }
 
   /** The shape of `value`, its leaves given slots. A leaf without a place, or without room, becomes missing with the reason. */
   add(value: ResolvedValue): ValueShape {
@@ -23,7 +29,7 @@ export class LayoutBuilder {
           fields: value.fields.map((field) => ({ name: field.name, value: this.add(field.value) })),
         };
       default: {
-        const source = slotSource(value);
+        const source = slotSource(value, this.#noFloats);
         if (typeof source === 'string') return { kind: 'missing', reason: source };
         const key = JSON.stringify(source);
         const known = this.#known.get(key);
@@ -49,6 +55,9 @@ export class LayoutBuilder {
       at += slotBytes(source);
       if (source.kind === 'string-parts' || source.kind === 'string-header') {
         return { kind: 'string', offset, status, maxBytes: source.maxBytes };
+      }
+      if (source.kind === 'float' || source.kind === 'float-register') {
+        return { kind: 'float', size: source.size === 4 ? 4 : 8, offset, status };
       }
       return { kind: source.kind, offset, status };
     });

@@ -19,11 +19,12 @@ export interface PlannedProbe {
 
 /**
  * Second stage: which events are needed and what is in their records. Arguments alone: a row at the entry and no return
- * probe. Results alone: no entry probe. Anything else: both.
+ * probe. Results alone: no entry probe. Anything else: both. `noFloats`: why values in float registers cannot be had, if so; asked only
+ * where there is one.
  */
-export function planProbe(resolved: ResolvedProbe): PlannedProbe {
-  const entry = new LayoutBuilder();
-  const exit = new LayoutBuilder();
+export function planProbe(resolved: ResolvedProbe, noFloats: () => string | undefined = () => undefined): PlannedProbe {
+  const entry = new LayoutBuilder(noFloats);
+  const exit = new LayoutBuilder(noFloats);
   const columns = resolved.columns.map((each): ColumnPlan => {
     const { column } = each;
     switch (each.from) {

@@ -2,7 +2,7 @@ import { type Diagnostic, nearest, type Span } from '#base';
 import type { GoField, GoSignature, GoType, GoVariable, TypeRef } from '#gobin';
 import { type Expression, expressionText, parseExpression } from '#goexpr';
 import type { BinaryView } from '../binary.ts';
-import { type ColumnForm, columnForm, leaf } from './leaf.ts';
+import { type ColumnForm, columnForm, leaf, moved } from './leaf.ts';
 import type { Access, ResolvedValue } from './resolved.ts';
 import { typeName, variablesText } from './type-text.ts';
 
@@ -193,12 +193,6 @@ function start(variable: GoVariable): Reached {
 
 function hop(access: Access, offset: number): Access {
   return { ...access, hops: [...access.hops, offset] };
-}
-
-function moved(access: Access, by: number): Access {
-  const { hops } = access;
-  if (hops.length === 0) return { ...access, offset: access.offset + by };
-  return { ...access, hops: [...hops.slice(0, -1), hops.at(-1)! + by] };
 }
 
 function noFields(text: string, type: GoType): string {

@@ -29,6 +29,13 @@ export function columnForm(type: GoType): ColumnForm {
   }
 }
 
+/** The access to `by` bytes behind. */
+export function moved(access: Access, by: number): Access {
+  const { hops } = access;
+  if (hops.length === 0) return { ...access, offset: access.offset + by };
+  return { ...access, hops: [...hops.slice(0, -1), hops.at(-1)! + by] };
+}
+
 /** The value of type `ref` that `access` reaches: captured where this version can, else missing with the reason in words. */
 export function leaf(access: Access, ref: TypeRef, binary: Pick<BinaryView, 'type'>): ResolvedValue {
   const type = binary.type(ref);
@@ -45,20 +52,25 @@ export function leaf(access: Access, ref: TypeRef, binary: Pick<BinaryView, 'typ
       return { kind: 'missing', reason: `${typeName(type)} has ${type.size} bytes: not captured yet` };
     case 'pointer':
       return { kind: 'address', access, size: 8 };
+    case 'float':
+      return { kind: 'float', access, size: type.size };
+    case 'complex': {
+      const size = type.size / 2;
+      const part = (name: string, offset: number) => ({
+        name,
+        value: { kind: 'float', access: moved(access, offset), size } as const,
+      });
+      return { kind: 'object', fields: [part('real', 0), part('imag', size)] };
+    }
     case 'string':
       return { kind: 'string', access };
     default:
-      return { kind: 'missing', reason: missingReason(type, access) };
+      return { kind: 'missing', reason: missingReason(type) };
   }
 }
 
-function missingReason(type: GoType, access: Access): string {
+function missingReason(type: GoType): string {
   switch (type.kind) {
-    case 'float':
-    case 'complex':
-      return access.hops.length === 0 && access.variable.places.some((place) => place.kind === 'float-register')
-        ? `type ${typeName(type)}: in a float register: not supported yet`
-        : `type ${typeName(type)} is not captured yet`;
     case 'struct':
       return type.fields.length === 0
         ? `type ${typeName(type)} is not captured yet`

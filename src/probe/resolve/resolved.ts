@@ -13,8 +13,8 @@ export interface Access {
 
 /** What a column, or a part of one, is made of. */
 export type ResolvedValue =
-  /** An integer, bool or pointer of `size` bytes. */
-  | { readonly kind: 'int' | 'uint' | 'bool' | 'address'; readonly access: Access; readonly size: number }
+  /** An integer, bool, pointer or float of `size` bytes. */
+  | { readonly kind: 'int' | 'uint' | 'bool' | 'address' | 'float'; readonly access: Access; readonly size: number }
   /** A string header (pointer, length), 16 bytes. */
   | { readonly kind: 'string'; readonly access: Access }
   | { readonly kind: 'object'; readonly fields: readonly { readonly name: string; readonly value: ResolvedValue }[] }

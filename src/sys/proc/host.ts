@@ -32,6 +32,16 @@ export function readKernelRelease(sys: Sys): string | undefined {
   return bytes && text(bytes).trim();
 }
 
+/** CPUs by number, ascending: those that run (`online`), or all that there may ever be (`possible`). Empty where it cannot be told. */
+export function readCpus(sys: Sys, which: 'online' | 'possible'): number[] {
+  const bytes = unlessGone(() => sys.readFile(`/sys/devices/system/cpu/${which}`));
+  const ranges = bytes === undefined ? '' : text(bytes).trim();
+  return [...ranges.matchAll(/(\d+)(?:-(\d+))?/g)].flatMap(([, first, last]) => {
+    const from = Number(first);
+    return Array.from({ length: Number(last ?? first) - from + 1 }, (_, i) => from + i);
+  });
+}
+
 /** The kernel's lockdown mode (kernel_lockdown(7)); undefined where there is none. `confidentiality` forbids reading memory from BPF. */
 export function readLockdown(sys: Sys): string | undefined {
   const bytes = unlessGone(() => sys.readFile('/sys/kernel/security/lockdown'));
