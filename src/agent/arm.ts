@@ -10,6 +10,8 @@ import { requireMemory } from './memory.ts';
 import type { OpenCall } from './reader/messages.ts';
 import type { Reader } from './reader/reader.ts';
 import { SiteCheck } from './sitecheck.ts';
+import { loadBias } from './stacks.ts';
+import { makeTypeMaps } from './typemaps.ts';
 
 /** How long calls that are running may take to end when the probes come off. */
 const drainMs = 100;
@@ -54,6 +56,8 @@ export async function arm(parts: DeployerParts, logical: LogicalTracepoint, sink
     [compilation.maps.ring.name, ring],
     [compilation.maps.control.name, controls],
   ]);
+  const bias = loadBias(sys, pid, executable, binary, compilation.sites[0]!.function) ?? 0;
+  for (const map of makeTypeMaps(sys, compilation.maps, bias)) maps.set(map.spec.name, stack.use(map));
   const { multi } = kernel;
   const loaded = programs.map(({ program }) => stack.use(loadProgram(sys, program, maps, { multi })));
 
@@ -69,6 +73,8 @@ export async function arm(parts: DeployerParts, logical: LogicalTracepoint, sink
       relation: compilation.relation,
       upid: logical.target.upid,
       rowsOfRunning: sink.rowsOfRunning ?? false,
+      executable: executable.path,
+      bias,
     },
     sink.batch,
   );

@@ -7,15 +7,23 @@ export {
   sameRelation,
 } from './column.ts';
 export {
+  chunkHeader,
+  chunkHeaderSize,
   type EventKind,
   type EventLayout,
   eventKinds,
+  type Hole,
   header,
   headerFlags,
   headerSize,
   type Slot,
+  seenWords,
   slotStatus,
   type ValueShape,
+  type WalkLayout,
+  walkCut,
+  walkState,
+  walkStateSize,
 } from './event.ts';
 export {
   type ColumnData,

@@ -9,6 +9,7 @@ import {
   helperName,
   type Instruction,
   loadImmediate64,
+  mayGoto,
   mode,
   opcodeClass,
   type Program,
@@ -199,6 +200,8 @@ class Run {
   #taken(instruction: Instruction): boolean {
     const operation = instruction.opcode & 0xf0;
     if (operation === 0) return true;
+    // Falls through: its own bound is far beyond ours.
+    if (operation === mayGoto) return false;
     const left = this.#get(instruction.destination);
     const right = this.#operand(instruction);
     const [signedLeft, signedRight] = [BigInt.asIntN(64, left), BigInt.asIntN(64, right)];

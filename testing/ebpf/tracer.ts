@@ -3,6 +3,7 @@ import type { GoBinary } from '#gobin';
 import type { CaptureColumn, LogicalTracepoint } from '#model';
 import { compileTarget, control, EventDecoder, type ProcessFilter } from '#probe';
 import { Fd, openSys } from '#sys';
+import { makeTypeMaps } from '../../src/agent/typemaps.ts';
 import { instructionText } from './go-binary.ts';
 import { rowsOf, type TestRow } from './rows.ts';
 
@@ -58,6 +59,11 @@ export function trace(
       ['ring', ring],
       ['control', counters],
     ]);
+    // The tests' programs are not position-independent.
+    for (const map of makeTypeMaps(sys, maps, 0)) {
+      cleanup.push(() => map.close());
+      byName.set(map.spec.name, map);
+    }
     for (const { program, sites } of compiled.programs) {
       const loaded = loadProgram(sys, program, byName, { multi: options.multi });
       cleanup.push(() => loaded.close());

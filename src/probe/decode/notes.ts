@@ -11,6 +11,11 @@ export class Notes {
     this.#text += `${this.#text === '' ? '' : ','}${JSON.stringify(path)}:${JSON.stringify(note)}`;
   }
 
+  /** Grows with every note. */
+  mark(): number {
+    return this.#text.length;
+  }
+
   /** The row's notes as a JSON object text, null when there are none; starts anew. */
   take(): string | null {
     if (this.#text === '') return null;

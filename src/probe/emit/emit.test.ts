@@ -40,7 +40,10 @@ function event(...sources: SlotSource[]): EventPlan {
     const place = { offset: at, status: headerSize + index };
     const isString = source.kind === 'string-parts' || source.kind === 'string-header';
     at += isString ? 8 + ((source.maxBytes + 7) & ~7) : 8;
-    return isString ? { kind: 'string', ...place, maxBytes: source.maxBytes } : { kind: source.kind, ...place };
+    if (isString) return { kind: 'string', ...place, maxBytes: source.maxBytes };
+    if (source.kind === 'graph-memory' || source.kind === 'graph-parts') return { kind: 'graph', ...place };
+    if (source.kind === 'float') return { kind: 'float', ...place, size: source.size === 4 ? 4 : 8 };
+    return { kind: source.kind, ...place };
   });
   return { layout: { size: at, slots }, sources };
 }

@@ -9,5 +9,5 @@ export const frame = {
   ktime: -56,
 } as const;
 
-/** Names of the maps that every program of a tracepoint uses. */
-export const mapNames = { ring: 'ring', control: 'control' } as const;
+/** Names of the maps that the programs of a tracepoint use: the last two where they walk over objects. */
+export const mapNames = { ring: 'ring', control: 'control', types: 'types', dynamic: 'dynamic' } as const;

@@ -12,6 +12,7 @@ import { controlOffset, unwindDropsOffset } from './maps.ts';
 import { readWord } from './read.ts';
 import { count, noteTime, reserve, submit, writeHeader, writeSite } from './record.ts';
 import { writeSlot } from './slot.ts';
+import { walk } from './walk.ts';
 
 /** What all programs of one process's tracepoint are emitted with. */
 export interface EmitContext {
@@ -23,6 +24,10 @@ export interface EmitContext {
   readonly target: number;
   /** How many probes the tracepoint has. */
   readonly probes: number;
+  /** The table of types, where objects are walked over: byte offset of each type's header. */
+  readonly entries?: readonly number[];
+  /** There is a map of the types that interfaces may hold. */
+  readonly dynamicTypes?: boolean;
 }
 
 const noEvent: EventPlan = { layout: { size: headerSize, slots: [] }, sources: [] };
@@ -41,6 +46,7 @@ export function entryProgram(context: EmitContext, probe: number, event: EventPl
     reserve(asm, event.layout.size, full);
     writeEvent(asm, context, eventKinds.entry, probe, event);
     writeSite(asm, false);
+    if (event.layout.walk) walk(asm, event.layout.walk, walkOptions(context));
     submit(asm, 'now');
     asm.jump(out);
     asm.label(full);
@@ -66,6 +72,7 @@ export function returnProgram(
     reserve(asm, sent.layout.size, full);
     writeEvent(asm, context, eventKinds[kind], probe, sent);
     writeSite(asm, options.sites > 1 && context.features.attachCookie);
+    if (sent.layout.walk) walk(asm, sent.layout.walk, walkOptions(context));
     submit(asm, 'noted');
     asm.jump(out);
     asm.label(full);
@@ -132,10 +139,14 @@ function sendUnwind(asm: Assembler, out: Label, context: EmitContext, kind: Even
   count(asm, unwindDropsOffset(context.probes));
 }
 
+function walkOptions({ dynamicTypes = false, features }: EmitContext) {
+  return { dynamicTypes, mayGoto: features.mayGoto ?? false };
+}
+
 function writeEvent(asm: Assembler, context: EmitContext, kind: EventKind, probe: number, event: EventPlan): void {
   writeHeader(asm, { kind, probe, target: context.target, layout: event.layout });
   event.layout.slots.forEach((slot, index) => {
-    writeSlot(asm, context.machine, slot, event.sources[index] as SlotSource);
+    writeSlot(asm, context.machine, slot, event.sources[index] as SlotSource, context.entries ?? []);
   });
 }
 

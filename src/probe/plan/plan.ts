@@ -1,4 +1,5 @@
 import type { EventLayout } from '#model';
+import type { TypeTable } from '../graph/index.ts';
 import type { ResolvedProbe } from '../resolve/index.ts';
 import type { ColumnPlan, ProbePlan } from '../types.ts';
 import { LayoutBuilder } from './layout.ts';
@@ -19,11 +20,11 @@ export interface PlannedProbe {
 
 /**
  * Second stage: which events are needed and what is in their records. Arguments alone: a row at the entry and no return
- * probe. Results alone: no entry probe. Anything else: both.
+ * probe. Results alone: no entry probe. Anything else: both. `types`: of all values that are walked over.
  */
-export function planProbe(resolved: ResolvedProbe): PlannedProbe {
-  const entry = new LayoutBuilder();
-  const exit = new LayoutBuilder();
+export function planProbe(resolved: ResolvedProbe, types?: TypeTable): PlannedProbe {
+  const entry = new LayoutBuilder(types);
+  const exit = new LayoutBuilder(types);
   const columns = resolved.columns.map((each): ColumnPlan => {
     const { column } = each;
     switch (each.from) {
@@ -44,10 +45,15 @@ export function planProbe(resolved: ResolvedProbe): PlannedProbe {
       function: resolved.function.name,
       columns,
       rowAtEntry,
+      ...(walks(entryPlan) || walks(returnPlan) ? { graph: types!.graph } : {}),
       ...(entryPlan === undefined ? {} : { entry: entryPlan.layout }),
       ...(returnPlan === undefined ? {} : { return: returnPlan.layout }),
     },
     ...(entryPlan === undefined ? {} : { entry: entryPlan }),
     ...(returnPlan === undefined ? {} : { return: returnPlan }),
   };
+}
+
+function walks(plan: EventPlan | undefined): boolean {
+  return plan?.layout.walk !== undefined;
 }

@@ -1,4 +1,5 @@
-import type { GoVariable } from '#gobin';
+import type { GoVariable, Place } from '#gobin';
+import type { Hole } from '#model';
 import type { Access, ResolvedValue } from '../resolve/index.ts';
 
 /** Where a machine word, or less, of a variable's value lies when the probe is hit. */
@@ -11,7 +12,7 @@ export type Root =
 /** How the emitter fills a slot. Each hop: the 8 bytes so far are a pointer; go `hop` bytes behind where it points. */
 export type SlotSource =
   | {
-      readonly kind: 'int' | 'uint' | 'bool' | 'address';
+      readonly kind: 'int' | 'uint' | 'bool' | 'address' | 'float';
       readonly size: number;
       readonly root: Root;
       readonly hops: readonly number[];
@@ -19,13 +20,33 @@ export type SlotSource =
   /** A string header (pointer, length) in memory, behind at least one hop. */
   | { readonly kind: 'string-header'; readonly root: Root; readonly hops: readonly number[]; readonly maxBytes: number }
   /** A string whose two words lie in places of their own. */
-  | { readonly kind: 'string-parts'; readonly pointer: Root; readonly length: Root; readonly maxBytes: number };
+  | { readonly kind: 'string-parts'; readonly pointer: Root; readonly length: Root; readonly maxBytes: number }
+  /** A value of any type in memory, `bytes` of it captured. */
+  | {
+      readonly kind: 'graph-memory';
+      readonly type: number;
+      readonly bytes: number;
+      readonly root: Root;
+      readonly hops: readonly number[];
+    }
+  /** A value of any type in registers, part by part. */
+  | {
+      readonly kind: 'graph-parts';
+      readonly type: number;
+      readonly bytes: number;
+      readonly parts: readonly { readonly root: Root; readonly offset: number; readonly size: number }[];
+    };
 
 /** Bytes of a string that are captured; what is longer is cut, and the row's notes say so. */
 export const maxStringBytes = 512;
 
+/** Most bytes of a value that is itself an argument or result. */
+export const maxRootBytes = 2048;
+
 /** The source of a leaf value, or why there is none. */
-export function slotSource(value: Exclude<ResolvedValue, { kind: 'object' | 'missing' }>): SlotSource | string {
+export function slotSource(
+  value: Exclude<ResolvedValue, { kind: 'object' | 'missing' | 'graph' }>,
+): SlotSource | string {
   const { access } = value;
   const { variable, offset, hops } = access;
   if (value.kind === 'string' && hops.length === 0) {
@@ -42,14 +63,74 @@ export function slotSource(value: Exclude<ResolvedValue, { kind: 'object' | 'mis
   return { kind: value.kind, size, root: start, hops };
 }
 
+/** The source of a value of any type and what of it cannot be had; a text where that is all. */
+export function graphSource(
+  value: Extract<ResolvedValue, { kind: 'graph' }>,
+): { readonly source: SlotSource; readonly holes: readonly Hole[] } | string {
+  const { access, type, size } = value;
+  const { variable, offset, hops } = access;
+  const bytes = Math.min(size, maxRootBytes);
+  if (hops.length > 0) {
+    const start = root(variable, offset, 8);
+    if (typeof start === 'string') return start;
+    return { source: { kind: 'graph-memory', type, bytes, root: start, hops }, holes: [] };
+  }
+  if (size === 0) return { source: { kind: 'graph-parts', type, bytes: 0, parts: [] }, holes: [] };
+  const stacked = root(variable, offset, size);
+  if (typeof stacked !== 'string' && stacked.kind === 'stack') {
+    return { source: { kind: 'graph-memory', type, bytes, root: stacked, hops: [] }, holes: [] };
+  }
+  const parts: { root: Root; offset: number; size: number }[] = [];
+  const holes: Hole[] = [];
+  for (const place of variable.places) {
+    const part = within(place, offset, size);
+    if (part === undefined) continue;
+    if (place.kind === 'register') parts.push(part);
+    else holes.push({ offset: part.offset, size: part.size, reason: inFloatRegister });
+  }
+  if (parts.length === 0) return holes.length > 0 ? inFloatRegister : 'its place is not known';
+  return { source: { kind: 'graph-parts', type, bytes, parts }, holes };
+}
+
+const inFloatRegister = 'in a float register: not supported yet';
+
+/** The part of the wanted bytes that lies in a place; `offset` counts from the wanted bytes' start. */
+function within(place: Place, offset: number, size: number) {
+  const from = Math.max(place.offset, offset);
+  const to = Math.min(place.offset + place.size, offset + size);
+  if (from >= to) return undefined;
+  const register = place.kind === 'stack' ? 0 : place.register;
+  const start: Root = { kind: 'register', register, shift: (from - place.offset) * 8 };
+  return { root: start, offset: from - offset, size: to - from };
+}
+
 function root(variable: GoVariable, offset: number, size: number): Root | string {
   for (const place of variable.places) {
     if (offset < place.offset || offset + size > place.offset + place.size) continue;
     if (place.kind === 'stack') return { kind: 'stack', frameOffset: place.frameOffset + offset - place.offset };
-    if (place.kind === 'float-register') return 'in a float register: not supported yet';
+    if (place.kind === 'float-register') return inFloatRegister;
     return { kind: 'register', register: place.register, shift: (offset - place.offset) * 8 };
   }
   return 'its place is not known';
+}
+
+/** Everything that a source reads first. */
+export function rootsOf(source: SlotSource): readonly Root[] {
+  switch (source.kind) {
+    case 'string-parts':
+      return [source.pointer, source.length];
+    case 'graph-parts':
+      return source.parts.map((part) => part.root);
+    default:
+      return [source.root];
+  }
+}
+
+/** Does it read memory behind its roots? */
+export function followsPointers(source: SlotSource): boolean {
+  return (
+    source.kind.startsWith('string') || source.kind.startsWith('graph') || ('hops' in source && source.hops.length > 0)
+  );
 }
 
 /** `rax`-less text of a source, for `px debug compile`. */
@@ -59,6 +140,7 @@ export function sourceText(source: SlotSource, registerName: (register: number) 
       ? registerName(place.register) + (place.shift === 0 ? '' : ` >> ${place.shift}`)
       : `stack +${place.frameOffset}`;
   if (source.kind === 'string-parts') return `${at(source.pointer)}, ${at(source.length)}`;
+  if (source.kind === 'graph-parts') return source.parts.map((part) => `+${part.offset} ${at(part.root)}`).join(', ');
   return at(source.root) + source.hops.map((hop) => ` -> +${hop}`).join('');
 }
 
