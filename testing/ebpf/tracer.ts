@@ -1,3 +1,4 @@
+import { address } from '#base';
 import { type AttachSite, attachUprobes, loadProgram, makeMap, openRingBuffer } from '#bpf';
 import type { GoBinary } from '#gobin';
 import type { CaptureColumn, LogicalTracepoint } from '#model';
@@ -76,7 +77,10 @@ export function trace(
     cleanup.push(() => reader.close());
     const { words } = counters;
     const decoder = new EventDecoder({ relation, counters: () => words });
-    decoder.addTarget(0, upid, compiled.plans);
+    decoder.addTarget(0, upid, compiled.plans, {
+      bias: 0,
+      functionName: (code) => binary.functionAt(address(code))?.name,
+    });
     Atomics.store(words, control.gate, 1n);
     return {
       decoder,

@@ -2,6 +2,7 @@ import { decodeUtf8 } from '#base';
 import type { EventLayout, Hole } from '#model';
 import { type GraphType, isByte, isDirect, type TypeGraph } from '../graph/index.ts';
 import { complexText, floatJson } from './floats.ts';
+import { errorText } from './errors.ts';
 import { mapJson } from './maps.ts';
 import type { Notes } from './notes.ts';
 import { type Chunk, Snapshot, word } from './snapshot.ts';
@@ -89,6 +90,8 @@ export class GraphRenderer {
       case 'struct':
         return this.#struct(type, place, path, prefix);
       case 'pointer':
+        // One "&" an object.
+        if (prefix.includes('"&":')) return this.#wrapped(prefix, this.#pointer(type, place, path, ''));
         return this.#pointer(type, place, path, prefix);
       case 'interface':
         return this.#wrapped(prefix, this.#interface(type, place, path));
@@ -175,6 +178,24 @@ export class GraphRenderer {
     }
   }
 
+  /** A field of a struct by its name. */
+  field(index: number, place: Place, name: string): { readonly type: number; readonly place: Place } | undefined {
+    const type = this.type(index);
+    if (type.kind !== 'struct') return undefined;
+    const found = type.fields.find((each) => each.name === name);
+    if (found === undefined || found.redacted === true) return undefined;
+    return { type: found.type, place: { ...place, at: place.at + found.offset } };
+  }
+
+  /** A string that was captured as a whole and is UTF-8. */
+  wholeText(place: Place): string | undefined {
+    const before = this.notes.mark();
+    const text = this.text(place, '');
+    if (this.notes.mark() === before) return text;
+    this.notes.cut(before);
+    return undefined;
+  }
+
   /** What a reference of an object leads to, or a text: why it is not there. */
   reach(address: number, type: number, depth: number, deeper: number): Chunk | string {
     const chunk = this.snapshot.find(address, type);
@@ -223,7 +244,8 @@ export class GraphRenderer {
     const found = this.dynamic(type.empty, place);
     if (found === undefined) return 'null';
     const { name, index, data, reason } = found;
-    const prefix = `"(type)":${JSON.stringify(name)}`;
+    const error = type.empty ? undefined : errorText(this, found);
+    const prefix = `"(type)":${JSON.stringify(name)}${error === undefined ? '' : `,"Error()":${JSON.stringify(error)}`}`;
     if (index === undefined) {
       this.notes.missing(path, reason ?? 'its type has no debug info');
       return `{${prefix}}`;

@@ -53,6 +53,13 @@ export const reference = {
 export const dynamicKeyBytes = 8;
 export const dynamicValueBytes = 8;
 
+/** Structs of the standard library of which only these fields are followed: what the decoder shows of them. */
+const followed: Readonly<Record<string, readonly string[]>> = {
+  'time.Location': ['name', 'cacheZone'],
+  'context.cancelCtx': ['Context', 'err', 'cause'],
+  'time.Timer': [],
+};
+
 /** Elements of an array inside a value whose references are followed. */
 const mostInline = 64;
 /** Most references of one type. */
@@ -217,7 +224,9 @@ function collect(
     case 'struct':
       if (type.role !== undefined) runtimeReferences(types, type, at, limits, found);
       else {
+        const only = followed[type.name];
         for (const field of type.fields) {
+          if (only !== undefined && !only.includes(field.name)) continue;
           if (field.redacted === true) {
             const size = sizeOf(field.type);
             if (size > 0) found.push({ kind: reference.redacted, offset: at + field.offset, size, need: 0 });
