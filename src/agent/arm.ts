@@ -34,6 +34,7 @@ export async function arm(parts: DeployerParts, logical: LogicalTracepoint, sink
     filter: kernel.filter(pid),
     features: kernel.emitFeatures,
     targetIndex: 0,
+    redaction: parts.redaction(),
     instructionText: (bytes, at) => binaries.instructionText(bytes, at, binary),
   });
   if (!compiled.ok) throw new UserError(compiled.diagnostics);

@@ -1,8 +1,8 @@
 import { decodeUtf8 } from '#base';
 import type { EventLayout, Hole } from '#model';
 import { type GraphType, isByte, isDirect, type TypeGraph } from '../graph/index.ts';
-import { complexText, floatJson } from './floats.ts';
 import { errorText } from './errors.ts';
+import { complexText, floatJson } from './floats.ts';
 import { mapJson } from './maps.ts';
 import type { Notes } from './notes.ts';
 import { type Chunk, Snapshot, word } from './snapshot.ts';

@@ -68,7 +68,11 @@ function ipv6(bytes: Uint8Array): string {
     while (start + length < 8 && groups[start + length] === 0) length++;
     if (length > best.length) best = { start, length };
   }
-  const text = (from: number, to: number) => groups.slice(from, to).map((group) => group.toString(16)).join(':');
+  const text = (from: number, to: number) =>
+    groups
+      .slice(from, to)
+      .map((group) => group.toString(16))
+      .join(':');
   if (best.start < 0) return text(0, 8);
   return `${text(0, best.start)}::${text(best.start + best.length, 8)}`;
 }
@@ -106,4 +110,3 @@ const url: WellKnown = (renderer, type, place, path) => {
 };
 
 export const nets: Readonly<Record<string, WellKnown>> = { 'net.IP': ip, 'net/netip.Addr': addr, 'net/url.URL': url };
-
