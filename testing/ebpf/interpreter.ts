@@ -30,6 +30,9 @@ export interface World {
   /** Kernel memory that probe_read_kernel sees. */
   readonly kernel: UserMemory;
   readonly control: BigUint64Array;
+  /** The table of types, and the entries of the map of dynamic types by descriptor. */
+  types: Uint8Array;
+  readonly dynamic: Map<bigint, Uint8Array>;
   /** Submitted records, in order of their reservation. */
   readonly records: Uint8Array[];
   /** How many more reservations succeed. */
@@ -51,6 +54,8 @@ export function newWorld(controlWords: number, contextSize = 168): World {
     user: new UserMemory(),
     kernel: new UserMemory(),
     control: new BigUint64Array(controlWords),
+    types: new Uint8Array(0),
+    dynamic: new Map(),
     records: [],
     room: Number.POSITIVE_INFINITY,
     tgid: 1,
@@ -65,6 +70,9 @@ const contextBase = 0xffff_8000_0000_0000n;
 const stackTop = 0xffff_9000_0000_0200n;
 const stackSize = 512;
 const controlBase = 0xffff_a000_0000_0000n;
+const typesBase = 0xffff_d000_0000_0000n;
+const dynamicHandle = 0xffff_e000_0000_0000n;
+const elementBase = 0xffff_f000_0000_0000n;
 const recordBase = 0xffff_b000_0000_0000n;
 const ringHandle = 0xffff_c000_0000_0000n;
 const efault = BigInt.asUintN(64, -14n);
@@ -115,6 +123,7 @@ class Run {
         writable: true,
       },
     ];
+    this.#regions.push({ base: typesBase, bytes: world.types, writable: false });
     this.#registers[1] = contextBase;
     this.#registers[10] = stackTop;
   }
@@ -168,7 +177,8 @@ class Run {
     const reference = this.#maps.get(slot);
     if (instruction.source === pseudo.mapFd || instruction.source === pseudo.mapValue) {
       if (reference === undefined) throw new BadProgram(`slot ${slot} names no map`);
-      return reference.kind === 'fd' ? ringHandle : controlBase + BigInt(reference.offset);
+      if (reference.kind === 'fd') return reference.map === 'dynamic' ? dynamicHandle : ringHandle;
+      return (reference.map === 'types' ? typesBase : controlBase) + BigInt(reference.offset);
     }
     return (BigInt(instruction.high ?? 0) << 32n) | BigInt(instruction.immediate >>> 0);
   }
@@ -316,6 +326,16 @@ class Run {
         return this.#probeRead(world.user);
       case 'probe_read_kernel':
         return this.#probeRead(world.kernel);
+      case 'map_lookup_elem': {
+        if (this.#get(1) !== dynamicHandle) throw new BadProgram('a look-up in no hash map');
+        const key = toNumber(this.#memory(this.#get(2), 8, 'read'));
+        const value = world.dynamic.get(key);
+        if (value === undefined) return 0n;
+        const base = elementBase + key;
+        if (!this.#regions.some((region) => region.base === base))
+          this.#regions.push({ base, bytes: value, writable: true });
+        return base;
+      }
       case 'ringbuf_reserve':
         return this.#reserve();
       case 'ringbuf_submit': {
