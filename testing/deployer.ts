@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { textAt } from '#api';
 import type { CaptureColumn, RowBatch } from '#model';
+import { defaultRedaction, Redaction } from '#probe';
 import { openSys, type Sys } from '#sys';
 import { Binaries } from '../src/agent/binaries.ts';
 import { Deployer, type Deployment } from '../src/agent/deployment.ts';
@@ -54,7 +55,16 @@ export class TestDeployer implements AsyncDisposable {
     this.binaries = new Binaries(this.#folder);
     const { kernel, processes, binaries } = this;
     const execs = new Execs(this.sys);
-    this.#deployer = new Deployer({ sys: sys ?? this.sys, kernel, processes, binaries, reader: this.#reader, execs });
+    const redaction = () => new Redaction(defaultRedaction);
+    this.#deployer = new Deployer({
+      sys: sys ?? this.sys,
+      kernel,
+      processes,
+      binaries,
+      reader: this.#reader,
+      execs,
+      redaction,
+    });
   }
 
   async place(pid: number, fn: string, options: { rowsOfRunning?: true } = {}): Promise<Placed> {

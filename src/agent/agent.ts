@@ -21,6 +21,7 @@ import { IdleTimer } from './idle.ts';
 import { Kernel } from './kernel.ts';
 import { Processes } from './processes.ts';
 import { Reader } from './reader/reader.ts';
+import { readRedaction } from './redaction.ts';
 import { serve, version } from './service.ts';
 import { catalogOf, TableFunctions, targetText } from './tables.ts';
 import { Tokens } from './tokens.ts';
@@ -53,6 +54,8 @@ export class Agent {
   readonly #tracepoints: Tracepoints;
   readonly #reader = new Reader();
   readonly #door: NetworkDoor;
+  /** Read anew for each tracepoint: its owner may change it. */
+  readonly #redaction = () => readRedaction(this.#dir, process.env);
   #lastLoss = '';
 
   private constructor(dir: string, socket: string, store: Store) {
@@ -71,6 +74,7 @@ export class Agent {
       binaries: this.#binaries,
       reader: this.#reader,
       execs: new Execs(this.#sys),
+      redaction: this.#redaction,
     });
     this.#tracepoints = new Tracepoints(this.#deployer, store);
     this.tracer = new Tracer(
@@ -272,7 +276,13 @@ export class Agent {
 
   #parts() {
     const catalog = catalogOf(this.#store);
-    return { processes: this.#processes, binaries: this.#binaries, kernel: this.#kernel, catalog };
+    return {
+      processes: this.#processes,
+      binaries: this.#binaries,
+      kernel: this.#kernel,
+      catalog,
+      redaction: this.#redaction,
+    };
   }
 
   #rows(): number {

@@ -10,6 +10,8 @@ import { requireMemory } from './memory.ts';
 import type { OpenCall } from './reader/messages.ts';
 import type { Reader } from './reader/reader.ts';
 import { SiteCheck } from './sitecheck.ts';
+import { loadBias } from './stacks.ts';
+import { makeTypeMaps } from './typemaps.ts';
 
 /** How long calls that are running may take to end when the probes come off. */
 const drainMs = 100;
@@ -33,6 +35,7 @@ export async function arm(parts: DeployerParts, logical: LogicalTracepoint, sink
     features: kernel.emitFeatures,
     floats: kernel.floatState,
     targetIndex: 0,
+    redaction: parts.redaction(),
     instructionText: (bytes, at) => binaries.instructionText(bytes, at, binary),
   });
   if (!compiled.ok) throw new UserError(compiled.diagnostics);
@@ -55,6 +58,8 @@ export async function arm(parts: DeployerParts, logical: LogicalTracepoint, sink
     [compilation.maps.ring.name, ring],
     [compilation.maps.control.name, controls],
   ]);
+  const bias = loadBias(sys, pid, executable, binary, compilation.sites[0]!.function) ?? 0;
+  for (const map of makeTypeMaps(sys, compilation.maps, bias)) maps.set(map.spec.name, stack.use(map));
   const { multi } = kernel;
   // Only as long as these probes: the threads go with the last who wants them.
   if (programs.some(({ sleepable }) => sleepable)) maps.set(mapNames.kicks, stack.use(kernel.floats.lease()).map);
@@ -74,6 +79,8 @@ export async function arm(parts: DeployerParts, logical: LogicalTracepoint, sink
       relation: compilation.relation,
       upid: logical.target.upid,
       rowsOfRunning: sink.rowsOfRunning ?? false,
+      executable: executable.path,
+      bias,
     },
     sink.batch,
   );

@@ -1,7 +1,7 @@
 import type { sonde } from '#api';
 import type { LogicalTracepoint } from '#model';
 import { type Catalog, compileLogical, compileMutations, compileQuery, planText } from '#planner';
-import { type Compilation, compileTarget, describeCompilation } from '#probe';
+import { type Compilation, compileTarget, describeCompilation, type Redaction } from '#probe';
 import { parse } from '#pxl';
 import type { Binaries } from './binaries.ts';
 import { atTarget, type Script, UserError } from './errors.ts';
@@ -16,6 +16,7 @@ interface Parts {
   readonly processes: Processes;
   readonly binaries: Binaries;
   readonly kernel: Kernel;
+  readonly redaction: () => Redaction;
   /** The tables that there are. */
   readonly catalog: Pick<Catalog, 'table' | 'tables'>;
 }
@@ -99,7 +100,7 @@ function floatCost(programs: Compilation['compiled']['programs'], { floats }: Ke
 
 function compile(
   logical: LogicalTracepoint,
-  { processes, binaries, kernel }: Parts,
+  { processes, binaries, kernel, redaction }: Parts,
   script?: Script,
 ): { compilation: Compilation; stages: readonly sonde.DebugStage[] } {
   try {
@@ -112,6 +113,7 @@ function compile(
       features: kernel.emitFeatures,
       floats: kernel.floatState,
       targetIndex: 0,
+      redaction: redaction(),
       instructionText: (bytes, at) => binaries.instructionText(bytes, at, binary),
     });
     if (!compiled.ok) throw new UserError(compiled.diagnostics);

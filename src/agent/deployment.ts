@@ -1,5 +1,6 @@
 import { SondeError } from '#base';
 import { formatUpid, type LogicalTracepoint, type Relation, type RowBatch, type Upid } from '#model';
+import type { Redaction } from '#probe';
 import type { Sys } from '#sys';
 import { type Armed, arm } from './arm.ts';
 import type { Binaries } from './binaries.ts';
@@ -30,6 +31,8 @@ export interface DeployerParts {
   readonly binaries: Binaries;
   readonly reader: Reader;
   readonly execs: Execs;
+  /** What is never captured. Throws where the owner's list cannot be read. */
+  readonly redaction: () => Redaction;
 }
 
 /** Places tracepoints in processes and watches over them. */

@@ -91,7 +91,8 @@ export class Kernel {
   #findEmitFeatures(): EmitFeatures {
     const attachCookie = this.features.attachCookie.present;
     const fsbaseOffset = this.#fsbaseOffset();
-    return fsbaseOffset === undefined ? { attachCookie } : { attachCookie, fsbaseOffset };
+    const mayGoto = this.features.mayGoto.present;
+    return fsbaseOffset === undefined ? { attachCookie, mayGoto } : { attachCookie, mayGoto, fsbaseOffset };
   }
 
   #fsbaseOffset(): number | undefined {

@@ -86,7 +86,13 @@ function goroutineOffsets(binary: GoBinary) {
 }
 
 /** What is added to the binary's addresses in the process: 0 but for position-independent executables. */
-function loadBias(sys: Sys, pid: number, executable: Executable, binary: GoBinary, fn: GoFunction): number | undefined {
+export function loadBias(
+  sys: Sys,
+  pid: number,
+  executable: Executable,
+  binary: GoBinary,
+  fn: GoFunction,
+): number | undefined {
   const maps = readMaps(sys, pid);
   const offset = binary.fileOffset(fn.entry);
   if (!maps || offset === undefined) return undefined;

@@ -10,6 +10,7 @@ import {
   condition,
   exit,
   jumpAlways,
+  mayGoto,
   mode,
   opcodeClass,
   pseudo,
@@ -148,6 +149,11 @@ export class Assembler {
       offset: 0,
       immediate: register ? 0 : right.immediate,
     });
+  }
+
+  /** Kernel 6.9. Bounds a loop for the verifier: falls through, until the program has looped millions of times. */
+  mayGoto(label: Label): void {
+    this.#jumpTo(label, { opcode: opcodeClass.jmp | mayGoto, destination: 0, source: 0, offset: 0, immediate: 0 });
   }
 
   call(helper: Helper): void {

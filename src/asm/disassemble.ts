@@ -5,6 +5,7 @@ import {
   arithmetic,
   type Condition,
   condition,
+  mayGoto,
   mode,
   opcodeClass,
   pseudo,
@@ -88,6 +89,7 @@ function instructionText(instruction: Instruction, slot: number, map: MapReferen
       if ((opcode & 0xf0) === 0x00) return target;
       if ((opcode & 0xf0) === 0x80) return `call ${helperName(immediate) ?? '?'}#${immediate}`;
       if ((opcode & 0xf0) === 0x90) return 'exit';
+      if ((opcode & 0xf0) === mayGoto) return `may_goto ${target.replace(/^goto /, '')}`;
       const name = conditionNames.get(opcode & 0xf0);
       return name === undefined ? unknown(opcode) : `if r${destination} ${conditionSigns[name]} ${operand} ${target}`;
     }

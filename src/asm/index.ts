@@ -11,6 +11,7 @@ export {
   condition,
   exit,
   jumpAlways,
+  mayGoto,
   mode,
   opcodeClass,
   pseudo,

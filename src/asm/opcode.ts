@@ -48,6 +48,8 @@ export const condition = {
 export type Condition = keyof typeof condition;
 
 export const jumpAlways = 0x00;
+/** `may_goto` (kernel 6.9): goes to its target when the program has looped too often; else falls through. */
+export const mayGoto = 0xe0;
 export const callHelper = 0x80;
 export const exit = 0x90;
 

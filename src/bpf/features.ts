@@ -27,6 +27,8 @@ export interface KernelFeatures {
   readonly perfLink: Feature;
   /** The same with a uprobe_multi link (6.6), hit from another thread too: before 6.10 its filter took one thread only. */
   readonly uprobeMulti: Feature;
+  /** `may_goto`, kernel 6.9: loops that the verifier need not follow turn by turn. */
+  readonly mayGoto: Feature;
   /** /sys/kernel/btf/vmlinux is there. */
   readonly btf: Feature;
 }
@@ -46,7 +48,16 @@ export function kernelFeatures(sys: Sys): KernelFeatures {
   );
   const btf = tried(() => void sys.stat('/sys/kernel/btf/vmlinux'));
   if (!bpf.present) {
-    return { bpf, ringBuffer: bpf, attachCookie: bpf, namespacePid: bpf, perfLink: bpf, uprobeMulti: bpf, btf };
+    return {
+      bpf,
+      ringBuffer: bpf,
+      attachCookie: bpf,
+      namespacePid: bpf,
+      perfLink: bpf,
+      uprobeMulti: bpf,
+      mayGoto: bpf,
+      btf,
+    };
   }
   const size = sys.pageSize;
   const attachCookie = tried(() => loadsAlone(sys, cookieProgram()));
@@ -62,6 +73,7 @@ export function kernelFeatures(sys: Sys): KernelFeatures {
       process.env.SONDE_NO_UPROBE_MULTI === '1'
         ? { present: false, reason: 'switched off by SONDE_NO_UPROBE_MULTI=1' }
         : tried(() => hits(sys, true)),
+    mayGoto: tried(() => loadsAlone(sys, loopProgram())),
     btf,
   };
 }
@@ -141,6 +153,19 @@ function cookieProgram(): Program {
   asm.mov(r0, immediate(0));
   asm.exit();
   return asm.program('try_cookie');
+}
+
+/** A loop without end but for `may_goto`. */
+function loopProgram(): Program {
+  const asm = new Assembler();
+  const [again, out] = [asm.newLabel(), asm.newLabel()];
+  asm.label(again);
+  asm.mayGoto(out);
+  asm.jump(again);
+  asm.label(out);
+  asm.mov(r0, immediate(0));
+  asm.exit();
+  return asm.program('try_loop');
 }
 
 function namespaceProgram(sys: Sys): Program {

@@ -6,6 +6,7 @@ import { MalformedDwarf } from './errors.ts';
 import { FunctionTable } from './functions.ts';
 import { type LineHeader, readLineHeader } from './line.ts';
 import { type LocationRange, readLocV4, readLocV5 } from './loclist.ts';
+import { scanRuntimeTypes } from './runtime-types.ts';
 import { ScanResult, scanUnit } from './scan.ts';
 import type { DebugSection, SectionLookup } from './section.ts';
 import { readUnitHeader, type UnitHeader } from './unit.ts';
@@ -120,6 +121,18 @@ export class Dwarf {
     }
     this.#functions = new FunctionTable(result, this.#info.bytes, this.section('.debug_str')?.bytes);
     return this.#functions;
+  }
+
+  /** The types that have a descriptor at run time: the linker puts all types into the unit of package runtime. A broken unit has none. */
+  *runtimeTypes(): Generator<{ readonly die: number; readonly offset: number }> {
+    for (const unit of this.units()) {
+      if (this.root(unit).name !== 'runtime') continue;
+      this.#info.need(unit.offset, unit.end);
+      for (const die of scanRuntimeTypes(this.#info.bytes, unit, this.#table(unit))) {
+        const offset = this.number(this.die(die)!, attribute.goRuntimeType);
+        if (offset !== undefined && offset !== 0) yield { die, offset };
+      }
+    }
   }
 
   /** The DIE at an offset; undefined for a null entry. */

@@ -110,7 +110,8 @@ export function scanUnit(
   result.dies += dies;
 }
 
-function skipBlock(info: Uint8Array, from: number, end: number, op: number, die: number): number {
+/** Behind a block whose size comes first. */
+export function skipBlock(info: Uint8Array, from: number, end: number, op: number, die: number): number {
   let at = from;
   let size = 0;
   if (op === skipOp.block2) {

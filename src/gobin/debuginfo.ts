@@ -23,6 +23,7 @@ export class DebugInfo {
   readonly #dieByEntry = new Map<number, number>();
   #sorted: Uint32Array | undefined;
   #g: GoType | undefined;
+  #runtimeTypes: ReadonlyMap<number, TypeRef> | undefined;
 
   constructor(dwarf: Dwarf, index?: FunctionIndex) {
     this.dwarf = dwarf;
@@ -37,6 +38,12 @@ export class DebugInfo {
 
   type(ref: TypeRef): GoType {
     return this.#types.type(ref);
+  }
+
+  /** Types by the offset of their descriptor from `runtime.types`. */
+  runtimeTypes(): ReadonlyMap<number, TypeRef> {
+    this.#runtimeTypes ??= new Map([...this.dwarf.runtimeTypes()].map(({ die, offset }) => [offset, die]));
+    return this.#runtimeTypes;
   }
 
   /** Functions of exactly that name: a body and its ABI wrappers. */

@@ -51,22 +51,30 @@ export class TypeReader {
     let die = this.#die(ref);
     let name: string | undefined;
     let kind: number | undefined;
+    const parts = new Map<number, number>();
     // Outermost name and kind count. `.paramN` (with DW_AT_go_dict_index) only stands for a type argument.
     for (let i = 0; ; i++) {
       if (!die.attributes.has(attribute.goDictIndex)) {
         name ??= dwarf.string(die, attribute.name);
         kind ||= dwarf.number(die, attribute.goKind);
       }
+      for (const part of [attribute.goKey, attribute.goElem]) {
+        const ref = dwarf.number(die, part);
+        if (ref !== undefined && !parts.has(part)) parts.set(part, ref);
+      }
       const next = dwarf.number(die, attribute.type);
       if (die.tag !== tag.typedef || next === undefined) break;
       if (i === mostTypedefs) throw new MalformedDwarf('.debug_info', ref, 'a chain of typedefs without end');
       die = this.#die(next);
     }
-    return this.#build(name ?? '', kind || guessKind(die), die);
+    return this.#build(name ?? '', kind || guessKind(die), die, parts);
   }
 
-  #build(name: string, kind: number, die: Die): GoType {
+  /** `parts`: what typedefs on the way said of keys and elements; maps and channels are typedefs of a pointer to their header. */
+  #build(name: string, kind: number, die: Die, parts: ReadonlyMap<number, number>): GoType {
     const dwarf = this.#dwarf;
+    const outer = (of: 'goKey' | 'goElem'): TypeRef | undefined =>
+      parts.get(attribute[of]) ?? dwarf.number(die, attribute[of]);
     const declared = dwarf.number(die, attribute.byteSize);
     const base = (size: number) => ({ name, size: declared ?? size });
     if (kind === goKind.bool) return { kind: 'bool', ...base(1) };
@@ -85,12 +93,19 @@ export class TypeReader {
         if (elem === undefined) return { kind: 'unknown', name, size };
         return { kind: 'array', name, size, elem, count: this.#count(die) };
       }
-      case goKind.chan:
-        return { kind: 'chan', name, size: 8 };
+      case goKind.chan: {
+        const elem = outer('goElem');
+        const header = dwarf.number(die, attribute.type);
+        return elem === undefined ? { kind: 'unknown', name, size: 8 } : { kind: 'chan', name, size: 8, header, elem };
+      }
       case goKind.func:
         return { kind: 'func', name, size: 8 };
-      case goKind.map:
-        return { kind: 'map', name, size: 8 };
+      case goKind.map: {
+        const [key, elem] = [outer('goKey'), outer('goElem')];
+        const header = dwarf.number(die, attribute.type);
+        if (key === undefined || elem === undefined) return { kind: 'unknown', name, size: 8 };
+        return { kind: 'map', name, size: 8, header, key, elem };
+      }
       case goKind.interface: {
         const first = this.#fields(die)[0]?.name;
         return { kind: 'interface', ...base(16), empty: first === '_type' };

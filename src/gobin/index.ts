@@ -13,6 +13,7 @@ export {
   type CodeRange,
   type DecodeCode,
   type DecodedCode,
+  type DynamicType,
   type FunctionLookup,
   flow,
   type GoField,

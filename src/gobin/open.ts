@@ -5,6 +5,7 @@ import type { Architecture } from './abi.ts';
 import { decodeArm64 } from './arm64.ts';
 import { type BuildInfo, readBuildInfo } from './buildinfo.ts';
 import { DebugInfo } from './debuginfo.ts';
+import { findDynamicTypes } from './dynamic-types.ts';
 import { buildIndex, type FunctionIndex, readIndex, writeIndex } from './function-index.ts';
 import { findFunction } from './lookup.ts';
 import { openPclntab } from './open-pclntab.ts';
@@ -14,6 +15,7 @@ import { listingOf, signatureOf } from './signature.ts';
 import type {
   DecodeCode,
   DecodedCode,
+  DynamicType,
   FunctionLookup,
   GoField,
   GoFunction,
@@ -66,6 +68,11 @@ export interface GoBinary {
   sourceLine(fn: GoFunction): SourceLine | undefined;
   /** Throws MalformedDwarf for a reference that no signature or type gave. */
   type(ref: TypeRef): GoType;
+  /**
+   * The types that values in interfaces may have, those first that the linker knows to be in some interface other than `any`. Empty
+   * without debug info or symbols.
+   */
+  dynamicTypes(): readonly DynamicType[];
   code(fn: GoFunction): DecodedCode;
   fileOffset(at: Address): FileOffset | undefined;
   /** Field of a struct of the runtime, out of debug info: `structField('runtime.g', 'goid')`. */
@@ -186,6 +193,7 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
     return declared ?? (entry && { file: entry.file, line: started ?? entry.line });
   };
 
+  let dynamic: readonly DynamicType[] | undefined;
   const binary: GoBinary = {
     elf,
     architecture,
@@ -224,6 +232,7 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
       if (info === undefined) return { kind: 'unknown', name: '', size: 0 };
       return guarded(() => debugInfo()!.type(ref));
     },
+    dynamicTypes: () => guarded(() => (dynamic ??= findDynamicTypes(elf, debugInfo()))),
     code(fn) {
       const bytes = elf.read(fn.entry, fn.end - fn.entry);
       return architecture === 'arm64' ? decodeArm64(bytes, fn.entry) : options.decode(bytes, fn.entry);

@@ -16,10 +16,19 @@ export type GoType = { readonly name: string; readonly size: number } & (
   | { readonly kind: 'struct'; readonly fields: readonly GoField[] }
   /** `empty`: eface (`any`), two words type and data; else iface, itab and data. */
   | { readonly kind: 'interface'; readonly empty: boolean }
-  | { readonly kind: 'map' | 'chan' | 'func' }
+  /** `header`: the struct of the runtime that a map or channel points to, with its parts typed (debug info has one for each type). */
+  | { readonly kind: 'map'; readonly header: TypeRef | undefined; readonly key: TypeRef; readonly elem: TypeRef }
+  | { readonly kind: 'chan'; readonly header: TypeRef | undefined; readonly elem: TypeRef }
+  | { readonly kind: 'func' }
   /** What this reader does not know; `size` still holds. */
   | { readonly kind: 'unknown' }
 );
+
+/** A type that values in interfaces may have: where its descriptor (`internal/abi.Type`) lies in the file, and its debug info. */
+export interface DynamicType {
+  readonly address: Address;
+  readonly type: TypeRef;
+}
 
 export interface GoField {
   readonly name: string;

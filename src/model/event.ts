@@ -66,20 +66,90 @@ export const floatStatus = { noKicker: 16, notSaved: 17 } as const;
 /** One value in a record. Integers are stored as 8 bytes, sign- or zero-extended from the Go type's own width. */
 export type Slot =
   | { readonly kind: 'int' | 'uint' | 'bool' | 'address'; readonly offset: number; readonly status: number }
-  /** IEEE 754, `size` bytes. */
-  | { readonly kind: 'float'; readonly size: 4 | 8; readonly offset: number; readonly status: number }
+  /** IEEE 754 in `size` bytes, as Go keeps it. Its column is FLOAT64; in JSON it is a number, or one of "NaN", "+Inf", "-Inf". */
+  | { readonly kind: 'float'; readonly offset: number; readonly status: number; readonly size: 4 | 8 }
   /** At `offset` the string's full length (u64), then up to `maxBytes` of its bytes. */
-  | { readonly kind: 'string'; readonly offset: number; readonly status: number; readonly maxBytes: number };
+  | { readonly kind: 'string'; readonly offset: number; readonly status: number; readonly maxBytes: number }
+  /** A value with what it refers to: `offset` is that of its chunk's bytes in the snapshot area, its header lies before them. */
+  | { readonly kind: 'graph'; readonly offset: number; readonly status: number };
+
+/** What comes before each chunk's bytes in the snapshot area. Chunks are 8-aligned; the next one follows. */
+export const chunkHeader = {
+  /** u64, where the bytes were copied from; 0 for a value in registers. */
+  address: 0,
+  /** u32, byte offset of its elements' type in the table of types. */
+  type: 8,
+  /** u32, how many bytes were captured. */
+  bytes: 12,
+  /** u32, how many references away from the event's own values. */
+  depth: 16,
+  /** u32, a `slotStatus`. */
+  status: 20,
+} as const;
+export const chunkHeaderSize = 24;
+
+/** State of the program's walk over the object graph; its words (u64) at these offsets from `WalkLayout.state`. */
+export const walkState = {
+  /** Bytes of the area that are in use. */
+  tail: 0,
+  base: 8,
+  end: 16,
+  entry: 24,
+  first: 32,
+  stride: 40,
+  depth: 48,
+  /** Bits of `walkCut`. */
+  cut: 56,
+  steps: 64,
+  /** Addresses that have been taken, by a hash. */
+  seen: 72,
+} as const;
+export const seenWords = 32;
+export const walkStateSize = walkState.seen + 8 * seenWords;
+
+export const walkCut = {
+  /** The area is full. */
+  full: 1,
+  /** The walk went all its steps and was not done. */
+  steps: 2,
+} as const;
+
+/** The snapshot of the objects that an event's values refer to: chunks, the values' own first. Offsets count from the record's start. */
+export interface WalkLayout {
+  readonly state: number;
+  readonly area: number;
+  /** Bytes of the values' own chunks. */
+  readonly rootBytes: number;
+  /** A chunk begins at this offset in the area at most … */
+  readonly lastChunk: number;
+  /** … and has so many bytes at most, behind its header. */
+  readonly maxChunk: number;
+  readonly steps: number;
+  readonly depth: number;
+  /** Bytes of the table of types. */
+  readonly tableBytes: number;
+}
 
 /** The record of one kind of event of one probe. `status` and `offset` in slots count from the record's start. */
 export interface EventLayout {
   /** Whole record in bytes, a multiple of 8. */
   readonly size: number;
   readonly slots: readonly Slot[];
+  /** There are slots of kind `graph`. */
+  readonly walk?: WalkLayout;
+}
+
+/** Bytes of a value that are in no place that can be read. */
+export interface Hole {
+  readonly offset: number;
+  readonly size: number;
+  readonly reason: string;
 }
 
 /** How a column's value is made of slots: a slot's value, an object of parts in order, or nothing, with the reason. */
 export type ValueShape =
   | { readonly kind: 'slot'; readonly slot: number }
+  /** A value of a type of the graph. `holes`: bytes of it that could not be captured. */
+  | { readonly kind: 'graph'; readonly slot: number; readonly type: number; readonly holes: readonly Hole[] }
   | { readonly kind: 'object'; readonly fields: readonly { readonly name: string; readonly value: ValueShape }[] }
   | { readonly kind: 'missing'; readonly reason: string };

@@ -7,16 +7,24 @@ export {
   sameRelation,
 } from './column.ts';
 export {
+  chunkHeader,
+  chunkHeaderSize,
   type EventKind,
   type EventLayout,
   eventKinds,
   floatStatus,
+  type Hole,
   header,
   headerFlags,
   headerSize,
   type Slot,
+  seenWords,
   slotStatus,
   type ValueShape,
+  type WalkLayout,
+  walkCut,
+  walkState,
+  walkStateSize,
 } from './event.ts';
 export {
   type ColumnData,

@@ -2,6 +2,7 @@ import type { Address, FileOffset } from '#base';
 import type {
   Architecture,
   DecodedCode,
+  DynamicType,
   FunctionLookup,
   GoFunction,
   GoSignature,
@@ -17,6 +18,8 @@ export interface BinaryView {
   findFunction(name: string): FunctionLookup;
   signature(fn: GoFunction): GoSignature;
   type(ref: TypeRef): GoType;
+  /** The types that values in interfaces may have; without, what they hold is not looked into. */
+  dynamicTypes?(): readonly DynamicType[];
 }
 
 /** What all stages together ask. */

@@ -12,8 +12,17 @@ import {
   tracepointMaps,
   wantsFloats,
 } from './emit/index.ts';
-import { type EventPlan, type PlannedProbe, planProbe, type Root, type SlotSource } from './plan/index.ts';
-import { type ResolvedProbe, resolveProbe } from './resolve/index.ts';
+import { type CaptureLimits, type Redaction, TypeGraphBuilder, type TypeTable } from './graph/index.ts';
+import {
+  type EventPlan,
+  type FloatRoot,
+  followsPointers,
+  type PlannedProbe,
+  planProbe,
+  type Root,
+  rootsOf,
+} from './plan/index.ts';
+import { type ResolvedProbe, type ResolvedValue, resolveProbe } from './resolve/index.ts';
 import {
   chooseRuntimeSites,
   chooseSites,
@@ -45,6 +54,10 @@ export interface CompileOptions {
   readonly targetIndex: number;
   /** Text of the one instruction that the bytes are (`createX86Formatter(iced)`). */
   readonly instructionText: (bytes: Uint8Array, at: Address) => string;
+  /** What is never captured. Default: nothing is hidden. */
+  readonly redaction?: Redaction;
+  /** Default: `defaultLimits`. */
+  readonly limits?: CaptureLimits;
 }
 
 /** A tracepoint compiled for one process, with every stage's result kept for `px debug compile`. */
@@ -59,6 +72,8 @@ export interface Compilation {
   readonly planned: readonly PlannedProbe[];
   /** What people should know: stepped entries, inlined copies that are not seen, outcomes that cannot be told. */
   readonly warnings: readonly string[];
+  /** Types of the values that are walked over; undefined: there are none. */
+  readonly types?: TypeTable;
 }
 
 /** All stages for one process: names and types, layouts, sites, programs. Every mistake of every probe is reported together. */
@@ -74,16 +89,23 @@ export function compileTarget(
   const sites: ProbeSites[] = [];
   const warnings: string[] = [];
   const floats = floatRegisters(binary, options);
-  for (const probe of logical.probes) {
-    const found = resolveProbe(probe, binary);
+  const noFloats = () => {
+    const state = floats();
+    return typeof state === 'string' ? state : undefined;
+  };
+  const builder = new TypeGraphBuilder(binary, options.redaction, options.limits);
+  const foundProbes = logical.probes.map((probe) => resolveProbe(probe, binary, builder));
+  const walks = foundProbes.some(
+    (each) => each.ok && each.value.columns.some((column) => 'value' in column && isWalked(column.value)),
+  );
+  const types = walks ? builder.finish() : undefined;
+  for (const [index, probe] of logical.probes.entries()) {
+    const found = foundProbes[index]!;
     if (!found.ok) {
       diagnostics.push(...found.diagnostics);
       continue;
     }
-    const plan = planProbe(found.value, () => {
-      const state = floats();
-      return typeof state === 'string' ? state : undefined;
-    });
+    const plan = planProbe(found.value, { types, noFloats });
     const chosen = chooseSites(found.value.function, binary.code(found.value.function), context, {
       entry: plan.entry !== undefined,
       returns: plan.return !== undefined,
@@ -112,6 +134,8 @@ export function compileTarget(
     filter: options.filter,
     target: options.targetIndex,
     probes: planned.length,
+    entries: types?.graph.entries ?? [],
+    dynamicTypes: (types?.dynamic.length ?? 0) > 0,
   };
   const programs = [
     ...unwindPrograms(emission, planned, binary, context, warnings),
@@ -123,11 +147,12 @@ export function compileTarget(
     value: {
       compiled: { plans: planned.map((each) => each.plan), programs },
       relation: relationOf(planned),
-      maps: tracepointMaps(planned.length, largest),
+      maps: tracepointMaps(planned.length, largest, types),
       sites,
       resolved,
       planned,
       warnings,
+      ...(types === undefined ? {} : { types }),
     },
   };
 }
@@ -270,24 +295,20 @@ function morestackEntries(binary: CompilableBinary): ReadonlySet<number> {
 /** What must still be in place at the entry site: the registers and stack words that the record is filled from. */
 function entryIntact(plan: PlannedProbe, architecture: Architecture): Intact {
   const sources = plan.entry?.sources ?? [];
-  const places = sources.map(sourcePlaces);
-  const followed = sources.some(
-    (source) => source.kind.startsWith('string') || ('hops' in source && source.hops.length > 0),
-  );
+  const places = sources.map((source) => rootsOf(source).map(rootPlace));
+  const followed = sources.some(followsPointers);
   return intactFor(architecture, places, followed);
 }
 
-function sourcePlaces(source: SlotSource): readonly Place[] {
-  if (source.kind === 'float-register') {
-    return [{ kind: 'float-register', register: source.register, offset: 0, size: source.size }];
-  }
-  return (source.kind === 'string-parts' ? [source.pointer, source.length] : [source.root]).map(rootPlace);
+/** Is there a part of the value that the object graph is walked from? */
+function isWalked(value: ResolvedValue): boolean {
+  return value.kind === 'graph' || (value.kind === 'object' && value.fields.some((field) => isWalked(field.value)));
 }
 
-function rootPlace(root: Root): Place {
-  return root.kind === 'register'
-    ? { kind: 'register', register: root.register, offset: 0, size: 8 }
-    : { kind: 'stack', frameOffset: root.frameOffset, offset: 0, size: 8 };
+function rootPlace(root: Root | FloatRoot): Place {
+  return root.kind === 'stack'
+    ? { kind: 'stack', frameOffset: root.frameOffset, offset: 0, size: 8 }
+    : { kind: root.kind, register: root.register, offset: 0, size: 8 };
 }
 
 function placed(diagnostic: Diagnostic, span: Span | undefined): Diagnostic {

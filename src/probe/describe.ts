@@ -96,6 +96,8 @@ function valueText(value: ResolvedValue): string {
       return `{${value.fields.map((field) => `${field.name}: ${valueText(field.value)}`).join(', ')}}`;
     case 'string':
       return `string ${accessText(value.access)}`;
+    case 'graph':
+      return `${value.name} ${accessText(value.access)}`;
     default:
       return `${value.kind}${value.size * 8} ${accessText(value.access)}`;
   }
@@ -138,6 +140,8 @@ function shapeText(shape: ValueShape): string {
   switch (shape.kind) {
     case 'slot':
       return `slot ${shape.slot}`;
+    case 'graph':
+      return [`slot ${shape.slot}`, ...shape.holes.map((hole) => `without +${hole.offset}: ${hole.reason}`)].join(', ');
     case 'missing':
       return `not captured: ${shape.reason}`;
     case 'object':

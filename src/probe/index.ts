@@ -11,6 +11,7 @@ export {
   tracepointMaps,
   unwindDropsOffset,
 } from './emit/index.ts';
+export { type CaptureLimits, defaultLimits, defaultRedaction, Redaction, type RedactionRules } from './graph/index.ts';
 export { maxStringBytes, type PlannedProbe, type SlotSource } from './plan/index.ts';
 export {
   type ResolvedColumn,

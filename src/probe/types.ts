@@ -2,6 +2,7 @@ import type { MapSpec, Program } from '#asm';
 import type { Address, Diagnostic, FileOffset } from '#base';
 import type { GoFunction, InstructionClass } from '#gobin';
 import type { Column, EventKind, EventLayout, ValueShape } from '#model';
+import type { TypeGraph } from './graph/index.ts';
 
 /** What of the kernel and the process a program may use: found by trying, passed in as data. */
 export interface EmitFeatures {
@@ -9,6 +10,8 @@ export interface EmitFeatures {
   readonly attachCookie: boolean;
   /** Offset of thread.fsbase in task_struct, from BTF; undefined: no fallback when R14 is not `g`. */
   readonly fsbaseOffset?: number;
+  /** `may_goto` (6.9): without, loops are checked by the verifier turn by turn, which takes longer. */
+  readonly mayGoto?: boolean;
   /** Undefined: programs do not look at float registers. */
   readonly floats?: FloatState;
 }
@@ -76,6 +79,8 @@ export interface ProbePlan {
   readonly return?: EventLayout;
   /** Rows are made at the entry: nothing of the return is wanted. */
   readonly rowAtEntry: boolean;
+  /** The types of its values of shape `graph`; one object for all probes of a tracepoint. */
+  readonly graph?: TypeGraph;
 }
 
 /** One program and the sites that it is attached to (one uprobe_multi link). The cookie of a site is its index here. */
@@ -98,6 +103,15 @@ export interface TracepointMaps {
   readonly ring: MapSpec;
   /** An array map with one value: `control` below. */
   readonly control: MapSpec;
+  /** An array map with one value, to be filled with `bytes`: the types that the walk over objects knows (`graph/table.ts`). */
+  readonly types?: { readonly spec: MapSpec; readonly bytes: Uint8Array };
+  /**
+   * A hash map, to be filled: type descriptor's address in the process (in the file, plus the load bias) → u32 `entry`, u32 `size`.
+   */
+  readonly dynamic?: {
+    readonly spec: MapSpec;
+    readonly entries: readonly { readonly address: number; readonly entry: number; readonly size: number }[];
+  };
 }
 
 /**

@@ -4,3 +4,4 @@ export { BadProgram, newWorld, run, type World } from './interpreter.ts';
 export { UserMemory } from './memory.ts';
 export { recordBytes, type TestRecord } from './record.ts';
 export { rowsOf, type TestRow } from './rows.ts';
+export { newTestTypes, testDescriptors, testTypeRefs, testTypes } from './types.ts';

@@ -9,6 +9,7 @@ import {
   helperName,
   type Instruction,
   loadImmediate64,
+  mayGoto,
   mode,
   opcodeClass,
   type Program,
@@ -29,6 +30,9 @@ export interface World {
   /** Kernel memory that probe_read_kernel sees. */
   readonly kernel: UserMemory;
   readonly control: BigUint64Array;
+  /** The table of types, and the entries of the map of dynamic types by descriptor. */
+  types: Uint8Array;
+  readonly dynamic: Map<bigint, Uint8Array>;
   /** Submitted records, in order of their reservation. */
   readonly records: Uint8Array[];
   /** How many more reservations succeed. */
@@ -57,6 +61,8 @@ export function newWorld(controlWords: number, contextSize = 168): World {
     user: new UserMemory(),
     kernel: new UserMemory(),
     control: new BigUint64Array(controlWords),
+    types: new Uint8Array(0),
+    dynamic: new Map(),
     records: [],
     room: Number.POSITIVE_INFINITY,
     tgid: 1,
@@ -75,6 +81,9 @@ const contextBase = 0xffff_8000_0000_0000n;
 const stackTop = 0xffff_9000_0000_0200n;
 const stackSize = 512;
 const controlBase = 0xffff_a000_0000_0000n;
+const typesBase = 0xffff_d000_0000_0000n;
+const dynamicHandle = 0xffff_e000_0000_0000n;
+const elementBase = 0xffff_f000_0000_0000n;
 const recordBase = 0xffff_b000_0000_0000n;
 const ringHandle = 0xffff_c000_0000_0000n;
 const kicksHandle = 0xffff_c100_0000_0000n;
@@ -128,6 +137,7 @@ class Run {
         writable: true,
       },
     ];
+    this.#regions.push({ base: typesBase, bytes: world.types, writable: false });
     this.#registers[1] = contextBase;
     this.#registers[10] = stackTop;
   }
@@ -181,8 +191,11 @@ class Run {
     const reference = this.#maps.get(slot);
     if (instruction.source === pseudo.mapFd || instruction.source === pseudo.mapValue) {
       if (reference === undefined) throw new BadProgram(`slot ${slot} names no map`);
-      if (reference.kind === 'value') return controlBase + BigInt(reference.offset);
-      return reference.map === 'kicks' ? kicksHandle : ringHandle;
+      if (reference.kind === 'fd') {
+        if (reference.map === 'dynamic') return dynamicHandle;
+        return reference.map === 'kicks' ? kicksHandle : ringHandle;
+      }
+      return (reference.map === 'types' ? typesBase : controlBase) + BigInt(reference.offset);
     }
     return (BigInt(instruction.high ?? 0) << 32n) | BigInt(instruction.immediate >>> 0);
   }
@@ -214,6 +227,8 @@ class Run {
   #taken(instruction: Instruction): boolean {
     const operation = instruction.opcode & 0xf0;
     if (operation === 0) return true;
+    // Falls through: its own bound is far beyond ours.
+    if (operation === mayGoto) return false;
     const left = this.#get(instruction.destination);
     const right = this.#operand(instruction);
     const [signedLeft, signedRight] = [BigInt.asIntN(64, left), BigInt.asIntN(64, right)];
@@ -328,9 +343,18 @@ class Run {
       case 'get_smp_processor_id':
         return BigInt(world.cpu);
       case 'map_lookup_elem': {
-        const cpu = Number(toNumber(this.#memory(this.#get(2), 4, 'read')));
-        if (this.#get(1) !== kicksHandle) throw new BadProgram('lookup in no map');
-        return world.kickers.has(cpu) ? kickRings + BigInt(cpu) : 0n;
+        if (this.#get(1) === kicksHandle) {
+          const cpu = Number(toNumber(this.#memory(this.#get(2), 4, 'read')));
+          return world.kickers.has(cpu) ? kickRings + BigInt(cpu) : 0n;
+        }
+        if (this.#get(1) !== dynamicHandle) throw new BadProgram('a look-up in no map');
+        const key = toNumber(this.#memory(this.#get(2), 8, 'read'));
+        const value = world.dynamic.get(key);
+        if (value === undefined) return 0n;
+        const base = elementBase + key;
+        if (!this.#regions.some((region) => region.base === base))
+          this.#regions.push({ base, bytes: value, writable: true });
+        return base;
       }
       case 'ringbuf_output': {
         const forceWakeup = 2n;

@@ -1,3 +1,4 @@
+import { address } from '#base';
 import { type AttachSite, attachUprobes, type BpfMap, loadProgram, makeMap, type OnRecord, openRingBuffer } from '#bpf';
 import type { GoBinary } from '#gobin';
 import type { CaptureColumn, LogicalTracepoint } from '#model';
@@ -11,6 +12,7 @@ import {
   type ProcessFilter,
 } from '#probe';
 import { Fd, openSys } from '#sys';
+import { makeTypeMaps } from '../../src/agent/typemaps.ts';
 import { instructionText } from './go-binary.ts';
 import { rowsOf, type TestRow } from './rows.ts';
 
@@ -73,6 +75,11 @@ export function trace(
       ['control', counters],
     ]);
     if (options.floats) byName.set(mapNames.kicks, options.floats.kicks);
+    // The tests' programs are not position-independent.
+    for (const map of makeTypeMaps(sys, maps, 0)) {
+      cleanup.push(() => map.close());
+      byName.set(map.spec.name, map);
+    }
     for (const { program, sites, sleepable = false } of compiled.programs) {
       const loaded = loadProgram(sys, program, byName, { multi: options.multi, sleepable });
       cleanup.push(() => loaded.close());
@@ -85,7 +92,10 @@ export function trace(
     cleanup.push(() => reader.close());
     const { words } = counters;
     const decoder = new EventDecoder({ relation, counters: () => words });
-    decoder.addTarget(0, upid, compiled.plans);
+    decoder.addTarget(0, upid, compiled.plans, {
+      bias: 0,
+      functionName: (code) => binary.functionAt(address(code))?.name,
+    });
     Atomics.store(words, control.gate, 1n);
     return {
       decoder,

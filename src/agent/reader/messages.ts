@@ -14,6 +14,9 @@ export interface RingDescription {
   readonly upid: Upid;
   /** Calls that run when the ring is closed get a row of outcome `running`. */
   readonly rowsOfRunning: boolean;
+  /** The executable by a path that this process may open, and what the process adds to its addresses: for names and constant bytes. */
+  readonly executable: string;
+  readonly bias: number;
 }
 
 /** A call that has not ended. */

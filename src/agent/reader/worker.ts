@@ -3,6 +3,7 @@ import { openRingBuffer, type RingBuffer } from '#bpf';
 import { header, type RowBatch } from '#model';
 import { EventDecoder } from '#probe';
 import { clock, type Mapping, mapFlag, openSys, protection, type Readiness } from '#sys';
+import { ImageServices } from './image.ts';
 import type { FromReader, OpenCall, RingDescription, ToReader } from './messages.ts';
 
 /** After a wake-up the ring is left alone for so long: one wake-up then serves all events of that time. In a storm it fills too quickly for that. */
@@ -23,6 +24,7 @@ class Ring {
   readonly #decoder: EventDecoder;
   readonly #readiness: Readiness;
   readonly #rowsOfRunning: boolean;
+  readonly #image: ImageServices;
   #timer: NodeJS.Timeout | undefined;
   #storm = false;
 
@@ -35,7 +37,8 @@ class Ring {
     this.#controls = sys.mmap(controlFd, length, protection.read, mapFlag.shared, 0);
     const words = new BigUint64Array(this.#controls.buffer);
     this.#decoder = new EventDecoder({ relation, counters: () => words });
-    this.#decoder.addTarget(0, upid, plans);
+    this.#image = new ImageServices(description.executable, description.bias);
+    this.#decoder.addTarget(0, upid, plans, this.#image);
     this.#readiness = this.#ring.onReadable(() => {
       this.#readiness.pause();
       this.#timer ??= setTimeout(
@@ -100,6 +103,7 @@ class Ring {
     this.#readiness.close();
     this.#ring.close();
     this.#controls.unmap();
+    this.#image.close();
     return left;
   }
 

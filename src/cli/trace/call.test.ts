@@ -19,7 +19,7 @@ function line(part: Partial<sonde.TraceCall>): string {
 
 test('values as the agent wrote them, strings quoted, nothing for a terminal to act on', () => {
   expect(line({ argsJson: '{"n":18446744073709551615,"s":"a\\u001b[2J\u009b","o":{"x":null}}' })).toBe(
-    'main.f(n=18446744073709551615, s="a\\u001b[2J\\u009b", o={"x":null})',
+    'main.f(n=18446744073709551615, s="a\\u001b[2J\\u009b", o={x:nil})',
   );
   expect(line({ function: 'main.\u001b[31mf' })).toBe('main.\\x1b[31mf()');
 });
@@ -39,7 +39,7 @@ test('what is missing or cut says so', () => {
       notesJson: JSON.stringify(notes),
     }),
   ).toBe(
-    'main.f(p=<not captured: nil pointer>, s="abc"…(3 of 9000 B), r={"url":null} <url: not captured: nil pointer>) = ($0=<not captured: in a float register>)  latency <not captured: no entry>',
+    'main.f(p=<not captured: nil pointer>, s="abc"…(3 of 9000 B), r={url:<not captured: nil pointer>}) = ($0=<not captured: in a float register>)  latency <not captured: no entry>',
   );
   expect(line({ resultsJson: '', notesJson: '{"results":"not captured: tail call to main.g"}' })).toBe(
     'main.f() = (<not captured: tail call to main.g>)',

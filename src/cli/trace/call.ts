@@ -2,6 +2,7 @@ import type { sonde } from '#api';
 import { parseUpid } from '#model';
 import { readableDuration } from '../format/duration.ts';
 import { escapeControls, escapeJson, jsonString } from '../format/escape.ts';
+import { goValue } from '../format/go-value.ts';
 import { rfc3339Utc, timeOfDay } from '../format/time.ts';
 import { cutMark, missing } from '../output/cell.ts';
 import { parseNotes } from '../output/row.ts';
@@ -71,13 +72,17 @@ function values(json: string, kind: 'args' | 'results', notes: Notes): string {
 }
 
 function shown(name: string, text: string, kind: string, notes: Notes): string {
-  if (notes === undefined) return text === 'null' ? '—' : escapeJson(text);
-  const note = notes[`${kind}.${name}`] ?? notes[name];
-  if (text === 'null') return note === undefined ? '—' : missing(note);
-  const inner = [`${kind}.${name}.`, `${name}.`].flatMap((prefix) =>
-    Object.entries(notes)
-      .filter(([key]) => key.startsWith(prefix))
-      .map(([key, reason]) => ` <${escapeControls(key.slice(prefix.length))}: ${escapeControls(reason)}>`),
-  );
-  return `${escapeJson(text)}${note === undefined ? '' : cutMark(note, text.startsWith('"') ? (JSON.parse(text) as string) : null)}${inner.join('')}`;
+  const path = `${kind}.${name}`;
+  if (notes === undefined) return goValue(text, path, notes, new Set());
+  const note = notes[path] ?? notes[name];
+  if (text === 'null') return note === undefined ? 'nil' : missing(note);
+  const told = new Set<string>();
+  const value = goValue(text, path, notes, told);
+  const inner = Object.entries(notes)
+    .filter(([key]) => (key.startsWith(`${path}.`) || key.startsWith(`${path}[`)) && !told.has(key))
+    .map(
+      ([key, reason]) => ` <${escapeControls(key.slice(path.length).replace(/^\./, ''))}: ${escapeControls(reason)}>`,
+    );
+  if (note !== undefined && told.has(path)) return `${value}${inner.join('')}`;
+  return `${value}${note === undefined ? '' : cutMark(note, text.startsWith('"') ? (JSON.parse(text) as string) : null)}${inner.join('')}`;
 }

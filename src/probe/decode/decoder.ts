@@ -31,6 +31,7 @@ import {
 } from './ending.ts';
 import { Notes } from './notes.ts';
 import { type RowTarget, RowWriter, rowTarget } from './row.ts';
+import type { BinaryServices } from './target.ts';
 import { json, type RecordBytes } from './value.ts';
 
 export interface DecoderOptions {
@@ -115,15 +116,15 @@ export class EventDecoder {
     this.#record = { bytes: none, view: new DataView(none.buffer), offset: 0 };
   }
 
-  /** Events of target `index` are taken from now on. A target that is there already gets the plans of its new image (after `execed`). */
-  addTarget(index: number, upid: Upid, plans: readonly ProbePlan[]): void {
+  /** Events of target `index` are taken from now on. A target that is there already gets the plans of its new image (after `execed`). `services`: what values are named by. */
+  addTarget(index: number, upid: Upid, plans: readonly ProbePlan[], services?: BinaryServices): void {
     const columns = this.#relation.columns.length;
     for (const plan of plans) {
       if (plan.columns.length + 3 !== columns)
         throw new BugError(`the plan of ${plan.function} has other columns than the table`);
     }
     const calls = this.#targets.get(index)?.calls ?? new Map<number, OpenCall>();
-    this.#targets.set(index, { index, plans, calls, ...rowTarget(upid) });
+    this.#targets.set(index, { index, plans, calls, ...rowTarget(upid, services) });
   }
 
   /** To be called before each drain of the ring: REALTIME − MONOTONIC in nanoseconds, for the rows to come. */
@@ -390,9 +391,10 @@ export class EventDecoder {
     const plan = target.plans[call.probe]!;
     const notes = new Notes();
     const fields: string[] = [];
+    const context = { layout: plan.entry!, graph: plan.graph, target: target.context };
     for (const { column, source } of plan.columns) {
       if (source.kind !== 'entry') continue;
-      fields.push(`${JSON.stringify(column.name)}:${json(source.shape, plan.entry!, call, column.name, notes)}`);
+      fields.push(`${JSON.stringify(column.name)}:${json(source.shape, context, call, column.name, notes)}`);
     }
     const drop = this.#drop(target, call);
     if (drop !== undefined) notes.add('outcome', `it may have ended: ${drop.reason}`);

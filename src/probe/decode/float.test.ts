@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { floatStatus } from '#model';
-import { floatAt, floatFault, floatText } from './float.ts';
+import { floatAt, floatFault, floatJson, floatText } from './float.ts';
 
 const view = (write: (view: DataView) => void): DataView => {
   const made = new DataView(new ArrayBuffer(16));
@@ -43,10 +43,10 @@ it('a float32 has the shortest text that gives it again; a float64 too', () => {
 });
 
 it('what JSON has no number for', () => {
-  expect([Number.NaN, Infinity, -Infinity, -0].map((value) => floatText(value, 8))).toEqual([
+  expect([Number.NaN, Infinity, -Infinity, -0].map((value) => floatJson(value, 8))).toEqual([
     '"NaN"',
-    '"Infinity"',
-    '"-Infinity"',
+    '"+Inf"',
+    '"-Inf"',
     '-0',
   ]);
 });

@@ -5,11 +5,24 @@ export function floatAt(view: DataView, at: number, size: 4 | 8): number {
   return size === 4 ? view.getFloat32(at, true) : view.getFloat64(at, true);
 }
 
-/** As JSON: the shortest decimal that gives this very float32 or float64 again; NaN and the infinities as strings. */
+/** As JSON: the shortest number that is exactly this float32 or float64 again, or one of "NaN", "+Inf", "-Inf". */
+export function floatJson(value: number, size: 4 | 8): string {
+  const text = floatText(value, size);
+  return Number.isFinite(value) ? text : `"${text}"`;
+}
+
+/** As Go's %v writes it where it is no number. */
 export function floatText(value: number, size: 4 | 8): string {
-  if (!Number.isFinite(value)) return `"${value}"`;
+  if (Number.isNaN(value)) return 'NaN';
+  if (!Number.isFinite(value)) return value > 0 ? '+Inf' : '-Inf';
   if (Object.is(value, -0)) return '-0';
   return String(size === 4 ? shortest32(value) : value);
+}
+
+/** `(1.5-2i)`, as Go's %v has it. */
+export function complexText(real: number, imaginary: number, size: 4 | 8): string {
+  const second = floatText(imaginary, size);
+  return `(${floatText(real, size)}${/^[+-]/.test(second) ? '' : '+'}${second}i)`;
 }
 
 /** The float64 with the shortest text among those that round to the float32 `value`. */

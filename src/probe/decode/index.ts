@@ -1,2 +1,3 @@
 export { type DecoderOptions, type DecoderStats, EventDecoder, type RunningCall } from './decoder.ts';
+export type { BinaryServices } from './target.ts';
 export { escapeBytes, escapedNote } from './utf8.ts';

@@ -11,6 +11,16 @@ export class Notes {
     this.#text += `${this.#text === '' ? '' : ','}${JSON.stringify(path)}:${JSON.stringify(note)}`;
   }
 
+  /** Grows with every note. */
+  mark(): number {
+    return this.#text.length;
+  }
+
+  /** Forgets the notes since `mark` was that. */
+  cut(mark: number): void {
+    this.#text = this.#text.slice(0, mark);
+  }
+
   /** The row's notes as a JSON object text, null when there are none; starts anew. */
   take(): string | null {
     if (this.#text === '') return null;

@@ -3,16 +3,18 @@ import { header, headerFlags, type RowBatch, RowBatchBuilder, type Upid, upidWor
 import type { ColumnPlan, ProbePlan } from '../types.ts';
 import type { Ending } from './ending.ts';
 import { Notes } from './notes.ts';
+import { type BinaryServices, TargetContext } from './target.ts';
 import { type RecordBytes, writeValue } from './value.ts';
 
 /** One process: whose rows these are. */
 export interface RowTarget {
   readonly upid: Upid;
   readonly words: { readonly high: bigint; readonly low: bigint };
+  readonly context: TargetContext;
 }
 
-export function rowTarget(upid: Upid): RowTarget {
-  return { upid, words: upidWords(upid) };
+export function rowTarget(upid: Upid, services?: BinaryServices): RowTarget {
+  return { upid, words: upidWords(upid), context: new TargetContext(services) };
 }
 
 /** Columns before the script's own: upid, time_, goid_. */
@@ -59,12 +61,15 @@ export class RowWriter {
       builder.column(2).missing();
       this.#notes.missing('goid_', 'the goroutine is not known here');
     }
-    for (let i = 0; i < plan.columns.length; i++) this.#value(i, plan, plan.columns[i]!, entry, exit, end, ending);
+    for (let i = 0; i < plan.columns.length; i++) {
+      this.#value(i, target, plan, plan.columns[i]!, entry, exit, end, ending);
+    }
     builder.endRow(this.#notes.take());
   }
 
   #value(
     index: number,
+    { context }: RowTarget,
     plan: ProbePlan,
     { column, source }: ColumnPlan,
     entry: RecordBytes | undefined,
@@ -72,33 +77,34 @@ export class RowWriter {
     end: bigint,
     ending: Ending,
   ): void {
-    const target = this.#builder.column(implicitCount + index);
+    const cell = this.#builder.column(implicitCount + index);
+    const { graph } = plan;
     const notes = this.#notes;
     switch (source.kind) {
       case 'entry':
         if (entry === undefined || plan.entry === undefined)
           throw new BugError('an entry column without an entry record');
-        writeValue(target, source.shape, plan.entry, entry, column.name, notes);
+        writeValue(cell, source.shape, { layout: plan.entry, graph, target: context }, entry, column.name, notes);
         break;
       case 'return':
         if (exit !== undefined && plan.return !== undefined) {
-          writeValue(target, source.shape, plan.return, exit, column.name, notes);
+          writeValue(cell, source.shape, { layout: plan.return, graph, target: context }, exit, column.name, notes);
         } else {
-          target.missing();
+          cell.missing();
           notes.missing(column.name, ending.reason);
         }
         break;
       case 'latency':
         if (ending.seen && entry !== undefined) {
-          target.int(end - entry.view.getBigInt64(entry.offset + header.ktime, true));
+          cell.int(end - entry.view.getBigInt64(entry.offset + header.ktime, true));
           if (ending.outcome !== 'returned') notes.add(column.name, ending.reason);
         } else {
-          target.missing();
+          cell.missing();
           notes.missing(column.name, ending.reason);
         }
         break;
       case 'outcome':
-        target.text(ending.outcome);
+        cell.text(ending.outcome);
         if (ending.outcome === 'lost') notes.add(column.name, ending.reason);
     }
   }

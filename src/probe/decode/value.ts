@@ -1,7 +1,18 @@
-import { decodeUtf8 } from '#base';
-import { type EventLayout, type GrowingColumn, type Slot, slotStatus, type ValueShape } from '#model';
-import { floatAt, floatFault, floatText } from './float.ts';
+import { BugError, decodeUtf8 } from '#base';
+import {
+  chunkHeader,
+  chunkHeaderSize,
+  type EventLayout,
+  type GrowingColumn,
+  type Slot,
+  slotStatus,
+  type ValueShape,
+} from '#model';
+import type { TypeGraph } from '../graph/index.ts';
+import { floatAt, floatFault, floatJson } from './float.ts';
+import { GraphRenderer } from './graph.ts';
 import type { Notes } from './notes.ts';
+import type { TargetContext } from './target.ts';
 import { escapeBytes, escapedNote, utf8End } from './utf8.ts';
 
 /** A record in some bytes: of the ring, or of a call's kept copy. */
@@ -12,22 +23,30 @@ export interface RecordBytes {
   readonly offset: number;
 }
 
+/** Where the values of a record come from: its layout, the types of its graph, its process. */
+export interface RecordContext {
+  readonly layout: EventLayout;
+  readonly graph: TypeGraph | undefined;
+  readonly target: TargetContext;
+}
+
 /** Appends a column's value from the record's slots; what is missing is missing there and named in the notes. */
 export function writeValue(
   column: GrowingColumn,
   shape: ValueShape,
-  layout: EventLayout,
+  context: RecordContext,
   record: RecordBytes,
   name: string,
   notes: Notes,
 ): void {
+  const { layout } = context;
   if (shape.kind === 'missing') {
     column.missing();
     notes.missing(name, shape.reason);
     return;
   }
   if (shape.kind === 'object') {
-    column.text(json(shape, layout, record, name, notes));
+    column.text(json(shape, context, record, name, notes));
     return;
   }
   const slot = layout.slots[shape.slot]!;
@@ -38,8 +57,15 @@ export function writeValue(
     notes.missing(name, statusReason(status, view, offset + slot.offset));
     return;
   }
+  if (shape.kind === 'graph') {
+    column.text(json(shape, context, record, name, notes));
+    return;
+  }
   const at = offset + slot.offset;
   switch (slot.kind) {
+    case 'float':
+      column.float(floatAt(view, at, slot.size));
+      break;
     case 'int':
     case 'uint':
       column.int(view.getBigInt64(at, true));
@@ -49,9 +75,6 @@ export function writeValue(
       break;
     case 'address':
       column.text(addressText(view, at));
-      break;
-    case 'float':
-      column.float(floatAt(view, at, slot.size));
       break;
     case 'string': {
       const length = stringLength(view, at);
@@ -66,14 +89,23 @@ export function writeValue(
 }
 
 /** A value as JSON text: 64-bit integers as exact number literals, addresses as strings, what is missing as null with a note. */
-export function json(shape: ValueShape, layout: EventLayout, record: RecordBytes, path: string, notes: Notes): string {
+export function json(
+  shape: ValueShape,
+  context: RecordContext,
+  record: RecordBytes,
+  path: string,
+  notes: Notes,
+  renderer?: GraphRenderer,
+): string {
+  const { layout, graph, target } = context;
   if (shape.kind === 'missing') {
     notes.missing(path, shape.reason);
     return 'null';
   }
   if (shape.kind === 'object') {
+    const walked = graph && layout.walk && new GraphRenderer(layout, graph, record, notes, target);
     const fields = shape.fields.map(
-      ({ name, value }) => `${JSON.stringify(name)}:${json(value, layout, record, `${path}.${name}`, notes)}`,
+      ({ name, value }) => `${JSON.stringify(name)}:${json(value, context, record, `${path}.${name}`, notes, walked)}`,
     );
     return `{${fields.join(',')}}`;
   }
@@ -85,7 +117,17 @@ export function json(shape: ValueShape, layout: EventLayout, record: RecordBytes
     return 'null';
   }
   const at = offset + slot.offset;
+  if (shape.kind === 'graph') {
+    if (graph === undefined || layout.walk === undefined) throw new BugError('a value of the graph without its types');
+    const own = renderer ?? new GraphRenderer(layout, graph, record, notes, target);
+    const end = at + view.getUint32(at - chunkHeaderSize + chunkHeader.bytes, true);
+    return own.root(shape.type, { at, end, depth: 0 }, shape.holes, path);
+  }
   switch (slot.kind) {
+    case 'graph':
+      throw new BugError('a value of the graph shown as a scalar');
+    case 'float':
+      return floatJson(floatAt(view, at, slot.size), slot.size);
     case 'int':
       return view.getBigInt64(at, true).toString();
     case 'uint':
@@ -94,8 +136,6 @@ export function json(shape: ValueShape, layout: EventLayout, record: RecordBytes
       return bytes[at] === 0 ? 'false' : 'true';
     case 'address':
       return `"${addressText(view, at)}"`;
-    case 'float':
-      return floatText(floatAt(view, at, slot.size), slot.size);
     case 'string': {
       const length = stringLength(view, at);
       const start = at + 8;

@@ -71,16 +71,20 @@ export function checkStack(program: Pick<Program, 'name' | 'instructions'>): voi
   let slept = false;
   let written = new Set<number>();
   let pointer: number | undefined;
+  let next = 0;
+  let sleep = 0;
   for (const instruction of decode(program.instructions)) {
+    next += slots(instruction);
     const { opcode, destination, source, offset, immediate } = instruction;
     const cls = opcode & 7;
     if (cls === opcodeClass.jmp && (opcode & 0xf0) === callHelper) {
       const helper = helperName(immediate);
       if (helper === undefined || !sleepingHelpers.has(helper)) continue;
       slept = true;
+      sleep = next;
       written = new Set();
-    } else if (cls === opcodeClass.jmp && offset < 0) {
-      throw new BugError(`eBPF program ${program.name} jumps back: its stack cannot be checked`);
+    } else if (cls === opcodeClass.jmp && slept && next + offset < sleep) {
+      throw new BugError(`eBPF program ${program.name} jumps back over a sleep: its stack cannot be checked`);
     } else if ((cls === opcodeClass.st || cls === opcodeClass.stx) && destination === fp) {
       written.add(offset);
     } else if (cls === opcodeClass.ldx && source === fp && slept && !written.has(offset)) {

@@ -41,6 +41,7 @@ function event(...sources: SlotSource[]): EventPlan {
     const isString = source.kind === 'string-parts' || source.kind === 'string-header';
     at += isString ? 8 + ((source.maxBytes + 7) & ~7) : 8;
     if (isString) return { kind: 'string', ...place, maxBytes: source.maxBytes };
+    if (source.kind === 'graph-memory' || source.kind === 'graph-parts') return { kind: 'graph', ...place };
     if (source.kind === 'float' || source.kind === 'float-register') {
       return { kind: 'float', ...place, size: source.size === 4 ? 4 : 8 };
     }

@@ -123,12 +123,13 @@ function kernelWord(asm: Assembler, base: typeof r7 | typeof r8, offset: number,
   asm.jumpIf('ne', r0, immediate(0), failed);
 }
 
-/** Fills a slot with the low `size` bytes of a float register, or marks it with the reason why there are none. Loses r0–r5. */
+/** Fills a slot, or the part of it at `at`, with the low `size` bytes of a float register, or marks it with the reason why there are none. Loses r0–r5. */
 export function writeFloat(
   asm: Assembler,
   machine: Machine,
   slot: Slot,
   source: { readonly register: number; readonly size: number },
+  at = slot.offset,
 ): void {
   const done = asm.newLabel();
   const fault = asm.newLabel();
@@ -138,7 +139,7 @@ export function writeFloat(
   asm.jumpIf('eq', r3, immediate(0), done);
   asm.alu('add', r3, immediate(machine.floatRegister(source.register) * xmmBytes));
   asm.mov(r1, r7);
-  asm.alu('add', r1, immediate(slot.offset));
+  asm.alu('add', r1, immediate(at));
   asm.mov(r2, immediate(source.size));
   asm.call('probe_read_kernel');
   asm.jumpIf('eq', r0, immediate(0), done);

@@ -13,5 +13,14 @@ export const frame = {
   floatArea: -72,
 } as const;
 
-/** Names of the maps that every program of a tracepoint uses; `kicks` (CPU → ring of its kicker) only those that want float registers. */
-export const mapNames = { ring: 'ring', control: 'control', kicks: 'kicks' } as const;
+/**
+ * Names of the maps that the programs of a tracepoint use: `kicks` (CPU → ring of its kicker) only those that want float registers, the last
+ * two only where they walk over objects.
+ */
+export const mapNames = {
+  ring: 'ring',
+  control: 'control',
+  kicks: 'kicks',
+  types: 'types',
+  dynamic: 'dynamic',
+} as const;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { disassemble } from '#asm';
 import type { GoVariable } from '#gobin';
-import { testRuntime } from '../../../testing/ebpf/index.ts';
+import { testRuntime, testTypeRefs, testTypes } from '../../../testing/ebpf/index.ts';
 import { planProbe } from '../plan/index.ts';
 import type { ResolvedProbe, ResolvedValue } from '../resolve/index.ts';
 import type { EmitFeatures, Site } from '../types.ts';
@@ -16,7 +16,7 @@ const kernels: Readonly<Record<string, EmitFeatures>> = {
   '5.15': { attachCookie: true },
   '6.1': { attachCookie: true },
   '6.6': { attachCookie: true, fsbaseOffset: 0x1a50 },
-  '6.18': { attachCookie: true, fsbaseOffset: 0x1a50 },
+  '6.18': { attachCookie: true, fsbaseOffset: 0x1a50, mayGoto: true },
   'without-cookie': { attachCookie: false },
 };
 
@@ -51,6 +51,27 @@ const withFloats = planProbe({
   ].map((value, i) => ({ column: column(`c${i}`), from: i === 2 ? 'return' : 'entry', value })),
 } as unknown as ResolvedProbe);
 const floats = { flags: 0, fpstate: 3280, area: 64, savedBit: 19 };
+/** A `*main.Node`, a linked list with strings and an interface. */
+const types = testTypes.finish();
+const walked = planProbe(
+  {
+    function: { name: 'main.g' },
+    columns: [
+      {
+        column: column('n'),
+        from: 'entry',
+        value: {
+          kind: 'graph',
+          access: access(variable('n', register(0))),
+          size: 8,
+          type: testTypes.add(testTypeRefs.pointer),
+          name: '*main.Node',
+        },
+      },
+    ],
+  } as unknown as ResolvedProbe,
+  { types },
+);
 const site = { notTaken: { flagsMask: 0x41, takenWhenAnySet: true } } as unknown as Site;
 
 describe.each(Object.entries(kernels))('programs for a kernel like %s', (name, features) => {
@@ -73,6 +94,13 @@ describe.each(Object.entries(kernels))('programs for a kernel like %s', (name, f
 
   it('are as written down', async () => {
     await expect(texts()).toMatchFileSnapshot(`../../../testing/data/programs/${name}.txt`);
+  });
+
+  it('walk over objects as written down', async () => {
+    const walking = { ...context, entries: types.graph.entries, dynamicTypes: true };
+    const text = disassemble(entryProgram(walking, 0, walked.entry!, site));
+    expect(text.includes('may_goto')).toBe(features.mayGoto === true);
+    await expect(`${text}\n`).toMatchFileSnapshot(`../../../testing/data/programs/${name}-walk.txt`);
   });
 
   it('use nothing that it lacks', () => {

@@ -1,4 +1,5 @@
 import type { MapSpec } from '#asm';
+import { dynamicKeyBytes, dynamicValueBytes, type TypeTable } from '../graph/index.ts';
 import { control, type TracepointMaps } from '../types.ts';
 import { mapNames } from './frame.ts';
 
@@ -25,12 +26,34 @@ export function floatNsOffset(probes: number): number {
   return unwindDropsOffset(probes) + 8;
 }
 
-/** Maps for `probes` probes whose largest record has `recordBytes`. The ring's memory is the kernel's, charged when it is made. */
-export function tracepointMaps(probes: number, recordBytes: number): TracepointMaps {
+/** Maps for `probes` probes whose largest record has `recordBytes`, and whose values are of `types` (undefined: none is walked over). The ring's memory is the kernel's, charged when it is made. */
+export function tracepointMaps(probes: number, recordBytes: number, types?: TypeTable): TracepointMaps {
   const wanted = ringRecords * (recordBytes + recordOverhead);
   let size = smallestRing;
   while (size < wanted && size < largestRing) size *= 2;
   const ring: MapSpec = { name: mapNames.ring, type: 'ringbuf', keySize: 0, valueSize: 0, maxEntries: size };
   const values = floatNsOffset(probes) + 8;
-  return { ring, control: { name: mapNames.control, type: 'array', keySize: 4, valueSize: values, maxEntries: 1 } };
+  const controls: MapSpec = { name: mapNames.control, type: 'array', keySize: 4, valueSize: values, maxEntries: 1 };
+  if (types === undefined) return { ring, control: controls };
+  const table: MapSpec = {
+    name: mapNames.types,
+    type: 'array',
+    keySize: 4,
+    valueSize: types.bytes.length,
+    maxEntries: 1,
+  };
+  if (types.dynamic.length === 0) return { ring, control: controls, types: { spec: table, bytes: types.bytes } };
+  const dynamic: MapSpec = {
+    name: mapNames.dynamic,
+    type: 'hash',
+    keySize: dynamicKeyBytes,
+    valueSize: dynamicValueBytes,
+    maxEntries: types.dynamic.length,
+  };
+  return {
+    ring,
+    control: controls,
+    types: { spec: table, bytes: types.bytes },
+    dynamic: { spec: dynamic, entries: types.dynamic },
+  };
 }

@@ -2,7 +2,7 @@ import { Assembler, fp, immediate, type Label, type Program, r0, r1, r6, r8, r9 
 import { BugError } from '#base';
 import type { RuntimeOffsets } from '#gobin';
 import { type EventKind, eventKinds, headerFlags, headerSize } from '#model';
-import type { EventPlan, SlotSource } from '../plan/index.ts';
+import { type EventPlan, rootsOf, type SlotSource } from '../plan/index.ts';
 import type { EmitFeatures, ProcessFilter, Site } from '../types.ts';
 import { checkReservations, checkStack } from './check.ts';
 import { filterProcess } from './filter.ts';
@@ -14,6 +14,7 @@ import { controlOffset, floatNsOffset, unwindDropsOffset } from './maps.ts';
 import { readWord } from './read.ts';
 import { count, noteTime, reserve, submit, writeHeader, writeSite } from './record.ts';
 import { writeSlot } from './slot.ts';
+import { walk } from './walk.ts';
 
 /** What all programs of one process's tracepoint are emitted with. */
 export interface EmitContext {
@@ -25,6 +26,10 @@ export interface EmitContext {
   readonly target: number;
   /** How many probes the tracepoint has. */
   readonly probes: number;
+  /** The table of types, where objects are walked over: byte offset of each type's header. */
+  readonly entries?: readonly number[];
+  /** There is a map of the types that interfaces may hold. */
+  readonly dynamicTypes?: boolean;
 }
 
 const noEvent: EventPlan = { layout: { size: headerSize, slots: [] }, sources: [] };
@@ -44,6 +49,7 @@ export function entryProgram(context: EmitContext, probe: number, event: EventPl
     reserve(asm, event.layout.size, full);
     writeEvent(asm, context, eventKinds.entry, probe, event);
     writeSite(asm, false);
+    if (event.layout.walk) walk(asm, event.layout.walk, walkOptions(context));
     submit(asm, 'now');
     asm.jump(out);
     asm.label(full);
@@ -70,6 +76,7 @@ export function returnProgram(
     reserve(asm, sent.layout.size, full);
     writeEvent(asm, context, eventKinds[kind], probe, sent);
     writeSite(asm, options.sites > 1 && context.features.attachCookie);
+    if (sent.layout.walk) walk(asm, sent.layout.walk, walkOptions(context));
     submit(asm, 'noted');
     asm.jump(out);
     asm.label(full);
@@ -79,7 +86,7 @@ export function returnProgram(
 
 /** Whether a program that sends `event` has to be sleepable. */
 export function wantsFloats(event: EventPlan): boolean {
-  return event.sources.some((source) => source.kind === 'float-register');
+  return event.sources.some((source) => rootsOf(source).some((root) => root.kind === 'float-register'));
 }
 
 /** Notes the time too, as it was before. */
@@ -147,10 +154,14 @@ function sendUnwind(asm: Assembler, out: Label, context: EmitContext, kind: Even
   count(asm, unwindDropsOffset(context.probes));
 }
 
+function walkOptions({ dynamicTypes = false, features }: EmitContext) {
+  return { dynamicTypes, mayGoto: features.mayGoto ?? false };
+}
+
 function writeEvent(asm: Assembler, context: EmitContext, kind: EventKind, probe: number, event: EventPlan): void {
   writeHeader(asm, { kind, probe, target: context.target, layout: event.layout });
   event.layout.slots.forEach((slot, index) => {
-    writeSlot(asm, context.machine, slot, event.sources[index] as SlotSource);
+    writeSlot(asm, context.machine, slot, event.sources[index] as SlotSource, context.entries ?? []);
   });
 }
 

@@ -47,7 +47,7 @@ export function writeHeader(
   }
   const { slots } = event.layout;
   for (let at = 0; at < slots.length; at += 8) asm.store(8, r7, headerSize + at, immediate(0));
-  for (const slot of slots) asm.store(8, r7, slot.offset, immediate(0));
+  for (const slot of slots) if (slot.kind !== 'graph') asm.store(8, r7, slot.offset, immediate(0));
 }
 
 /** Which of the program's sites was hit: the attach cookie, or 0. */

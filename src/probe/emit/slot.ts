@@ -1,13 +1,19 @@
 import { type Assembler, fp, immediate, type Label, type Register, r1, r2, r3, r6, r7, r8, r9 } from '#asm';
-import { type Slot, slotStatus } from '#model';
+import { chunkHeader, chunkHeaderSize, type Slot, slotStatus } from '#model';
 import type { Root, SlotSource } from '../plan/index.ts';
 import { writeFloat } from './floats.ts';
 import { frame } from './frame.ts';
 import type { Machine } from './machine.ts';
 import { readUser } from './read.ts';
 
-/** Fills one slot of the record in r7. What fails marks this slot's status and goes on with the next. Loses all but r6, r7. */
-export function writeSlot(asm: Assembler, machine: Machine, slot: Slot, source: SlotSource): void {
+/** Fills one slot of the record in r7; `entries`: where each type is in the table of types. What fails marks this slot's status and goes on with the next. Loses all but r6, r7. */
+export function writeSlot(
+  asm: Assembler,
+  machine: Machine,
+  slot: Slot,
+  source: SlotSource,
+  entries: readonly number[],
+): void {
   if (source.kind === 'float-register') {
     writeFloat(asm, machine, slot, source);
     return;
@@ -20,6 +26,8 @@ export function writeSlot(asm: Assembler, machine: Machine, slot: Slot, source: 
     if (slot.kind !== 'string') return;
     stringHeader(asm, machine, source, fails);
     stringBytes(asm, slot, fails.unreadable);
+  } else if (source.kind === 'graph-memory' || source.kind === 'graph-parts') {
+    rootChunk(asm, machine, slot, source, entries[source.type]!, fails);
   } else {
     scalar(asm, machine, slot, source, fails);
   }
@@ -40,8 +48,56 @@ interface Fails {
   readonly unreadable: Label;
 }
 
-type Text = Extract<SlotSource, { maxBytes: number }>;
 type Scalar = Extract<SlotSource, { hops: readonly number[]; size: number }>;
+type StringSource = Extract<SlotSource, { kind: 'string-parts' | 'string-header' }>;
+type GraphSource = Extract<SlotSource, { kind: 'graph-parts' | 'graph-memory' }>;
+
+/** The value itself, as the first chunks of the snapshot are; the walk goes on from them. Until its bytes are there, it has none. */
+function rootChunk(
+  asm: Assembler,
+  machine: Machine,
+  slot: Slot,
+  source: GraphSource,
+  entry: number,
+  fails: Fails,
+): void {
+  const header = slot.offset - chunkHeaderSize;
+  asm.store(8, r7, header + chunkHeader.address, immediate(0));
+  asm.store(4, r7, header + chunkHeader.type, immediate(entry));
+  asm.store(4, r7, header + chunkHeader.bytes, immediate(0));
+  asm.store(4, r7, header + chunkHeader.depth, immediate(0));
+  asm.store(4, r7, header + chunkHeader.status, immediate(0));
+  if (source.kind === 'graph-memory') {
+    addressOf(asm, machine, source.root, source.hops, fails);
+    asm.store(8, r7, header + chunkHeader.address, r3);
+    if (source.bytes > 0) readUser(asm, r7, slot.offset, source.bytes, fails.unreadable);
+  } else {
+    const padded = (source.bytes + 7) & ~7;
+    for (let at = 0; at < padded; at += 8) asm.store(8, r7, slot.offset + at, immediate(0));
+    for (const { root, offset, size } of source.parts) {
+      if (root.kind === 'float-register') {
+        writeFloat(asm, machine, slot, { register: root.register, size }, slot.offset + offset);
+        continue;
+      }
+      asm.load(8, r1, r6, machine.register(root.register));
+      if (root.shift !== 0) asm.alu('rsh', r1, immediate(root.shift));
+      storeBytes(asm, slot.offset + offset, size);
+    }
+  }
+  asm.store(4, r7, header + chunkHeader.bytes, immediate(source.bytes));
+}
+
+/** The low `size` bytes of r1, which is lost. */
+function storeBytes(asm: Assembler, offset: number, size: number): void {
+  let at = offset;
+  for (let left = size; left > 0; ) {
+    const piece = left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+    asm.store(piece, r7, at, r1);
+    at += piece;
+    left -= piece;
+    if (left > 0) asm.alu('rsh', r1, immediate(8 * piece));
+  }
+}
 
 function scalar(asm: Assembler, machine: Machine, slot: Slot, source: Scalar, fails: Fails): void {
   const { root, hops, size } = source;
@@ -67,7 +123,7 @@ function extend(asm: Assembler, register: Register, size: number, signed: boolea
 }
 
 /** r8 = pointer to the string's bytes, r9 = its length. */
-function stringHeader(asm: Assembler, machine: Machine, source: Text, fails: Fails): void {
+function stringHeader(asm: Assembler, machine: Machine, source: StringSource, fails: Fails): void {
   if (source.kind === 'string-header') {
     addressOf(asm, machine, source.root, source.hops, fails);
     readUser(asm, fp, frame.scratch, 16, fails.unreadable);

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { loadProgram, makeMap } from '#bpf';
+import { kernelFeatures, loadProgram, makeMap } from '#bpf';
 import type { GoVariable } from '#gobin';
 import { openSys } from '#sys';
-import { testRuntime } from '../../../testing/ebpf/index.ts';
+import { newTestTypes, testRuntime, testTypeRefs } from '../../../testing/ebpf/index.ts';
 import { planProbe } from '../plan/index.ts';
 import type { ResolvedProbe, ResolvedValue } from '../resolve/index.ts';
 import type { Site } from '../types.ts';
@@ -52,6 +52,55 @@ const shapes: Readonly<Record<string, readonly ResolvedValue[]>> = {
   ],
   'sixty strings, each twenty pointers deep': Array.from({ length: 60 }, (_, i) => string(deep, 8 * i)),
 };
+
+const graph = newTestTypes();
+const pointer = graph.add(testTypeRefs.pointer);
+const types = graph.finish();
+
+describe('the verifier takes a walk over objects', () => {
+  it.each([
+    [true, true],
+    [false, true],
+    [true, false],
+    [false, false],
+  ])('uprobe_multi %s, may_goto %s', (multi, mayGoto) => {
+    const sys = openSys();
+    if (mayGoto && !kernelFeatures(sys).mayGoto.present) return;
+    const value: ResolvedValue = {
+      kind: 'graph',
+      access: { variable: variable(register(0)), offset: 0, hops: [] },
+      size: 8,
+      type: pointer,
+      name: '*main.Node',
+    };
+    const columns = (['entry', 'return'] as const).map((from) => ({ column: { name: from }, from, value }));
+    const planned = planProbe({ function: { name: 'main.f' }, columns } as unknown as ResolvedProbe, { types });
+    const context = {
+      machine: machine('amd64'),
+      runtime: { ...testRuntime, tlsG: -8 },
+      features: { attachCookie: true, mayGoto },
+      filter: { tgid: 1234 },
+      target: 0,
+      probes: 1,
+      entries: types.graph.entries,
+      dynamicTypes: true,
+    };
+    const specs = tracepointMaps(1, planned.entry!.layout.size, types);
+    using ring = makeMap(sys, specs.ring);
+    using control = makeMap(sys, specs.control);
+    using table = makeMap(sys, specs.types!.spec);
+    using dynamic = makeMap(sys, specs.dynamic!.spec);
+    const maps = new Map([ring, control, table, dynamic].map((map) => [map.spec.name, map]));
+    const programs = [
+      entryProgram(context, 0, planned.entry!, {} as unknown as Site),
+      returnProgram(context, 0, 'return', planned.return!, { hits: false, sites: 1 }),
+    ];
+    for (const program of programs) {
+      using loaded = loadProgram(sys, program, maps, { multi });
+      expect(loaded).toBeDefined();
+    }
+  });
+});
 
 describe.each(Object.entries(shapes))('the verifier takes %s', (_, values) => {
   it.each([

@@ -1,3 +1,12 @@
 export { maxRecordBytes } from './layout.ts';
 export { type EventPlan, type PlannedProbe, planProbe } from './plan.ts';
-export { accessText, maxStringBytes, type Root, type SlotSource, sourceText } from './source.ts';
+export {
+  accessText,
+  type FloatRoot,
+  followsPointers,
+  maxStringBytes,
+  type Root,
+  rootsOf,
+  type SlotSource,
+  sourceText,
+} from './source.ts';

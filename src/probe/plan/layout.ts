@@ -1,20 +1,34 @@
-import { type EventLayout, headerSize, type Slot, type ValueShape } from '#model';
+import {
+  chunkHeaderSize,
+  type EventLayout,
+  headerSize,
+  type Slot,
+  type ValueShape,
+  type WalkLayout,
+  walkStateSize,
+} from '#model';
+import type { TypeTable } from '../graph/index.ts';
 import type { ResolvedValue } from '../resolve/index.ts';
-import { type SlotSource, slotSource } from './source.ts';
+import type { PlanContext } from './plan.ts';
+import { graphSource, type SlotSource, slotSource } from './source.ts';
 
-/** Largest record, bytes: its slots are reached by the 16-bit offsets of eBPF stores. */
+/** Largest part of a record that is not snapshot, bytes: its slots are reached by the 16-bit offsets of eBPF stores. */
 export const maxRecordBytes = 32_760;
+
+type GraphSource = Extract<SlotSource, { kind: 'graph-memory' | 'graph-parts' }>;
 
 /** Collects the values of one kind of event and lays them out. */
 export class LayoutBuilder {
+  readonly #table: TypeTable | undefined;
   readonly #sources: SlotSource[] = [];
   /** Source → slot: what several columns want is captured once. */
   readonly #known = new Map<string, number>();
   readonly #noFloats: () => string | undefined;
   #bytes = headerSize;
 
-  /** `noFloats`: why float registers cannot be had, if so; asked only where one is wanted. */
-  constructor(noFloats: () => string | undefined) {
+  /** What the values may be made of, as in `planProbe`. */
+  constructor({ types, noFloats = () => undefined }: PlanContext) {
+    this.#table = types;
     this.#noFloats = noFloats;
   }
 
@@ -28,45 +42,119 @@ export class LayoutBuilder {
           kind: 'object',
           fields: value.fields.map((field) => ({ name: field.name, value: this.add(field.value) })),
         };
+      case 'graph': {
+        const found = graphSource(value, this.#noFloats);
+        if (typeof found === 'string') return { kind: 'missing', reason: `type ${value.name}: ${found}` };
+        const slot = this.#slot(found.source);
+        return typeof slot === 'number' ? { kind: 'graph', slot, type: value.type, holes: found.holes } : slot;
+      }
       default: {
         const source = slotSource(value, this.#noFloats);
         if (typeof source === 'string') return { kind: 'missing', reason: source };
-        const key = JSON.stringify(source);
-        const known = this.#known.get(key);
-        if (known !== undefined) return { kind: 'slot', slot: known };
-        // One status byte each, and up to 7 bytes of padding behind them all.
-        const bytes = this.#bytes + 1 + slotBytes(source);
-        if (bytes + 7 > maxRecordBytes) {
-          return { kind: 'missing', reason: `the event is full (${maxRecordBytes} bytes): name fewer values` };
-        }
-        this.#bytes = bytes;
-        const slot = this.#sources.push(source) - 1;
-        this.#known.set(key, slot);
-        return { kind: 'slot', slot };
+        const slot = this.#slot(source);
+        return typeof slot === 'number' ? { kind: 'slot', slot } : slot;
       }
     }
   }
 
+  #slot(source: SlotSource): number | { readonly kind: 'missing'; readonly reason: string } {
+    const key = JSON.stringify(source);
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    // One status byte each, and up to 7 bytes of padding behind them all; the first root brings the walk's state.
+    const state = isGraph(source) && !this.#sources.some(isGraph) ? walkStateSize : 0;
+    const bytes = this.#bytes + 1 + slotBytes(source) + state;
+    if (bytes + 7 > maxRecordBytes) {
+      return { kind: 'missing', reason: `the event is full (${maxRecordBytes} bytes): name fewer values` };
+    }
+    this.#bytes = bytes;
+    const slot = this.#sources.push(source) - 1;
+    this.#known.set(key, slot);
+    return slot;
+  }
+
   finish(): { readonly layout: EventLayout; readonly sources: readonly SlotSource[] } {
-    let at = headerSize + align8(this.#sources.length);
-    const slots = this.#sources.map((source, index): Slot => {
-      const status = headerSize + index;
-      const offset = at;
+    const sources = this.#sources;
+    let at = headerSize + align8(sources.length);
+    const offsets = new Map<SlotSource, number>();
+    for (const source of sources) {
+      if (isGraph(source)) continue;
+      offsets.set(source, at);
       at += slotBytes(source);
-      if (source.kind === 'string-parts' || source.kind === 'string-header') {
-        return { kind: 'string', offset, status, maxBytes: source.maxBytes };
+    }
+    const state = at;
+    const roots = sources.filter(isGraph);
+    if (roots.length > 0) at += walkStateSize;
+    const area = at;
+    for (const source of roots) {
+      offsets.set(source, at + chunkHeaderSize);
+      at += slotBytes(source);
+    }
+    const slots = sources.map((source, index): Slot => {
+      const place = { offset: offsets.get(source)!, status: headerSize + index };
+      switch (source.kind) {
+        case 'string-parts':
+        case 'string-header':
+          return { kind: 'string', ...place, maxBytes: source.maxBytes };
+        case 'graph-parts':
+        case 'graph-memory':
+          return { kind: 'graph', ...place };
+        case 'float':
+        case 'float-register':
+          return { kind: 'float', ...place, size: source.size === 4 ? 4 : 8 };
+        default:
+          return { kind: source.kind, ...place };
       }
-      if (source.kind === 'float' || source.kind === 'float-register') {
-        return { kind: 'float', size: source.size === 4 ? 4 : 8, offset, status };
-      }
-      return { kind: source.kind, offset, status };
     });
-    return { layout: { size: at, slots }, sources: this.#sources };
+    if (roots.length === 0 || this.#table === undefined) return { layout: { size: at, slots }, sources };
+    const walk = walkLayout(this.#table, roots, state, area, at - area);
+    const size = area + walk.lastChunk + chunkHeaderSize + walk.maxChunk;
+    return { layout: { size: Math.max(size, at), slots, walk }, sources };
   }
 }
 
+/** Room for what the types may need, up to the limits. */
+function walkLayout(
+  table: TypeTable,
+  roots: readonly GraphSource[],
+  state: number,
+  area: number,
+  rootBytes: number,
+): WalkLayout {
+  const { limits } = table.graph;
+  const needs = roots.map((root) => table.need(root.type));
+  const sum = (of: (need: (typeof needs)[number]) => number) => needs.reduce((total, need) => total + of(need), 0);
+  const maxChunk = align8(Math.max(16, ...needs.map((need) => need.chunk)));
+  const most = Math.max(rootBytes, limits.eventBytes - area - chunkHeaderSize - maxChunk);
+  // A chunk may begin where the tail is: with all that is needed in it, the last one begins before the end.
+  const lastChunk = Math.min(rootBytes + sum((need) => need.bytes), most);
+  return {
+    state,
+    area,
+    rootBytes,
+    lastChunk,
+    maxChunk,
+    steps: Math.min(limits.references, roots.length + 2 + sum((need) => need.references)),
+    depth: limits.depth,
+    tableBytes: table.bytes.length,
+  };
+}
+
+function isGraph(source: SlotSource): source is GraphSource {
+  return source.kind === 'graph-memory' || source.kind === 'graph-parts';
+}
+
 function slotBytes(source: SlotSource): number {
-  return source.kind === 'string-parts' || source.kind === 'string-header' ? 8 + align8(source.maxBytes) : 8;
+  switch (source.kind) {
+    case 'string-parts':
+    case 'string-header':
+      return 8 + align8(source.maxBytes);
+    case 'graph-memory':
+    case 'graph-parts':
+      return chunkHeaderSize + align8(source.bytes);
+    default:
+      return 8;
+  }
 }
 
 function align8(count: number): number {

@@ -1,4 +1,5 @@
 import type { EventLayout } from '#model';
+import type { TypeTable } from '../graph/index.ts';
 import type { ResolvedProbe } from '../resolve/index.ts';
 import type { ColumnPlan, ProbePlan } from '../types.ts';
 import { LayoutBuilder } from './layout.ts';
@@ -17,14 +18,21 @@ export interface PlannedProbe {
   readonly return?: EventPlan;
 }
 
+/** What the values of a probe may be made of. */
+export interface PlanContext {
+  /** Of all values that are walked over; undefined: there are none. */
+  readonly types?: TypeTable | undefined;
+  /** Why values in float registers cannot be had, if so; asked only where there is one. */
+  readonly noFloats?: () => string | undefined;
+}
+
 /**
  * Second stage: which events are needed and what is in their records. Arguments alone: a row at the entry and no return
- * probe. Results alone: no entry probe. Anything else: both. `noFloats`: why values in float registers cannot be had, if so; asked only
- * where there is one.
+ * probe. Results alone: no entry probe. Anything else: both.
  */
-export function planProbe(resolved: ResolvedProbe, noFloats: () => string | undefined = () => undefined): PlannedProbe {
-  const entry = new LayoutBuilder(noFloats);
-  const exit = new LayoutBuilder(noFloats);
+export function planProbe(resolved: ResolvedProbe, context: PlanContext = {}): PlannedProbe {
+  const entry = new LayoutBuilder(context);
+  const exit = new LayoutBuilder(context);
   const columns = resolved.columns.map((each): ColumnPlan => {
     const { column } = each;
     switch (each.from) {
@@ -45,10 +53,15 @@ export function planProbe(resolved: ResolvedProbe, noFloats: () => string | unde
       function: resolved.function.name,
       columns,
       rowAtEntry,
+      ...(walks(entryPlan) || walks(returnPlan) ? { graph: context.types!.graph } : {}),
       ...(entryPlan === undefined ? {} : { entry: entryPlan.layout }),
       ...(returnPlan === undefined ? {} : { return: returnPlan.layout }),
     },
     ...(entryPlan === undefined ? {} : { entry: entryPlan }),
     ...(returnPlan === undefined ? {} : { return: returnPlan }),
   };
+}
+
+function walks(plan: EventPlan | undefined): boolean {
+  return plan?.layout.walk !== undefined;
 }

@@ -2,7 +2,8 @@ import { type Diagnostic, nearest, type Span } from '#base';
 import type { GoField, GoSignature, GoType, GoVariable, TypeRef } from '#gobin';
 import { type Expression, expressionText, parseExpression } from '#goexpr';
 import type { BinaryView } from '../binary.ts';
-import { type ColumnForm, columnForm, leaf, moved } from './leaf.ts';
+import type { TypeGraphBuilder } from '../graph/index.ts';
+import { type ColumnForm, columnForm, leaf } from './leaf.ts';
 import type { Access, ResolvedValue } from './resolved.ts';
 import { typeName, variablesText } from './type-text.ts';
 
@@ -12,6 +13,8 @@ export interface Scope {
   readonly signature: GoSignature;
   readonly side: 'argument' | 'result';
   readonly binary: Pick<BinaryView, 'type'>;
+  /** Collects the types of the tracepoint's structured values. */
+  readonly graph: TypeGraphBuilder;
 }
 
 export type TypedExpression =
@@ -36,7 +39,7 @@ export function resolveExpression(text: string, scope: Scope, span?: Span): Type
   const reached = new Typing(scope, found, span).reach(parsed.expression);
   if (reached === undefined) return { ok: false, diagnostics: found };
   const type = scope.binary.type(reached.type);
-  return { ok: true, value: leaf(reached.access, reached.type, scope.binary), form: columnForm(type) };
+  return { ok: true, value: leaf(reached.access, reached.type, scope.binary, scope.graph), form: columnForm(type) };
 }
 
 class Typing {
@@ -69,7 +72,7 @@ class Typing {
     const { signature, side } = this.#scope;
     const own = side === 'argument' ? signature.parameters : signature.results;
     const found = own.find((variable) => variable.name === name);
-    if (found !== undefined) return start(found);
+    if (found !== undefined) return this.#start(found);
     const other = side === 'argument' ? signature.results : signature.parameters;
     if (other.some((variable) => variable.name === name)) {
       return this.#fail(
@@ -97,7 +100,18 @@ class Typing {
     }
     const own = kind === 'result' ? signature.results : signature.parameters;
     const found = own[index];
-    return found === undefined ? this.#noVariable(name, own) : start(found);
+    return found === undefined ? this.#noVariable(name, own) : this.#start(found);
+  }
+
+  #start(variable: GoVariable): Reached | undefined {
+    if (this.#scope.graph.isRedacted(variable.name, variable.type)) return this.#redacted(variable.name);
+    return start(variable);
+  }
+
+  #redacted(text: string): undefined {
+    return this.#fail('probe.redacted', `'${text}' is never captured: its name or type is on the redaction list`, [
+      'the list is set by the owner of the agent (SONDE_REDACT_NAMES, SONDE_REDACT_TYPES)',
+    ]);
   }
 
   #noVariable(name: string, own: readonly GoVariable[]): undefined {
@@ -166,6 +180,8 @@ class Typing {
         hints,
       );
     }
+    const hidden = path.find((step) => this.#scope.graph.isRedacted(step.name, step.type));
+    if (hidden !== undefined) return this.#redacted(`${text}.${field}`);
     let ref: TypeRef = operand.type;
     path.forEach((step, i) => {
       const before = i === 0 ? undefined : binary.type(ref);
@@ -193,6 +209,12 @@ function start(variable: GoVariable): Reached {
 
 function hop(access: Access, offset: number): Access {
   return { ...access, hops: [...access.hops, offset] };
+}
+
+function moved(access: Access, by: number): Access {
+  const { hops } = access;
+  if (hops.length === 0) return { ...access, offset: access.offset + by };
+  return { ...access, hops: [...hops.slice(0, -1), hops.at(-1)! + by] };
 }
 
 function noFields(text: string, type: GoType): string {

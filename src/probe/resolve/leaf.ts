@@ -1,6 +1,7 @@
 import type { GoType, TypeRef } from '#gobin';
 import type { Column, SemanticType } from '#model';
 import type { BinaryView } from '../binary.ts';
+import type { TypeGraphBuilder } from '../graph/index.ts';
 import type { Access, ResolvedValue } from './resolved.ts';
 import { typeName } from './type-text.ts';
 
@@ -29,15 +30,16 @@ export function columnForm(type: GoType): ColumnForm {
   }
 }
 
-/** The access to `by` bytes behind. */
-export function moved(access: Access, by: number): Access {
-  const { hops } = access;
-  if (hops.length === 0) return { ...access, offset: access.offset + by };
-  return { ...access, hops: [...hops.slice(0, -1), hops.at(-1)! + by] };
-}
-
-/** The value of type `ref` that `access` reaches: captured where this version can, else missing with the reason in words. */
-export function leaf(access: Access, ref: TypeRef, binary: Pick<BinaryView, 'type'>): ResolvedValue {
+/**
+ * The value of type `ref` that `access` reaches: a scalar or string in a slot of its own, anything else as part of the object graph;
+ * missing, with the reason in words, where neither can be.
+ */
+export function leaf(
+  access: Access,
+  ref: TypeRef,
+  binary: Pick<BinaryView, 'type'>,
+  graph: TypeGraphBuilder,
+): ResolvedValue {
   const type = binary.type(ref);
   const { variable } = access;
   if (variable.unknown !== undefined) return { kind: 'missing', reason: variable.unknown };
@@ -50,34 +52,14 @@ export function leaf(access: Access, ref: TypeRef, binary: Pick<BinaryView, 'typ
         return { kind: type.kind, access, size: type.size };
       }
       return { kind: 'missing', reason: `${typeName(type)} has ${type.size} bytes: not captured yet` };
-    case 'pointer':
-      return { kind: 'address', access, size: 8 };
-    case 'float':
-      return { kind: 'float', access, size: type.size };
-    case 'complex': {
-      const size = type.size / 2;
-      const part = (name: string, offset: number) => ({
-        name,
-        value: { kind: 'float', access: moved(access, offset), size } as const,
-      });
-      return { kind: 'object', fields: [part('real', 0), part('imag', size)] };
-    }
     case 'string':
       return { kind: 'string', access };
-    default:
-      return { kind: 'missing', reason: missingReason(type) };
-  }
-}
-
-function missingReason(type: GoType): string {
-  switch (type.kind) {
-    case 'struct':
-      return type.fields.length === 0
-        ? `type ${typeName(type)} is not captured yet`
-        : `type ${typeName(type)} is not captured yet: name a field`;
+    case 'float':
+      return { kind: 'float', access, size: type.size };
     case 'unknown':
-      return `type ${typeName(type)} is not known to this version of Sonde`;
+      return { kind: 'missing', reason: `type ${typeName(type)} is not known to this version of Sonde` };
     default:
-      return `type ${typeName(type)} is not captured yet`;
+      if (type.kind === 'pointer' && type.elem === undefined) return { kind: 'address', access, size: 8 };
+      return { kind: 'graph', access, size: type.size, type: graph.add(ref), name: typeName(type) };
   }
 }

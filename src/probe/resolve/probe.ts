@@ -2,14 +2,22 @@ import type { Diagnostic } from '#base';
 import type { GoVariable } from '#gobin';
 import type { CaptureColumn, Column, LogicalProbe } from '#model';
 import type { BinaryView } from '../binary.ts';
+import { TypeGraphBuilder } from '../graph/index.ts';
 import type { Resolution } from '../types.ts';
 import { resolveExpression } from './expression.ts';
 import { resolveFunction } from './function.ts';
 import { type ColumnForm, durationForm, leaf, textForm } from './leaf.ts';
 import type { ResolvedColumn, ResolvedProbe, ResolvedValue } from './resolved.ts';
 
-/** First stage: the probe's names looked up in the binary. All mistakes of all columns are reported together. */
-export function resolveProbe(probe: LogicalProbe, binary: BinaryView): Resolution<ResolvedProbe> {
+/**
+ * First stage: the probe's names looked up in the binary. All mistakes of all columns are reported together. `graph` collects the types of
+ * structured values, for all probes of a tracepoint.
+ */
+export function resolveProbe(
+  probe: LogicalProbe,
+  binary: BinaryView,
+  graph: TypeGraphBuilder = new TypeGraphBuilder(binary),
+): Resolution<ResolvedProbe> {
   const found = resolveFunction(probe, binary);
   if (!found.ok) return found;
   const { function: fn, inlinedCopies } = found.value;
@@ -24,7 +32,9 @@ export function resolveProbe(probe: LogicalProbe, binary: BinaryView): Resolutio
           kind: 'object',
           fields: variables.map((variable) => ({
             name: variable.name,
-            value: leaf({ variable, offset: 0, hops: [] }, variable.type, binary),
+            value: graph.isRedacted(variable.name, variable.type)
+              ? { kind: 'missing', reason: 'redacted' }
+              : leaf({ variable, offset: 0, hops: [] }, variable.type, binary, graph),
           })),
         };
 
@@ -32,7 +42,7 @@ export function resolveProbe(probe: LogicalProbe, binary: BinaryView): Resolutio
     switch (capture.kind) {
       case 'argument':
       case 'result': {
-        const scope = { function: fn.name, signature, side: capture.kind, binary };
+        const scope = { function: fn.name, signature, side: capture.kind, binary, graph };
         const typed = resolveExpression(capture.text, scope, capture.span);
         if (!typed.ok) {
           diagnostics.push(...typed.diagnostics);

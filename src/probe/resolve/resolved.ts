@@ -13,8 +13,16 @@ export interface Access {
 
 /** What a column, or a part of one, is made of. */
 export type ResolvedValue =
-  /** An integer, bool, pointer or float of `size` bytes. */
+  /** An integer, bool, float in memory or address of `size` bytes. */
   | { readonly kind: 'int' | 'uint' | 'bool' | 'address' | 'float'; readonly access: Access; readonly size: number }
+  /** Anything else, with what it refers to: `type` is its index in the tracepoint's type graph, `name` its type's. */
+  | {
+      readonly kind: 'graph';
+      readonly access: Access;
+      readonly size: number;
+      readonly type: number;
+      readonly name: string;
+    }
   /** A string header (pointer, length), 16 bytes. */
   | { readonly kind: 'string'; readonly access: Access }
   | { readonly kind: 'object'; readonly fields: readonly { readonly name: string; readonly value: ResolvedValue }[] }

@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest';
+import { goValue } from './go-value.ts';
+
+const shown = (json: string, notes?: Record<string, string>) => goValue(json, 'args.x', notes, new Set());
+
+test('values as a Go programmer writes them', () => {
+  expect(shown('{"&":"0xc000012345","Name":"x","Age":18446744073709551615}')).toBe(
+    '&{Name:"x" Age:18446744073709551615}',
+  );
+  expect(shown('[1,[true,null],"a b"]')).toBe('[1 [true nil] "a b"]');
+  expect(shown('{"(type)":"int","=":5}')).toBe('int(5)');
+  expect(shown('{"(type)":"*main.T","&":"0x10","N":1}')).toBe('*main.T{N:1}');
+  expect(shown('{"(type)":"*main.T","=":null}')).toBe('*main.T(nil)');
+  expect(shown('{"(type)":"*errors.errorString","Error()":"gone","&":"0x10","s":"gone"}')).toBe(
+    '*errors.errorString("gone")',
+  );
+  expect(shown('{"&":"0x10","=":5}')).toBe('&5');
+  expect(shown('{"&":"0x10"}')).toBe('0x10');
+  expect(shown('{"hex":"ff00"}')).toBe('hex(ff00)');
+  expect(shown('{"k 1":{"time":"2026-01-01T00:00:00Z","monotonic_ns":7}}')).toBe('{"k 1":2026-01-01T00:00:00Z}');
+});
+
+test('what was not captured is never nil', () => {
+  const told = new Set<string>();
+  const notes = { 'args.x.P': 'not captured: deeper than 5 references', 'args.x.M["k"]': 'not captured: redacted' };
+  expect(goValue('{"P":null,"M":{"k":null},"Q":null}', 'args.x', notes, told)).toBe(
+    '{P:<not captured: deeper than 5 references> M:{k:<not captured: redacted>} Q:nil}',
+  );
+  expect([...told]).toEqual(['args.x.P', 'args.x.M["k"]']);
+  expect(shown('{"&":"0x10"}', { 'args.x': 'not captured: too deep' })).toBe('&(0x10)<not captured: too deep>');
+});
+
+test('nothing that a terminal acts on', () => {
+  expect(shown('{"a":"\\u001b[2J\\u202e"}')).toBe('{a:"\\u001b[2J\\u202e"}');
+});

@@ -1,0 +1,453 @@
+import { decodeUtf8 } from '#base';
+import type { EventLayout, Hole } from '#model';
+import { type GraphType, isByte, isDirect, type TypeGraph } from '../graph/index.ts';
+import { errorText } from './errors.ts';
+import { complexText, floatJson } from './float.ts';
+import { mapJson } from './maps.ts';
+import type { Notes } from './notes.ts';
+import { type Chunk, Snapshot, word } from './snapshot.ts';
+import type { TargetContext } from './target.ts';
+import { escapeBytes, escapedNote, utf8End } from './utf8.ts';
+import type { RecordBytes } from './value.ts';
+import { wellKnown } from './wellknown/index.ts';
+
+/** Where a value lies in the record's buffer, up to where that buffer holds its object, and how deep that object is. */
+export interface Place {
+  readonly at: number;
+  readonly end: number;
+  readonly depth: number;
+}
+
+/** Deeper than any chain of references and nested types that the limits let through. */
+const mostNesting = 200;
+
+/** Makes the JSON form of `docs/values.md` of the values of one record. */
+export class GraphRenderer {
+  readonly graph: TypeGraph;
+  readonly snapshot: Snapshot;
+  readonly view: DataView;
+  readonly bytes: Uint8Array;
+  readonly notes: Notes;
+  readonly target: TargetContext;
+  /** Objects that are shown already: address and type. */
+  readonly #shown = new Set<string>();
+  #holes: { readonly base: number; readonly holes: readonly Hole[] } | undefined;
+  #nesting = 0;
+
+  constructor(layout: EventLayout, graph: TypeGraph, record: RecordBytes, notes: Notes, target: TargetContext) {
+    this.graph = graph;
+    this.view = record.view;
+    this.bytes = record.bytes;
+    this.notes = notes;
+    this.target = target;
+    this.snapshot = new Snapshot(layout, graph, record);
+  }
+
+  /** A value that is itself in the record. */
+  root(type: number, place: Place, holes: readonly Hole[], path: string): string {
+    this.#holes = holes.length === 0 ? undefined : { base: place.at, holes };
+    const text = this.value(type, place, path);
+    this.#holes = undefined;
+    return text;
+  }
+
+  type(index: number): GraphType {
+    return this.graph.types[index]!;
+  }
+
+  /** The JSON of a value; `prefix`: members that come before its own (then it becomes an object in any case). */
+  value(index: number, place: Place, path: string, prefix = ''): string {
+    const type = this.type(index);
+    if (type.redacted === true) return this.#wrapped(prefix, this.missing(path, 'redacted'));
+    const { at, end } = place;
+    if (type.size > 0 && at >= end) return this.#wrapped(prefix, this.missing(path, this.#cut(type)));
+    const hole = this.#holes?.holes.find((each) => {
+      const from = at - this.#holes!.base;
+      return (
+        each.offset < from + type.size &&
+        each.offset + each.size > from &&
+        type.kind !== 'struct' &&
+        type.kind !== 'array'
+      );
+    });
+    if (hole !== undefined) return this.#wrapped(prefix, this.missing(path, hole.reason));
+    if (++this.#nesting > mostNesting) {
+      this.#nesting--;
+      return this.#wrapped(prefix, this.missing(path, 'nested too deep'));
+    }
+    const text = this.#value(index, type, place, path, prefix);
+    this.#nesting--;
+    return text;
+  }
+
+  #value(index: number, type: GraphType, place: Place, path: string, prefix: string): string {
+    const known = wellKnown(type.name);
+    if (known !== undefined && place.at + type.size <= place.end) {
+      const text = known(this, index, place, path);
+      if (text !== undefined) return this.#wrapped(prefix, text);
+    }
+    switch (type.kind) {
+      case 'struct':
+        return this.#struct(type, place, path, prefix);
+      case 'pointer':
+        // One "&" an object.
+        if (prefix.includes('"&":')) return this.#wrapped(prefix, this.#pointer(type, place, path, ''));
+        return this.#pointer(type, place, path, prefix);
+      case 'interface':
+        return this.#wrapped(prefix, this.#interface(type, place, path));
+      default:
+        return this.#wrapped(prefix, this.#simple(type, place, path));
+    }
+  }
+
+  #wrapped(prefix: string, text: string): string {
+    return prefix === '' ? text : `{${prefix},"=":${text}}`;
+  }
+
+  #simple(type: GraphType, place: Place, path: string): string {
+    const { view } = this;
+    const { at, end } = place;
+    if (type.kind !== 'array' && at + type.size > end) return this.missing(path, this.#cut(type));
+    switch (type.kind) {
+      case 'bool':
+        return this.bytes[at] === 0 ? 'false' : 'true';
+      case 'int':
+        return this.int(at, type.size).toString();
+      case 'uint':
+        return this.uint(at, type.size).toString();
+      case 'float':
+        return floatJson(
+          type.size === 4 ? view.getFloat32(at, true) : view.getFloat64(at, true),
+          type.size === 4 ? 4 : 8,
+        );
+      case 'complex':
+        return type.size === 8
+          ? `"${complexText(view.getFloat32(at, true), view.getFloat32(at + 4, true), 4)}"`
+          : `"${complexText(view.getFloat64(at, true), view.getFloat64(at + 8, true), 8)}"`;
+      case 'address':
+        return word(view, at) === 0 ? 'null' : `"0x${view.getBigUint64(at, true).toString(16)}"`;
+      case 'string':
+        return this.#string(place, path);
+      case 'slice':
+        return this.#slice(type, place, path);
+      case 'array':
+        return this.#array(type, place, path);
+      case 'map':
+        return mapJson(this, type, place, path);
+      case 'chan':
+        return this.#channel(type, place, path);
+      case 'func':
+        return this.#func(place, path);
+      default:
+        return this.missing(path, type.kind === 'unknown' ? type.why : 'not captured yet');
+    }
+  }
+
+  missing(path: string, reason: string): string {
+    this.notes.missing(path, reason);
+    return 'null';
+  }
+
+  #cut(type: GraphType): string {
+    return `only the first bytes of what it is part of were captured (${type.size} more are needed)`;
+  }
+
+  int(at: number, size: number): bigint {
+    switch (size) {
+      case 1:
+        return BigInt(this.view.getInt8(at));
+      case 2:
+        return BigInt(this.view.getInt16(at, true));
+      case 4:
+        return BigInt(this.view.getInt32(at, true));
+      default:
+        return this.view.getBigInt64(at, true);
+    }
+  }
+
+  uint(at: number, size: number): bigint {
+    switch (size) {
+      case 1:
+        return BigInt(this.view.getUint8(at));
+      case 2:
+        return BigInt(this.view.getUint16(at, true));
+      case 4:
+        return BigInt(this.view.getUint32(at, true));
+      default:
+        return this.view.getBigUint64(at, true);
+    }
+  }
+
+  /** A field of a struct by its name. */
+  field(index: number, place: Place, name: string): { readonly type: number; readonly place: Place } | undefined {
+    const type = this.type(index);
+    if (type.kind !== 'struct') return undefined;
+    const found = type.fields.find((each) => each.name === name);
+    if (found === undefined || found.redacted === true) return undefined;
+    return { type: found.type, place: { ...place, at: place.at + found.offset } };
+  }
+
+  /** A string that was captured as a whole and is UTF-8. */
+  wholeText(place: Place): string | undefined {
+    const before = this.notes.mark();
+    const text = this.text(place, '');
+    if (this.notes.mark() === before) return text;
+    this.notes.cut(before);
+    return undefined;
+  }
+
+  /** What a reference of an object leads to, or a text: why it is not there. */
+  reach(address: number, type: number, depth: number, deeper: number): Chunk | string {
+    const chunk = this.snapshot.find(address, type);
+    if (chunk === undefined) return this.snapshot.why(depth, deeper);
+    if (chunk.unreadable) return 'its memory could not be read (not mapped, or not resident)';
+    return chunk;
+  }
+
+  #struct(type: Extract<GraphType, { kind: 'struct' }>, place: Place, path: string, prefix: string): string {
+    const members = type.fields.map((field) => {
+      const inner = `${path}.${field.name}`;
+      const text =
+        field.redacted === true
+          ? this.missing(inner, 'redacted')
+          : this.value(field.type, { ...place, at: place.at + field.offset }, inner);
+      return `${JSON.stringify(field.name)}:${text}`;
+    });
+    return `{${prefix === '' ? '' : `${prefix}${members.length > 0 ? ',' : ''}`}${members.join(',')}}`;
+  }
+
+  #pointer(type: Extract<GraphType, { kind: 'pointer' }>, place: Place, path: string, prefix: string): string {
+    if (place.at + 8 > place.end) return this.#wrapped(prefix, this.missing(path, this.#cut(type)));
+    return this.pointerTo(type.elem, word(this.view, place.at), place.depth, path, prefix);
+  }
+
+  /** `{"&":"0xc000012345",…}`: the pointer, then what it points to. */
+  pointerTo(elem: number, address: number, depth: number, path: string, prefix = ''): string {
+    if (address === 0) return this.#wrapped(prefix, 'null');
+    const own = `${prefix === '' ? '' : `${prefix},`}"&":"0x${address.toString(16)}"`;
+    const key = `${address}:${elem}`;
+    if (this.#shown.has(key)) return `{${own}}`;
+    this.#shown.add(key);
+    if (this.type(elem).redacted === true) return this.value(elem, { at: 0, end: 0, depth }, path, own);
+    if (this.type(elem).size === 0) return this.value(elem, { at: 0, end: 0, depth: depth + 1 }, path, own);
+    const chunk = this.reach(address, elem, depth, 1);
+    if (typeof chunk === 'string') {
+      this.notes.missing(path, chunk);
+      return `{${own}}`;
+    }
+    return this.value(elem, { at: chunk.start, end: chunk.end, depth: chunk.depth }, path, own);
+  }
+
+  /** `{"(type)":"*main.T",…}`: the dynamic type, then the value of it. */
+  #interface(type: Extract<GraphType, { kind: 'interface' }>, place: Place, path: string): string {
+    if (place.at + 16 > place.end) return this.missing(path, this.#cut(type));
+    const found = this.dynamic(type.empty, place);
+    if (found === undefined) return 'null';
+    const { name, index, data, reason } = found;
+    const error = type.empty ? undefined : errorText(this, found);
+    const prefix = `"(type)":${JSON.stringify(name)}${error === undefined ? '' : `,"Error()":${JSON.stringify(error)}`}`;
+    if (index === undefined) {
+      this.notes.missing(path, reason ?? 'its type has no debug info');
+      return `{${prefix}}`;
+    }
+    if (data.kind === 'word') return this.value(index, data.place, path, prefix);
+    if (data.kind === 'none') {
+      this.notes.missing(path, data.reason);
+      return `{${prefix}}`;
+    }
+    return this.value(index, data.place, path, prefix);
+  }
+
+  /** What an interface value holds; undefined: it is nil. */
+  dynamic(empty: boolean, place: Place): Dynamic | undefined {
+    const { view, graph, target } = this;
+    const high = view.getUint32(place.at + 4, true);
+    const first = word(view, place.at);
+    if (first === 0) return undefined;
+    const looked = empty || (high & 0x8000_0000) !== 0;
+    if (!looked) {
+      const why = this.snapshot.why(place.depth, 0);
+      return { name: '?', index: undefined, data: { kind: 'none', reason: why }, reason: `type and value: ${why}` };
+    }
+    const descriptor = empty ? first : (high & 0x7fff_ffff) * 0x1_0000_0000 + view.getUint32(place.at, true);
+    const index = target.dynamicType(graph, descriptor);
+    if (index === undefined) {
+      const name = target.typeName?.(descriptor) ?? `type at 0x${descriptor.toString(16)}`;
+      return { name, index, data: { kind: 'none', reason: '' }, reason: 'debug info does not have its type' };
+    }
+    const { name, size } = this.type(index);
+    const pointer = word(view, place.at + 8);
+    if (isDirect(graph.types, index)) {
+      const own = { at: place.at + 8, end: place.at + 16, depth: place.depth };
+      return { name, index, data: { kind: 'word', place: own } };
+    }
+    if (size === 0) return { name, index, data: { kind: 'chunk', place: { at: 0, end: 0, depth: place.depth + 1 } } };
+    const chunk = this.reach(pointer, index, place.depth, 1);
+    if (typeof chunk === 'string') return { name, index, data: { kind: 'none', reason: chunk } };
+    return { name, index, data: { kind: 'chunk', place: { at: chunk.start, end: chunk.end, depth: chunk.depth } } };
+  }
+
+  #string(place: Place, path: string): string {
+    const text = this.text(place, path);
+    return text === undefined ? 'null' : JSON.stringify(text);
+  }
+
+  /** A string's text, with notes on what is cut; undefined, with a note, where it is not there. */
+  text(place: Place, path: string): string | undefined {
+    const found = this.#bytesAt(place, path);
+    if (found === undefined) return undefined;
+    const { bytes, length } = found;
+    const end = utf8End(bytes, 0, bytes.length, length > bytes.length);
+    const cut = length > bytes.length ? [`truncated from ${length} bytes`] : [];
+    const notes = end < 0 ? [...cut, escapedNote] : cut;
+    if (notes.length > 0) this.notes.add(path, notes.join('; '));
+    return end < 0 ? escapeBytes(bytes, 0, bytes.length) : decodeUtf8(bytes.subarray(0, end));
+  }
+
+  /** The bytes of a string or byte slice: from the snapshot, else from the executable file. */
+  #bytesAt(place: Place, path: string): { readonly bytes: Uint8Array; readonly length: number } | undefined {
+    const length = word(this.view, place.at + 8);
+    if (length === 0) return { bytes: new Uint8Array(0), length };
+    const address = word(this.view, place.at);
+    // The element type of strings, and `uint8` under whatever name.
+    const chunk = this.bytesChunk(address);
+    if (chunk !== undefined && !chunk.unreadable) {
+      return { bytes: this.bytes.subarray(chunk.start, Math.min(chunk.end, chunk.start + length)), length };
+    }
+    const wanted = Math.min(length, this.graph.limits.stringBytes);
+    const fromFile = this.target.fileBytes?.(address, wanted);
+    if (fromFile !== undefined) return { bytes: fromFile, length };
+    const why =
+      chunk === undefined
+        ? this.snapshot.why(place.depth, 0)
+        : 'its memory could not be read (not mapped, or not resident)';
+    this.notes.missing(path, why);
+    return undefined;
+  }
+
+  bytesChunk(address: number): Chunk | undefined {
+    let best: Chunk | undefined;
+    for (const type of this.#byteTypes()) {
+      const chunk = this.snapshot.find(address, type);
+      if (chunk !== undefined && (best === undefined || chunk.end - chunk.start > best.end - best.start)) best = chunk;
+    }
+    return best;
+  }
+
+  #byteTypes(): readonly number[] {
+    return this.target.byteTypes(this.graph);
+  }
+
+  #slice(type: Extract<GraphType, { kind: 'slice' }>, place: Place, path: string): string {
+    const { view } = this;
+    const address = word(view, place.at);
+    const length = word(view, place.at + 8);
+    if (address === 0) return 'null';
+    const elem = this.type(type.elem);
+    if (isByte(elem) && elem.redacted !== true) {
+      const found = this.#bytesAt(place, path);
+      if (found === undefined) return 'null';
+      if (length > found.bytes.length) this.notes.add(path, `truncated from ${length} bytes`);
+      return bytesJson(found.bytes, length > found.bytes.length);
+    }
+    if (length === 0) return '[]';
+    if (elem.redacted === true) return this.missing(path, 'redacted');
+    if (elem.size === 0) return this.#elements(type.elem, 0, { at: 0, end: 0, depth: place.depth }, length, path);
+    const chunk = this.reach(address, type.elem, place.depth, 1);
+    if (typeof chunk === 'string') return this.missing(path, chunk);
+    return this.#elements(type.elem, elem.size, { at: chunk.start, end: chunk.end, depth: chunk.depth }, length, path);
+  }
+
+  #elements(elem: number, stride: number, place: Place, length: number, path: string): string {
+    const whole = stride === 0 ? this.graph.limits.elements : Math.floor((place.end - place.at) / stride);
+    const shown = Math.min(length, whole, this.graph.limits.elements);
+    if (shown < length) this.notes.add(path, `truncated from ${length} elements`);
+    const parts: string[] = [];
+    for (let i = 0; i < shown; i++) {
+      parts.push(this.value(elem, { ...place, at: place.at + i * stride }, `${path}[${i}]`));
+    }
+    return `[${parts.join(',')}]`;
+  }
+
+  #array(type: Extract<GraphType, { kind: 'array' }>, place: Place, path: string): string {
+    const elem = this.type(type.elem);
+    if (isByte(elem) && type.count > 0 && elem.redacted !== true) {
+      const end = Math.min(place.end, place.at + type.count);
+      if (end - place.at < type.count) this.notes.add(path, `truncated from ${type.count} bytes`);
+      return `{"hex":"${hex(this.bytes, place.at, end)}"}`;
+    }
+    if (this.#holes !== undefined && type.count === 1) {
+      return `[${this.value(type.elem, place, `${path}[0]`)}]`;
+    }
+    return this.#elements(type.elem, elem.size, place, type.count, path);
+  }
+
+  #channel(type: Extract<GraphType, { kind: 'chan' }>, place: Place, path: string): string {
+    const address = word(this.view, place.at);
+    if (address === 0) return 'null';
+    const chunk = this.reach(address, type.header, place.depth, 1);
+    if (typeof chunk === 'string') return this.missing(path, chunk);
+    const header = this.type(type.header);
+    if (header.kind !== 'struct') return this.missing(path, 'debug info has no layout of it');
+    const field = (name: string) => header.fields.find((each) => each.name === name)!.offset + chunk.start;
+    const count = word(this.view, field('qcount'));
+    const capacity = word(this.view, field('dataqsiz'));
+    const closed = this.view.getUint32(field('closed'), true) !== 0;
+    const own = `"len":${count},"cap":${capacity},"closed":${closed}`;
+    const { size } = this.type(type.elem);
+    const inner = `${path}.buffered`;
+    if (count === 0) return `{${own},"buffered":[]}`;
+    if (size === 0)
+      return `{${own},"buffered":${this.#elements(type.elem, 0, { at: 0, end: 0, depth: 0 }, count, inner)}}`;
+    const buffer = this.reach(word(this.view, field('buf')), type.elem, chunk.depth, 0);
+    if (typeof buffer === 'string') return `{${own},"buffered":${this.missing(inner, buffer)}}`;
+    const first = word(this.view, field('recvx'));
+    const parts: string[] = [];
+    for (let i = 0; i < count; i++) {
+      const at = buffer.start + ((first + i) % capacity) * size;
+      if (at + size > buffer.end) {
+        this.notes.add(inner, `truncated from ${count} elements`);
+        break;
+      }
+      parts.push(this.value(type.elem, { at, end: buffer.end, depth: buffer.depth }, `${inner}[${i}]`));
+    }
+    return `{${own},"buffered":[${parts.join(',')}]}`;
+  }
+
+  #func(place: Place, path: string): string {
+    const address = word(this.view, place.at);
+    if (address === 0) return 'null';
+    const chunk = this.snapshot.find(address, 0);
+    if (chunk === undefined || chunk.unreadable || chunk.end - chunk.start < 8) {
+      return this.missing(
+        path,
+        chunk === undefined ? this.snapshot.why(place.depth, 0) : 'its memory could not be read',
+      );
+    }
+    const code = word(this.view, chunk.start);
+    return JSON.stringify(this.target.functionName?.(code) ?? `0x${code.toString(16)}`);
+  }
+}
+
+export interface Dynamic {
+  readonly name: string;
+  /** Undefined where the type is not known. */
+  readonly index: number | undefined;
+  readonly data:
+    | { readonly kind: 'word' | 'chunk'; readonly place: Place }
+    | { readonly kind: 'none'; readonly reason: string };
+  readonly reason?: string;
+}
+
+/** A byte slice: text where it is UTF-8, else its bytes in hexadecimal. */
+export function bytesJson(bytes: Uint8Array, cut: boolean): string {
+  const end = utf8End(bytes, 0, bytes.length, cut);
+  if (end >= 0) return JSON.stringify(decodeUtf8(bytes.subarray(0, end)));
+  return `{"hex":"${hex(bytes, 0, bytes.length)}"}`;
+}
+
+export function hex(bytes: Uint8Array, start: number, end: number): string {
+  let text = '';
+  for (let at = start; at < end; at++) text += bytes[at]!.toString(16).padStart(2, '0');
+  return text;
+}

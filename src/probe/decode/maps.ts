@@ -1,0 +1,232 @@
+import { type GraphType, swissParts } from '../graph/index.ts';
+import type { GraphRenderer, Place } from './graph.ts';
+import { word } from './snapshot.ts';
+
+type MapType = Extract<GraphType, { kind: 'map' }>;
+type Struct = Extract<GraphType, { kind: 'struct' }>;
+
+/** One entry's key and value, wherever they lie. */
+interface Entry {
+  readonly key: Place & { readonly type: number };
+  readonly value: Place & { readonly type: number };
+}
+
+/**
+ * An object where all keys are text, else a list of [key, value]. In the order of keys; one that is being grown too. What of its
+ * memory is not there is told in the notes.
+ */
+export function mapJson(renderer: GraphRenderer, type: MapType, place: Place, path: string): string {
+  const address = word(renderer.view, place.at);
+  if (address === 0) return 'null';
+  const header = renderer.type(type.header);
+  const chunk = renderer.reach(address, type.header, place.depth, 1);
+  if (typeof chunk === 'string') return renderer.missing(path, chunk);
+  if (header.kind !== 'struct') return renderer.missing(path, 'debug info has no layout of it');
+  const own = { at: chunk.start, end: chunk.end, depth: chunk.depth };
+  if (own.end - own.at < header.size) return renderer.missing(path, 'only a part of it was captured');
+  const missing: string[] = [];
+  const used = header.role === 'swiss' ? 'used' : 'count';
+  const count = word(renderer.view, own.at + fieldOffset(header, used));
+  const found =
+    header.role === 'swiss'
+      ? swissEntries(renderer, header, own, missing)
+      : header.role === 'hmap'
+        ? bucketEntries(renderer, header, own, missing)
+        : undefined;
+  if (found === undefined) return renderer.missing(path, 'this form of map is not known to this version of Sonde');
+  const most = renderer.graph.limits.elements;
+  const entries = found.slice(0, Math.min(most, count));
+  // Changed while it was read, or cut.
+  if (entries.length < count) {
+    const why =
+      missing.length > 0 && found.length < Math.min(count, most) ? ` (${[...new Set(missing)].join('; ')})` : '';
+    renderer.notes.add(path, `truncated from ${count} entries${why}`);
+  }
+  return entriesJson(renderer, type, entries, path);
+}
+
+function entriesJson(renderer: GraphRenderer, type: MapType, entries: readonly Entry[], path: string): string {
+  const { kind } = renderer.type(type.key);
+  const keyed = entries.map((entry, i) => {
+    const { key } = entry;
+    const before = renderer.notes.mark();
+    const text = actual(renderer, key, type.key, `${path}.keys[${i}]`);
+    return { entry, text, plain: renderer.notes.mark() === before && text !== 'null' };
+  });
+  const numeric = kind === 'int' || kind === 'uint' || kind === 'float';
+  keyed.sort((a, b) => (numeric ? Number(a.text) - Number(b.text) : a.text < b.text ? -1 : a.text > b.text ? 1 : 0));
+  const asObject = kind === 'string' && keyed.every(({ plain }) => plain);
+  const parts = keyed.map(({ entry, text }) => {
+    const value = actual(renderer, entry.value, type.elem, `${path}[${text}]`);
+    return asObject ? `${text}:${value}` : `[${text},${value}]`;
+  });
+  return asObject ? `{${parts.join(',')}}` : `[${parts.join(',')}]`;
+}
+
+/** A key or value of more than 128 bytes is behind a pointer (runtime/map.go, internal/runtime/maps: indirect). */
+function actual(renderer: GraphRenderer, place: Entry['key'], wanted: number, path: string): string {
+  const type = renderer.type(place.type);
+  const isIndirect = type.kind === 'pointer' && type.elem === wanted && renderer.type(wanted).size > 128;
+  if (!isIndirect) return renderer.value(place.type, place, path);
+  if (place.at + 8 > place.end) return renderer.missing(path, 'only a part of the map was captured');
+  const chunk = renderer.reach(word(renderer.view, place.at), wanted, place.depth, 1);
+  if (typeof chunk === 'string') return renderer.missing(path, chunk);
+  return renderer.value(wanted, { at: chunk.start, end: chunk.end, depth: chunk.depth }, path);
+}
+
+/** Go 1.24 and later (internal/runtime/maps): a small map is one group, others have a directory of tables of groups of eight slots. */
+function swissEntries(renderer: GraphRenderer, header: Struct, own: Place, missing: string[]): Entry[] | undefined {
+  const { view, graph } = renderer;
+  const { table, group } = swissParts(graph.types, header);
+  if (table === undefined || group === undefined) return undefined;
+  const groupType = renderer.type(group);
+  const tableType = renderer.type(table);
+  if (groupType.kind !== 'struct' || tableType.kind !== 'struct') return undefined;
+  const entries: Entry[] = [];
+  const directory = word(view, own.at + fieldOffset(header, 'dirPtr'));
+  const directoryLength = word(view, own.at + fieldOffset(header, 'dirLen'));
+  if (directory === 0) return entries;
+  if (directoryLength === 0) {
+    const chunk = renderer.reach(directory, group, own.depth, 1);
+    if (typeof chunk === 'string') missing.push(chunk);
+    else groupEntries(renderer, groupType, { at: chunk.start, end: chunk.end, depth: chunk.depth }, entries);
+    return entries;
+  }
+  const pointers = header.fields.find((field) => field.name === 'dirPtr')!;
+  const pointer = renderer.type(pointers.type);
+  const tables = pointer.kind === 'pointer' ? renderer.reach(directory, pointer.elem, own.depth, 1) : 'not known';
+  if (typeof tables === 'string') {
+    missing.push(tables);
+    return entries;
+  }
+  const groupsField = tableType.fields.find((field) => field.name === 'groups')!;
+  const groups = renderer.type(groupsField.type);
+  if (groups.kind !== 'struct') return undefined;
+  // A table that has not been split as often as others stands in the directory several times.
+  const seen = new Set<number>();
+  const whole = Math.min(directoryLength, Math.floor((tables.end - tables.start) / 8));
+  if (whole < directoryLength) missing.push('its directory was cut');
+  for (let i = 0; i < whole; i++) {
+    const address = word(view, tables.start + 8 * i);
+    if (address === 0 || seen.has(address)) continue;
+    seen.add(address);
+    const chunk = renderer.reach(address, table, tables.depth, 1);
+    if (typeof chunk === 'string' || chunk.end - chunk.start < tableType.size) {
+      missing.push(typeof chunk === 'string' ? chunk : 'a table was cut');
+      continue;
+    }
+    const data = word(view, chunk.start + groupsField.offset + fieldOffset(groups, 'data'));
+    const mask = word(view, chunk.start + groupsField.offset + fieldOffset(groups, 'lengthMask'));
+    const memory = renderer.reach(data, group, chunk.depth, 1);
+    if (typeof memory === 'string') {
+      missing.push(memory);
+      continue;
+    }
+    for (let k = 0; k <= mask; k++) {
+      const at = memory.start + k * groupType.size;
+      if (at + groupType.size > memory.end) {
+        missing.push('a table was cut');
+        break;
+      }
+      groupEntries(renderer, groupType, { at, end: memory.end, depth: memory.depth }, entries);
+    }
+  }
+  return entries;
+}
+
+/** A control byte without its highest bit is that of a full slot. */
+function groupEntries(renderer: GraphRenderer, group: Struct, place: Place, entries: Entry[]): void {
+  const slotsField = group.fields.find((field) => field.name === 'slots')!;
+  const slots = renderer.type(slotsField.type);
+  if (slots.kind !== 'array') return;
+  const slot = renderer.type(slots.elem);
+  if (slot.kind !== 'struct') return;
+  const key = slot.fields.find((field) => field.name === 'key')!;
+  const elem = slot.fields.find((field) => field.name === 'elem')!;
+  const control = place.at + fieldOffset(group, 'ctrl');
+  for (let i = 0; i < slots.count; i++) {
+    if ((renderer.bytes[control + i]! & 0x80) !== 0) continue;
+    const at = place.at + slotsField.offset + i * slot.size;
+    entries.push({
+      key: { ...place, at: at + key.offset, type: key.type },
+      value: { ...place, at: at + elem.offset, type: elem.type },
+    });
+  }
+}
+
+/** `tophash` of a cell: below 5 it is no entry; 2, 3 and 4 in a bucket's first cell say that the bucket has been moved (runtime/map.go). */
+const minTopHash = 5;
+const movedFrom = 2;
+const sameSizeGrow = 8;
+/** Longest chain of overflow buckets that is followed. */
+const mostOverflow = 64;
+
+/** Go up to 1.23 (runtime/map.go): buckets of eight cells with overflow chains; while growing, those of the old array that were not moved yet too. */
+function bucketEntries(renderer: GraphRenderer, header: Struct, own: Place, missing: string[]): Entry[] | undefined {
+  const { view, bytes } = renderer;
+  const pointer = renderer.type(header.fields.find((field) => field.name === 'buckets')?.type ?? 0);
+  const bucket = pointer.kind === 'pointer' ? renderer.type(pointer.elem) : undefined;
+  if (pointer.kind !== 'pointer' || bucket?.kind !== 'struct') return undefined;
+  const entries: Entry[] = [];
+  const exponent = bytes[own.at + fieldOffset(header, 'B')]!;
+  const flags = bytes[own.at + fieldOffset(header, 'flags')]!;
+  const buckets = word(view, own.at + fieldOffset(header, 'buckets'));
+  const old = word(view, own.at + fieldOffset(header, 'oldbuckets'));
+  const oldExponent = (flags & sameSizeGrow) === 0 ? exponent - 1 : exponent;
+  const array = (address: number, count: number, isOld: boolean): void => {
+    if (address === 0) return;
+    const chunk = renderer.reach(address, pointer.elem, own.depth, 1);
+    if (typeof chunk === 'string') {
+      missing.push(chunk);
+      return;
+    }
+    for (let i = 0; i < count; i++) {
+      const at = chunk.start + i * bucket.size;
+      if (at + bucket.size > chunk.end) {
+        missing.push('its buckets were cut');
+        return;
+      }
+      const top = bytes[at + fieldOffset(bucket, 'tophash')]!;
+      if (isOld && top >= movedFrom && top < minTopHash) continue;
+      chain({ at, end: chunk.end, depth: chunk.depth });
+    }
+  };
+  const chain = (first: Place): void => {
+    let place = first;
+    for (let length = 0; length < mostOverflow; length++) {
+      cells(renderer, bucket, place, entries);
+      const next = word(view, place.at + fieldOffset(bucket, 'overflow'));
+      if (next === 0) return;
+      const chunk = renderer.reach(next, pointer.elem, place.depth, 1);
+      if (typeof chunk === 'string' || chunk.end - chunk.start < bucket.size) {
+        missing.push(typeof chunk === 'string' ? chunk : 'a bucket was cut');
+        return;
+      }
+      place = { at: chunk.start, end: chunk.end, depth: chunk.depth };
+    }
+    missing.push('a chain of overflow buckets was cut');
+  };
+  array(buckets, 2 ** exponent, false);
+  array(old, 2 ** oldExponent, true);
+  return entries;
+}
+
+function cells(renderer: GraphRenderer, bucket: Struct, place: Place, entries: Entry[]): void {
+  const keysField = bucket.fields.find((field) => field.name === 'keys')!;
+  const valuesField = bucket.fields.find((field) => field.name === 'values')!;
+  const [keys, values] = [renderer.type(keysField.type), renderer.type(valuesField.type)];
+  if (keys.kind !== 'array' || values.kind !== 'array') return;
+  const [keySize, valueSize] = [renderer.type(keys.elem).size, renderer.type(values.elem).size];
+  const top = place.at + fieldOffset(bucket, 'tophash');
+  for (let i = 0; i < keys.count; i++) {
+    if (renderer.bytes[top + i]! < minTopHash) continue;
+    entries.push({
+      key: { ...place, at: place.at + keysField.offset + i * keySize, type: keys.elem },
+      value: { ...place, at: place.at + valuesField.offset + i * valueSize, type: values.elem },
+    });
+  }
+}
+
+export function fieldOffset(struct: Struct, name: string): number {
+  return struct.fields.find((field) => field.name === name)?.offset ?? 0;
+}

@@ -1,0 +1,69 @@
+import { chunkHeader, chunkHeaderSize, type EventLayout, slotStatus, walkCut, walkState } from '#model';
+import type { TypeGraph } from '../graph/index.ts';
+import type { RecordBytes } from './value.ts';
+
+/** Captured bytes of one object, or of several in a row. Places count from the start of the record's buffer. */
+export interface Chunk {
+  readonly start: number;
+  readonly end: number;
+  readonly depth: number;
+  readonly unreadable: boolean;
+}
+
+/** The objects that a record has a copy of, by address and type. */
+export class Snapshot {
+  readonly #chunks = new Map<number, (Chunk & { readonly entry: number })[]>();
+  readonly #graph: TypeGraph;
+  readonly #cut: number;
+  readonly #size: number;
+
+  constructor(layout: EventLayout, graph: TypeGraph, { view, offset }: RecordBytes) {
+    this.#graph = graph;
+    this.#size = layout.size;
+    const walk = layout.walk!;
+    this.#cut = view.getUint32(offset + walk.state + walkState.cut, true);
+    const tail = view.getUint32(offset + walk.state + walkState.tail, true);
+    for (let at = walk.rootBytes; at < tail; ) {
+      const header = offset + walk.area + at;
+      const bytes = view.getUint32(header + chunkHeader.bytes, true);
+      const address = word(view, header + chunkHeader.address);
+      const start = header + chunkHeaderSize;
+      const chunk = {
+        start,
+        end: start + bytes,
+        entry: view.getUint32(header + chunkHeader.type, true),
+        depth: view.getUint32(header + chunkHeader.depth, true),
+        unreadable: view.getUint32(header + chunkHeader.status, true) !== slotStatus.captured,
+      };
+      const known = this.#chunks.get(address);
+      if (known === undefined) this.#chunks.set(address, [chunk]);
+      else known.push(chunk);
+      at += chunkHeaderSize + ((bytes + 7) & ~7);
+    }
+  }
+
+  /** The largest copy of objects of a type at an address. */
+  find(address: number, type: number): Chunk | undefined {
+    const entry = this.#graph.entries[type];
+    let best: (Chunk & { readonly entry: number }) | undefined;
+    for (const chunk of this.#chunks.get(address) ?? []) {
+      if (chunk.entry === entry && (best === undefined || chunk.end - chunk.start > best.end - best.start))
+        best = chunk;
+    }
+    return best;
+  }
+
+  /** Why there is no copy of what a reference in an object of this depth leads to. */
+  why(depth: number, deeper: number): string {
+    const { limits } = this.#graph;
+    if (depth + deeper > limits.depth) return `deeper than ${limits.depth} references (limit depth)`;
+    if ((this.#cut & walkCut.full) !== 0) return `the event is full at ${this.#size} bytes (limit event bytes)`;
+    if ((this.#cut & walkCut.steps) !== 0) return `more than ${limits.references} references (limit references)`;
+    return 'it was not reached';
+  }
+}
+
+/** A u64 as a number: addresses are below 2^53. */
+export function word(view: DataView, at: number): number {
+  return view.getUint32(at + 4, true) * 0x1_0000_0000 + view.getUint32(at, true);
+}

@@ -1,0 +1,51 @@
+import type { TypeGraph } from '../graph/index.ts';
+import { isByte } from '../graph/index.ts';
+
+/** What the decoder may ask about the process's binary. Addresses are the process's. */
+export interface BinaryServices {
+  /** The file's addresses plus this are the process's. */
+  readonly bias: number;
+  functionName?(code: number): string | undefined;
+  /** Name of the type whose descriptor is at an address. */
+  typeName?(descriptor: number): string | undefined;
+  /** Bytes that never change in memory, out of the file; undefined for all others. */
+  fileBytes?(address: number, length: number): Uint8Array | undefined;
+}
+
+/** The services, with what is derived of a type graph once. */
+export class TargetContext {
+  readonly functionName: BinaryServices['functionName'];
+  readonly typeName: BinaryServices['typeName'];
+  readonly fileBytes: BinaryServices['fileBytes'];
+  readonly #bias: number;
+  readonly #known = new WeakMap<TypeGraph, { readonly dynamic: Map<number, number>; readonly bytes: number[] }>();
+
+  constructor(services: BinaryServices = { bias: 0 }) {
+    this.#bias = services.bias;
+    this.functionName = services.functionName?.bind(services);
+    this.typeName = services.typeName?.bind(services);
+    this.fileBytes = services.fileBytes?.bind(services);
+  }
+
+  /** The type whose descriptor is at an address. */
+  dynamicType(graph: TypeGraph, descriptor: number): number | undefined {
+    return this.#derived(graph).dynamic.get(descriptor - this.#bias);
+  }
+
+  /** All types that are bytes. */
+  byteTypes(graph: TypeGraph): readonly number[] {
+    return this.#derived(graph).bytes;
+  }
+
+  #derived(graph: TypeGraph) {
+    let found = this.#known.get(graph);
+    if (found === undefined) {
+      found = {
+        dynamic: new Map(graph.dynamic.map(({ address, type }) => [address, type])),
+        bytes: graph.types.flatMap((type, index) => (isByte(type) ? [index] : [])),
+      };
+      this.#known.set(graph, found);
+    }
+    return found;
+  }
+}

@@ -1,0 +1,23 @@
+import type { GraphRenderer, Place } from '../graph.ts';
+import { atomics } from './atomic.ts';
+import { bigs } from './big.ts';
+import { locks } from './locks.ts';
+import { nets } from './net.ts';
+import { times } from './time.ts';
+import { uuid } from './uuid.ts';
+
+/** Writes a value of a type that engineers know by another form than its fields; undefined: show the fields after all. */
+export type WellKnown = (renderer: GraphRenderer, type: number, place: Place, path: string) => string | undefined;
+
+const known: ReadonlyMap<string, WellKnown> = new Map(
+  [times, locks, atomics, nets, bigs].flatMap((family) => Object.entries(family)),
+);
+
+/** By the type's name, for generic types without their arguments. */
+export function wellKnown(name: string): WellKnown | undefined {
+  const found = known.get(name);
+  if (found !== undefined) return found;
+  if (/uuid/i.test(name)) return uuid;
+  const generic = name.indexOf('[');
+  return generic > 0 ? known.get(name.slice(0, generic)) : undefined;
+}

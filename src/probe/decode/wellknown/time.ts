@@ -1,0 +1,90 @@
+import type { GraphRenderer, Place } from '../graph.ts';
+import { word } from '../snapshot.ts';
+import type { WellKnown } from './index.ts';
+
+/** Seconds from year 1 to 1970, and to 1885 (time/time.go: unixToInternal, wallToInternal). */
+const unixToInternal = 62_135_596_800n;
+const wallToInternal = 59_453_308_800n;
+const nanosecondMask = (1n << 30n) - 1n;
+
+/** `"1.5s"`, as `Duration.String` has it: exact. */
+const duration: WellKnown = (renderer, _, place) => `"${durationText(renderer.int(place.at, 8))}"`;
+
+/** RFC 3339 with nanoseconds and offset; with a monotonic reading: `{"time":…,"monotonic_ns":…}`. */
+const time: WellKnown = (renderer, type, place, path) => {
+  const [wallPlace, extPlace, locPlace] = ['wall', 'ext', 'loc'].map((name) => renderer.field(type, place, name));
+  if (!wallPlace || !extPlace || !locPlace) return undefined;
+  const wall = renderer.uint(wallPlace.place.at, 8);
+  const ext = renderer.int(extPlace.place.at, 8);
+  const monotonic = wall >> 63n !== 0n;
+  const internal = monotonic ? wallToInternal + ((wall << 1n) & ((1n << 64n) - 1n)) / (1n << 31n) : ext;
+  const seconds = internal - unixToInternal;
+  const zone = offsetAt(renderer, locPlace, seconds);
+  if (zone === undefined) renderer.notes.add(path, 'shown in UTC: the offset of its zone was not captured');
+  const text = rfc3339(seconds, wall & nanosecondMask, zone ?? 0);
+  if (text === undefined) return undefined;
+  return monotonic ? `{"time":"${text}","monotonic_ns":${ext}}` : `"${text}"`;
+};
+
+export const times: Readonly<Record<string, WellKnown>> = { 'time.Time': time, 'time.Duration': duration };
+
+/** Seconds east of UTC: nil is UTC; else the zone that the Location keeps for its present time, if that covers this one. */
+function offsetAt(
+  renderer: GraphRenderer,
+  loc: { readonly type: number; readonly place: Place },
+  seconds: bigint,
+): number | undefined {
+  const address = word(renderer.view, loc.place.at);
+  if (address === 0) return 0;
+  const pointer = renderer.type(loc.type);
+  if (pointer.kind !== 'pointer') return undefined;
+  const chunk = renderer.reach(address, pointer.elem, loc.place.depth, 1);
+  if (typeof chunk === 'string') return undefined;
+  const place = { at: chunk.start, end: chunk.end, depth: chunk.depth };
+  const [start, end, zone] = ['cacheStart', 'cacheEnd', 'cacheZone'].map((name) =>
+    renderer.field(pointer.elem, place, name),
+  );
+  if (!start || !end || !zone || zone.place.at + 8 > place.end) return undefined;
+  if (seconds < renderer.int(start.place.at, 8) || seconds >= renderer.int(end.place.at, 8)) return undefined;
+  const zonePointer = renderer.type(zone.type);
+  if (zonePointer.kind !== 'pointer') return undefined;
+  const found = renderer.reach(word(renderer.view, zone.place.at), zonePointer.elem, chunk.depth, 1);
+  if (typeof found === 'string') return undefined;
+  const offset = renderer.field(zonePointer.elem, { at: found.start, end: found.end, depth: found.depth }, 'offset');
+  return offset && Number(renderer.int(offset.place.at, 8));
+}
+
+/** Undefined for years that RFC 3339 does not have. */
+function rfc3339(seconds: bigint, nanoseconds: bigint, offset: number): string | undefined {
+  const local = Number(seconds) + offset;
+  const date = new Date(local * 1000);
+  const year = date.getUTCFullYear();
+  // NaN too.
+  if (!(year >= 0 && year <= 9999) || Math.abs(offset) >= 86_400 || offset % 60 !== 0) return undefined;
+  const whole = date.toISOString().slice(0, 19);
+  const fraction = nanoseconds === 0n ? '' : `.${nanoseconds.toString().padStart(9, '0').replace(/0+$/, '')}`;
+  if (offset === 0) return `${whole}${fraction}Z`;
+  const minutes = Math.abs(offset) / 60;
+  const two = (value: number) => String(value).padStart(2, '0');
+  return `${whole}${fraction}${offset < 0 ? '-' : '+'}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
+}
+
+/** `Duration.String` (time/time.go): `1h0m0.5s`, `1.5ms`, `0s`. */
+export function durationText(value: bigint): string {
+  if (value === 0n) return '0s';
+  const sign = value < 0n ? '-' : '';
+  const whole = value < 0n ? -value : value;
+  const decimal = (units: bigint, unit: bigint): string => {
+    const rest = units % unit;
+    const digits = String(unit).length - 1;
+    return `${units / unit}${rest === 0n ? '' : `.${rest.toString().padStart(digits, '0').replace(/0+$/, '')}`}`;
+  };
+  if (whole < 1_000n) return `${sign}${whole}ns`;
+  if (whole < 1_000_000n) return `${sign}${decimal(whole, 1_000n)}µs`;
+  if (whole < 1_000_000_000n) return `${sign}${decimal(whole, 1_000_000n)}ms`;
+  const seconds = decimal(whole % 60_000_000_000n, 1_000_000_000n);
+  const minutes = whole / 60_000_000_000n;
+  if (minutes === 0n) return `${sign}${seconds}s`;
+  if (minutes < 60n) return `${sign}${minutes}m${seconds}s`;
+  return `${sign}${minutes / 60n}h${minutes % 60n}m${seconds}s`;
+}

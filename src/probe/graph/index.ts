@@ -1,0 +1,23 @@
+export { TypeGraphBuilder, type TypeSource } from './build.ts';
+export { defaultRedaction, Redaction, type RedactionRules } from './redaction.ts';
+export {
+  dynamicKeyBytes,
+  dynamicValueBytes,
+  entryBytes,
+  entryField,
+  isByte,
+  reference,
+  swissParts,
+  type TypeTable,
+  type WalkNeed,
+} from './table.ts';
+export {
+  type CaptureLimits,
+  defaultLimits,
+  directPart,
+  type GraphField,
+  type GraphType,
+  isDirect,
+  type RuntimeRole,
+  type TypeGraph,
+} from './types.ts';
