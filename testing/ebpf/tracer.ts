@@ -1,5 +1,5 @@
 import { address } from '#base';
-import { type AttachSite, attachUprobes, loadProgram, makeMap, openRingBuffer } from '#bpf';
+import { type AttachSite, attachUprobes, kernelFeatures, loadProgram, makeMap, openRingBuffer } from '#bpf';
 import type { GoBinary } from '#gobin';
 import type { CaptureColumn, LogicalTracepoint } from '#model';
 import { compileTarget, control, EventDecoder, type ProcessFilter } from '#probe';
@@ -23,6 +23,8 @@ export interface TracerOptions {
   readonly multi: boolean;
   /** Default: the process by its pid in the host's namespace. */
   readonly filter?: ProcessFilter;
+  /** Default: where the kernel has it. */
+  readonly mayGoto?: boolean;
   /** Default: what the tracepoint needs. */
   readonly ringBytes?: number;
 }
@@ -38,7 +40,7 @@ export function trace(
   const logical: LogicalTracepoint = { name: 't', table: 't', target: { kind: 'upid', upid }, ttlNs: 1n, probes };
   const found = compileTarget(logical, binary, {
     filter: options.filter ?? { tgid: pid },
-    features: { attachCookie: true },
+    features: { attachCookie: true, mayGoto: options.mayGoto ?? kernelFeatures(openSys()).mayGoto.present },
     targetIndex: 0,
     instructionText,
   });
@@ -80,6 +82,7 @@ export function trace(
     decoder.addTarget(0, upid, compiled.plans, {
       bias: 0,
       functionName: (code) => binary.functionAt(address(code))?.name,
+      typeName: (descriptor) => binary.descriptorName(address(descriptor)),
     });
     Atomics.store(words, control.gate, 1n);
     return {
