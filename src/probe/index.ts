@@ -3,7 +3,14 @@ export { type Compilation, type CompileOptions, compileTarget } from './compile.
 export * from './decode/index.ts';
 export { describeCompilation, describeSites, type Stage } from './describe.ts';
 export { controlOffset, mapNames, tracepointMaps, unwindDropsOffset } from './emit/index.ts';
-export { type CaptureLimits, defaultLimits, defaultRedaction, Redaction, type RedactionRules } from './graph/index.ts';
+export {
+  type CaptureLimits,
+  defaultLimits,
+  defaultRedaction,
+  Redaction,
+  type RedactionRules,
+  TypeGraphBuilder,
+} from './graph/index.ts';
 export { maxStringBytes, type PlannedProbe, type SlotSource } from './plan/index.ts';
 export {
   type ResolvedColumn,
