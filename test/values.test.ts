@@ -11,7 +11,7 @@ afterAll(killStarted);
 
 /** `SONDE_VALUES_SEED` and `SONDE_VALUES_COUNT` ask for others, and for more. */
 const seed = Number(process.env.SONDE_VALUES_SEED ?? 20_261_125);
-const count = Number(process.env.SONDE_VALUES_COUNT ?? 150);
+const count = Number(process.env.SONDE_VALUES_COUNT ?? 100);
 
 interface Said {
   readonly function: string;

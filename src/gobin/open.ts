@@ -5,7 +5,7 @@ import type { Architecture } from './abi.ts';
 import { decodeArm64 } from './arm64.ts';
 import { type BuildInfo, readBuildInfo } from './buildinfo.ts';
 import { DebugInfo } from './debuginfo.ts';
-import { findDynamicTypes } from './dynamic-types.ts';
+import { descriptorName, findDynamicTypes } from './dynamic-types.ts';
 import { buildIndex, type FunctionIndex, readIndex, writeIndex } from './function-index.ts';
 import { findFunction } from './lookup.ts';
 import { openPclntab } from './open-pclntab.ts';
@@ -73,6 +73,8 @@ export interface GoBinary {
    * without debug info or symbols.
    */
   dynamicTypes(): readonly DynamicType[];
+  /** Name of the type whose descriptor is at an address, with or without debug info; undefined where there is none. */
+  descriptorName(at: Address): string | undefined;
   code(fn: GoFunction): DecodedCode;
   fileOffset(at: Address): FileOffset | undefined;
   /** Field of a struct of the runtime, out of debug info: `structField('runtime.g', 'goid')`. */
@@ -232,6 +234,7 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
       if (info === undefined) return { kind: 'unknown', name: '', size: 0 };
       return guarded(() => debugInfo()!.type(ref));
     },
+    descriptorName: (at) => descriptorName(elf, at),
     dynamicTypes: () => guarded(() => (dynamic ??= findDynamicTypes(elf, debugInfo()))),
     code(fn) {
       const bytes = elf.read(fn.entry, fn.end - fn.entry);

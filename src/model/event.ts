@@ -148,7 +148,8 @@ export interface Hole {
 
 /** How a column's value is made of slots: a slot's value, an object of parts in order, or nothing, with the reason. */
 export type ValueShape =
-  | { readonly kind: 'slot'; readonly slot: number }
+  /** `duration`: a `time.Duration` that is a part of JSON. */
+  | { readonly kind: 'slot'; readonly slot: number; readonly duration?: true }
   /** A value of a type of the graph. `holes`: bytes of it that could not be captured. */
   | { readonly kind: 'graph'; readonly slot: number; readonly type: number; readonly holes: readonly Hole[] }
   | { readonly kind: 'object'; readonly fields: readonly { readonly name: string; readonly value: ValueShape }[] }

@@ -4,13 +4,14 @@ import { type EventLayout, eventKinds, formatUpid, type LogicalTracepoint, type 
 import type { CompilableBinary } from './binary.ts';
 import type { Compilation } from './compile.ts';
 import { machine } from './emit/index.ts';
+import type { TypeTable } from './graph/index.ts';
 import { accessText, type EventPlan, sourceText } from './plan/index.ts';
 import type { ResolvedProbe, ResolvedValue } from './resolve/index.ts';
 import type { ProbeSites, ProgramSites, Site } from './types.ts';
 
 /** One stage of a compilation as text, for `px debug compile`. */
 export interface Stage {
-  readonly name: 'logical' | 'resolved' | 'sites' | 'plan' | 'relation' | 'programs';
+  readonly name: 'logical' | 'resolved' | 'sites' | 'types' | 'plan' | 'relation' | 'programs';
   readonly text: string;
 }
 
@@ -26,6 +27,7 @@ export function describeCompilation(
     { name: 'logical', text: describeLogical(logical) },
     { name: 'resolved', text: compilation.resolved.map((probe) => describeResolved(probe, binary)).join('\n') },
     { name: 'sites', text: compilation.sites.map(describeSites).join('\n') },
+    ...(compilation.types === undefined ? [] : [{ name: 'types' as const, text: describeTypes(compilation.types) }]),
     {
       name: 'plan',
       text: compilation.planned
@@ -128,7 +130,27 @@ function describeLayout(name: string, event: EventPlan, registerName: (register:
 }
 
 function sizeText(layout: EventLayout): string {
-  return `${layout.size} bytes`;
+  const { walk } = layout;
+  if (walk === undefined) return `${layout.size} bytes`;
+  return `${layout.size} bytes, snapshot of up to ${walk.lastChunk} bytes from ${walk.area} on, ${walk.steps} steps`;
+}
+
+/** Most types that are listed: those of interfaces' values come last. */
+const mostTypes = 60;
+
+/** The limits, and the table of types that the walk goes by. */
+function describeTypes({ graph, bytes, dynamic }: TypeTable): string {
+  const { depth, elements, stringBytes, eventBytes, references } = graph.limits;
+  const listed = graph.types.slice(0, mostTypes).map((type, i) => {
+    const hidden = type.redacted === true ? ', redacted' : '';
+    return `type ${i} at ${graph.entries[i]}: ${type.name.slice(0, 80)}, ${type.kind}, ${type.size} bytes${hidden}`;
+  });
+  return [
+    `limits: depth ${depth}, elements ${elements}, string bytes ${stringBytes}, event bytes ${eventBytes}, references ${references}`,
+    `table of ${graph.types.length} types, ${bytes.length} bytes; ${dynamic.length} types that interfaces may hold`,
+    ...listed,
+    ...(graph.types.length > mostTypes ? [`and ${graph.types.length - mostTypes} more`] : []),
+  ].join('\n');
 }
 
 function slotText(slot: Slot): string {

@@ -11,7 +11,14 @@ export {
   tracepointMaps,
   unwindDropsOffset,
 } from './emit/index.ts';
-export { type CaptureLimits, defaultLimits, defaultRedaction, Redaction, type RedactionRules } from './graph/index.ts';
+export {
+  type CaptureLimits,
+  defaultLimits,
+  defaultRedaction,
+  Redaction,
+  type RedactionRules,
+  TypeGraphBuilder,
+} from './graph/index.ts';
 export { maxStringBytes, type PlannedProbe, type SlotSource } from './plan/index.ts';
 export {
   type ResolvedColumn,

@@ -1,5 +1,14 @@
 import { address } from '#base';
-import { type AttachSite, attachUprobes, type BpfMap, loadProgram, makeMap, type OnRecord, openRingBuffer } from '#bpf';
+import {
+  type AttachSite,
+  attachUprobes,
+  type BpfMap,
+  kernelFeatures,
+  loadProgram,
+  makeMap,
+  type OnRecord,
+  openRingBuffer,
+} from '#bpf';
 import type { GoBinary } from '#gobin';
 import type { CaptureColumn, LogicalTracepoint } from '#model';
 import {
@@ -34,6 +43,8 @@ export interface TracerOptions {
   readonly multi: boolean;
   /** Default: the process by its pid in the host's namespace. */
   readonly filter?: ProcessFilter;
+  /** Default: where the kernel has it. */
+  readonly mayGoto?: boolean;
   /** Default: what the tracepoint needs. */
   readonly ringBytes?: number;
   /** How float registers are read; default: they are not. */
@@ -51,7 +62,7 @@ export function trace(
   const logical: LogicalTracepoint = { name: 't', table: 't', target: { kind: 'upid', upid }, ttlNs: 1n, probes };
   const found = compileTarget(logical, binary, {
     filter: options.filter ?? { tgid: pid },
-    features: { attachCookie: true },
+    features: { attachCookie: true, mayGoto: options.mayGoto ?? kernelFeatures(openSys()).mayGoto.present },
     floats: () => options.floats?.state ?? 'not asked for',
     targetIndex: 0,
     instructionText,
@@ -95,6 +106,7 @@ export function trace(
     decoder.addTarget(0, upid, compiled.plans, {
       bias: 0,
       functionName: (code) => binary.functionAt(address(code))?.name,
+      typeName: (descriptor) => binary.descriptorName(address(descriptor)),
     });
     Atomics.store(words, control.gate, 1n);
     return {

@@ -1,5 +1,5 @@
 import type { GoType, TypeRef } from '#gobin';
-import { Redaction, TypeGraphBuilder } from '../../src/probe/graph/index.ts';
+import { Redaction, TypeGraphBuilder } from '#probe';
 
 /** Types by reference: `type Node struct { Name string; Nums []int32; Next *Node; Any any; password string }`, and what belongs to it. */
 export const testTypeRefs = { pointer: 1, node: 2, string: 3, slice: 4, int32: 5, any: 6, empty: 7 } as const;

@@ -28,6 +28,10 @@ export class ImageServices implements BinaryServices {
     return this.#names.get(code);
   }
 
+  typeName(descriptor: number): string | undefined {
+    return this.#ask((binary) => binary.descriptorName(address(descriptor - this.bias)));
+  }
+
   /** Bytes of a section that the process cannot write to: constants. */
   fileBytes(at: number, length: number): Uint8Array | undefined {
     return this.#ask(({ elf }) => {

@@ -78,13 +78,13 @@ test('lines for people, armed and counts on stderr', async () => {
   });
   expect(await runPx(words(), world())).toEqual({
     code: 0,
-    out: `22:13:21.500000  goid 18  main.computeE(iterations=100) = ($0=—)  4.0 µs
+    out: `22:13:21.500000  goid 18  main.computeE(iterations=100) = ($0=nil)  4.0 µs
 22:13:21.500000  goid —  main.computeE(iterations=100)  4.0 µs  panicked
 `,
     err: `armed: main.computeE in 1 process (pid 123)
 3 calls, 2 rows, 0 drops
 still running: 1 call
-  goid 18  since 22:13:21.500000 (12.0 s)  main.computeE(iterations=100) = ($0=—)
+  goid 18  since 22:13:21.500000 (12.0 s)  main.computeE(iterations=100) = ($0=nil)
 `,
   });
 });

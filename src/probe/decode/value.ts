@@ -14,6 +14,7 @@ import { GraphRenderer } from './graph.ts';
 import type { Notes } from './notes.ts';
 import type { TargetContext } from './target.ts';
 import { escapeBytes, escapedNote, utf8End } from './utf8.ts';
+import { durationText } from './wellknown/time.ts';
 
 /** A record in some bytes: of the ring, or of a call's kept copy. */
 export interface RecordBytes {
@@ -128,8 +129,10 @@ export function json(
       throw new BugError('a value of the graph shown as a scalar');
     case 'float':
       return floatJson(floatAt(view, at, slot.size), slot.size);
-    case 'int':
-      return view.getBigInt64(at, true).toString();
+    case 'int': {
+      const number = view.getBigInt64(at, true);
+      return shape.duration === true ? `"${durationText(number)}"` : number.toString();
+    }
     case 'uint':
       return view.getBigUint64(at, true).toString();
     case 'bool':

@@ -52,7 +52,8 @@ export class LayoutBuilder {
         const source = slotSource(value, this.#noFloats);
         if (typeof source === 'string') return { kind: 'missing', reason: source };
         const slot = this.#slot(source);
-        return typeof slot === 'number' ? { kind: 'slot', slot } : slot;
+        if (typeof slot !== 'number') return slot;
+        return 'duration' in value ? { kind: 'slot', slot, duration: true } : { kind: 'slot', slot };
       }
     }
   }

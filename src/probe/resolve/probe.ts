@@ -34,7 +34,10 @@ export function resolveProbe(
             name: variable.name,
             value: graph.isRedacted(variable.name, variable.type)
               ? { kind: 'missing', reason: 'redacted' }
-              : leaf({ variable, offset: 0, hops: [] }, variable.type, binary, graph),
+              : asText(
+                  leaf({ variable, offset: 0, hops: [] }, variable.type, binary, graph),
+                  binary.type(variable.type).name,
+                ),
           })),
         };
 
@@ -76,6 +79,11 @@ export function resolveProbe(
   }
   if (diagnostics.length > 0) return { ok: false, diagnostics };
   return { ok: true, value: { function: fn, signature, inlinedCopies, columns } };
+}
+
+/** In JSON a duration is text, as everywhere in it. */
+function asText(value: ResolvedValue, type: string): ResolvedValue {
+  return value.kind === 'int' && type === 'time.Duration' ? { ...value, duration: true } : value;
 }
 
 function named(name: string, form: ColumnForm, text: string): Column {

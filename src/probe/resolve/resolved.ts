@@ -14,7 +14,13 @@ export interface Access {
 /** What a column, or a part of one, is made of. */
 export type ResolvedValue =
   /** An integer, bool, float in memory or address of `size` bytes. */
-  | { readonly kind: 'int' | 'uint' | 'bool' | 'address' | 'float'; readonly access: Access; readonly size: number }
+  | {
+      readonly kind: 'int' | 'uint' | 'bool' | 'address' | 'float';
+      readonly access: Access;
+      readonly size: number;
+      /** A `time.Duration` that is a part of JSON. */
+      readonly duration?: true;
+    }
   /** Anything else, with what it refers to: `type` is its index in the tracepoint's type graph, `name` its type's. */
   | {
       readonly kind: 'graph';

@@ -1,4 +1,4 @@
-import { hex } from '../graph.ts';
+import { hex } from '../bytes.ts';
 import type { WellKnown } from './index.ts';
 
 /** Sixteen bytes under a name with "uuid" in it: the usual form. */
