@@ -90,6 +90,21 @@ describe.each(clients)('rows for %s', (client) => {
     ]);
   });
 
+  it('functions that a vis.json wants called: a table each, by the names that it gives', async () => {
+    const answer = await query(client, "def some(count: int):\n    return px.DataFrame(table='ticks').head(count)\n", {
+      execFuncs: ['2', '3'].map((value, i) => ({
+        funcName: 'some',
+        outputTablePrefix: `widget_${i}`,
+        argValues: [{ name: 'count', value }],
+      })),
+    });
+    expect(offences(answer)).toEqual([]);
+    expect(tables(answer).map(({ name, batches }) => [name, count(batches)])).toEqual([
+      ['widget_0', 2],
+      ['widget_1', 3],
+    ]);
+  });
+
   it('no rows: the columns, then the end', async () => {
     const answer = await query(client, "px.display(px.DataFrame(table='none'))");
     expect(offences(answer)).toEqual([]);
