@@ -62,6 +62,8 @@ export class Evaluator {
 
   /** Evaluates all top-level statements; one that fails is recorded and what it would have named stays silent afterwards. */
   run(tree: Script): void {
+    if (tree.docstring !== undefined)
+      this.globals.names.set('__doc__', scalarValue(constant('STRING', tree.docstring)));
     for (const statement of tree.body) {
       this.guarded(
         () => this.#statement(statement, this.globals),
