@@ -93,7 +93,7 @@ describe('columns', () => {
       'FLOAT64, not captured: in a float register: nothing is known of this kernel',
       'STRING',
       'STRING',
-      'STRING, not captured: in a float register: nothing is known of this kernel',
+      'STRING, not captured: type complex128: in a float register: nothing is known of this kernel',
       'STRING',
       'STRING',
       'STRING',
