@@ -39,7 +39,8 @@ beforeAll(async () => {
   ] as const) {
     await sonde.ok(['run', '-f', writeProbeScript(sonde.folder, { upid, name, function: fn, columns })]);
   }
-  for (const command of ['spin 40000', 'text', 'scalars', 'shapes']) await program.command(command);
+  await program.ticks(40_000);
+  for (const command of ['text', 'scalars', 'shapes']) await program.command(command);
 });
 afterAll(async () => {
   wire?.close();
