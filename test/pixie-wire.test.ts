@@ -39,7 +39,8 @@ beforeAll(async () => {
   ] as const) {
     await sonde.ok(['run', '-f', writeProbeScript(sonde.folder, { upid, name, function: fn, columns })]);
   }
-  for (const command of ['spin 40000', 'text', 'scalars', 'shapes']) await program.command(command);
+  await program.ticks(40_000);
+  for (const command of ['text', 'scalars', 'shapes']) await program.command(command);
 });
 afterAll(async () => {
   wire?.close();
@@ -87,6 +88,21 @@ describe.each(clients)('rows for %s', (client) => {
     expect(tables(answer).map(({ name, batches }) => [name, count(batches)])).toEqual([
       ['a', 3],
       ['b', 6],
+    ]);
+  });
+
+  it('functions that a vis.json wants called: a table each, by the names that it gives', async () => {
+    const answer = await query(client, "def some(count: int):\n    return px.DataFrame(table='ticks').head(count)\n", {
+      execFuncs: ['2', '3'].map((value, i) => ({
+        funcName: 'some',
+        outputTablePrefix: `widget_${i}`,
+        argValues: [{ name: 'count', value }],
+      })),
+    });
+    expect(offences(answer)).toEqual([]);
+    expect(tables(answer).map(({ name, batches }) => [name, count(batches)])).toEqual([
+      ['widget_0', 2],
+      ['widget_1', 3],
     ]);
   });
 

@@ -15,6 +15,8 @@ export interface Caller {
   readonly audience: Audience;
   /** Its calls that are open. */
   readonly open: OpenCalls;
+  /** So many messages may wait for it to read them: more go in one write, and take more memory. */
+  readonly ahead: number;
   /** Aborted, with the reason, when it may call no longer. */
   readonly gone?: AbortSignal;
 }
@@ -59,7 +61,7 @@ export const socketAccess: Access = {
   identify(metadata) {
     const own = first(metadata, 'sonde-client') !== '';
     const name = own ? first(metadata, 'sonde-owner') || 'px' : clientName(metadata);
-    return { name, role: 'admin', audience: own ? 'sonde' : 'pixie', open: new OpenCalls('', 1) };
+    return { name, role: 'admin', audience: own ? 'sonde' : 'pixie', open: new OpenCalls('', 1), ahead: 16 };
   },
 };
 

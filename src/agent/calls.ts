@@ -51,7 +51,7 @@ export function callHandlers(host: CallHost) {
         await handle(call.request, {
           signal: abort.signal,
           caller,
-          send: (reply) => write(call, reply, abort.signal),
+          send: (reply) => write(call, reply, caller.ahead, abort.signal),
         });
         call.end();
       } catch (error) {
@@ -81,13 +81,18 @@ export function callHandlers(host: CallHost) {
   return { stream, unary };
 }
 
-/** One message at a time is on its way: what a client does not read costs no memory but that. */
+/** Resolves when less than `ahead` messages are on their way, or the client is gone: what it does not read costs no memory but those. */
 function write<Request, Reply>(
   call: grpc.ServerWritableStream<Request, Reply>,
   reply: Reply,
+  ahead: number,
   signal: AbortSignal,
 ): Promise<void> {
   if (signal.aborted || call.cancelled) return Promise.resolve();
+  if (call.writableLength + 1 < ahead) {
+    call.write(reply);
+    return Promise.resolve();
+  }
   return new Promise((resolve) => {
     const done = () => {
       signal.removeEventListener('abort', done);

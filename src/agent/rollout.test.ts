@@ -39,7 +39,13 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-const caller = (name = 'token ci'): Caller => ({ name, role: 'tracer', audience: 'pixie', open: new OpenCalls('', 1) });
+const caller = (name = 'token ci'): Caller => ({
+  name,
+  role: 'tracer',
+  audience: 'pixie',
+  open: new OpenCalls('', 1),
+  ahead: 1,
+});
 
 function placement(names: readonly string[], by = caller()) {
   const told: vizier.MutationInfo[] = [];

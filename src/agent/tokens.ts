@@ -123,6 +123,7 @@ export class Tokens implements Access {
       role,
       audience: first(metadata, 'sonde-client') === '' ? 'pixie' : 'sonde',
       open: token.open,
+      ahead: 1,
       gone: token.gone.signal,
     };
     if (needed === undefined)

@@ -215,3 +215,67 @@ test('completion for bash completes', async () => {
   expect(complete('ps', '-o', 'j')).toBe('json');
   expect(complete('trace', '1', 'f', '--op')).toBe('--open');
 });
+
+const tokenInfo = (name: string, state: string) => ({
+  name,
+  role: 'tracer',
+  state,
+  createdNs: 1_700_000_000_000_000_000n,
+  expiresNs: state === 'expired' ? 1_700_000_001_000_000_000n : 0n,
+  revokedNs: state === 'revoked' ? 1_700_000_002_000_000_000n : 0n,
+  createdBy: 'root (px 7)',
+});
+
+test('px token', async () => {
+  await serve({
+    createToken: ({ name, role, lifetimeNs }) => ({
+      token: `sonde_${name}_${role}_${lifetimeNs}`,
+      info: tokenInfo(name, 'valid'),
+    }),
+    listTokens: () => ({
+      tokens: [tokenInfo('ci', 'valid'), tokenInfo('old', 'expired'), tokenInfo('lost', 'revoked')],
+    }),
+    revokeToken: ({ name }) => ({ existed: name === 'ci' }),
+  });
+  expect(await px('token', 'create', 'ci', '--role', 'tracer', '--expires', '1h')).toEqual({
+    code: 0,
+    out: 'sonde_ci_tracer_3600000000000\n',
+    err: 'token ci, role tracer: kept nowhere, it cannot be shown again\n',
+  });
+  expect((await px('token', 'create', 'ci')).out).toBe('sonde_ci_viewer_0\n');
+  expect((await px('token', 'create', 'ci', '--role', 'root')).code).toBe(2);
+  expect((await px('token', 'list', '-o', 'csv')).out).toBe(
+    'table_id,name,role,state,created,expires,revoked,created_by\n' +
+      'tokens,ci,tracer,valid,2023-11-14T22:13:20.000000000Z,,,root (px 7)\n' +
+      'tokens,old,tracer,expired,2023-11-14T22:13:20.000000000Z,2023-11-14T22:13:21.000000000Z,,root (px 7)\n' +
+      'tokens,lost,tracer,revoked,2023-11-14T22:13:20.000000000Z,,2023-11-14T22:13:22.000000000Z,root (px 7)\n',
+  );
+  expect(await px('token', 'revoke', 'ci', 'cii')).toEqual({
+    code: 1,
+    out: '',
+    err: 'revoked ci\nno valid token cii; did you mean ci?\n',
+  });
+});
+
+test('px agent start --listen: where it listens, and that nobody can come in yet', async () => {
+  const asked: unknown[] = [];
+  let listen = '';
+  await serve({
+    listen(request) {
+      asked.push(request);
+      listen = '[::1]:7';
+      return { listen, caFile: '' };
+    },
+    status: () => ({ version: '0.1.0', pid: 7n, socket: '/s', listen, plaintext: true }),
+    listTokens: () => ({ tokens: [tokenInfo('old', 'revoked')] }),
+  });
+  expect(await px('agent', 'start', '--listen', '[::1]:7', '--plaintext')).toEqual({
+    code: 0,
+    out: 'agent 0.1.0 runs: pid 7, socket /s\nit listens on [::1]:7 (plaintext)\n',
+    err: 'nobody has a token for it yet: `px token create NAME` makes one\n',
+  });
+  expect(asked).toEqual([{ address: '::1', port: 7, plaintext: true, plaintextOverNetwork: false }]);
+  for (const place of ['7', ':7', 'localhost', 'a:b', '::1:7', '1.2.3.4:65536'])
+    expect([place, (await px('agent', 'start', '--listen', place)).code]).toEqual([place, 2]);
+  expect((await px('agent', 'start', '--plaintext')).code).toBe(2);
+});

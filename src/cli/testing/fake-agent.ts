@@ -21,6 +21,10 @@ export interface FakeHandlers {
   doctor?: Stream<sonde.DoctorRequest, sonde.DoctorCheck>;
   debugCompile?: (script: string) => Partial<sonde.DebugStage>[];
   debugSites?: (request: sonde.DebugSitesRequest) => Partial<sonde.DebugStage>[];
+  listen?: (request: sonde.ListenRequest) => sonde.ListenReply;
+  createToken?: (request: sonde.CreateTokenRequest) => sonde.CreateTokenReply;
+  listTokens?: () => sonde.ListTokensReply;
+  revokeToken?: (request: sonde.RevokeTokenRequest) => sonde.RevokeTokenReply;
 }
 
 export interface FakeOptions {
@@ -88,6 +92,10 @@ export async function fakeAgent(
     ),
     listFunctions: stream(handlers.listFunctions),
     trace: stream(handlers.trace),
+    listen: unary(handlers.listen),
+    createToken: unary(handlers.createToken),
+    listTokens: unary(handlers.listTokens),
+    revokeToken: unary(handlers.revokeToken),
     listTracepoints: unary(
       handlers.listTracepoints &&
         (() => sonde.ListTracepointsReply.fromPartial({ tracepoints: handlers.listTracepoints!() })),
