@@ -1,7 +1,7 @@
 import { SondeError } from '#base';
-import { type BpfMap, type FloatsFound, findFloats, floatTrial, Kickers } from '#bpf';
+import { type BpfMap, type FloatsFound, findFloats, floatTrial, Kickers, VerifierRejected } from '#bpf';
 import { floatTrialProgram } from '#probe';
-import type { Sys } from '#sys';
+import { readLockdown, type Sys } from '#sys';
 
 /** What `px doctor` tells. */
 export interface FloatsReport {
@@ -42,13 +42,16 @@ export class Floats {
 
   /** Tries everything anew. */
   report(): FloatsReport {
+    if (readLockdown(this.#sys) === 'confidentiality') {
+      return { found: 'kernel lockdown forbids programs to read kernel memory', cpus: [], lacking: new Map() };
+    }
     try {
       using lease = this.#lease();
       const { cpus, lacking } = lease.kickers;
       return { found: this.#try(lease.kickers), cpus, lacking };
     } catch (error) {
       if (!(error instanceof SondeError)) throw error;
-      return { found: error.message, cpus: [], lacking: new Map() };
+      return { found: reasonOf(error), cpus: [], lacking: new Map() };
     }
   }
 
@@ -65,7 +68,7 @@ export class Floats {
       });
     } catch (error) {
       if (!(error instanceof SondeError)) throw error;
-      return error.message;
+      return reasonOf(error);
     }
   }
 
@@ -86,4 +89,11 @@ export class Floats {
       },
     };
   }
+}
+
+/** One line: it stands beside every value that is missing for it. */
+function reasonOf(error: SondeError): string {
+  if (!(error instanceof VerifierRejected)) return error.message;
+  const words = error.message.split('\n').at(-1);
+  return `it takes sleepable uprobe programs with kernel types (Linux 6.0), which this kernel refuses: ${words}`;
 }

@@ -147,14 +147,16 @@ describe.each([
   it('whatever else there is never stops the others', async () => {
     const rows = await rowsOf('main.mixed', [whole('arguments'), whole('results')], 'mixed', 2);
     expect(rows[1]).toMatchObject({
-      arguments: '{"x":null,"m":null,"s":null,"z":null,"f":null,"c":null,"e":null,"a":null,"last":-1}',
+      arguments:
+        '{"x":null,"m":null,"s":null,"z":{"real":null,"imag":null},"f":null,"c":null,"e":null,"a":null,"last":-1}',
       results: '{"$0":null}',
     });
     expect(Object.keys(rows[1]!.notes)).toEqual([
       'arguments.x',
       'arguments.m',
       'arguments.s',
-      'arguments.z',
+      'arguments.z.real',
+      'arguments.z.imag',
       'arguments.f',
       'arguments.c',
       'arguments.e',
