@@ -143,7 +143,8 @@ function check(text: string): void {
   const laid = format(text);
   if (laid.ok) {
     const again = format(laid.source);
-    if (!again.ok || shape(laid.source) !== shape(text)) throw new Error(`px fmt changes it: ${JSON.stringify(laid.source)}`);
+    if (!again.ok || shape(laid.source) !== shape(text))
+      throw new Error(`px fmt changes it: ${JSON.stringify(laid.source)}`);
   }
   scriptFunctions(parsed.tree);
   const values = new Map(
