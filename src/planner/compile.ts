@@ -1,6 +1,7 @@
 import type { Diagnostic, Span } from '#base';
 import { type Parsed, parse } from '#pxl';
 import { fromText } from './annotations.ts';
+import { directivesOf } from './directives.ts';
 import { duckdbText } from './duckdb.ts';
 import { Evaluator } from './evaluator.ts';
 import { Fault, fault } from './fault.ts';
@@ -92,11 +93,12 @@ export function compileLogical(
   if (diagnostics.length > 0) return { ok: false, diagnostics };
   const lacking = withoutOutput(session);
   if (lacking.length > 0) return { ok: false, diagnostics: lacking };
-  const outputs = session.displays.map(({ name, frame }) => ({
-    name,
-    plan: frame.plan,
-    optimized: optimized(frame.plan),
-  }));
+  const { mostRows } = directivesOf(typeof script === 'string' ? script : script.source);
+  const outputs = session.displays.map(({ name, frame }) => {
+    const plan: Relational =
+      mostRows === undefined ? frame.plan : { operator: 'limit', source: frame.plan, count: mostRows };
+    return { name, plan, optimized: optimized(plan) };
+  });
   return { ok: true, value: { inputs: session.inputs, emptyTables: [...session.emptyTables], outputs } };
 }
 
@@ -143,6 +145,8 @@ function evaluate(
   };
   const evaluator = new Evaluator(session);
   if (parsed.diagnostics.length > 0) return { session, diagnostics: parsed.diagnostics };
+  const directives = directivesOf(parsed.source);
+  if (directives.diagnostics.length > 0) return { session, diagnostics: directives.diagnostics };
   evaluator.run(parsed.tree);
   if (evaluator.diagnostics.length === 0) {
     for (const call of calls ?? []) evaluator.guarded(() => callFromOutside(evaluator, call));

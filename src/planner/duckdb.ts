@@ -154,7 +154,7 @@ function emptyTable(plan: Scan): Select {
 }
 
 function joined(plan: Join): Select {
-  const sides = { left: selectOf(plan.left), right: selectOf(plan.right) };
+  const sides = { left: placed(selectOf(plan.left)), right: placed(selectOf(plan.right)) };
   const shorts = { left: 'l', right: 'r' } as const;
   const named = (side: 'left' | 'right', id: number) =>
     `${shorts[side]}.${identifier(sides[side].columns.find((column) => column.id === id)!.name)}`;
@@ -172,6 +172,11 @@ function joined(plan: Join): Select {
     order: [`l.${identifier(sequenceColumn)}`, `r.${identifier(sequenceColumn)}`],
     sorted: true,
   };
+}
+
+/** A single row has a place too, so that a row without a partner is told from it. */
+function placed(select: Select): Select {
+  return select.order.length > 0 ? select : { ...select, order: ['CAST(1 AS BIGINT)'] };
 }
 
 function united(plan: Union): Select {

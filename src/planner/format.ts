@@ -1,3 +1,4 @@
+import { formatUuid } from '#model';
 import { fault } from './fault.ts';
 import { apply, type ConstantScalar, constant, type Scalar } from './plan.ts';
 import { binary } from './scalars.ts';
@@ -26,6 +27,7 @@ export function asText({ value, span }: Argument, digits?: number): Scalar | und
 }
 
 function constantText({ type, value }: ConstantScalar): string {
+  if (type === 'UINT128') return formatUuid((value as bigint) >> 64n, BigInt.asUintN(64, value as bigint));
   if (type === 'BOOLEAN') return value ? 'True' : 'False';
   return type === 'FLOAT64' && Number.isInteger(value) ? `${value}.0` : String(value);
 }

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { implicitColumns, type Relation } from '#model';
+import { type Column, type ColumnType, implicitColumns, type Relation } from '#model';
 import { parse, scriptParameters, withParameters } from '#pxl';
 import { type Catalog, compileMutations, compileQuery, readVis, tableFunctionRelations, visCalls } from './index.ts';
 
@@ -21,22 +21,33 @@ describe('the bundled library', () => {
   const names = readdirSync(new URL('scripts/px', root));
 
   it('has the scripts that everything else names', () => {
-    expect(names).toEqual(expect.arrayContaining(['schemas', 'tracepoint_status', 'upids']));
+    expect(names).toEqual(expect.arrayContaining(['go_latency', 'go_trace', 'schemas', 'tracepoint_status', 'upids']));
   });
 
   it.each(names)('px/%s compiles as its vis.json calls it', (name) => {
     const source = read(`scripts/px/${name}/${name}.pxl`);
     const vis = readVis(read(`scripts/px/${name}/vis.json`));
     if (!vis.ok) throw new Error(vis.diagnostics[0]!.message);
-    const calls = visCalls(vis.value, new Map());
+    const required = vis.value.variables.filter((variable) => variable.defaultValue === undefined);
+    const given: Record<string, string> = { upid: '00000003-0024-844a-0000-000008caa618', function: 'main.f' };
+    const calls = visCalls(vis.value, new Map(required.map((variable) => [variable.name, given[variable.name]!])));
     if (!calls.ok) throw new Error(calls.diagnostics[0]!.message);
-    const query = compileQuery(source, catalogOf(), { now, calls: calls.value });
+    const mutations = compileMutations(source, { now, calls: calls.value, catalog: catalogOf() });
+    if (!mutations.ok) throw new Error(mutations.diagnostics[0]!.message);
+    expect(mutations.value.upserts.map((each) => each.probes[0]!.function)).toEqual(
+      required.length > 0 ? ['main.f'] : [],
+    );
+    // What the tracepoint's table has, as far as these scripts capture it.
+    const made = mutations.value.upserts.map(({ table, probes }): [string, Relation] => {
+      const kinds: Record<string, ColumnType> = { latency: 'INT64' };
+      const captured = probes[0]!.columns.map(
+        (each): Column => ({ name: each.name, type: kinds[each.name] ?? 'STRING', semantic: 'ST_NONE' }),
+      );
+      return [table, { columns: [...implicitColumns, ...captured] }];
+    });
+    const query = compileQuery(source, catalogOf(Object.fromEntries(made)), { now, calls: calls.value });
     if (!query.ok) throw new Error(query.diagnostics[0]!.message);
     expect(query.value.outputs.map((output) => output.name)).toEqual(calls.value.map((call) => call.outputName));
-    expect(compileMutations(source, { now, calls: calls.value })).toEqual({
-      ok: true,
-      value: { upserts: [], deletes: [] },
-    });
     expect(Object.keys(JSON.parse(read(`scripts/px/${name}/manifest.json`)))).toEqual(['short', 'long']);
   });
 });

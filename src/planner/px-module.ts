@@ -68,12 +68,25 @@ const vis: Value = {
   },
 };
 
+/** `px.plugin`: the time that a scheduled run is to cover. Nobody schedules runs here: all there is until now. */
+function plugin(session: Session): Value {
+  const member = (name: string, span: Span): Value => {
+    if (name === 'start_time') return none;
+    if (name === 'end_time') return scalarValue(constant('TIME64NS', session.now));
+    return fault('pxl.attribute', `'px.plugin' object has no attribute '${name}'`, span, [
+      'it has: start_time, end_time',
+    ]);
+  };
+  return { kind: 'module', name: 'px.plugin', member };
+}
+
 /** `px.name`. */
 export function pxMember(session: Session, name: string, span: Span): Value {
   const builtin = builtins[name];
   if (builtin && Object.hasOwn(builtins, name))
     return { kind: 'builtin', name, call: (site) => builtin(session, site) };
   if (name === 'vis') return vis;
+  if (name === 'plugin') return plugin(session);
   const made = constantFunction(session, name);
   if (made) return made;
   const aggregate = [...aggregateNames, ...windowNames].find((each) => each === name);

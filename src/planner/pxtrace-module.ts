@@ -22,6 +22,16 @@ const builtins: Readonly<Record<string, Builtin>> = {
     inProbe(session, site);
     return { kind: 'capture', capture: { kind: 'outcome' } };
   },
+  Arguments: (session, site) => {
+    bind(site, []);
+    inProbe(session, site);
+    return { kind: 'capture', capture: { kind: 'arguments' } };
+  },
+  Results: (session, site) => {
+    bind(site, []);
+    inProbe(session, site);
+    return { kind: 'capture', capture: { kind: 'results' } };
+  },
   UpsertTracepoint: upsert,
   PodProcess: (_session, site) => {
     const bound = bind(site, ['pod_name', 'container_name?', 'process_name?']);

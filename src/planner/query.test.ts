@@ -466,6 +466,30 @@ px.display(px.DataFrame('calls'), 'ignored')
 describe('faults', () => {
   it.each([
     ['import px', ['query does not output a result, please add a px.display() statement']],
+    [`#px:set max_rows=1\n${frame()}`, ["1:1 #px:set has no 'max_rows'"]],
+    [`#px:set explain=1\n${frame()}`, ["1:1 #px:set explain is true or false, not '1'"]],
+    [
+      frame('if df.n > 1:', '  pass'),
+      ['3:4 this is known only of each row, and the script takes one way for all [write px.select'],
+    ],
+    [frame('a, b = df'), ['3:1 assignment to several names']],
+    [frame('for a, b in [1]:', '  pass'), ["3:14 'Int' is nothing to go over"]],
+    [frame('for i in range(100000):', '  pass'), ['3:10 range() gives more than 10000 numbers']],
+    [
+      frame("df = df.merge(df, how='both', left_on='n', right_on='n')"),
+      ["3:23 'both' is no kind of merge [one of: inner"],
+    ],
+    [frame("df = df.merge(df, how='left', left_on='n', right_on='s')"), ["3:53 'n' is INT64 and 's' is STRING"]],
+    [frame("df = df.append(df[['n']])"), ["3:16 the DataFrame to append lacks the column 'upid'"]],
+    [frame("df = df.window(r=('n', px.rank))"), ['3:18 px.rank needs order_by']],
+    [
+      frame("df = df.window(r=('s', px.difference))"),
+      ["3:18 px.difference over 's', STRING, is no function of a window"],
+    ],
+    [frame("df = df.sort('n', ascending=1)"), ["3:29 Expected 'Bool' in arg 'ascending', got 'Int'"]],
+    [frame("df = df.rolling('x').agg(n=('n', px.count))"), ["3:17 'x' is not a duration"]],
+    [frame('df = df.stream()'), ['3:6 a script reads what is there when it runs']],
+    [frame("df.a = f'{df.s:.2f}'"), ['3:11 the format `.2f` is for numbers, not STRING']],
     [frame('df = df.nn'), ["3:9 Column 'nn' not found in the DataFrame [did you mean `n`"]],
     ["import px\npx.display(px.DataFrame('call'))", ["2:25 Table 'call' not found [did you mean `calls`?]"]],
     ["import px\npx.display(px.DataFrame('calls', select=['n', 'm']))", ["2:47 Column 'm' not found in the DataFrame"]],

@@ -29,7 +29,6 @@ export const operatorFunctions: Readonly<Record<string, string>> = {
 export const refusedNames: Readonly<Record<string, string>> = {
   otel: 'Sonde exports nothing: rows go to whoever runs the script',
   export: 'Sonde exports nothing: use px.display, and `px run -o json`',
-  plugin: 'a script runs when somebody runs it: there are no plugins that call it on a schedule',
   pprof: 'there are no profiles to be converted',
   sample: 'a random sample differs from run to run: use head(), tail() or a filter',
   _text_embedding: 'Sonde runs no machine-learning models',

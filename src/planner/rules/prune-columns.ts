@@ -68,7 +68,9 @@ function prunedUnion(plan: Union, needed: ReadonlySet<number>): Union {
 }
 
 function prunedAggregate(plan: Aggregate, needed: ReadonlySet<number>): Aggregate {
-  const values = plan.values.filter((value) => needed.has(value.column.id));
+  const wanted = plan.values.filter((value) => needed.has(value.column.id));
+  // It is by its values that an aggregate without groups is one row.
+  const values = wanted.length === 0 && !plan.by ? plan.values.slice(0, 1) : wanted;
   const below = new Set<number>();
   for (const { argument, function: name } of values) if (name !== 'count') references(argument, below);
   for (const { value } of plan.by ?? []) references(value, below);

@@ -1,0 +1,90 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { runPx } from '../testing/run-px.ts';
+
+/** The commands on scripts that need no agent. */
+let directory: string;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'sonde-cli-'));
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+const px = (...words: string[]) => runPx(words, { env: { SONDE_DIR: directory } });
+const file = (name: string, text: string) => {
+  const path = join(directory, name);
+  writeFileSync(path, text);
+  return path;
+};
+
+test('px check', async () => {
+  const good = file('good.pxl', "import px\npx.display(px.DataFrame('http_events'))\n");
+  file('types.pxl', "import px\ndf = px.DataFrame('http_events')\npx.display(df.latncy)\n");
+  file('text.pxl', 'import px\npx.display(\n');
+  const all = await px('check', directory, '-o', 'json');
+  expect(all.code).toBe(1);
+  expect(all.err).toBe('1 of 3 scripts compile\n');
+  const rows = all.out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, string>);
+  expect(rows.map(({ script, result, place, id }) => [script!.slice(directory.length + 1), result, place, id])).toEqual(
+    [
+      ['good.pxl', 'compiled', null, null],
+      ['text.pxl', 'refused: parse', '2:11', 'pxl.syntax'],
+      ['types.pxl', 'refused: types', '3:15', 'pxl.unknown-column'],
+    ],
+  );
+  expect(rows[2]!.reason).toContain('did you mean `latency`?');
+  const reasons = await px('check', directory, '-r', '-o', 'json');
+  expect(reasons.out).toContain('"scripts":1,"id":"pxl.syntax"');
+  expect(await px('check', good)).toMatchObject({ code: 0, err: '1 of 1 script compile\n' });
+  expect((await px('check', join(directory, 'none'))).err).toContain('no such file or folder');
+});
+
+test('px check of a bpftrace script names the reason', async () => {
+  const path = file(
+    'bpf.pxl',
+    "import pxtrace\npxtrace.UpsertTracepoint('t', 't', 'kprobe:x {}', pxtrace.kprobe(), '5m')\n",
+  );
+  const { out, code } = await px('check', path, '-o', 'json');
+  expect(code).toBe(1);
+  expect(out).toContain('Sonde runs no bpftrace programs');
+});
+
+test('px explain', async () => {
+  const path = file(
+    'a.pxl',
+    "import px\ndf = px.DataFrame('http_events')\npx.display(df[df.latency > 5].head(3)[['latency']], 'slow')\n",
+  );
+  const { out, code } = await px('explain', '-f', path);
+  expect(code).toBe(0);
+  expect(out).toContain(
+    '# slow\n## plan\nproject latency\n  limit 3\n    filter (latency > 5)\n      no rows of http_events [',
+  );
+  expect(out).toContain(
+    '## after the rules\nproject latency\n  limit 3\n    no rows of http_events [latency] where (latency > 5)',
+  );
+  expect(out).toContain('## SQL\nSELECT t."latency" AS "latency"');
+  const wrong = await px('explain', '-f', file('b.pxl', 'import px\npx.display(1)\n'));
+  expect(wrong.code).toBe(1);
+  expect(wrong.err).toContain("b.pxl:2:12: Expected 'DataFrame' in arg 'out', got 'Int'");
+});
+
+test('px fmt', async () => {
+  const path = file('a.pxl', 'import px\nx=f( 1,b = 2 )\n');
+  expect((await px('fmt', path)).out).toBe('import px\nx = f(1, b=2)\n');
+  expect(await px('fmt', '--check', path)).toMatchObject({ code: 1, err: `${path} is not formatted\n` });
+  expect((await px('fmt', '-w', path)).err).toBe(`formatted ${path}\n`);
+  expect(readFileSync(path, 'utf8')).toBe('import px\nx = f(1, b=2)\n');
+  expect((await px('fmt', '--check', path)).code).toBe(0);
+  expect((await px('fmt', file('b.pxl', 'x = (\n'))).err).toContain('was never closed');
+});
+
+test('px script', async () => {
+  expect((await px('script', 'list')).out).toContain('px/upids');
+  expect((await px('script', 'show', 'px/upids')).out).toContain('def go_processes(');
+  expect((await px('script', 'show', 'px/upid')).err).toContain('did you mean px/upids?');
+});
