@@ -1,5 +1,5 @@
 import { type Catalog, compileMutations, compileQuery, tableFunctionRelations } from '#planner';
-import { parse, scriptFunctions, scriptParameters, withParameters } from '#pxl';
+import { format, parse, scriptFunctions, scriptParameters, withParameters } from '#pxl';
 import { generator } from './random.ts';
 
 const samples = [
@@ -23,6 +23,21 @@ df['y'] = px.select(df.n > 3, 'a' + "b", """c
 d""")
 px.display(df[['y', 'n']].head(3), 'out')
 px.display(px.GetSchemas())
+`,
+  `import px
+def near(df, least=0, most=9):
+    return df[least <= df.n <= most and df.s in ['a', f'b{most:.2f}']]
+for name, most in {'n': 5, 's': 7}.items():
+    if most > 6 or name is None:
+        df = near(px.DataFrame('tab'), most=most)
+    elif not name:
+        pass
+    else:
+        df = px.DataFrame('tab').window(by='s', order_by='time_', before=('n', px.lag))[['n', 's']][:3]
+df.k = df.s[1:3] + (lambda a: a + 'x')(df.s) if most else df.s
+df = df.merge(df, how='outer', left_on=['n'], right_on=['n'], suffixes=['', '_y']).sort('n', ascending=False).tail(2)
+df.n //= 2
+px.display(df.append([df, df]).distinct('n').rolling('10s', on='n').agg(n=('n', px.p99)), [x ** 2 for x in range(3) if x][0])
 `,
 ];
 const pieces = [
@@ -116,8 +131,21 @@ export function run(options: { milliseconds: number; seed?: number }): number {
   return inputs;
 }
 
+/** The tree without its places. */
+function shape(source: string): string {
+  return JSON.stringify(parse(source).tree, (key, value: unknown) =>
+    /span$/i.test(key) ? undefined : typeof value === 'bigint' ? `${value}n` : value,
+  );
+}
+
 function check(text: string): void {
   const parsed = parse(text);
+  const laid = format(text);
+  if (laid.ok) {
+    const again = format(laid.source);
+    if (!again.ok || shape(laid.source) !== shape(text))
+      throw new Error(`px fmt changes it: ${JSON.stringify(laid.source)}`);
+  }
   scriptFunctions(parsed.tree);
   const values = new Map(
     scriptParameters(parsed.tree)

@@ -2,7 +2,6 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createToken, openDoor, type TestDoor } from '../testing/door.ts';
 import { freePort } from '../testing/free-port.ts';
@@ -15,7 +14,7 @@ import { CallsProgram, DemoServer, type SaidCall } from '../testing/targets.ts';
 
 /** Rows of the stream, a multiple of `burst`; the full size is 10^6. */
 const streamRows = Number(process.env.SONDE_PIXIE_ROWS ?? 100_000);
-const burst = 20_000;
+const burst = 4_000;
 
 type Value = { int?: string; bytes?: string; uuid?: string } | number | boolean;
 interface Answer {
@@ -74,6 +73,13 @@ async function ask(order: object, { trust = true } = {}): Promise<Answer> {
   await client.until('its end', () => client.exit, 100_000);
   expect(client.lines, client.stderr).toHaveLength(1);
   return JSON.parse(client.lines[0]!) as Answer;
+}
+
+async function ticksListed(): Promise<object> {
+  const [{ hits, rows, drops }] = (await sonde.rows(['tracepoint', 'list'])).filter(({ name }) => name === 'ticks') as [
+    Record<string, unknown>,
+  ];
+  return { hits, rows, drops };
 }
 
 const query = (script: string, more: object = {}) => ask({ do: 'query', script, ...more });
@@ -146,11 +152,8 @@ it('a script places its probe on the demo, waits until it is armed, and sees the
 });
 
 it(`a stream of ${streamRows} rows, whole and in one piece`, async () => {
-  // Bursts that the budget of a tracepoint lets through.
-  for (let n = 0; n < streamRows; n += burst) {
-    await program.command(`spin ${burst}`);
-    await sleep(400);
-  }
+  await program.ticks(streamRows, burst);
+  expect(await ticksListed()).toEqual({ hits: streamRows, rows: streamRows, drops: 0 });
   const script = "import px\npx.display(px.DataFrame(table='ticks')[['n']], 'out')\n";
   const answer = await ask({ do: 'drain', table: 'out', script });
   expect(answer).toMatchObject({ rows: streamRows });

@@ -35,11 +35,12 @@ beforeAll(async () => {
     ['texts', 'main.text', { s: "ArgExpr('s')" }],
     ['numbers', 'main.unsigned', { small: "ArgExpr('a')", large: "ArgExpr('d')" }],
     ['none', 'main.exits', { code: "ArgExpr('code')" }],
-    ['floats', 'main.mixed', { a: "ArgExpr('a')", x: "ArgExpr('x')" }],
+    ['pointers', 'main.byPointer', { value: "ArgExpr('n.Value')" }],
   ] as const) {
     await sonde.ok(['run', '-f', writeProbeScript(sonde.folder, { upid, name, function: fn, columns })]);
   }
-  for (const command of ['spin 40000', 'text', 'scalars', 'shapes']) await program.command(command);
+  await program.ticks(40_000);
+  for (const command of ['text', 'scalars', 'structs']) await program.command(command);
 });
 afterAll(async () => {
   wire?.close();
@@ -129,7 +130,7 @@ describe.each(clients)('rows for %s', (client) => {
   });
 
   it('values that are missing are told in a last column notes_, and only then', async () => {
-    const answer = await query(client, "px.display(px.DataFrame(table='floats'))");
+    const answer = await query(client, "px.display(px.DataFrame(table='pointers'))");
     expect(offences(answer)).toEqual([]);
     const { relation } = tables(answer)[0]!;
     expect(relation.columns.at(-1)!.columnName).toBe('notes_');

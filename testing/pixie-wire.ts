@@ -49,16 +49,25 @@ export const executeScriptPath = '/px.api.vizierpb.VizierService/ExecuteScript';
 
 /** A connection to an agent's network door, frame by frame: what a gRPC library hides is seen here. */
 export class PixieWire {
-  readonly session: ClientHttp2Session;
+  readonly #connect: () => ClientHttp2Session;
+  #session: ClientHttp2Session | undefined;
 
   /** Without `ca` in plaintext. */
   constructor(address: string, ca?: string) {
-    this.session = ca === undefined ? connect(`http://${address}`) : connect(`https://${address}`, { ca });
-    this.session.on('error', () => {});
+    this.#connect = () => (ca === undefined ? connect(`http://${address}`) : connect(`https://${address}`, { ca }));
+  }
+
+  /** Made at the first use, and anew when it was closed: as gRPC's clients do. */
+  get session(): ClientHttp2Session {
+    if (this.#session === undefined || this.#session.closed || this.#session.destroyed) {
+      this.#session = this.#connect();
+      this.#session.on('error', () => {});
+    }
+    return this.#session;
   }
 
   close(): void {
-    this.session.destroy();
+    this.#session?.destroy();
   }
 
   /** One unary request, the whole answer. */

@@ -1,5 +1,6 @@
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseExact } from './exact-json.ts';
 import { type GoFixture, goFixture } from './go-fixtures.ts';
 import { type RunningProcess, startProcess, temporaryFolder } from './process.ts';
@@ -99,6 +100,14 @@ export class CallsProgram {
     );
     this.#seen = end + 1;
     return this.process.lines.slice(from, end);
+  }
+
+  /** Calls main.tick so often, `n` from 0 to `burst` - 1 again and again: in bursts that neither a tracepoint's budget nor its ring minds. */
+  async ticks(count: number, burst = 4_000): Promise<void> {
+    for (let n = 0; n < count; n += burst) {
+      await this.command(`spin ${burst}`);
+      await sleep(80);
+    }
   }
 
   /** As `command`, for commands that say each call. */

@@ -80,6 +80,9 @@ const infix: Readonly<Record<string, string | undefined>> = {
 
 function applicationText(scalar: Application, operands: readonly string[]): string {
   const { operation } = scalar;
+  if (asksTable(scalar) && scalar.type !== 'FLOAT64' && (mayOverflow.has(operation) || isArithmetic(operation))) {
+    return wideText(scalar, operands);
+  }
   if (operation === 'retype') return operands[0]!;
   if (operation === 'not') return `(NOT ${operands[0]})`;
   if (operation === 'in') return `(${operands[0]} IN (${operands.slice(1).join(', ')}))`;
@@ -93,8 +96,7 @@ function applicationText(scalar: Application, operands: readonly string[]): stri
     const typed = `CAST(${metadataText(scalar) ?? functionText(scalar, operands)} AS ${duckdbType(scalar)})`;
     return mayOverflow.has(operation) ? orMissing(typed, scalar) : typed;
   }
-  const isArithmetic = /^[-+*/%]$/.test(sign);
-  if (!isArithmetic) return `(${operands.join(` ${sign} `)})`;
+  if (!isArithmetic(operation)) return `(${operands.join(` ${sign} `)})`;
   if (scalar.type === 'FLOAT64') {
     const floats = operands.map((text, i) =>
       scalar.arguments[i]!.type === 'FLOAT64' ? text : `CAST(${text} AS DOUBLE)`,
@@ -106,6 +108,32 @@ function applicationText(scalar: Application, operands: readonly string[]): stri
     return orMissing(`CAST(${wide.join(` ${sign} `)} AS ${duckdbType(scalar)})`, scalar);
   }
   return orMissing(`(${operands.join(` ${sign} `)})`, scalar);
+}
+
+function isArithmetic(operation: string): boolean {
+  return /^[-+*/%]$/.test(infix[operation] ?? '') || operation === 'negate';
+}
+
+/** Something in it is looked up in another table. */
+function asksTable(scalar: Scalar): boolean {
+  if (scalar.kind !== 'apply') return false;
+  return /^(process|machine)(Field|Number)$/.test(scalar.operation) || scalar.arguments.some(asksTable);
+}
+
+/** Whole numbers with 128 bits, for DuckDB takes no TRY around a subquery. */
+function wideText(scalar: Application, operands: readonly string[]): string {
+  const { operation } = scalar;
+  const wide = operands.map((text, i) => (scalar.arguments[i]!.type === 'FLOAT64' ? text : `CAST(${text} AS HUGEINT)`));
+  const sign = infix[operation];
+  const made =
+    operation === 'negate'
+      ? `-${wide[0]}`
+      : sign
+        ? wide.join(` ${sign} `)
+        : functionText(scalar, operation === 'toInt' ? operands : wide);
+  const cast = `TRY_CAST(${made} AS ${duckdbType(scalar)})`;
+  const divides = operation === 'modulo' || operation === 'floorDivide' || operation === 'bin';
+  return divides ? `CASE WHEN ${wide[1]} <> 0 THEN ${cast} END` : cast;
 }
 
 /** Functions whose result may leave the 64 bits. */

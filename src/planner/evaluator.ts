@@ -1,29 +1,21 @@
-import { BugError, type Diagnostic, nearest, type Span } from '#base';
-import type { Assignment, Call, Expression, FunctionDefinition, Lambda, Name, Script, Slice, Statement } from '#pxl';
+import { BugError, type Diagnostic, type Span } from '#base';
+import type { Assignment, Call, Expression, FunctionDefinition, Name, Script, Slice, Statement } from '#pxl';
 import { parse } from '#pxl';
-import { builtinTypes } from './annotations.ts';
 import { converted, dictMember, pythonBuiltin } from './builtins.ts';
 import { bind, intArgument } from './call.ts';
-import { isTrue, itemsOf, sliced, takenApart } from './control.ts';
+import { isTrue, itemsOf, takenApart } from './control.ts';
 import { Fault, fault, suggestions } from './fault.ts';
 import { formatted } from './format.ts';
-import {
-  assign,
-  contextMember,
-  frameMember,
-  frameSubscript,
-  groupedMember,
-  requireMethod,
-  rollingMember,
-} from './frames.ts';
-import { callFunction } from './functions/call.ts';
+import { assign, frameMember, groupedMember, requireMethod, rollingMember } from './frames.ts';
 import { membership } from './membership.ts';
+import { builtinType, lambdaDefinition, nameOf, unknownName } from './names.ts';
 import { constant, type Scalar } from './plan.ts';
 import { cast, pxMember } from './px-module.ts';
 import { pxtraceMember } from './pxtrace-module.ts';
 import { pxviewsSource } from './pxviews.ts';
 import { binary, comparison, inRange, logical, unary } from './scalars.ts';
 import type { Session } from './session.ts';
+import { cut, subscript } from './subscripts.ts';
 import {
   type Argument,
   type CallSite,
@@ -43,8 +35,6 @@ import {
 const mostSteps = 200_000;
 /** Expressions and calls inside each other, so that the stack is never exhausted. */
 const mostDepth = 600;
-
-const modules = ['px', 'pxtrace', 'pxviews'];
 
 /** Walks a script's tree and does what it says, on constants, plans and captures instead of rows. */
 export class Evaluator {
@@ -325,7 +315,12 @@ export class Evaluator {
         return this.#callNode(node, scope);
       case 'subscript':
         if (node.index.kind === 'slice') return this.#slice(this.#argument(node.object, scope), node.index, scope);
-        return this.#subscript(this.#evaluate(node.object, scope), this.#argument(node.index, scope), node.span);
+        return subscript(
+          this.session,
+          this.#evaluate(node.object, scope),
+          this.#argument(node.index, scope),
+          node.span,
+        );
       case 'unary': {
         const { operator, span } = node;
         return this.#scalars([this.#argument(node.operand, scope)], operator, ([operand]) =>
@@ -415,67 +410,15 @@ export class Evaluator {
     }
   }
 
-  #slice({ value: object, span }: Argument, node: Slice, scope: Scope): Value {
+  #slice(object: Argument, node: Slice, scope: Scope): Value {
     const bound = (part: Expression | undefined, name: string) =>
       part && intArgument(this.#argument(part, scope), name);
-    const [start, stop, step = 1n] = [bound(node.start, 'start'), bound(node.stop, 'stop'), bound(node.step, 'step')];
-    if (step === 0n) fault('pxl.value', 'the step of a slice is zero', node.span);
-    if (object.kind === 'opaque') return object;
-    if (object.kind === 'list' || object.kind === 'tuple') {
-      return { kind: object.kind, items: sliced(object.items, start, stop, step) };
-    }
-    const known = constantOf(object);
-    if (known?.type === 'STRING') {
-      return scalarValue(constant('STRING', sliced([...(known.value as string)], start, stop, step).join('')));
-    }
-    const simple = step === 1n && (start ?? 0n) >= 0n && stop !== undefined && stop >= (start ?? 0n);
-    const counted = (n: bigint): Argument => ({ value: scalarValue(constant('INT64', n)), span: node.span });
-    const site = (...positional: Argument[]) => ({ name: 'slice', span: node.span, positional, keywords: new Map() });
-    if (object.kind === 'scalar' && object.scalar.type === 'STRING' && simple) {
-      const from = start ?? 0n;
-      return callFunction(
-        this.session,
-        'substring',
-        site({ value: object, span }, counted(from), counted(stop - from)),
-      );
-    }
-    if (object.kind === 'frame' && simple && (start ?? 0n) === 0n) {
-      const head = frameMember(this.session, object.frame, 'head', node.span, true);
-      return head.kind === 'builtin' ? head.call(site(counted(stop))) : head;
-    }
-    return fault('pxl.type', `'${kindName(object)}' cannot be cut like this`, node.span, [
-      'of a column s[1:3], of a DataFrame df[:10]',
-    ]);
-  }
-
-  #subscript(object: Value, index: Argument, span: Span): Value {
-    if (object.kind === 'opaque') return object;
-    if (object.kind === 'frame') return frameSubscript(object.frame, index, span);
-    const key = constantOf(index.value);
-    if (object.kind === 'context' && key?.type === 'STRING') {
-      return contextMember(this.session, object.frame, key.value as string, index.span);
-    }
-    const text = constantOf(object);
-    if (text?.type === 'STRING' && key?.type === 'INT64') {
-      const character = [...(text.value as string)].at(Number(key.value));
-      if (character === undefined)
-        fault('pxl.value', `the index ${key.value} is beyond the end of the text`, index.span);
-      return scalarValue(constant('STRING', character));
-    }
-    if ((object.kind === 'list' || object.kind === 'tuple') && key?.type === 'INT64') {
-      const at = Number(key.value);
-      const item = object.items[at < 0 ? at + object.items.length : at];
-      return item?.value ?? fault('pxl.value', `the index ${at} is beyond the end of the ${object.kind}`, index.span);
-    }
-    if (object.kind === 'dict' && key) {
-      const found = object.entries.findLast((entry) => constantOf(entry.key.value)?.value === key.value);
-      return (
-        found?.item.value ??
-        fault('pxl.value', `the dictionary has no key ${JSON.stringify(`${key.value}`)}`, index.span)
-      );
-    }
-    if (index.value.kind === 'opaque') return index.value;
-    return fault('pxl.type', `'${kindName(object)}' cannot be indexed with '${kindName(index.value)}'`, index.span);
+    const bounds = {
+      start: bound(node.start, 'start'),
+      stop: bound(node.stop, 'stop'),
+      step: bound(node.step, 'step') ?? 1n,
+    };
+    return cut(this.session, object, bounds, node.span);
   }
 
   #callNode(node: Call, scope: Scope): Value {
@@ -533,28 +476,4 @@ export class Evaluator {
       this.#depth--;
     }
   }
-}
-
-function lambdaDefinition(node: Lambda): FunctionDefinition {
-  const { parameters, body, span } = node;
-  const result = { kind: 'return', value: body, span: body.span } as const;
-  return { kind: 'function', name: '<lambda>', nameSpan: span, decorators: [], parameters, body: [result], span };
-}
-
-function nameOf(callee: Expression): string {
-  if (callee.kind === 'name' || callee.kind === 'attribute') return callee.name;
-  return 'function';
-}
-
-function builtinType(name: string): Value | undefined {
-  return Object.hasOwn(builtinTypes, name) ? builtinTypes[name] : undefined;
-}
-
-function unknownName(name: string, span: Span, scope: Scope): never {
-  const hints = modules.includes(name)
-    ? [`add \`import ${name}\` at the top`]
-    : nearest(name, scope.visible()).length > 0
-      ? suggestions(name, scope.visible(), 'names').slice(0, 1)
-      : [];
-  return fault('pxl.unknown-name', `name '${name}' is not defined`, span, hints);
 }

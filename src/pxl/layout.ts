@@ -113,6 +113,8 @@ function commentIndent(line: string, next: Token, level: number, levelBefore: nu
 /** Nothing or one blank between two tokens of a line. */
 function between(before: Token | undefined, left: Token, right: Token, open: string | undefined): string {
   if (tightAfter.has(left.text) && left.kind === 'operator') return '';
+  // `1 .real` is no number with a point.
+  if (right.text === '.' && left.kind === 'int') return ' ';
   if (right.kind === 'operator' && tightBefore.has(right.text)) return '';
   const callee = left.kind === 'name' || left.text === ')' || left.text === ']' || left.kind === 'string';
   if ((right.text === '(' || right.text === '[') && right.kind === 'operator' && callee) return '';
