@@ -229,7 +229,7 @@ Output:
   table  for people: readable units, local time; what was not captured or was cut says so in its place
   json   one object a line: _tableName_, the columns in order, then notes_ (column to reason) if a row has any;
          integers exact, times RFC 3339 in UTC, durations in ns, missing values null, NaN and infinities as
-         "NaN", "Infinity", "-Infinity"; a string stays a string
+         "NaN", "+Inf", "-Inf"; a string stays a string
   csv    RFC 4180, table_id first, values as in json; missing values empty, an empty string "";
          a last column notes_ if rows have notes
 `;

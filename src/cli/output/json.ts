@@ -5,7 +5,7 @@ import type { Sink } from './sink.ts';
 
 /**
  * One object a line: `_tableName_`, the columns in their order, then `notes_` if the row has any. Integers are exact (also beyond
- * 2^53), times RFC 3339 in UTC with nanoseconds, missing values null, NaN and the infinities the strings "NaN", "Infinity", "-Infinity".
+ * 2^53), times RFC 3339 in UTC with nanoseconds, missing values null, NaN and the infinities the strings "NaN", "+Inf", "-Inf".
  */
 export class JsonPrinter implements RowPrinter {
   readonly #sink: Sink;
@@ -46,7 +46,8 @@ function jsonCell(column: OutputColumn, value: Cell): string {
     case 'bigint':
       return column.type === 'TIME64NS' ? `"${rfc3339Utc(value)}"` : String(value);
     case 'number':
-      if (!Number.isFinite(value)) return `"${value}"`;
+      if (Number.isNaN(value)) return '"NaN"';
+      if (!Number.isFinite(value)) return value > 0 ? '"+Inf"' : '"-Inf"';
       return Object.is(value, -0) ? '-0' : String(value);
     default:
       return String(value);

@@ -121,7 +121,7 @@ test('json: numbers exact, no number out of a text, NaN and infinities as texts'
   expect(lines).toBe(
     `{"_tableName_":"t","u":18446744073709551615,"s":"007","f":"NaN","b":true,"t":"1970-01-01T00:00:00.000000001Z"}
 {"_tableName_":"t","u":-9223372036854775808,"s":"1e5","f":-0,"b":false,"t":"1970-01-01T00:00:00.000000000Z"}
-{"_tableName_":"t","u":null,"s":null,"f":"-Infinity","b":null,"t":null,"notes_":{"u":"nil pointer"}}
+{"_tableName_":"t","u":null,"s":null,"f":"-Inf","b":null,"t":null,"notes_":{"u":"nil pointer"}}
 {"_tableName_":"t","u":0,"s":"","f":1e+21,"b":true,"t":"1969-12-31T23:59:59.999999999Z"}
 `,
   );
