@@ -5,7 +5,7 @@ DESTDIR ?=
 # npm brings the Node that everything here runs on; whatever Node the machine has only runs npm.
 NODE := node_modules/.bin/node
 
-.PHONY: help demo test install uninstall bench fuzz clean packages
+.PHONY: help demo test install uninstall bench fuzz clean packages cluster-binaries
 
 help:
 	@echo 'make demo     build the demo server, trace it live, show the rows, clean up (root)'
@@ -13,6 +13,7 @@ help:
 	@echo 'make install  put px into $$PREFIX/bin (PREFIX=$(PREFIX))'
 	@echo 'make bench    measure; results on standard output (root)'
 	@echo 'make fuzz     run every fuzz target for a while (SECONDS_EACH=30)'
+	@echo 'make cluster-binaries  build Kubernetes and etcd into a cache, for the tests against them (once, 10 to 30 minutes)'
 	@echo 'make clean    remove what the tasks above have left in this folder'
 
 demo:
@@ -32,6 +33,10 @@ bench: packages
 fuzz: packages
 	@bash tools/go.sh
 	@$(NODE) tools/fuzz.ts $(or $(SECONDS_EACH),30) $(TARGET)
+
+cluster-binaries: packages
+	@bash tools/go.sh
+	@nice -n 10 $(NODE) testing/cluster/build.ts
 
 install:
 	@bash tools/install.sh '$(DESTDIR)$(PREFIX)'

@@ -8,13 +8,22 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['src/**/*.test.ts', 'testing/**/*.test.ts', 'tools/**/*.test.ts'],
-          exclude: ['**/*.bpf.test.ts'],
+          exclude: ['**/*.bpf.test.ts', '**/*.cluster.test.ts'],
         },
       },
       {
         test: {
           name: 'bpf',
           include: ['src/**/*.bpf.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'cluster',
+          include: ['src/**/*.cluster.test.ts', 'testing/**/*.cluster.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
           fileParallelism: false,

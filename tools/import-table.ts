@@ -38,7 +38,7 @@ export const parts: Readonly<Record<string, PartRow>> = {
   sys: { world: 'node', parts: ['base'], packages: ['koffi'] },
   bpf: { world: 'node', parts: ['base', 'asm', 'sys'] },
   store: { world: 'node', parts: ['base', 'model'], packages: ['@duckdb/node-api', '@duckdb/node-bindings'] },
-  cluster: { world: 'node', parts: ['base', 'model'] },
+  cluster: { world: 'node', parts: ['base', 'model'], packages: ['@kubernetes/client-node'] },
   agent: {
     world: 'node',
     parts: [
@@ -81,6 +81,7 @@ export const testPackages: readonly string[] = [
   '@grpc/grpc-js',
   '@bufbuild/protobuf',
   '@duckdb/node-api',
+  '@kubernetes/client-node',
 ];
 
 export interface FolderRow {
@@ -125,6 +126,7 @@ export const folders: Readonly<Record<string, FolderRow>> = {
     ],
   },
   examples: { files: [/^[\w-]+\/([\w-]+\.(go|pxl|ya?ml|md)|go\.mod|Dockerfile|\.dockerignore)$/] },
+  k8s: { files: [/^[\w-]+\.yaml$/] },
   docs: { files: [/\.(md|svg|png)$/] },
   completion: { files: [/^px\.\w+$/] },
   '.ci': { files: [/^run$/] },
@@ -158,4 +160,5 @@ export const onlyIn: Readonly<Record<string, readonly string[]>> = {
   '@duckdb/node-bindings': ['store'],
   '@grpc/grpc-js': ['agent', 'broker', 'cli'],
   'iced-x86': ['agent'],
+  '@kubernetes/client-node': ['cluster'],
 };
