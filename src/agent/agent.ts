@@ -172,7 +172,7 @@ export class Agent {
 
   listTracepoints(): sonde.ListTracepointsReply {
     const placed = this.#tracepoints.list().map((tracepoint) => {
-      const { id, logical, state, reason, owner, rows, lost, expiresAt, deployment } = tracepoint;
+      const { id, logical, state, reason, owner, hits, rows, drops, expiresAt } = tracepoint;
       const live = state === 'RUNNING' || state === 'PENDING';
       return {
         id,
@@ -181,9 +181,9 @@ export class Agent {
         target: targetText(tracepoint),
         table: logical.table,
         ttlLeftNs: live ? BigInt(Math.max(0, expiresAt - Date.now())) * 1_000_000n : 0n,
-        hits: BigInt(deployment?.hits ?? 0),
+        hits: BigInt(hits),
         rows: BigInt(rows),
-        drops: BigInt((deployment?.drops ?? 0) + lost),
+        drops: BigInt(drops),
         reason,
         owner,
         functions: logical.probes.map((probe) => probe.function),

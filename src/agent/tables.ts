@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { BugError } from '#base';
-import { formatUuid, parseUuid, type Relation, type RowBatch, RowBatchBuilder, upidWords } from '#model';
+import { formatUpid, parseUuid, type Relation, type RowBatch, RowBatchBuilder, upidWords } from '#model';
 import { type Catalog, tableFunctionRelations } from '#planner';
 import type { Store, StoredTable } from '#store';
 import type { Identity } from './identity.ts';
@@ -91,7 +91,7 @@ export class TableFunctions {
 }
 
 function tracepointRow(tracepoint: Tracepoint): readonly Value[] {
-  const { id, logical, state, reason, deployment, rows, owner } = tracepoint;
+  const { id, logical, state, reason, hits, rows, drops, owner } = tracepoint;
   const left = BigInt(Math.max(0, tracepoint.expiresAt - Date.now())) * 1_000_000n;
   return [
     parseUuid(id),
@@ -101,9 +101,9 @@ function tracepointRow(tracepoint: Tracepoint): readonly Value[] {
     JSON.stringify([logical.table]),
     targetText(tracepoint),
     state === 'RUNNING' || state === 'PENDING' ? left : 0n,
-    BigInt(deployment?.hits ?? 0),
+    BigInt(hits),
     BigInt(rows),
-    BigInt((deployment?.drops ?? 0) + tracepoint.lost),
+    BigInt(drops),
     owner,
   ];
 }
@@ -124,7 +124,6 @@ function current(store: Store): StoredTable[] {
 }
 
 /** The target as people read it. */
-export function targetText(tracepoint: Tracepoint): string {
-  const { high, low } = upidWords(tracepoint.logical.target.upid);
-  return formatUuid(high, low);
+export function targetText({ logical: { target } }: Tracepoint): string {
+  return target.kind === 'upid' ? formatUpid(target.upid) : JSON.stringify(target.pods);
 }

@@ -32,6 +32,8 @@ export {
   type LogicalTracepoint,
   type Outcome,
   outcomes,
+  type PodSelector,
+  type ProcessTracepoint,
   type Target,
   type TracepointState,
 } from './tracepoint.ts';
