@@ -1,10 +1,13 @@
 import { join } from 'node:path';
 import type { sonde } from '#api';
 import { parseDuration } from '#base';
+import type { ClusterClient } from '#cluster';
 import { formatUpid } from '#model';
 import { Store } from '#store';
 import { openSys, type Sys } from '#sys';
 import { Binaries } from './binaries.ts';
+import { ClusterNode } from './cluster/node.ts';
+import { NodeRows } from './cluster/rows.ts';
 import { debugCompile, debugSites } from './debug.ts';
 import { Deployer } from './deployment.ts';
 import { runChecks } from './doctor.ts';
@@ -46,6 +49,8 @@ export class Agent {
   readonly #deployer: Deployer;
   readonly #tracepoints: Tracepoints;
   readonly #reader = new Reader();
+  readonly #tables: TableFunctions;
+  #node: ClusterNode | undefined;
   #lastLoss = '';
 
   private constructor(dir: string, socket: string, store: Store) {
@@ -72,15 +77,18 @@ export class Agent {
     );
     const tables = new TableFunctions({
       identity: this.identity,
+      placeOf: (process) => this.#node?.placeOf(process),
       processes: this.#processes,
       tracepoints: this.#tracepoints,
       store,
       startedNs: this.#startedNs,
     });
+    this.#tables = tables;
     this.scripts = new ScriptRunner(this.#tracepoints, tables, store);
     this.idle = new IdleTimer({
       graceMs: idleGraceMs,
-      busy: async () => this.#tracepoints.live > 0 || store.tables().some((table) => table.rows > 0),
+      busy: async () =>
+        this.#node !== undefined || this.#tracepoints.live > 0 || store.tables().some((table) => table.rows > 0),
       expire: () => void this.onEnd(),
       quiet: () => {
         // px starts the agent with --expose-gc: what compiling and answering took would else stay for hours.
@@ -109,8 +117,19 @@ export class Agent {
     this.#tracepoints.lost(table, rows, reason);
   }
 
+  /** Becomes the agent of a node: traces what the cluster's Tracepoints want of it. */
+  joinCluster(client: ClusterClient, node: string): NodeRows {
+    this.#node = new ClusterNode(client, node, {
+      identity: this.identity,
+      processes: this.#processes,
+      tracepoints: this.#tracepoints,
+    });
+    return new NodeRows(this.#node, { tracepoints: this.#tracepoints, tables: this.#tables, store: this.#store });
+  }
+
   async close(): Promise<void> {
     this.idle.stop();
+    await this.#node?.close();
     await this.tracer.close();
     await this.#tracepoints.close();
     this.#deployer.close();
@@ -139,19 +158,26 @@ export class Agent {
   }
 
   listProcesses(): sonde.ListProcessesReply {
-    const processes = this.#processes.list().map((process) => ({
-      pid: BigInt(process.pid),
-      upid: formatUpid(process.upid),
-      executable: process.executable,
-      deleted: process.deleted,
-      goVersion: process.goVersion,
-      module: process.module,
-      symbols: process.symbols,
-      debugInfo: process.debugInfo,
-      container: process.container,
-      commandLine: process.commandLine,
-      user: process.user,
-    }));
+    const processes = this.#processes.list().map((process) => {
+      const place = this.#node?.placeOf(process);
+      return {
+        pid: BigInt(process.pid),
+        upid: formatUpid(process.upid),
+        executable: process.executable,
+        deleted: process.deleted,
+        goVersion: process.goVersion,
+        module: process.module,
+        symbols: process.symbols,
+        debugInfo: process.debugInfo,
+        container: process.container,
+        commandLine: process.commandLine,
+        user: process.user,
+        namespace: place?.namespace ?? '',
+        pod: place?.pod ?? '',
+        containerName: place?.container ?? '',
+        node: place?.node ?? '',
+      };
+    });
     return { processes };
   }
 

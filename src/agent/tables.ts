@@ -4,8 +4,17 @@ import { formatUpid, parseUuid, type Relation, type RowBatch, RowBatchBuilder, u
 import { type Catalog, tableFunctionRelations } from '#planner';
 import type { Store, StoredTable } from '#store';
 import type { Identity } from './identity.ts';
-import type { Processes } from './processes.ts';
+import type { GoProcess, Processes } from './processes.ts';
 import type { Tracepoint, Tracepoints } from './tracepoints.ts';
+
+/** Where a process is in a cluster; the names are empty where they are not known (yet). */
+export interface Place {
+  readonly node: string;
+  readonly namespace: string;
+  readonly pod: string;
+  /** The container's name in its pod. */
+  readonly container: string;
+}
 
 type Value = string | bigint | boolean | { readonly high: bigint; readonly low: bigint } | undefined;
 
@@ -15,17 +24,19 @@ export class TableFunctions {
 
   constructor(parts: {
     identity: Identity;
+    /** Where a process is in a cluster. */
+    placeOf: (process: GoProcess) => Place | undefined;
     processes: Processes;
     tracepoints: Tracepoints;
     store: Store;
     startedNs: bigint;
   }) {
-    const { identity, processes, tracepoints, store, startedNs } = parts;
+    const { identity, placeOf, processes, tracepoints, store, startedNs } = parts;
     this.#rows = {
       GetGoProcesses: () =>
-        processes
-          .list()
-          .map((process) => [
+        processes.list().map((process) => {
+          const place = placeOf(process);
+          return [
             upidWords(process.upid),
             BigInt(process.pid),
             process.executable,
@@ -35,7 +46,12 @@ export class TableFunctions {
             process.debugInfo,
             process.container,
             process.commandLine,
-          ]),
+            place?.namespace,
+            place?.pod,
+            place?.container,
+            place?.node,
+          ];
+        }),
       GetTracepointStatus: () => tracepoints.list().map(tracepointRow),
       GetTables: () => current(store).map((table) => [table.name, '']),
       GetSchemas: () =>
@@ -71,11 +87,14 @@ export class TableFunctions {
     return Object.hasOwn(tableFunctionRelations, name) ? tableFunctionRelations[name] : undefined;
   }
 
-  rows(name: string): { relation: Relation; batch: RowBatch } {
+  /** `visible`: whether rows about this namespace may be seen; default: all may. */
+  rows(name: string, visible?: (namespace: string) => boolean): { relation: Relation; batch: RowBatch } {
     const relation = TableFunctions.relation(name);
     if (!relation) throw new BugError(`there is no table function ${name}`);
     const builder = new RowBatchBuilder(relation.columns.map((column) => column.type));
+    const namespaceOf = namespaceReader(name, relation);
     for (const row of this.#rows[name]!()) {
+      if (visible !== undefined && namespaceOf !== undefined && !visible(namespaceOf(row))) continue;
       row.forEach((value, i) => {
         const column = builder.column(i);
         if (value === undefined) column.missing();
@@ -88,6 +107,14 @@ export class TableFunctions {
     }
     return { relation, batch: builder.finish() };
   }
+}
+
+/** How to tell which namespace a row is about; undefined for functions whose rows are about none. */
+function namespaceReader(name: string, relation: Relation): ((row: readonly Value[]) => string) | undefined {
+  // In a cluster the agent knows a tracepoint as namespace/name.
+  if (name === 'GetTracepointStatus') return (row) => /^([^/]*)\//.exec(String(row[1]))?.[1] ?? '';
+  const at = relation.columns.findIndex((column) => column.name === 'namespace');
+  return at < 0 ? undefined : (row) => String(row[at] ?? '');
 }
 
 function tracepointRow(tracepoint: Tracepoint): readonly Value[] {
