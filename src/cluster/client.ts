@@ -188,6 +188,23 @@ export class ClusterClient {
     return status?.allowed === true;
   }
 
+  /** Names of all namespaces. */
+  async namespaces(): Promise<string[]> {
+    const { items } = await this.#asked('listing namespaces', () =>
+      this.config.makeApiClient(CoreV1Api).listNamespace(),
+    );
+    return items.map(({ metadata }) => metadata?.name ?? '');
+  }
+
+  /** What tells this cluster from others: the UID of its namespace kube-system, as a UUID text. */
+  async clusterId(): Promise<string> {
+    const name = 'kube-system';
+    const found = await this.#asked(`reading the namespace ${name}`, () =>
+      this.config.makeApiClient(CoreV1Api).readNamespace({ name }),
+    );
+    return found.metadata?.uid ?? '';
+  }
+
   async #asked<T>(doing: string, ask: () => Promise<T>): Promise<T> {
     try {
       return await ask();

@@ -1,3 +1,4 @@
+export type { V1Pod as Pod } from '@kubernetes/client-node';
 export { type ClientOptions, ClusterClient, ClusterError } from './client.ts';
 export { Forward } from './forward.ts';
 export { readManifests } from './manifests.ts';

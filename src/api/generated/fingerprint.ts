@@ -1,2 +1,2 @@
 /** Changes with the protos: px and an agent of the same version can still be of different states of the source. */
-export const apiFingerprint = 'e29ec0bd6fb8';
+export const apiFingerprint = '88dc80bf16d5';
