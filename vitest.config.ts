@@ -31,8 +31,18 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'pods',
+          include: ['test/cluster/**/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
           name: 'e2e',
           include: ['test/**/*.test.ts'],
+          exclude: ['test/cluster/**'],
           testTimeout: 120_000,
           hookTimeout: 300_000,
           fileParallelism: false,

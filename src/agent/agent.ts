@@ -118,13 +118,15 @@ export class Agent {
   }
 
   /** Becomes the agent of a node: traces what the cluster's Tracepoints want of it. */
-  joinCluster(client: ClusterClient, node: string): NodeRows {
-    this.#node = new ClusterNode(client, node, {
+  joinCluster(client: ClusterClient, name: string): { node: ClusterNode; rows: NodeRows } {
+    const node = new ClusterNode(client, name, {
       identity: this.identity,
       processes: this.#processes,
       tracepoints: this.#tracepoints,
     });
-    return new NodeRows(this.#node, { tracepoints: this.#tracepoints, tables: this.#tables, store: this.#store });
+    this.#node = node;
+    const rows = new NodeRows(node, { tracepoints: this.#tracepoints, tables: this.#tables, store: this.#store });
+    return { node, rows };
   }
 
   async close(): Promise<void> {

@@ -10,6 +10,7 @@ import {
   type vizier,
 } from '#api';
 import { SondeError } from '#base';
+import type { Metric } from '#cluster';
 import type { Relation, RowBatch } from '#model';
 import {
   compileLogical,
@@ -46,6 +47,9 @@ export interface Execution {
 export class Queries {
   readonly #nodes: Nodes;
   readonly #store: Store;
+  #count = 0;
+  #failed = 0;
+  #seconds = 0;
 
   constructor(nodes: Nodes, store: Store) {
     this.#nodes = nodes;
@@ -54,13 +58,33 @@ export class Queries {
 
   async run(execution: Execution): Promise<void> {
     const queryId = randomUUID();
+    const began = performance.now();
     const send = (part: Partial<vizier.ExecuteScriptResponse>) =>
       execution.send({ status: undefined, queryId, result: undefined, mutationInfo: undefined, ...part });
     try {
       await new Query(this.#nodes, this.#store, execution, queryId, send).run();
     } catch (error) {
+      this.#failed++;
       if (!execution.signal.aborted) await send({ status: statusOf(error) });
+    } finally {
+      this.#count++;
+      this.#seconds += (performance.now() - began) / 1000;
     }
+  }
+
+  /** For operators. */
+  metrics(): Metric[] {
+    const counter = (name: string, help: string, value: number): Metric => ({
+      name,
+      help,
+      type: 'counter',
+      samples: [{ value }],
+    });
+    return [
+      counter('sonde_queries_total', 'Scripts that have run.', this.#count),
+      counter('sonde_queries_failed_total', 'Of these, those that ended in an error or were broken off.', this.#failed),
+      counter('sonde_query_seconds_total', 'Time that they took.', this.#seconds),
+    ];
   }
 }
 

@@ -188,6 +188,18 @@ export class ClusterClient {
     return status?.allowed === true;
   }
 
+  /** Name of a pod with these labels that is ready; undefined when there is none. */
+  async readyPod(namespace: string, labelSelector: string): Promise<string | undefined> {
+    const { items } = await this.#asked(`looking for pods in namespace ${namespace}`, () =>
+      this.config.makeApiClient(CoreV1Api).listNamespacedPod({ namespace, labelSelector }),
+    );
+    const ready = items.find(({ metadata, status }) => {
+      const condition = status?.conditions?.find(({ type }) => type === 'Ready');
+      return metadata?.deletionTimestamp === undefined && condition?.status === 'True';
+    });
+    return ready?.metadata?.name;
+  }
+
   /** Names of all namespaces. */
   async namespaces(): Promise<string[]> {
     const { items } = await this.#asked('listing namespaces', () =>

@@ -1,6 +1,7 @@
-export type { V1Pod as Pod } from '@kubernetes/client-node';
+export type { KubernetesObject as ClusterObject, V1Pod as Pod } from '@kubernetes/client-node';
 export { type ClientOptions, ClusterClient, ClusterError } from './client.ts';
 export { Forward } from './forward.ts';
+export { type Metric, memoryMetric, serveHealth } from './health.ts';
 export { readManifests } from './manifests.ts';
 export { type PodInfo, Pods, podInfo, selects } from './pods.ts';
 export {

@@ -26,20 +26,10 @@ describe.skipIf(lacks !== undefined)(`the agent of a node${lacks === undefined ?
     for (const object of readManifests(join(root, 'k8s'))) {
       if (object.kind === 'CustomResourceDefinition') await client.apply(object, 'test');
     }
-    const [port] = await freePorts(1);
+    const [port, health] = await freePorts(2);
     const main = join(root, 'src', 'agent', 'main.ts');
-    const args = [
-      '--expose-gc',
-      main,
-      '--dir',
-      px.folder,
-      '--node',
-      'n1',
-      '--broker',
-      'sonde:broker',
-      '--port',
-      `${port}`,
-    ];
+    const ports = ['--port', `${port}`, '--health', `${health}`];
+    const args = ['--expose-gc', main, '--dir', px.folder, '--node', 'n1', '--broker', 'sonde:broker', ...ports];
     agent = await startProcess(process.execPath, { args, env: { ...px.env, KUBECONFIG: server.kubeconfig } });
     // Before any px asks: one that finds no agent starts another.
     await expect.poll(() => existsSync(join(px.folder, 'agent.sock')), { timeout: 20_000 }).toBe(true);

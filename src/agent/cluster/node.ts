@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type ClusterClient,
   expiry,
+  type Metric,
   type NodeStatus,
   type ObjectWatch,
   Pods,
@@ -17,6 +18,7 @@ import type { Identity } from '../identity.ts';
 import type { GoProcess, Processes } from '../processes.ts';
 import type { Place } from '../tables.ts';
 import type { Tracepoints } from '../tracepoints.ts';
+import { tracepointMetrics } from './metrics.ts';
 import { StatusWriter } from './status.ts';
 
 /** How often processes are looked for, and counts are written. */
@@ -56,6 +58,7 @@ export class ClusterNode {
   readonly #abort = new AbortController();
   readonly #rounds: Promise<void>;
   #wake: () => void = () => {};
+  #ready = false;
 
   constructor(
     client: ClusterClient,
@@ -93,7 +96,17 @@ export class ClusterNode {
     );
     this.#watches.push(pods as never, ...(kinds as never[]));
     // A tracepoint of a pod that is not known yet would be refused.
-    this.#rounds = pods.ready.then(() => this.#run());
+    this.#rounds = Promise.all([pods, ...kinds].map((watch) => watch.ready)).then(() => this.#run());
+  }
+
+  /** The API server has said what there is. */
+  get ready(): boolean {
+    return this.#ready;
+  }
+
+  /** For operators: what its tracepoints have seen. */
+  metrics(): Metric[] {
+    return tracepointMetrics(this.#tracepoints.list());
   }
 
   placeOf(process: GoProcess): Place | undefined {
@@ -140,6 +153,7 @@ export class ClusterNode {
   }
 
   async #run(): Promise<void> {
+    this.#ready = true;
     const { signal } = this.#abort;
     while (!signal.aborted) {
       const woken = new Promise<void>((resolve) => {
