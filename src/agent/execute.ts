@@ -78,6 +78,7 @@ export class ScriptRunner {
     const options = { calls: request.execFuncs.map(functionCall), now: BigInt(Date.now()) * 1_000_000n, queryId };
     const mutations = compileMutations(script, { ...options, catalog });
     if (!mutations.ok) throw new UserError(mutations.diagnostics);
+    requireProcesses(mutations.value);
     this.#requireThere(mutations.value);
     for (const { name } of mutations.value.deletes) await this.#tracepoints.delete(name, 'deleted by a script');
     if (mutations.value.upserts.length > 0) await this.#deploy(mutations.value.upserts, execution, send);
@@ -222,6 +223,16 @@ export class ScriptRunner {
     await data(endOfTable(relation, id, audience));
     return rows;
   }
+}
+
+/** Pods are known to a cluster's agents, by objects. */
+function requireProcesses({ upserts }: Mutations): void {
+  const ofPods = upserts.find(({ target }) => target.kind === 'pods');
+  if (ofPods === undefined) return;
+  const message = 'this machine is no cluster: pods are not known here';
+  const hints = ['px run --context NAME goes to a cluster', 'or trace one process: px.uint128(upid)'];
+  const { span } = ofPods.target;
+  throw new UserError([{ id: 'agent.no-pods', message, hints, ...(span ? { span } : {}) }]);
 }
 
 /** So many rows are looked at for missing values before a result for another client begins. */

@@ -28,7 +28,9 @@ it('a pod knows its containers and the deployment behind its replica set', () =>
 it.each([
   [{}, true],
   [{ pod: 'cart-5d8f-1' }, true],
-  [{ pod: 'cart' }, false],
+  [{ pod: 'cart' }, true],
+  [{ pod: 'car' }, false],
+  [{ pod: 'cart-5d8f-1-2' }, false],
   [{ labels: { app: 'cart' } }, true],
   [{ labels: { app: 'cart', tier: 'x' } }, false],
   [{ workload: { kind: 'Deployment', name: 'cart' } }, true],

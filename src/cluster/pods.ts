@@ -50,7 +50,7 @@ export function selects(selector: PodSelector, pod: PodInfo, container: string, 
   const { namespace, pod: name, labels = {}, workload, container: wanted, process } = selector;
   return (
     pod.namespace === namespace &&
-    (name === undefined || name === pod.name) &&
+    (name === undefined || name === pod.name || pod.name.startsWith(`${name}-`)) &&
     Object.entries(labels).every(([key, value]) => pod.labels[key] === value) &&
     (workload === undefined ||
       pod.workloads.some((each) => each.kind === workload.kind && each.name === workload.name)) &&

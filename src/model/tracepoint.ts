@@ -4,7 +4,7 @@ import type { Upid } from './upid.ts';
 /** Which processes in the pods of one namespace; what is left out does not narrow. */
 export interface PodSelector {
   readonly namespace: string;
-  /** The pod's name. */
+  /** The pod's name, or its beginning up to a hyphen: what a deployment's pods have in common. */
   readonly pod?: string;
   /** Every one of these labels, with this value. */
   readonly labels?: Readonly<Record<string, string>>;

@@ -243,14 +243,31 @@ describe('compileMutations', () => {
     ],
     [
       'later kinds of target',
-      "import pxtrace\np = pxtrace.PodProcess('ns/pod')\npxtrace.UpsertTracepoint('t', 'tab', p, p, '5m')",
-      ['2:13 pxl.unsupported pxtrace.PodProcess is not supported yet [trace one process: px.uint128(upid)]'],
+      "import pxtrace\np = pxtrace.SharedObject('libc')\npxtrace.UpsertTracepoint('t', 'tab', p, p, '5m')",
+      ['2:13 pxl.unsupported pxtrace.SharedObject is not supported yet [trace one process: px.uint128(upid)]'],
+    ],
+    [
+      'a pod without its namespace',
+      "import pxtrace\np = pxtrace.PodProcess('pod')",
+      [
+        "2:24 pxl.value 'pod' is no pod: its namespace is missing [PodProcess('namespace/pod'); kubectl get pods -A lists them]",
+      ],
+    ],
+    [
+      'a pattern that is none',
+      "import pxtrace\np = pxtrace.PodProcess('ns/pod', process_name='(')",
+      ["2:47 pxl.value '(' is no regular expression: Invalid regular expression: /(/u: Unterminated group"],
+    ],
+    [
+      'labels that are none',
+      "import pxtrace\np = pxtrace.LabelSelector('app=x', 'ns')",
+      ["2:27 pxl.type Expected 'Dict' in arg 'labels', got 'String'"],
     ],
     [
       'misspelt',
       "import pxtrace\n@pxtrace.prob('x')\ndef f():\n  return 1\npxtrace.UpsertTracepoint('t', 'tab', f, 1, '5m')",
       [
-        "2:10 pxl.attribute 'pxtrace' object has no attribute 'prob' [did you mean `probe`?; it has: probe, ArgExpr, RetExpr, FunctionLatency, Outcome, UpsertTracepoint, DeleteTracepoint]",
+        "2:10 pxl.attribute 'pxtrace' object has no attribute 'prob' [did you mean `probe`?; it has: probe, ArgExpr, RetExpr, FunctionLatency, Outcome, PodProcess, LabelSelector, UpsertTracepoint, DeleteTracepoint]",
         "5:41 pxl.type Unexpected type 'Int' for arg 'target' [px.uint128('00000003-0024-844a-0000-000008caa618'): a UPID, as `px run px/upids` prints it]",
       ],
     ],

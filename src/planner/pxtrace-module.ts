@@ -1,6 +1,13 @@
 import { parseDuration, type Span } from '#base';
 import { parseExpression } from '#goexpr';
-import { type CaptureColumn, implicitColumns, type LogicalTracepoint, type Target, upidFromWords } from '#model';
+import {
+  type CaptureColumn,
+  implicitColumns,
+  type LogicalTracepoint,
+  type PodSelector,
+  type Target,
+  upidFromWords,
+} from '#model';
 import { bind, checkedName, originOf, stringArgument, wrongKind } from './call.ts';
 import { Fault, fault, suggestions } from './fault.ts';
 import type { Session } from './session.ts';
@@ -22,6 +29,8 @@ const builtins: Readonly<Record<string, Builtin>> = {
     inProbe(session, site);
     return { kind: 'capture', capture: { kind: 'outcome' } };
   },
+  PodProcess: podProcess,
+  LabelSelector: labelSelector,
   UpsertTracepoint: upsert,
   DeleteTracepoint: (session, site) => {
     const { name } = bind(site, ['name']);
@@ -32,7 +41,7 @@ const builtins: Readonly<Record<string, Builtin>> = {
 };
 
 /** Pixie's, and its old names; other kinds of targets and bpftrace come later. */
-const lacking = new Set(['PodProcess', 'LabelSelector', 'TraceProgram', 'SharedObject', 'kprobe']);
+const lacking = new Set(['TraceProgram', 'SharedObject', 'kprobe']);
 
 /** `pxtrace.name`. */
 export function pxtraceMember(session: Session, name: string, span: Span): Value {
@@ -114,7 +123,50 @@ function ttlOf(argument: Argument): bigint {
   return ns;
 }
 
+/** `PodProcess('namespace/pod')`: the pod's name, or its beginning up to a hyphen, as a deployment's pods have it in common. */
+function podProcess(_session: Session, site: CallSite): Value {
+  const { pod_name, container_name, process_name } = bind(site, ['pod_name', 'container_name?', 'process_name?']);
+  const text = stringArgument(pod_name!, 'pod_name');
+  const [, namespace, pod] = /^([^/]+)\/([^/]+)$/.exec(text) ?? [];
+  if (namespace === undefined || pod === undefined) {
+    return fault('pxl.value', `'${text}' is no pod: its namespace is missing`, originOf(pod_name!), [
+      "PodProcess('namespace/pod'); kubectl get pods -A lists them",
+    ]);
+  }
+  return { kind: 'pods', pods: { namespace, pod, ...within(container_name, process_name) } };
+}
+
+/** `LabelSelector({'app': 'cart'}, 'namespace')`: pods that have all of these labels; every pod of the namespace for no label. */
+function labelSelector(_session: Session, site: CallSite): Value {
+  const signature = ['labels', 'namespace', 'container_name?', 'process_name?'];
+  const { labels, namespace, container_name, process_name } = bind(site, signature);
+  if (labels!.value.kind !== 'dict') return wrongKind('Dict', 'labels', labels!);
+  const pairs = labels!.value.entries.map(({ key, item }) => [
+    stringArgument(key, 'labels'),
+    stringArgument(item, 'labels'),
+  ]);
+  const name = stringArgument(namespace!, 'namespace');
+  if (name === '') fault('pxl.value', 'the namespace is empty', originOf(namespace!));
+  const wanted = pairs.length === 0 ? {} : { labels: Object.fromEntries(pairs) as Record<string, string> };
+  return { kind: 'pods', pods: { namespace: name, ...wanted, ...within(container_name, process_name) } };
+}
+
+function within(
+  container: Argument | undefined,
+  process: Argument | undefined,
+): Pick<PodSelector, 'container' | 'process'> {
+  const name = container === undefined ? '' : stringArgument(container, 'container_name');
+  const pattern = process === undefined ? '' : stringArgument(process, 'process_name');
+  try {
+    new RegExp(pattern, 'u');
+  } catch (error) {
+    fault('pxl.value', `'${pattern}' is no regular expression: ${(error as Error).message}`, originOf(process!));
+  }
+  return { ...(name === '' ? {} : { container: name }), ...(pattern === '' ? {} : { process: pattern }) };
+}
+
 function targetOf(argument: Argument): Target {
+  if (argument.value.kind === 'pods') return { kind: 'pods', pods: argument.value.pods, span: argument.span };
   const found = constantOf(argument.value);
   if (found?.type !== 'UINT128') {
     if (argument.value.kind === 'opaque' && argument.value.poisoned) throw new Fault();

@@ -1,4 +1,5 @@
 /** The story with pods, as a user types it who has a kubeconfig: deploy, apply, find, trace, curl, rows, delete. */
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Cluster, clusterLacks } from '../../testing/cluster/cluster.ts';
@@ -92,6 +93,75 @@ describe.skipIf(lacks !== undefined)(`the demo in a cluster${lacks === undefined
     expect(shown).toMatch(
       /^NAME\s+TABLE\s+FUNCTION\s+STATE\s+ROWS\s+TTL\s+AGE\ncompute-e-data\s+compute_e_data\s+main\.computeE\s+RUNNING/,
     );
+  });
+
+  it('a selector takes the pods that start later, and counts over them at the broker', async () => {
+    const script = join(cluster.folder, 'labels.pxl');
+    writeFileSync(
+      script,
+      [
+        'import pxtrace',
+        'import px',
+        "@pxtrace.probe('main.computeE')",
+        'def calls():',
+        "    return [{'n': pxtrace.ArgExpr('iterations')}]",
+        `pods = pxtrace.LabelSelector({'app': 'gotracing'}, '${namespace}', 'app')`,
+        "pxtrace.UpsertTracepoint('by_label', 'by_label', calls, pods, '5m')",
+        "df = px.DataFrame('by_label')",
+        'df = df[df.n == 4321]',
+        "px.display(df.groupby('upid').agg(calls=('n', px.count)))",
+      ].join('\n'),
+    );
+    const first = await px('run', '-f', script);
+    expect(first.stderr).toBe('cluster test\n ✔    Preparing schema\n ✔    Deploying by_label\n');
+    await cluster.kubectl('-n', namespace, 'scale', 'deployment/gotracing', '--replicas=2');
+    await cluster.kubectl('-n', namespace, 'rollout', 'status', 'deployment/gotracing', '--timeout=60s');
+    const traced = () =>
+      cluster.kubectl('-n', namespace, 'get', 'tracepoint', 'by-label', '-o', 'jsonpath={.status.nodes[0].processes}');
+    await expect.poll(traced, { timeout: 20_000 }).toBe('2');
+    const addresses = await cluster.kubectl('-n', namespace, 'get', 'pods', '-o', 'jsonpath={.items[*].status.podIP}');
+    const both = addresses.split(' ');
+    expect(both).toHaveLength(2);
+    for (const pod of [...both, both[0]!]) {
+      await cluster.namespaces.execute('curl', ['-sf', '-m', '2', `http://${pod}:9090/e?iters=4321`], 'n');
+    }
+    const { code, stdout, stderr } = await px('run', '-f', script, '-o', 'json');
+    expect(code, stderr).toBe(0);
+    const counts = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).calls);
+    expect(counts.sort()).toEqual([1, 2]);
+  });
+
+  it('a function that is not there fails with the nearest names', async () => {
+    const script = join(cluster.folder, 'wrong.pxl');
+    const text = readFileSync(join(demo, 'capture_args.pxl'), 'utf8');
+    writeFileSync(script, text.replaceAll('main.computeE', 'main.computE').replaceAll('compute_e_data', 'wrong'));
+    const { code, stderr } = await px('run', '-f', script, '--', '--upid', upid);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/ ✕ {4}Deploying wrong {2}ERR: .*main\.computE[\s\S]*main\.computeE/);
+  });
+
+  it('who may not trace the namespace is refused by the API server', async () => {
+    const jane = cluster.user('jane');
+    await cluster.kubectl('-n', 'sonde', 'create', 'rolebinding', 'jane', '--role=px-user', '--user=jane');
+    const args = ['run', '-f', join(demo, 'capture_args.pxl'), '--', '--upid', upid];
+    const { code, stderr } = await clusterPx(cluster, args, jane);
+    expect(stderr).toMatch(/User "jane" cannot patch resource "tracepoints"/);
+    expect(code).toBe(3);
+  });
+
+  it('an agent that does not answer is named, and the exit code says that rows are missing', async () => {
+    const pids = await cluster.namespaces.execute('pgrep', ['-f', 'agent/main.ts']);
+    for (const pid of pids.trim().split('\n')) await cluster.namespaces.execute('kill', ['-STOP', pid]);
+    try {
+      const { code, stderr } = await px('run', 'px/upids');
+      expect(stderr).toMatch(/without the rows of node node1: its agent did not answer within 10 s/);
+      expect(code).toBe(4);
+    } finally {
+      for (const pid of pids.trim().split('\n')) await cluster.namespaces.execute('kill', ['-CONT', pid]);
+    }
   });
 
   it('deleting the namespace ends the tracepoint', async () => {

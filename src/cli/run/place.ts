@@ -5,6 +5,8 @@ import type { Step } from './progress.ts';
 
 /** How long the nodes have to place a tracepoint. */
 const patienceMs = 30_000;
+/** How long pods that a selector fits are waited for: there may be none yet. */
+const selectorPatienceMs = 5_000;
 const lookMs = 150;
 
 /**
@@ -25,9 +27,10 @@ export async function placeTracepoints(
     ),
   );
   if (objects.length === 0) return undefined;
-  const until = performance.now() + patienceMs;
+  const began = performance.now();
   for (;;) {
-    const news = await Promise.all(objects.map((object) => outcome(cluster, object, performance.now() > until)));
+    const waited = performance.now() - began;
+    const news = await Promise.all(objects.map((object) => outcome(cluster, object, waited)));
     const steps = news.map((step, i): Step => ({ label: `Deploying ${objects[i]!.spec.name}`, ...step }));
     report([{ label: 'Preparing schema', state: 'done' }, ...steps]);
     if (steps.every(({ state }) => state !== 'pending')) {
@@ -39,7 +42,7 @@ export async function placeTracepoints(
 }
 
 /** A tracepoint is there when some node traces; it has failed when nodes say so and none traces. */
-async function outcome(cluster: ClusterClient, object: TracepointObject, late: boolean): Promise<Omit<Step, 'label'>> {
+async function outcome(cluster: ClusterClient, object: TracepointObject, waited: number): Promise<Omit<Step, 'label'>> {
   const now = await cluster.read<TracepointObject>(object as never);
   if (now === undefined) return { state: 'failed', reason: 'it was deleted meanwhile' };
   const nodes = (now.status?.nodes ?? []).filter(
@@ -48,7 +51,13 @@ async function outcome(cluster: ClusterClient, object: TracepointObject, late: b
   if (nodes.some(({ state }) => state === 'RUNNING')) return { state: 'done' };
   const over = nodes.filter(({ state }) => state === 'FAILED' || state === 'TERMINATED');
   if (over.length > 0) return { state: 'failed', reason: over.map(({ reason }) => reason).join('\n') };
-  if (!late) return { state: 'pending' };
+  const selects = object.spec.target.upid === undefined;
+  if (waited < (selects ? selectorPatienceMs : patienceMs)) return { state: 'pending' };
+  if (selects)
+    return {
+      state: 'failed',
+      reason: 'no process fits it yet: it traces those that come, until its time to live has passed',
+    };
   const waiting = nodes.map(({ node, reason }) => `node ${node}: ${reason}`).join('\n');
   return { state: 'failed', reason: waiting || `no node has taken it up within ${patienceMs / 1000} s` };
 }
