@@ -1,7 +1,7 @@
 /** The agent as a cluster's node: a real API server, a real process, real probes. The process is outside any pod. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ClusterClient, type NodeStatus, readManifests, type TracepointObject } from '#cluster';
 import { ApiServer, apiServerLacks } from '../../../testing/cluster/api-server.ts';
 import { freePorts } from '../../../testing/cluster/control-plane.ts';
@@ -32,7 +32,7 @@ describe.skipIf(lacks !== undefined)(`the agent of a node${lacks === undefined ?
     const args = ['--expose-gc', main, '--dir', px.folder, '--node', 'n1', '--broker', 'sonde:broker', ...ports];
     agent = await startProcess(process.execPath, { args, env: { ...px.env, KUBECONFIG: server.kubeconfig } });
     // Before any px asks: one that finds no agent starts another.
-    await expect.poll(() => existsSync(join(px.folder, 'agent.sock')), { timeout: 20_000 }).toBe(true);
+    await vi.waitFor(() => expect(existsSync(join(px.folder, 'agent.sock'))).toBe(true), { timeout: 20_000 });
     demo = await DemoServer.start({});
     upid = await px.upid(demo.pid);
   });
