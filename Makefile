@@ -5,7 +5,7 @@ DESTDIR ?=
 # npm brings the Node that everything here runs on; whatever Node the machine has only runs npm.
 NODE := node_modules/.bin/node
 
-.PHONY: help demo test install uninstall dist bench fuzz clean packages
+.PHONY: help demo test install uninstall dist bench fuzz clean packages images cluster-binaries test-cluster
 
 help:
 	@echo 'make demo     build the demo server, trace it live, show the rows, clean up (root)'
@@ -14,6 +14,9 @@ help:
 	@echo 'make dist     dist/px: a single executable that needs no Node.js, to bring to another host'
 	@echo 'make bench    measure; results on standard output (root)'
 	@echo 'make fuzz     run every fuzz target for a while (SECONDS_EACH=30)'
+	@echo 'make images   the images of Sonde and its demo as OCI archives in dist/, without a container engine'
+	@echo 'make test-cluster  the story in a real Kubernetes cluster on this machine (root; builds its binaries first)'
+	@echo 'make cluster-binaries  build Kubernetes and etcd into a cache, for the tests against them (once, 10 to 30 minutes)'
 	@echo 'make clean    remove what the tasks above have left in this folder'
 
 demo:
@@ -36,6 +39,17 @@ bench: packages
 fuzz: packages
 	@bash tools/go.sh
 	@$(NODE) tools/fuzz.ts $(or $(SECONDS_EACH),30) $(TARGET)
+
+cluster-binaries: packages
+	@bash tools/go.sh
+	@nice -n 10 $(NODE) testing/cluster/build.ts
+
+test-cluster: cluster-binaries
+	@PATH="$(CURDIR)/node_modules/.bin:$$PATH" $(NODE) tools/test.ts cluster pods
+
+images: packages
+	@bash tools/go.sh
+	@$(NODE) tools/images.ts
 
 install:
 	@bash tools/install.sh '$(DESTDIR)$(PREFIX)'

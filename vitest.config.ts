@@ -8,7 +8,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['src/**/*.test.ts', 'testing/**/*.test.ts', 'tools/**/*.test.ts'],
-          exclude: ['**/*.bpf.test.ts'],
+          exclude: ['**/*.bpf.test.ts', '**/*.cluster.test.ts'],
         },
       },
       {
@@ -22,8 +22,27 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'cluster',
+          include: ['src/**/*.cluster.test.ts', 'testing/**/*.cluster.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
+          name: 'pods',
+          include: ['test/cluster/**/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
           name: 'e2e',
           include: ['test/**/*.test.ts'],
+          exclude: ['test/cluster/**'],
           testTimeout: 120_000,
           hookTimeout: 300_000,
           fileParallelism: false,

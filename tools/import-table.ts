@@ -43,7 +43,7 @@ export const parts: Readonly<Record<string, PartRow>> = {
     parts: ['base', 'model', 'functions'],
     packages: ['@duckdb/node-api', '@duckdb/node-bindings'],
   },
-  cluster: { world: 'node', parts: ['base', 'model'] },
+  cluster: { world: 'node', parts: ['base', 'model'], packages: ['@kubernetes/client-node'] },
   agent: {
     world: 'node',
     parts: [
@@ -87,6 +87,7 @@ export const testPackages: readonly string[] = [
   'jose',
   '@bufbuild/protobuf',
   '@duckdb/node-api',
+  '@kubernetes/client-node',
 ];
 
 export interface FolderRow {
@@ -135,6 +136,7 @@ export const folders: Readonly<Record<string, FolderRow>> = {
     ],
   },
   examples: { files: [/^[\w-]+\/([\w-]+\.(go|pxl|ya?ml|md)|go\.mod|Dockerfile|\.dockerignore)$/] },
+  k8s: { files: [/^[\w-]+\.yaml$/] },
   docs: { files: [/\.(md|svg|png)$/] },
   completion: { files: [/^px\.\w+$/] },
   '.ci': { files: [/^run$/] },
@@ -168,4 +170,5 @@ export const onlyIn: Readonly<Record<string, readonly string[]>> = {
   '@duckdb/node-bindings': ['store'],
   '@grpc/grpc-js': ['agent', 'broker', 'cli'],
   'iced-x86': ['agent'],
+  '@kubernetes/client-node': ['cluster'],
 };

@@ -8,7 +8,7 @@ lib=$prefix/lib/sonde
 echo "install: copying to $lib"
 rm -rf "$lib"
 mkdir -p "$lib" "$prefix/bin"
-cp -R px package.json package-lock.json .npmrc LICENSE scripts "$lib/"
+cp -R px package.json package-lock.json .npmrc LICENSE scripts k8s "$lib/"
 tar -c --exclude='*.test.ts' src | tar -x -C "$lib"
 echo 'install: npm ci --omit=dev'
 (cd "$lib" && npm ci --omit=dev --no-audit --no-fund --loglevel=error)

@@ -26,6 +26,8 @@ const steps: readonly Step[] = [
   { name: 'unit', command: ['vitest', 'run', '--project', 'unit'], vitest: true, minutes: 10 },
   { name: 'fuzz, a second each', command: [process.execPath, 'tools/fuzz.ts', '1'], minutes: 5 },
   { name: 'bpf', command: ['vitest', 'run', '--project', 'bpf'], vitest: true, minutes: 10 },
+  { name: 'cluster', command: ['vitest', 'run', '--project', 'cluster'], vitest: true, minutes: 10 },
+  { name: 'pods', command: ['vitest', 'run', '--project', 'pods'], vitest: true, minutes: 10 },
   { name: 'e2e', command: ['vitest', 'run', '--project', 'e2e'], vitest: true, minutes: 20 },
   {
     name: 'e2e without uprobe_multi',

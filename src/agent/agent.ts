@@ -3,10 +3,13 @@ import { join } from 'node:path';
 import * as grpc from '@grpc/grpc-js';
 import { cloud, type sonde } from '#api';
 import { parseDuration } from '#base';
+import type { ClusterClient } from '#cluster';
 import { formatUpid, parseUuid } from '#model';
 import { Store } from '#store';
 import { openSys, type Sys } from '#sys';
 import { Binaries } from './binaries.ts';
+import { ClusterNode } from './cluster/node.ts';
+import { NodeRows } from './cluster/rows.ts';
 import { debugCompile, debugSites } from './debug.ts';
 import { Deployer } from './deployment.ts';
 import { runChecks } from './doctor.ts';
@@ -56,6 +59,8 @@ export class Agent {
   readonly #door: NetworkDoor;
   /** Read anew for each tracepoint: its owner may change it. */
   readonly #redaction = () => readRedaction(this.#dir, process.env);
+  readonly #tables: TableFunctions;
+  #node: ClusterNode | undefined;
   #lastLoss = '';
 
   private constructor(dir: string, socket: string, store: Store) {
@@ -83,18 +88,23 @@ export class Agent {
     );
     const tables = new TableFunctions({
       identity: this.identity,
+      placeOf: (process) => this.#node?.placeOf(process),
       processes: this.#processes,
       tracepoints: this.#tracepoints,
       store,
       startedNs: this.#startedNs,
     });
+    this.#tables = tables;
     this.tokens = new Tokens(dir);
     this.#door = new NetworkDoor(dir, this.tokens);
     this.scripts = new ScriptRunner(this.#tracepoints, tables, store);
     this.idle = new IdleTimer({
       graceMs: idleGraceMs,
       busy: async () =>
-        this.#door.status.listen !== '' || this.#tracepoints.live > 0 || store.tables().some((table) => table.rows > 0),
+        this.#door.status.listen !== '' ||
+        this.#node !== undefined ||
+        this.#tracepoints.live > 0 ||
+        store.tables().some((table) => table.rows > 0),
       expire: () => void this.onEnd(),
       quiet: () => {
         // px starts the agent with --expose-gc: what compiling and answering took would else stay for hours.
@@ -123,8 +133,21 @@ export class Agent {
     this.#tracepoints.lost(table, rows, reason);
   }
 
+  /** Becomes the agent of a node: traces what the cluster's Tracepoints want of it. */
+  joinCluster(client: ClusterClient, name: string): { node: ClusterNode; rows: NodeRows } {
+    const node = new ClusterNode(client, name, {
+      identity: this.identity,
+      processes: this.#processes,
+      tracepoints: this.#tracepoints,
+    });
+    this.#node = node;
+    const rows = new NodeRows(node, { tracepoints: this.#tracepoints, tables: this.#tables, store: this.#store });
+    return { node, rows };
+  }
+
   async close(): Promise<void> {
     this.idle.stop();
+    await this.#node?.close();
     await this.tracer.close();
     await this.#tracepoints.close();
     this.#deployer.close();
@@ -189,19 +212,26 @@ export class Agent {
   }
 
   listProcesses(): sonde.ListProcessesReply {
-    const processes = this.#processes.list().map((process) => ({
-      pid: BigInt(process.pid),
-      upid: formatUpid(process.upid),
-      executable: process.executable,
-      deleted: process.deleted,
-      goVersion: process.goVersion,
-      module: process.module,
-      symbols: process.symbols,
-      debugInfo: process.debugInfo,
-      container: process.container,
-      commandLine: process.commandLine,
-      user: process.user,
-    }));
+    const processes = this.#processes.list().map((process) => {
+      const place = this.#node?.placeOf(process);
+      return {
+        pid: BigInt(process.pid),
+        upid: formatUpid(process.upid),
+        executable: process.executable,
+        deleted: process.deleted,
+        goVersion: process.goVersion,
+        module: process.module,
+        symbols: process.symbols,
+        debugInfo: process.debugInfo,
+        container: process.container,
+        commandLine: process.commandLine,
+        user: process.user,
+        namespace: place?.namespace ?? '',
+        pod: place?.pod ?? '',
+        containerName: place?.container ?? '',
+        node: place?.node ?? '',
+      };
+    });
     return { processes };
   }
 
@@ -222,7 +252,7 @@ export class Agent {
 
   listTracepoints(): sonde.ListTracepointsReply {
     const placed = this.#tracepoints.list().map((tracepoint) => {
-      const { id, logical, state, reason, owner, rows, lost, expiresAt, deployment } = tracepoint;
+      const { id, logical, state, reason, owner, hits, rows, drops, expiresAt } = tracepoint;
       const live = state === 'RUNNING' || state === 'PENDING';
       return {
         id,
@@ -231,9 +261,9 @@ export class Agent {
         target: targetText(tracepoint),
         table: logical.table,
         ttlLeftNs: live ? BigInt(Math.max(0, expiresAt - Date.now())) * 1_000_000n : 0n,
-        hits: BigInt(deployment?.hits ?? 0),
+        hits: BigInt(hits),
         rows: BigInt(rows),
-        drops: BigInt((deployment?.drops ?? 0) + lost),
+        drops: BigInt(drops),
         reason,
         owner,
         functions: logical.probes.map((probe) => probe.function),

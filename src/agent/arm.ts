@@ -1,5 +1,5 @@
 import { attachUprobes, type BpfMap, type BpfProgram, loadProgram, makeMap, type UprobeAttachment } from '#bpf';
-import type { LogicalTracepoint } from '#model';
+import type { ProcessTracepoint } from '#model';
 import { type Compilation, compileTarget, control, floatNsOffset, mapNames, type ProgramSites } from '#probe';
 import { findTracer, type Sys } from '#sys';
 import type { DeployerParts, DeploymentSink } from './deployment.ts';
@@ -22,7 +22,7 @@ let rings = 0;
  * Compiles a tracepoint for the image that the process runs now, loads and attaches it, and checks that the breakpoints are
  * in the process's memory. Whatever fails, nothing is left behind.
  */
-export async function arm(parts: DeployerParts, logical: LogicalTracepoint, sink: DeploymentSink): Promise<Armed> {
+export async function arm(parts: DeployerParts, logical: ProcessTracepoint, sink: DeploymentSink): Promise<Armed> {
   const { sys, kernel, binaries, reader } = parts;
   const { pid } = logical.target.upid;
   requireNoDebugger(sys, pid);

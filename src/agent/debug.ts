@@ -104,7 +104,9 @@ function compile(
   script?: Script,
 ): { compilation: Compilation; stages: readonly sonde.DebugStage[] } {
   try {
-    const process = processes.byUpid(logical.target.upid);
+    const { target } = logical;
+    if (target.kind !== 'upid') throw new UserError('a tracepoint of pods is compiled for each process: give a UPID');
+    const process = processes.byUpid(target.upid);
     using executable = Executable.ofProcess(process.pid);
     using lease = binaries.open(executable);
     const { binary } = lease;
@@ -117,7 +119,7 @@ function compile(
       instructionText: (bytes, at) => binaries.instructionText(bytes, at, binary),
     });
     if (!compiled.ok) throw new UserError(compiled.diagnostics);
-    return { compilation: compiled.value, stages: describeCompilation(logical, compiled.value, binary) };
+    return { compilation: compiled.value, stages: describeCompilation({ ...logical, target }, compiled.value, binary) };
   } catch (error) {
     throw error instanceof UserError ? new UserError(atTarget(error, logical), script) : error;
   }

@@ -1,5 +1,5 @@
 import { SondeError } from '#base';
-import { formatUpid, type LogicalTracepoint, type Relation, type RowBatch, type Upid } from '#model';
+import { formatUpid, type ProcessTracepoint, type Relation, type RowBatch, type Upid } from '#model';
 import type { Redaction } from '#probe';
 import type { Sys } from '#sys';
 import { type Armed, arm } from './arm.ts';
@@ -50,7 +50,7 @@ export class Deployer {
    * Resolves when the probe is armed: its breakpoints are in the process's memory.
    * @throws UserError for what the script or the process has wrong, MachineError for what this machine does not allow.
    */
-  async deploy(logical: LogicalTracepoint, sink: DeploymentSink): Promise<Deployment> {
+  async deploy(logical: ProcessTracepoint, sink: DeploymentSink): Promise<Deployment> {
     this.#parts.kernel.requirePrivileges();
     const { upid } = logical.target;
     this.#parts.processes.byUpid(upid);
@@ -80,7 +80,7 @@ export class Deployment {
   readonly warnings: string[] = [];
   onClose: () => void = () => {};
   readonly #parts: DeployerParts;
-  readonly #logical: LogicalTracepoint;
+  readonly #logical: ProcessTracepoint;
   readonly #sink: DeploymentSink;
   #armed: Armed | undefined;
   /** Counts of images that the process ran before an exec. */
@@ -97,7 +97,7 @@ export class Deployment {
   /** Going on in the new image, while that is under way. */
   #following: Promise<void> | undefined;
 
-  constructor(parts: DeployerParts, logical: LogicalTracepoint, sink: DeploymentSink) {
+  constructor(parts: DeployerParts, logical: ProcessTracepoint, sink: DeploymentSink) {
     this.#parts = parts;
     this.#logical = logical;
     this.#sink = sink;

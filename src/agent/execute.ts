@@ -64,6 +64,7 @@ export class ScriptRunner {
     const options = { calls: request.execFuncs.map(functionCall), now: BigInt(Date.now()) * 1_000_000n, queryId };
     const mutations = compileMutations(script, { ...options, catalog });
     if (!mutations.ok) throw new UserError(mutations.diagnostics);
+    requireProcesses(mutations.value);
     await this.#mutate(mutations.value, execution, send);
     await this.#tracepoints.flush();
     // Only now, so that as little as possible can happen to the tables between the plan and the query.
@@ -87,7 +88,7 @@ export class ScriptRunner {
       for (const table of inputs) await this.#store.dropTemporary(table);
     }
     const timing = { executionTimeNs: process.hrtime.bigint() - compiled, compilationTimeNs: compiled - started };
-    const executionStats = { timing, bytesProcessed: 0n, recordsProcessed: rows };
+    const executionStats = { timing, bytesProcessed: 0n, recordsProcessed: rows, sondeMissingNodes: [] };
     await send({
       result: { $case: 'data', value: { batch: undefined, executionStats, encryptedBatch: new Uint8Array() } },
     });
@@ -136,6 +137,16 @@ function requireScript({ queryStr, queryId }: vizier.ExecuteScriptRequest): void
       ? 'Query should not be empty.'
       : `query ${queryId} ended with its connection and cannot be resumed: run it again`,
   );
+}
+
+/** Pods are known to a cluster's agents, by objects. */
+function requireProcesses({ upserts }: Mutations): void {
+  const ofPods = upserts.find(({ target }) => target.kind === 'pods');
+  if (ofPods === undefined) return;
+  const message = 'this machine is no cluster: pods are not known here';
+  const hints = ['px run --context NAME goes to a cluster', 'or trace one process: px.uint128(upid)'];
+  const { span } = ofPods.target;
+  throw new UserError([{ id: 'agent.no-pods', message, hints, ...(span ? { span } : {}) }]);
 }
 
 /** A function that a vis.json wants called, as the planner knows it. */

@@ -1,8 +1,20 @@
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
-/** The agent's own process: `node src/agent/main.ts --dir DIR`. Everything that it writes lies in DIR, readable by its owner alone. */
-const { values } = parseArgs({ options: { dir: { type: 'string' } } });
+/**
+ * The agent's own process: `node src/agent/main.ts --dir DIR`. Everything that it writes lies in DIR, readable by its owner alone.
+ * With `--node NAME` it is the agent of a cluster's node, and answers the service account `--broker NAMESPACE:NAME` on
+ * `--port` of its network namespace's loopback, and operators on `--health`.
+ */
+const { values } = parseArgs({
+  options: {
+    dir: { type: 'string' },
+    node: { type: 'string' },
+    broker: { type: 'string' },
+    port: { type: 'string' },
+    health: { type: 'string' },
+  },
+});
 if (!values.dir) {
   process.stderr.write('usage: main.ts --dir DIR (px starts the agent by itself)\n');
   process.exit(2);
@@ -47,4 +59,13 @@ rmSync(own, { force: true });
 // Another agent was quicker: everybody will talk to that one.
 if (!claimed) process.exit(0);
 agent.onEnd = end;
+if (values.node !== undefined) {
+  const { joinCluster, nodePort } = await import('./cluster/join.ts');
+  await joinCluster(agent, {
+    node: values.node,
+    broker: values.broker ?? '',
+    port: Number(values.port ?? nodePort),
+    healthPort: Number(values.health ?? 50302),
+  });
+}
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, end);

@@ -26,6 +26,8 @@ export interface GoProcess extends GoImage {
   readonly executable: string;
   readonly deleted: boolean;
   readonly container: string;
+  /** Of Kubernetes, from its cgroup; empty outside any pod. */
+  readonly podUid: string;
   readonly commandLine: string;
   readonly user: string;
 }
@@ -139,13 +141,15 @@ export class Processes {
       using executable = Executable.ofProcess(pid);
       const image = this.#image(executable);
       if (!image) return undefined;
+      const container = readContainerId(this.#sys, pid);
       return {
         ...image,
         pid,
         upid: { agentId: this.#identity.agentId, pid, startTicks: stat.startTicks },
         executable: link.path,
         deleted: link.deleted,
-        container: readContainerId(this.#sys, pid)?.id ?? '',
+        container: container?.id ?? '',
+        podUid: container?.podUid ?? '',
         commandLine: (readCommandLine(this.#sys, pid) ?? []).join(' '),
         user: userName(readProcessStatus(this.#sys, pid)?.uid),
       };

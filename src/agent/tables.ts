@@ -1,11 +1,20 @@
 import { hostname } from 'node:os';
 import { BugError } from '#base';
-import { formatUuid, parseUuid, type Relation, type RowBatch, RowBatchBuilder, upidWords } from '#model';
+import { formatUpid, parseUuid, type Relation, type RowBatch, RowBatchBuilder, upidWords } from '#model';
 import { aggregateList, type Catalog, functionList, tableFunctionList, tableFunctionRelations } from '#planner';
 import type { Store, StoredTable } from '#store';
 import type { Identity } from './identity.ts';
-import type { Processes } from './processes.ts';
+import type { GoProcess, Processes } from './processes.ts';
 import type { Tracepoint, Tracepoints } from './tracepoints.ts';
+
+/** Where a process is in a cluster; the names are empty where they are not known (yet). */
+export interface Place {
+  readonly node: string;
+  readonly namespace: string;
+  readonly pod: string;
+  /** The container's name in its pod. */
+  readonly container: string;
+}
 
 type Value = string | bigint | boolean | { readonly high: bigint; readonly low: bigint } | undefined;
 
@@ -15,17 +24,19 @@ export class TableFunctions {
 
   constructor(parts: {
     identity: Identity;
+    /** Where a process is in a cluster. */
+    placeOf: (process: GoProcess) => Place | undefined;
     processes: Processes;
     tracepoints: Tracepoints;
     store: Store;
     startedNs: bigint;
   }) {
-    const { identity, processes, tracepoints, store, startedNs } = parts;
+    const { identity, placeOf, processes, tracepoints, store, startedNs } = parts;
     this.#rows = {
       GetGoProcesses: () =>
-        processes
-          .list()
-          .map((process) => [
+        processes.list().map((process) => {
+          const place = placeOf(process);
+          return [
             upidWords(process.upid),
             BigInt(process.pid),
             process.executable,
@@ -35,7 +46,12 @@ export class TableFunctions {
             process.debugInfo,
             process.container,
             process.commandLine,
-          ]),
+            place?.namespace,
+            place?.pod,
+            place?.container,
+            place?.node,
+          ];
+        }),
       GetTracepointStatus: () => tracepoints.list().map(tracepointRow),
       GetUDFList: functionList,
       GetUDAList: aggregateList,
@@ -74,11 +90,14 @@ export class TableFunctions {
     return Object.hasOwn(tableFunctionRelations, name) ? tableFunctionRelations[name] : undefined;
   }
 
-  rows(name: string): { relation: Relation; batch: RowBatch } {
+  /** `visible`: whether rows about this namespace may be seen; default: all may. */
+  rows(name: string, visible?: (namespace: string) => boolean): { relation: Relation; batch: RowBatch } {
     const relation = TableFunctions.relation(name);
     if (!relation) throw new BugError(`there is no table function ${name}`);
     const builder = new RowBatchBuilder(relation.columns.map((column) => column.type));
+    const namespaceOf = namespaceReader(name, relation);
     for (const row of this.#rows[name]!()) {
+      if (visible !== undefined && namespaceOf !== undefined && !visible(namespaceOf(row))) continue;
       row.forEach((value, i) => {
         const column = builder.column(i);
         if (value === undefined) column.missing();
@@ -93,8 +112,16 @@ export class TableFunctions {
   }
 }
 
+/** How to tell which namespace a row is about; undefined for functions whose rows are about none. */
+function namespaceReader(name: string, relation: Relation): ((row: readonly Value[]) => string) | undefined {
+  // In a cluster the agent knows a tracepoint as namespace/name.
+  if (name === 'GetTracepointStatus') return (row) => /^([^/]*)\//.exec(String(row[1]))?.[1] ?? '';
+  const at = relation.columns.findIndex((column) => column.name === 'namespace');
+  return at < 0 ? undefined : (row) => String(row[at] ?? '');
+}
+
 function tracepointRow(tracepoint: Tracepoint): readonly Value[] {
-  const { id, logical, state, reason, deployment, rows, owner } = tracepoint;
+  const { id, logical, state, reason, hits, rows, drops, owner } = tracepoint;
   const left = BigInt(Math.max(0, tracepoint.expiresAt - Date.now())) * 1_000_000n;
   return [
     parseUuid(id),
@@ -104,9 +131,9 @@ function tracepointRow(tracepoint: Tracepoint): readonly Value[] {
     JSON.stringify([logical.table]),
     targetText(tracepoint),
     state === 'RUNNING' || state === 'PENDING' ? left : 0n,
-    BigInt(deployment?.hits ?? 0),
+    BigInt(hits),
     BigInt(rows),
-    BigInt((deployment?.drops ?? 0) + tracepoint.lost),
+    BigInt(drops),
     owner,
   ];
 }
@@ -127,7 +154,6 @@ function current(store: Store): StoredTable[] {
 }
 
 /** The target as people read it. */
-export function targetText(tracepoint: Tracepoint): string {
-  const { high, low } = upidWords(tracepoint.logical.target.upid);
-  return formatUuid(high, low);
+export function targetText({ logical: { target } }: Tracepoint): string {
+  return target.kind === 'upid' ? formatUpid(target.upid) : JSON.stringify(target.pods);
 }

@@ -1,5 +1,5 @@
 import { type sonde, textAt } from '#api';
-import { type CaptureColumn, formatUpid, type LogicalTracepoint, type RowBatch, type Upid } from '#model';
+import { type CaptureColumn, formatUpid, type ProcessTracepoint, type RowBatch, type Upid } from '#model';
 import type { Sys } from '#sys';
 import type { Binaries } from './binaries.ts';
 import type { Deployer, Deployment, OpenCall } from './deployment.ts';
@@ -171,7 +171,7 @@ export class Tracer {
     fn: string,
     sink: Parameters<Deployer['deploy']>[1],
   ): Promise<Deployment> {
-    const logical = (wanted: readonly CaptureColumn[]): LogicalTracepoint => ({
+    const logical = (wanted: readonly CaptureColumn[]): ProcessTracepoint => ({
       name,
       table: name,
       target: { kind: 'upid', upid: process.upid },

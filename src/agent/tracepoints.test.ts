@@ -182,3 +182,79 @@ describe('the end', () => {
     expect(tracepoints.list()).toEqual([]);
   });
 });
+
+describe('a selector', () => {
+  const pods = { kind: 'pods', pods: { namespace: 'shop' } } as const;
+  const first = { agentId: 1, pid: 10, startTicks: 1n };
+  const second = { agentId: 1, pid: 11, startTicks: 1n };
+  const state = () => {
+    const { state: now, reason, processes } = tracepoints.list()[0]!;
+    return { now, reason, processes };
+  };
+
+  beforeEach(async () => {
+    await tracepoints.upsert(logical({ target: pods }), 'me');
+  });
+
+  it('waits for a process, traces those that come, and goes on when they end', async () => {
+    expect(state()).toEqual({ now: 'PENDING', reason: 'waiting for a process that it fits', processes: 0 });
+    await tracepoints.follow('calls', [first]);
+    expect(state()).toEqual({ now: 'RUNNING', reason: '', processes: 1 });
+    await tracepoints.follow('calls', [first, second]);
+    expect(deployer.deployed.map((each) => each.logical.target)).toEqual([
+      { kind: 'upid', upid: first },
+      { kind: 'upid', upid: second },
+    ]);
+    deployer.deployed[0]!.sink.ended('TERMINATED', 'the process has ended');
+    deployer.deployed[1]!.sink.ended('TERMINATED', 'the process has ended');
+    expect(state()).toMatchObject({ now: 'PENDING', processes: 0 });
+  });
+
+  it('lets go of a process that it no longer fits', async () => {
+    await tracepoints.follow('calls', [first, second]);
+    await tracepoints.follow('calls', [second]);
+    expect(deployer.deployed.map((each) => each.closed)).toEqual([true, false]);
+    expect(state()).toMatchObject({ now: 'RUNNING', processes: 1 });
+  });
+
+  it('says why it failed, tries no process twice, and takes the next one', async () => {
+    deployer.failure = new UserError('no function main.f');
+    await tracepoints.follow('calls', [first]);
+    expect(state()).toEqual({ now: 'FAILED', reason: 'no function main.f', processes: 0 });
+    deployer.failure = undefined;
+    await tracepoints.follow('calls', [first]);
+    expect(deployer.deployed).toHaveLength(0);
+    await tracepoints.follow('calls', [first, second]);
+    expect(state()).toEqual({ now: 'RUNNING', reason: 'no function main.f', processes: 1 });
+  });
+
+  it('refuses a process with other columns while another is traced', async () => {
+    await tracepoints.follow('calls', [first]);
+    deployer.relation = relationOf('other');
+    await tracepoints.follow('calls', [first, second]);
+    expect(state()).toMatchObject({ now: 'RUNNING', processes: 1 });
+    expect(state().reason).toMatch(/other columns .*other INT64/);
+  });
+
+  it('takes a process that is off its budget off, and the rest stays', async () => {
+    await tracepoints.follow('calls', [first, second]);
+    deployer.deployed[0]!.sink.ended('FAILED', 'it cost too much');
+    await tracepoints.follow('calls', [first, second]);
+    expect(deployer.deployed).toHaveLength(2);
+    expect(state()).toEqual({ now: 'RUNNING', reason: 'it cost too much', processes: 1 });
+  });
+
+  it('ends with its time to live and takes no process then', async () => {
+    await tracepoints.follow('calls', [first]);
+    await vi.advanceTimersByTimeAsync(61_000);
+    expect(state()).toMatchObject({ now: 'TERMINATED', processes: 0 });
+    expect(deployer.deployed[0]!.closed).toBe(true);
+    await tracepoints.follow('calls', [second]);
+    expect(deployer.deployed).toHaveLength(1);
+  });
+
+  it('the same selector again renews, with no process there either', async () => {
+    const before = tracepoints.list()[0]!;
+    expect(await tracepoints.upsert(logical({ target: pods, ttlNs: 90_000_000_000n }), 'me')).toBe(before);
+  });
+});

@@ -1,5 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { type LogicalTracepoint, type Relation, sameRelation, type TracepointState } from '#model';
+import {
+  formatUpid,
+  type LogicalTracepoint,
+  type ProcessTracepoint,
+  type Relation,
+  sameRelation,
+  type TracepointState,
+  type Upid,
+} from '#model';
 import { NameClash, type Store } from '#store';
 import type { Deployer, Deployment } from './deployment.ts';
 import { UserError } from './errors.ts';
@@ -17,22 +25,69 @@ export interface Tracepoint {
   readonly lost: number;
   /** Milliseconds of the wall clock. */
   readonly expiresAt: number;
-  readonly deployment: Deployment | undefined;
+  /** Processes that are traced now. */
+  readonly processes: number;
+  /** Calls that were seen. */
+  readonly hits: number;
+  /** Events that were lost, and rows that the store could not keep. */
+  readonly drops: number;
 }
 
-type Writable = { -readonly [K in keyof Tracepoint]: Tracepoint[K] } & {
+class Held implements Tracepoint {
+  readonly id = randomUUID();
+  readonly logical: LogicalTracepoint;
+  readonly owner: string;
+  state: TracepointState = 'PENDING';
+  reason = '';
+  rows = 0;
+  lost = 0;
+  expiresAt = 0;
   relation: Relation | undefined;
   timer: NodeJS.Timeout | undefined;
-};
+  /** By UPID; of a target that is one process it stays when it has ended. */
+  readonly deployments = new Map<string, Deployment>();
+  /** Processes where it could not be placed, or was taken off again, and why. */
+  readonly refused = new Map<string, string>();
+  /** Counts of deployments that are gone. */
+  readonly #past = { hits: 0, drops: 0 };
+
+  constructor(logical: LogicalTracepoint, owner: string) {
+    this.logical = logical;
+    this.owner = owner;
+  }
+
+  get processes(): number {
+    return this.state === 'RUNNING' ? this.deployments.size : 0;
+  }
+
+  get hits(): number {
+    return [...this.deployments.values()].reduce((sum, { hits }) => sum + hits, this.#past.hits);
+  }
+
+  get drops(): number {
+    return [...this.deployments.values()].reduce((sum, { drops }) => sum + drops, this.#past.drops) + this.lost;
+  }
+
+  forget(key: string): void {
+    const deployment = this.deployments.get(key);
+    if (!deployment) return;
+    this.#past.hits += deployment.hits;
+    this.#past.drops += deployment.drops;
+    this.deployments.delete(key);
+  }
+}
+
+/** Of a tracepoint whose selector fits nothing yet. */
+const noProcess = 'waiting for a process that it fits';
 
 /** Ended tracepoints stay in the list for so long, for people who ask what became of them. */
 const keepEndedMs = 600_000;
 
 /** All tracepoints that scripts have placed, by name: upsert, time to live, states. Rows go to the store. */
 export class Tracepoints {
-  readonly #byName = new Map<string, Writable>();
+  readonly #byName = new Map<string, Held>();
   /** Which tracepoint wrote last to a table. */
-  readonly #writers = new Map<string, Writable>();
+  readonly #writers = new Map<string, Held>();
   /** The last upsert of each name that is under way. */
   readonly #turns = new Map<string, Promise<void>>();
   readonly #deployer: Deployer;
@@ -76,28 +131,55 @@ export class Tracepoints {
 
   async #upsert(logical: LogicalTracepoint, owner: string): Promise<Tracepoint> {
     const old = this.#byName.get(logical.name);
-    if (old?.state === 'RUNNING' && meaning(old.logical) === meaning(logical)) {
+    if (
+      old &&
+      (old.state === 'RUNNING' || (logical.target.kind === 'pods' && !ended(old))) &&
+      meaning(old.logical) === meaning(logical)
+    ) {
       this.#renew(old, logical.ttlNs);
       return old;
     }
     if (old) await this.#end(old, 'TERMINATED', 'replaced');
-    const tracepoint: Writable = {
-      id: randomUUID(),
-      logical,
-      owner,
-      state: 'PENDING',
-      reason: '',
-      rows: 0,
-      lost: 0,
-      expiresAt: 0,
-      deployment: undefined,
-      relation: undefined,
-      timer: undefined,
-    };
+    const tracepoint = new Held(logical, owner);
     this.#byName.set(logical.name, tracepoint);
     this.#renew(tracepoint, logical.ttlNs);
-    await this.#arm(tracepoint);
+    const { target } = logical;
+    if (target.kind === 'pods') {
+      tracepoint.reason = noProcess;
+      return tracepoint;
+    }
+    try {
+      await this.#arm(tracepoint, { ...logical, target });
+    } catch (error) {
+      await this.#end(tracepoint, 'FAILED', (error as Error).message);
+      throw error;
+    }
     return tracepoint;
+  }
+
+  /**
+   * Tells which processes the selector of a tracepoint fits now: those that are new are armed, those that it no longer fits are
+   * let go. A process where that fails is not tried again. Nothing happens to one that has ended, or has no selector.
+   */
+  async follow(name: string, upids: readonly Upid[]): Promise<void> {
+    const tracepoint = this.#byName.get(name);
+    if (tracepoint?.logical.target.kind !== 'pods' || tracepoint.state === 'TERMINATED') return;
+    const fitting = new Map(upids.map((upid) => [formatUpid(upid), upid]));
+    for (const key of tracepoint.refused.keys()) if (!fitting.has(key)) tracepoint.refused.delete(key);
+    for (const [key, deployment] of tracepoint.deployments) {
+      if (fitting.has(key)) continue;
+      await deployment.close();
+      tracepoint.forget(key);
+    }
+    for (const [key, upid] of fitting) {
+      if (tracepoint.deployments.has(key) || tracepoint.refused.has(key)) continue;
+      try {
+        await this.#arm(tracepoint, { ...tracepoint.logical, target: { kind: 'upid', upid } });
+      } catch (error) {
+        tracepoint.refused.set(key, (error as Error).message);
+      }
+    }
+    settle(tracepoint);
   }
 
   /** False when there is none of that name. Its rows stay. */
@@ -111,7 +193,9 @@ export class Tracepoints {
 
   /** Resolves when every event that was in a ring buffer at the call is in the store. */
   async flush(): Promise<void> {
-    await Promise.all([...this.#byName.values()].map((tracepoint) => tracepoint.deployment?.flush()));
+    await Promise.all(
+      [...this.#byName.values()].flatMap(({ deployments }) => [...deployments.values()].map((each) => each.flush())),
+    );
   }
 
   /** Rows of a table that the store took and could not keep: told of the tracepoint that wrote last. */
@@ -128,35 +212,39 @@ export class Tracepoints {
     );
   }
 
-  async #arm(tracepoint: Writable): Promise<void> {
-    const { logical } = tracepoint;
-    try {
-      const deployment = await this.#deployer.deploy(logical, {
-        relation: async (relation) => {
-          this.#checkTable(tracepoint, relation);
-          tracepoint.relation = relation;
-          await this.#createTable(logical, relation);
-        },
-        batch: (batch) => {
-          tracepoint.rows += batch.rows;
-          this.#writers.set(logical.table, tracepoint);
-          this.#store.append(logical.table, batch).catch((error: Error) => {
-            this.lost(logical.table, batch.rows, error.message);
-          });
-        },
-        rowsOfRunning: true,
-        ended: (state, reason) => void this.#end(tracepoint, state, reason),
-      });
-      if (tracepoint.state !== 'PENDING') {
-        await deployment.close();
-        throw new UserError(`tracepoint ${logical.name} was ended while it was being armed: ${tracepoint.reason}`);
-      }
-      tracepoint.deployment = deployment;
-      tracepoint.state = 'RUNNING';
-    } catch (error) {
-      await this.#end(tracepoint, 'FAILED', (error as Error).message);
-      throw error;
+  async #arm(tracepoint: Held, logical: ProcessTracepoint): Promise<void> {
+    const key = formatUpid(logical.target.upid);
+    const deployment = await this.#deployer.deploy(logical, {
+      relation: async (relation) => {
+        this.#checkTable(tracepoint, relation);
+        tracepoint.relation = relation;
+        await this.#createTable(logical, relation);
+      },
+      batch: (batch) => {
+        tracepoint.rows += batch.rows;
+        this.#writers.set(logical.table, tracepoint);
+        this.#store.append(logical.table, batch).catch((error: Error) => {
+          this.lost(logical.table, batch.rows, error.message);
+        });
+      },
+      rowsOfRunning: true,
+      ended: (state, reason) => {
+        if (tracepoint.logical.target.kind === 'upid') {
+          void this.#end(tracepoint, state, reason);
+          return;
+        }
+        tracepoint.forget(key);
+        if (state === 'FAILED') tracepoint.refused.set(key, reason);
+        settle(tracepoint);
+      },
+    });
+    if (ended(tracepoint)) {
+      await deployment.close();
+      throw new UserError(`tracepoint ${logical.name} was ended while it was being armed: ${tracepoint.reason}`);
     }
+    tracepoint.deployments.set(key, deployment);
+    tracepoint.state = 'RUNNING';
+    tracepoint.reason = '';
   }
 
   /** A name that the store cannot keep beside another is the script's to change. */
@@ -170,8 +258,14 @@ export class Tracepoints {
   }
 
   /** Several tracepoints may write one table with equal columns; only its sole writer may change them. */
-  #checkTable(tracepoint: Writable, relation: Relation): void {
-    const { table, name, span } = tracepoint.logical;
+  #checkTable(tracepoint: Held, relation: Relation): void {
+    const { table, name, span, target } = tracepoint.logical;
+    const others = target.kind === 'pods' && tracepoint.deployments.size > 0 ? tracepoint.relation : undefined;
+    if (others && !sameRelation(others, relation)) {
+      throw new UserError(
+        `this process has other columns than those that are traced already (another version of the program?): ${columns(relation)}`,
+      );
+    }
     for (const other of this.#byName.values()) {
       if (other === tracepoint || other.logical.table !== table || !other.relation) continue;
       if (other.state !== 'RUNNING' && other.state !== 'PENDING') continue;
@@ -187,30 +281,44 @@ export class Tracepoints {
     }
   }
 
-  #renew(tracepoint: Writable, ttlNs: bigint): void {
+  #renew(tracepoint: Held, ttlNs: bigint): void {
     const ms = Number(ttlNs / 1_000_000n);
     tracepoint.expiresAt = Date.now() + ms;
     this.#schedule(tracepoint);
   }
 
   /** Timers hold at most 2^31 ms. */
-  #schedule(tracepoint: Writable): void {
+  #schedule(tracepoint: Held): void {
     clearTimeout(tracepoint.timer);
     const left = tracepoint.expiresAt - Date.now();
     if (left <= 0) void this.#end(tracepoint, 'TERMINATED', 'its time to live has passed');
     else tracepoint.timer = setTimeout(() => this.#schedule(tracepoint), Math.min(left, 2 ** 31 - 1));
   }
 
-  async #end(tracepoint: Writable, state: 'FAILED' | 'TERMINATED', reason: string): Promise<void> {
-    if (tracepoint.state === 'FAILED' || tracepoint.state === 'TERMINATED') return;
+  async #end(tracepoint: Held, state: 'FAILED' | 'TERMINATED', reason: string): Promise<void> {
+    if (ended(tracepoint)) return;
     tracepoint.state = state;
     tracepoint.reason = reason;
     clearTimeout(tracepoint.timer);
-    await tracepoint.deployment?.close();
+    await Promise.all([...tracepoint.deployments.values()].map((deployment) => deployment.close()));
     tracepoint.timer = setTimeout(() => {
       if (this.#byName.get(tracepoint.logical.name) === tracepoint) this.#byName.delete(tracepoint.logical.name);
     }, keepEndedMs).unref();
   }
+}
+
+/** Over for good: one with a selector goes on looking for processes when it has failed in those that there are. */
+function ended({ state, logical }: Held): boolean {
+  return state === 'TERMINATED' || (state === 'FAILED' && logical.target.kind === 'upid');
+}
+
+/** The state of a tracepoint with a selector, from what its processes say. */
+function settle(tracepoint: Held): void {
+  if (tracepoint.state === 'TERMINATED') return;
+  const reasons = [...new Set(tracepoint.refused.values())];
+  if (tracepoint.deployments.size > 0) tracepoint.state = 'RUNNING';
+  else tracepoint.state = reasons.length > 0 ? 'FAILED' : 'PENDING';
+  tracepoint.reason = reasons.length > 0 ? reasons.join('\n') : tracepoint.state === 'PENDING' ? noProcess : '';
 }
 
 /** What a tracepoint means: all but its time to live and its place in the script. */

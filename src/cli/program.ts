@@ -1,5 +1,6 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from '#base';
+import type { Where } from './connect/where.ts';
 import type { Context } from './context.ts';
 import type { ExitCode } from './failure.ts';
 import { type OutputFormat, outputFormats } from './output/row.ts';
@@ -20,7 +21,7 @@ export function program(context: Context, finish: Finish): Command {
     .addHelpText('after', examples)
     .enablePositionalOptions();
 
-  rows(px.command('run'))
+  where(rows(px.command('run')))
     .summary('run a PxL script and print its tables')
     .description(
       "Runs a PxL script: a bundled one by name, or a file. What stands behind -- sets the script's parameters; `-- --help` lists them.",
@@ -30,7 +31,7 @@ export function program(context: Context, finish: Finish): Command {
     .option('-l, --list', 'list the bundled scripts')
     .usage('[options] [script] [-- --name value …]')
     .addHelpText('after', outputHelp)
-    .action(async (script: string | undefined, options: Shared & { file?: string; list?: boolean }) =>
+    .action(async (script: string | undefined, options: Shared & Where & { file?: string; list?: boolean }) =>
       finish(await (await import('./commands/run.ts')).run(context, script, options)),
     );
 
@@ -95,10 +96,10 @@ export function program(context: Context, finish: Finish): Command {
       finish(await (await import('./commands/trace.ts')).trace(context, target, name, options)),
     );
 
-  rows(px.command('ps'))
-    .description('list the Go processes of this machine')
-    .action(async (options: Shared) =>
-      finish(await (await import('./commands/processes.ts')).processes(context, options.output)),
+  where(rows(px.command('ps')))
+    .description('list the Go processes of this machine, or of a cluster')
+    .action(async (options: Shared & Where) =>
+      finish(await (await import('./commands/processes.ts')).processes(context, options)),
     );
 
   rows(px.command('funcs'))
@@ -107,6 +108,21 @@ export function program(context: Context, finish: Finish): Command {
     .argument('[pattern]', 'part of the name')
     .action(async (target: string, pattern: string | undefined, options: Shared) =>
       finish(await (await import('./commands/functions.ts')).functions(context, target, pattern ?? '', options.output)),
+    );
+
+  px.command('deploy')
+    .description('put Sonde into a Kubernetes cluster, or bring it to this version: agents, broker, resources, roles')
+    .requiredOption('--image <ref>', 'the image of agents and broker, where the nodes can pull it')
+    .option('--context <name>', 'a context of the kubeconfig; default: the current one')
+    .action(async (options: { image: string; context?: string }) =>
+      finish(await (await import('./commands/deploy.ts')).deploy(context, options)),
+    );
+
+  px.command('delete')
+    .description('remove Sonde from a Kubernetes cluster, with all tracepoints and rows')
+    .option('--context <name>', 'a context of the kubeconfig; default: the current one')
+    .action(async (options: { context?: string }) =>
+      finish(await (await import('./commands/deploy.ts')).deleteSonde(context, options)),
     );
 
   const tracepoint = px.command('tracepoint').description('list and delete tracepoints');
@@ -238,6 +254,13 @@ function rows(command: Command): Command {
   return command.addOption(
     new Option('-o, --output <format>', 'form of the rows').choices(outputFormats).default('table'),
   );
+}
+
+/** Commands that can go to a cluster. */
+function where(command: Command): Command {
+  return command
+    .option('--local', 'this machine, whatever the kubeconfig and PX_TARGET say')
+    .option('--context <name>', 'the cluster of this context of the kubeconfig');
 }
 
 function duration(text: string): bigint {

@@ -41,6 +41,8 @@ export {
   type LogicalTracepoint,
   type Outcome,
   outcomes,
+  type PodSelector,
+  type ProcessTracepoint,
   type Target,
   type TracepointState,
 } from './tracepoint.ts';

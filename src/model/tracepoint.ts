@@ -1,8 +1,24 @@
 import type { Span } from '#base';
 import type { Upid } from './upid.ts';
 
-/** What a tracepoint is attached to. Later targets (pod, executable, cgroup) are further members. */
-export type Target = { readonly kind: 'upid'; readonly upid: Upid; readonly span?: Span };
+/** Which processes in the pods of one namespace; what is left out does not narrow. */
+export interface PodSelector {
+  readonly namespace: string;
+  /** The pod's name, or its beginning up to a hyphen: what a deployment's pods have in common. */
+  readonly pod?: string;
+  /** Every one of these labels, with this value. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** The controller that the pods belong to. */
+  readonly workload?: { readonly kind: string; readonly name: string };
+  readonly container?: string;
+  /** A regular expression (ECMAScript) that is found in the command line. */
+  readonly process?: string;
+}
+
+/** What a tracepoint is attached to: one process, or every process that a selector fits, also those that start later. */
+export type Target =
+  | { readonly kind: 'upid'; readonly upid: Upid; readonly span?: Span }
+  | { readonly kind: 'pods'; readonly pods: PodSelector; readonly span?: Span };
 
 /** What one output column holds. `text` is a Go expression over the function's variables (`iterations`, `r.URL.Path`, `$0`). */
 export type Capture =
@@ -27,14 +43,17 @@ export interface LogicalProbe {
 }
 
 /** What a script says, before any binary was looked at. Plain data: two of equal JSON mean the same. */
-export interface LogicalTracepoint {
+export interface LogicalTracepoint<T extends Target = Target> {
   readonly name: string;
   readonly table: string;
-  readonly target: Target;
+  readonly target: T;
   readonly ttlNs: bigint;
   readonly probes: readonly LogicalProbe[];
   readonly span?: Span;
 }
+
+/** A tracepoint of one process: what can be compiled and placed. */
+export type ProcessTracepoint = LogicalTracepoint<Extract<Target, { kind: 'upid' }>>;
 
 export type TracepointState = 'PENDING' | 'RUNNING' | 'FAILED' | 'TERMINATED';
 

@@ -7,10 +7,13 @@ export {
   type LogicalQuery,
   type MutationOptions,
 } from './compile.ts';
+export { duckdbText } from './duckdb.ts';
 export { emptyTables } from './empty-tables.ts';
 export { aggregateList, functionList, tableFunctionList } from './function-list.ts';
-export type { Relational, Scalar } from './plan.ts';
+export { hasNotes, outputColumns, type Relational, type Scalar } from './plan.ts';
+export { BadPlan, planFromJson, planToJson } from './plan-json.ts';
 export { planText } from './plan-text.ts';
+export { ofProcesses, type SplitPlan, scanOf, splitPlan } from './split.ts';
 export { tableFunctionRelations } from './table-functions.ts';
 export type {
   Catalog,

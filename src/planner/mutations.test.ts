@@ -242,16 +242,9 @@ describe('compileMutations', () => {
       ["8:26 pxl.value tracepoint with name 't', already used"],
     ],
     [
-      'a target that only Kubernetes knows',
-      `${script("return [{'n': pxtrace.ArgExpr('n')}]").replace('px.uint128(upid)', "pxtrace.PodProcess('ns/pod', 'main')")}`,
-      [
-        "7:41 pxl.target the pod 'ns/pod', container 'main' cannot be looked up: there is no Kubernetes on this machine [trace one process: px.uint128(upid), with the UPID that `px run px/upids` prints]",
-      ],
-    ],
-    [
       'a pod without a namespace',
       "import pxtrace\np = pxtrace.PodProcess('pod')",
-      ["2:24 pxl.value Invalid Pod name, expect '<namespace>/<name>', got 'pod'"],
+      ["2:24 pxl.value Invalid Pod name, expect '<namespace>/<name>', got 'pod' [kubectl get pods -A lists them]"],
     ],
     [
       'bpftrace',
@@ -261,10 +254,20 @@ describe('compileMutations', () => {
       ],
     ],
     [
+      'a pattern that is none',
+      "import pxtrace\np = pxtrace.PodProcess('ns/pod', process_name='(')",
+      ["2:47 pxl.value '(' is no regular expression: Invalid regular expression: /(/u: Unterminated group"],
+    ],
+    [
+      'labels that are none',
+      "import pxtrace\np = pxtrace.LabelSelector('app=x', 'ns')",
+      ['2:27 pxl.type Expected labels to be a dictionary, received String'],
+    ],
+    [
       'misspelt',
       "import pxtrace\n@pxtrace.prob('x')\ndef f():\n  return 1\npxtrace.UpsertTracepoint('t', 'tab', f, 1, '5m')",
       [
-        "2:10 pxl.attribute 'pxtrace' object has no attribute 'prob' [did you mean `probe`?; it has: probe, ArgExpr, RetExpr, FunctionLatency, Outcome, Arguments, Results, UpsertTracepoint, PodProcess, LabelSelector, DeleteTracepoint]",
+        "2:10 pxl.attribute 'pxtrace' object has no attribute 'prob' [did you mean `probe`?; it has: probe, ArgExpr, RetExpr, FunctionLatency, Outcome, Arguments, Results, PodProcess, LabelSelector, UpsertTracepoint, DeleteTracepoint]",
         "5:41 pxl.type Unexpected type 'Int' for arg 'target' [px.uint128('00000003-0024-844a-0000-000008caa618'): a UPID, as `px run px/upids` prints it]",
       ],
     ],

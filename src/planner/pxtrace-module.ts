@@ -1,7 +1,14 @@
 import { parseDuration, type Span } from '#base';
 import { parseExpression } from '#goexpr';
-import { type CaptureColumn, implicitColumns, type LogicalTracepoint, type Target, upidFromWords } from '#model';
-import { bind, checkedName, originOf, stringArgument, stringsArgument, wrongKind } from './call.ts';
+import {
+  type CaptureColumn,
+  implicitColumns,
+  type LogicalTracepoint,
+  type PodSelector,
+  type Target,
+  upidFromWords,
+} from '#model';
+import { bind, checkedName, originOf, stringArgument, wrongKind } from './call.ts';
 import { Fault, fault, suggestions } from './fault.ts';
 import type { Session } from './session.ts';
 import { type Argument, type CallSite, constantOf, type DictEntry, kindName, none, type Value } from './value.ts';
@@ -32,26 +39,9 @@ const builtins: Readonly<Record<string, Builtin>> = {
     inProbe(session, site);
     return { kind: 'capture', capture: { kind: 'results' } };
   },
+  PodProcess: podProcess,
+  LabelSelector: labelSelector,
   UpsertTracepoint: upsert,
-  PodProcess: (_session, site) => {
-    const bound = bind(site, ['pod_name', 'container_name?', 'process_name?']);
-    const pods = stringsArgument(bound.pod_name!, 'pod_name');
-    const wrong = pods.find(({ text }) => !/^[^/]+\/[^/]+$/.test(text));
-    if (wrong) fault('pxl.value', `Invalid Pod name, expect '<namespace>/<name>', got '${wrong.text}'`, wrong.span);
-    return { kind: 'selector', text: `the pod ${pods.map((pod) => `'${pod.text}'`).join(', ')}${insidePod(bound)}` };
-  },
-  LabelSelector: (_session, site) => {
-    const bound = bind(site, ['labels', 'namespace?', 'container_name?', 'process_name?']);
-    const { labels, namespace } = bound;
-    if (labels!.value.kind !== 'dict') {
-      return fault('pxl.type', `Expected labels to be a dictionary, received ${kindName(labels!.value)}`, labels!.span);
-    }
-    const pairs = labels!.value.entries.map(
-      ({ key, item }) => `${stringArgument(key, 'labels')}=${stringArgument(item, 'labels')}`,
-    );
-    const where = namespace ? stringArgument(namespace, 'namespace') : 'default';
-    return { kind: 'selector', text: `the pods of '${where}' with ${pairs.join(', ')}${insidePod(bound)}` };
-  },
   DeleteTracepoint: (session, site) => {
     const { name } = bind(site, ['name']);
     const text = checkedName(stringArgument(name!, 'name'), 'name of the tracepoint', name!.span);
@@ -67,13 +57,6 @@ const refused: Readonly<Record<string, string>> = {
     'Sonde runs no bpftrace programs and traces no kernel functions: it traces functions of Go programs, with pxtrace.probe',
   SharedObject: 'Sonde traces functions of Go programs, which are in no shared object',
 };
-
-/** Which container and which process of a pod. */
-function insidePod({ container_name, process_name }: Record<string, Argument | undefined>): string {
-  const container = container_name ? stringArgument(container_name, 'container_name') : '';
-  const process = process_name ? stringArgument(process_name, 'process_name') : '';
-  return (container === '' ? '' : `, container '${container}'`) + (process === '' ? '' : `, process '${process}'`);
-}
 
 /** `pxtrace.name`. */
 export function pxtraceMember(session: Session, name: string, span: Span): Value {
@@ -158,9 +141,52 @@ function ttlOf(argument: Argument): bigint {
   return ns;
 }
 
-/** One process, or the words for what must be looked up. */
-function targetOf(argument: Argument): Target | string {
-  if (argument.value.kind === 'selector') return argument.value.text;
+/** `PodProcess('namespace/pod')`: the pod's name, or its beginning up to a hyphen, as a deployment's pods have it in common. */
+function podProcess(_session: Session, site: CallSite): Value {
+  const { pod_name, container_name, process_name } = bind(site, ['pod_name', 'container_name?', 'process_name?']);
+  const text = stringArgument(pod_name!, 'pod_name');
+  const [, namespace, pod] = /^([^/]+)\/([^/]+)$/.exec(text) ?? [];
+  if (namespace === undefined || pod === undefined) {
+    return fault('pxl.value', `Invalid Pod name, expect '<namespace>/<name>', got '${text}'`, originOf(pod_name!), [
+      'kubectl get pods -A lists them',
+    ]);
+  }
+  return { kind: 'pods', pods: { namespace, pod, ...within(container_name, process_name) } };
+}
+
+/** `LabelSelector({'app': 'cart'}, 'namespace')`: pods that have all of these labels; every pod of the namespace (by default `default`) for no label. */
+function labelSelector(_session: Session, site: CallSite): Value {
+  const signature = ['labels', 'namespace?', 'container_name?', 'process_name?'];
+  const { labels, namespace, container_name, process_name } = bind(site, signature);
+  if (labels!.value.kind !== 'dict') {
+    return fault('pxl.type', `Expected labels to be a dictionary, received ${kindName(labels!.value)}`, labels!.span);
+  }
+  const pairs = labels!.value.entries.map(({ key, item }) => [
+    stringArgument(key, 'labels'),
+    stringArgument(item, 'labels'),
+  ]);
+  const name = namespace === undefined ? 'default' : stringArgument(namespace, 'namespace');
+  if (name === '') fault('pxl.value', 'the namespace is empty', originOf(namespace!));
+  const wanted = pairs.length === 0 ? {} : { labels: Object.fromEntries(pairs) as Record<string, string> };
+  return { kind: 'pods', pods: { namespace: name, ...wanted, ...within(container_name, process_name) } };
+}
+
+function within(
+  container: Argument | undefined,
+  process: Argument | undefined,
+): Pick<PodSelector, 'container' | 'process'> {
+  const name = container === undefined ? '' : stringArgument(container, 'container_name');
+  const pattern = process === undefined ? '' : stringArgument(process, 'process_name');
+  try {
+    new RegExp(pattern, 'u');
+  } catch (error) {
+    fault('pxl.value', `'${pattern}' is no regular expression: ${(error as Error).message}`, originOf(process!));
+  }
+  return { ...(name === '' ? {} : { container: name }), ...(pattern === '' ? {} : { process: pattern }) };
+}
+
+function targetOf(argument: Argument): Target {
+  if (argument.value.kind === 'pods') return { kind: 'pods', pods: argument.value.pods, span: argument.span };
   const found = constantOf(argument.value);
   if (found?.type !== 'UINT128') {
     if (argument.value.kind === 'opaque' && argument.value.poisoned) throw new Fault();

@@ -62,6 +62,10 @@ export const tableFunctionRelations: Readonly<Record<string, Relation>> = {
       column('debug_info', 'BOOLEAN', 'the binary has DWARF'),
       column('container', 'STRING', 'container id', 'ST_CONTAINER_NAME'),
       column('cmdline', 'STRING', 'command line'),
+      column('namespace', 'STRING', 'namespace of its pod', 'ST_NAMESPACE_NAME'),
+      column('pod', 'STRING', 'its pod', 'ST_POD_NAME'),
+      column('container_name', 'STRING', 'its container’s name in the pod', 'ST_CONTAINER_NAME'),
+      column('node', 'STRING', 'its node', 'ST_NODE_NAME'),
     ],
   },
   GetUDFList: {

@@ -1,5 +1,5 @@
 import type { Span } from '#base';
-import type { Capture, ColumnType, SemanticType } from '#model';
+import type { Capture, ColumnType, PodSelector, SemanticType } from '#model';
 import type { Expression, FunctionDefinition } from '#pxl';
 import type { AggregateName } from './aggregates.ts';
 import type { ConstantScalar, PlanColumn, Relational, Scalar } from './plan.ts';
@@ -79,8 +79,8 @@ export type Value =
   | { readonly kind: 'builtin'; readonly name: string; readonly call: (site: CallSite) => Value }
   | FunctionValue
   | { readonly kind: 'probe'; readonly target: string; readonly span: Span; readonly function: FunctionValue }
-  /** What a tracepoint is to be attached to, other than one process: as people read it. */
-  | { readonly kind: 'selector'; readonly text: string }
+  /** Which processes a tracepoint is for, made by PodProcess and its like. */
+  | { readonly kind: 'pods'; readonly pods: PodSelector }
   | { readonly kind: 'capture'; readonly capture: Capture }
   | { readonly kind: 'frame'; readonly frame: Frame }
   | { readonly kind: 'grouped'; readonly frame: Frame; readonly by: readonly PlanColumn[] }
@@ -131,8 +131,8 @@ export function kindName(value: Value): string {
       return 'Function';
     case 'probe':
       return 'Probe';
-    case 'selector':
-      return 'Selector';
+    case 'pods':
+      return 'ProcessTarget';
     case 'capture':
       return 'TracingVariable';
     case 'frame':

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { GoBinary } from '#gobin';
-import type { Capture, LogicalTracepoint } from '#model';
+import type { Capture, ProcessTracepoint } from '#model';
 import { instructionText, openGoFile } from '../../testing/ebpf/index.ts';
 import { goFixture } from '../../testing/go-fixtures.ts';
 import { type Compilation, compileTarget } from './compile.ts';
@@ -18,7 +18,7 @@ const argument = (text: string): Capture => ({ kind: 'argument', text, span });
 const result = (text: string): Capture => ({ kind: 'result', text });
 
 /** A tracepoint with one probe a function, all with the same columns `c0`, `c1`, … */
-function tracepoint(functions: string | readonly string[], ...captures: Capture[]): LogicalTracepoint {
+function tracepoint(functions: string | readonly string[], ...captures: Capture[]): ProcessTracepoint {
   const columns = captures.map((capture, i) => ({ name: `c${i}`, capture }));
   return {
     name: 'test',
@@ -29,7 +29,7 @@ function tracepoint(functions: string | readonly string[], ...captures: Capture[
   };
 }
 
-function compiled(logical: LogicalTracepoint): Compilation {
+function compiled(logical: ProcessTracepoint): Compilation {
   const found = compileTarget(logical, binary, options);
   if (!found.ok) throw new Error(JSON.stringify(found.diagnostics, null, 1));
   return found.value;
@@ -52,7 +52,7 @@ function forms(compilation: Compilation): string[] {
   });
 }
 
-function stage(logical: LogicalTracepoint, name: string): string[] {
+function stage(logical: ProcessTracepoint, name: string): string[] {
   return describeCompilation(logical, compiled(logical), binary)
     .find((each) => each.name === name)!
     .text.split('\n');

@@ -1,6 +1,6 @@
 import { disassemble } from '#asm';
 import { formatDuration } from '#base';
-import { type EventLayout, eventKinds, formatUpid, type LogicalTracepoint, type Slot, type ValueShape } from '#model';
+import { type EventLayout, eventKinds, formatUpid, type ProcessTracepoint, type Slot, type ValueShape } from '#model';
 import type { CompilableBinary } from './binary.ts';
 import type { Compilation } from './compile.ts';
 import { machine } from './emit/index.ts';
@@ -17,7 +17,7 @@ export interface Stage {
 
 /** Every stage of a compilation, in the order in which they happen. */
 export function describeCompilation(
-  logical: LogicalTracepoint,
+  logical: ProcessTracepoint,
   compilation: Compilation,
   binary: Pick<CompilableBinary, 'architecture' | 'type'>,
 ): Stage[] {
@@ -62,7 +62,7 @@ export function describeCompilation(
   ];
 }
 
-function describeLogical(logical: LogicalTracepoint): string {
+function describeLogical(logical: ProcessTracepoint): string {
   const { target } = logical;
   return [
     `tracepoint ${logical.name}, table ${logical.table}, target ${formatUpid(target.upid)}, ttl ${formatDuration(logical.ttlNs)}`,

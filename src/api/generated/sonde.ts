@@ -3,9 +3,54 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { ExecuteScriptRequest_FuncToExecute } from "./vizierapi.ts";
+import { ExecuteScriptRequest_FuncToExecute, Relation, RowBatchData, Status } from "./vizierapi.ts";
 
 /** Sonde's own service, beside Pixie's VizierService on the same socket. */
+
+export interface CompileTracepointsRequest {
+  script: string;
+  execFuncs: ExecuteScriptRequest_FuncToExecute[];
+}
+
+export interface CompileTracepointsReply {
+  /** the script's faults; 0: none */
+  status:
+    | Status
+    | undefined;
+  /** to apply, JSON each */
+  objects: string[];
+  /** to delete, JSON of apiVersion, kind and metadata each */
+  deletes: string[];
+}
+
+/** Whose rows may be seen: those of processes in pods of these namespaces, or all, also of processes outside any pod. */
+export interface Scope {
+  everything: boolean;
+  namespaces: string[];
+}
+
+export interface DescribeRequest {
+}
+
+export interface DescribeReply {
+  node: string;
+  tables: DescribeReply_Table[];
+}
+
+export interface DescribeReply_Table {
+  name: string;
+  relation: Relation | undefined;
+}
+
+export interface RunPlanRequest {
+  plan: string;
+  scope: Scope | undefined;
+}
+
+export interface CallFunctionRequest {
+  function: string;
+  scope: Scope | undefined;
+}
 
 export interface StatusRequest {
 }
@@ -64,6 +109,11 @@ export interface ProcessInfo {
   container: string;
   commandLine: string;
   user: string;
+  /** of its pod; empty outside any pod, as the next three */
+  namespace: string;
+  pod: string;
+  containerName: string;
+  node: string;
 }
 
 /** `process`: a pid, a UPID or a process name. */
@@ -262,6 +312,534 @@ export interface RevokeTokenRequest {
 export interface RevokeTokenReply {
   existed: boolean;
 }
+
+function createBaseCompileTracepointsRequest(): CompileTracepointsRequest {
+  return { script: "", execFuncs: [] };
+}
+
+export const CompileTracepointsRequest: MessageFns<CompileTracepointsRequest> = {
+  encode(message: CompileTracepointsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.script !== "") {
+      writer.uint32(10).string(message.script);
+    }
+    for (const v of message.execFuncs) {
+      ExecuteScriptRequest_FuncToExecute.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CompileTracepointsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCompileTracepointsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.script = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.execFuncs.push(ExecuteScriptRequest_FuncToExecute.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<CompileTracepointsRequest>, I>>(base?: I): CompileTracepointsRequest {
+    return CompileTracepointsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CompileTracepointsRequest>, I>>(object: I): CompileTracepointsRequest {
+    const message = createBaseCompileTracepointsRequest();
+    message.script = object.script ?? "";
+    message.execFuncs = object.execFuncs?.map((e) => ExecuteScriptRequest_FuncToExecute.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseCompileTracepointsReply(): CompileTracepointsReply {
+  return { status: undefined, objects: [], deletes: [] };
+}
+
+export const CompileTracepointsReply: MessageFns<CompileTracepointsReply> = {
+  encode(message: CompileTracepointsReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.status !== undefined) {
+      Status.encode(message.status, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.objects) {
+      writer.uint32(18).string(v!);
+    }
+    for (const v of message.deletes) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CompileTracepointsReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCompileTracepointsReply();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.status = Status.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.objects.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.deletes.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<CompileTracepointsReply>, I>>(base?: I): CompileTracepointsReply {
+    return CompileTracepointsReply.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CompileTracepointsReply>, I>>(object: I): CompileTracepointsReply {
+    const message = createBaseCompileTracepointsReply();
+    message.status = (object.status !== undefined && object.status !== null)
+      ? Status.fromPartial(object.status)
+      : undefined;
+    message.objects = object.objects?.map((e) => e) || [];
+    message.deletes = object.deletes?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseScope(): Scope {
+  return { everything: false, namespaces: [] };
+}
+
+export const Scope: MessageFns<Scope> = {
+  encode(message: Scope, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.everything !== false) {
+      writer.uint32(8).bool(message.everything);
+    }
+    for (const v of message.namespaces) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Scope {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseScope();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.everything = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.namespaces.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Scope>, I>>(base?: I): Scope {
+    return Scope.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Scope>, I>>(object: I): Scope {
+    const message = createBaseScope();
+    message.everything = object.everything ?? false;
+    message.namespaces = object.namespaces?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseDescribeRequest(): DescribeRequest {
+  return {};
+}
+
+export const DescribeRequest: MessageFns<DescribeRequest> = {
+  encode(_: DescribeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DescribeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDescribeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<DescribeRequest>, I>>(base?: I): DescribeRequest {
+    return DescribeRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DescribeRequest>, I>>(_: I): DescribeRequest {
+    const message = createBaseDescribeRequest();
+    return message;
+  },
+};
+
+function createBaseDescribeReply(): DescribeReply {
+  return { node: "", tables: [] };
+}
+
+export const DescribeReply: MessageFns<DescribeReply> = {
+  encode(message: DescribeReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.node !== "") {
+      writer.uint32(10).string(message.node);
+    }
+    for (const v of message.tables) {
+      DescribeReply_Table.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DescribeReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDescribeReply();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.tables.push(DescribeReply_Table.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<DescribeReply>, I>>(base?: I): DescribeReply {
+    return DescribeReply.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DescribeReply>, I>>(object: I): DescribeReply {
+    const message = createBaseDescribeReply();
+    message.node = object.node ?? "";
+    message.tables = object.tables?.map((e) => DescribeReply_Table.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseDescribeReply_Table(): DescribeReply_Table {
+  return { name: "", relation: undefined };
+}
+
+export const DescribeReply_Table: MessageFns<DescribeReply_Table> = {
+  encode(message: DescribeReply_Table, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.relation !== undefined) {
+      Relation.encode(message.relation, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DescribeReply_Table {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDescribeReply_Table();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.relation = Relation.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<DescribeReply_Table>, I>>(base?: I): DescribeReply_Table {
+    return DescribeReply_Table.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DescribeReply_Table>, I>>(object: I): DescribeReply_Table {
+    const message = createBaseDescribeReply_Table();
+    message.name = object.name ?? "";
+    message.relation = (object.relation !== undefined && object.relation !== null)
+      ? Relation.fromPartial(object.relation)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseRunPlanRequest(): RunPlanRequest {
+  return { plan: "", scope: undefined };
+}
+
+export const RunPlanRequest: MessageFns<RunPlanRequest> = {
+  encode(message: RunPlanRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.plan !== "") {
+      writer.uint32(10).string(message.plan);
+    }
+    if (message.scope !== undefined) {
+      Scope.encode(message.scope, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunPlanRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunPlanRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.plan = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.scope = Scope.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RunPlanRequest>, I>>(base?: I): RunPlanRequest {
+    return RunPlanRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RunPlanRequest>, I>>(object: I): RunPlanRequest {
+    const message = createBaseRunPlanRequest();
+    message.plan = object.plan ?? "";
+    message.scope = (object.scope !== undefined && object.scope !== null) ? Scope.fromPartial(object.scope) : undefined;
+    return message;
+  },
+};
+
+function createBaseCallFunctionRequest(): CallFunctionRequest {
+  return { function: "", scope: undefined };
+}
+
+export const CallFunctionRequest: MessageFns<CallFunctionRequest> = {
+  encode(message: CallFunctionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.function !== "") {
+      writer.uint32(10).string(message.function);
+    }
+    if (message.scope !== undefined) {
+      Scope.encode(message.scope, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CallFunctionRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCallFunctionRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.function = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.scope = Scope.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<CallFunctionRequest>, I>>(base?: I): CallFunctionRequest {
+    return CallFunctionRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CallFunctionRequest>, I>>(object: I): CallFunctionRequest {
+    const message = createBaseCallFunctionRequest();
+    message.function = object.function ?? "";
+    message.scope = (object.scope !== undefined && object.scope !== null) ? Scope.fromPartial(object.scope) : undefined;
+    return message;
+  },
+};
 
 function createBaseStatusRequest(): StatusRequest {
   return {};
@@ -772,6 +1350,10 @@ function createBaseProcessInfo(): ProcessInfo {
     container: "",
     commandLine: "",
     user: "",
+    namespace: "",
+    pod: "",
+    containerName: "",
+    node: "",
   };
 }
 
@@ -812,6 +1394,18 @@ export const ProcessInfo: MessageFns<ProcessInfo> = {
     }
     if (message.user !== "") {
       writer.uint32(90).string(message.user);
+    }
+    if (message.namespace !== "") {
+      writer.uint32(98).string(message.namespace);
+    }
+    if (message.pod !== "") {
+      writer.uint32(106).string(message.pod);
+    }
+    if (message.containerName !== "") {
+      writer.uint32(114).string(message.containerName);
+    }
+    if (message.node !== "") {
+      writer.uint32(122).string(message.node);
     }
     return writer;
   },
@@ -917,6 +1511,38 @@ export const ProcessInfo: MessageFns<ProcessInfo> = {
             message.user = reader.string();
             continue;
           }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.pod = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.containerName = reader.string();
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -945,6 +1571,10 @@ export const ProcessInfo: MessageFns<ProcessInfo> = {
     message.container = object.container ?? "";
     message.commandLine = object.commandLine ?? "";
     message.user = object.user ?? "";
+    message.namespace = object.namespace ?? "";
+    message.pod = object.pod ?? "";
+    message.containerName = object.containerName ?? "";
+    message.node = object.node ?? "";
     return message;
   },
 };
@@ -3385,6 +4015,58 @@ export const SondeServiceDefinition = {
       requestStream: false,
       responseType: RevokeTokenReply as typeof RevokeTokenReply,
       responseStream: false,
+      options: {},
+    },
+    /** In a cluster: what a script wants placed and deleted, as Kubernetes objects for the client to write with its own rights. */
+    compileTracepoints: {
+      name: "CompileTracepoints",
+      requestType: CompileTracepointsRequest as typeof CompileTracepointsRequest,
+      requestStream: false,
+      responseType: CompileTracepointsReply as typeof CompileTracepointsReply,
+      responseStream: false,
+      options: {},
+    },
+  },
+} as const;
+
+/** What a cluster's broker asks of the agent of a node. Only for the broker: each call carries its token. */
+export type NodeServiceDefinition = typeof NodeServiceDefinition;
+export const NodeServiceDefinition = {
+  name: "NodeService",
+  fullName: "sonde.v1.NodeService",
+  methods: {
+    describe: {
+      name: "Describe",
+      requestType: DescribeRequest as typeof DescribeRequest,
+      requestStream: false,
+      responseType: DescribeReply as typeof DescribeReply,
+      responseStream: false,
+      options: {},
+    },
+    listProcesses: {
+      name: "ListProcesses",
+      requestType: ListProcessesRequest as typeof ListProcessesRequest,
+      requestStream: false,
+      responseType: ListProcessesReply as typeof ListProcessesReply,
+      responseStream: false,
+      options: {},
+    },
+    /** Rows of a plan over tables of this node. */
+    runPlan: {
+      name: "RunPlan",
+      requestType: RunPlanRequest as typeof RunPlanRequest,
+      requestStream: false,
+      responseType: RowBatchData as typeof RowBatchData,
+      responseStream: true,
+      options: {},
+    },
+    /** Rows of a table function. */
+    callFunction: {
+      name: "CallFunction",
+      requestType: CallFunctionRequest as typeof CallFunctionRequest,
+      requestStream: false,
+      responseType: RowBatchData as typeof RowBatchData,
+      responseStream: true,
       options: {},
     },
   },

@@ -278,6 +278,13 @@ export interface QueryExecutionStats {
   timing: QueryTimingInfo | undefined;
   bytesProcessed: bigint;
   recordsProcessed: bigint;
+  sondeMissingNodes: QueryExecutionStats_MissingNode[];
+}
+
+/** Sonde: nodes of a cluster whose rows are not in the result. */
+export interface QueryExecutionStats_MissingNode {
+  node: string;
+  reason: string;
 }
 
 /** Announces a table, once, before its rows. */
@@ -2238,7 +2245,7 @@ export const QueryTimingInfo: MessageFns<QueryTimingInfo> = {
 };
 
 function createBaseQueryExecutionStats(): QueryExecutionStats {
-  return { timing: undefined, bytesProcessed: 0n, recordsProcessed: 0n };
+  return { timing: undefined, bytesProcessed: 0n, recordsProcessed: 0n, sondeMissingNodes: [] };
 }
 
 export const QueryExecutionStats: MessageFns<QueryExecutionStats> = {
@@ -2257,6 +2264,9 @@ export const QueryExecutionStats: MessageFns<QueryExecutionStats> = {
         throw new globalThis.Error("value provided for field message.recordsProcessed of type int64 too large");
       }
       writer.uint32(24).int64(message.recordsProcessed);
+    }
+    for (const v of message.sondeMissingNodes) {
+      QueryExecutionStats_MissingNode.encode(v!, writer.uint32(8002).fork()).join();
     }
     return writer;
   },
@@ -2298,6 +2308,14 @@ export const QueryExecutionStats: MessageFns<QueryExecutionStats> = {
             message.recordsProcessed = reader.int64() as bigint;
             continue;
           }
+          case 1000: {
+            if (tag !== 8002) {
+              break;
+            }
+
+            message.sondeMissingNodes.push(QueryExecutionStats_MissingNode.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2324,6 +2342,77 @@ export const QueryExecutionStats: MessageFns<QueryExecutionStats> = {
     message.recordsProcessed = (object.recordsProcessed !== undefined && object.recordsProcessed !== null)
       ? BigInt(object.recordsProcessed)
       : 0n;
+    message.sondeMissingNodes = object.sondeMissingNodes?.map((e) => QueryExecutionStats_MissingNode.fromPartial(e)) ||
+      [];
+    return message;
+  },
+};
+
+function createBaseQueryExecutionStats_MissingNode(): QueryExecutionStats_MissingNode {
+  return { node: "", reason: "" };
+}
+
+export const QueryExecutionStats_MissingNode: MessageFns<QueryExecutionStats_MissingNode> = {
+  encode(message: QueryExecutionStats_MissingNode, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.node !== "") {
+      writer.uint32(10).string(message.node);
+    }
+    if (message.reason !== "") {
+      writer.uint32(18).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): QueryExecutionStats_MissingNode {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseQueryExecutionStats_MissingNode();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<QueryExecutionStats_MissingNode>, I>>(base?: I): QueryExecutionStats_MissingNode {
+    return QueryExecutionStats_MissingNode.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<QueryExecutionStats_MissingNode>, I>>(
+    object: I,
+  ): QueryExecutionStats_MissingNode {
+    const message = createBaseQueryExecutionStats_MissingNode();
+    message.node = object.node ?? "";
+    message.reason = object.reason ?? "";
     return message;
   },
 };

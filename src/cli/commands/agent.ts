@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sondeMethods, withAgent } from '../connect/agent.ts';
-import { socketPath } from '../connect/directory.ts';
 import { NoAgent } from '../connect/errors.ts';
 import { probeSocket } from '../connect/probe.ts';
 import { type Context, tell } from '../context.ts';
@@ -86,7 +85,7 @@ export async function agentStop(context: Context): Promise<ExitCode> {
       context,
       async (agent) => {
         const stopped = await agent.call(sondeMethods.stop, {});
-        await socketClosed(socketPath(agent.directory));
+        await socketClosed(agent.endpoint.socket);
         return stopped;
       },
       { start: false, anyVersion: true },

@@ -365,7 +365,10 @@ test('the bundled library: listed, run by name with its parameters', async () =>
   );
   expect((await run('px/upids', '--', '--match', 'demo')).code).toBe(0);
   expect(request?.queryName).toBe('px/upids');
-  expect(request?.execFuncs[0]?.argValues).toEqual([{ name: 'match', value: 'demo' }]);
+  expect(request?.execFuncs[0]?.argValues).toEqual([
+    { name: 'match', value: 'demo' },
+    { name: 'namespace', value: '' },
+  ]);
   expect(await run('px/upid')).toMatchObject({ code: 1, err: 'no bundled script px/upid; did you mean px/upids?\n' });
 });
 

@@ -1,4 +1,5 @@
 import { withAgent } from '../connect/agent.ts';
+import type { Where } from '../connect/where.ts';
 import { type Context, tell } from '../context.ts';
 import { type ExitCode, exitCodes } from '../failure.ts';
 import { column, orMissing, printRows } from '../output/printer.ts';
@@ -7,7 +8,7 @@ import { execute } from '../run/execute.ts';
 import { bundledScripts, describe } from '../run/library.ts';
 import { type PreparedScript, prepareScript } from '../run/prepare.ts';
 
-export interface RunOptions {
+export interface RunOptions extends Where {
   readonly file?: string;
   readonly output: OutputFormat;
   readonly list?: boolean;
@@ -17,7 +18,9 @@ export async function run(context: Context, script: string | undefined, options:
   if (options.list) return listScripts(context, options.output);
   const prepared = await prepareScript(context, script, options);
   if (prepared === undefined) return exitCodes.ok;
-  const code = await withAgent(context, (agent) => execute(context, agent, prepared, options.output));
+  const code = await withAgent(context, (agent) => execute(context, agent, prepared, options.output), {
+    where: options,
+  });
   await tellEmptyTables(context, prepared);
   return code;
 }

@@ -1,12 +1,14 @@
 import { readFileSync, statSync } from 'node:fs';
 import { Client, type ClientReadableStream, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { apiFingerprint, type GrpcMethod, grpcService, sonde, vizier } from '#api';
+import type { ClusterClient } from '#cluster';
 import type { Context } from '../context.ts';
 import { version } from '../version.ts';
 import { agentDirectory, logPath, socketPath } from './directory.ts';
 import { AgentGone, AgentVersionMismatch, CallFailed, NoAgent, SocketDenied, SocketPathTooLong } from './errors.ts';
 import { probeSocket } from './probe.ts';
 import { logTail, startAgent } from './start.ts';
+import { destination, type Where } from './where.ts';
 
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
@@ -22,22 +24,41 @@ export interface AgentStream<T> extends AsyncIterable<T> {
 export interface ConnectOptions {
   readonly start?: boolean;
   readonly anyVersion?: boolean;
+  /** Given by commands that can also go to a cluster; default: this machine. */
+  readonly where?: Where;
 }
 
-/** The agent behind its socket. `close` it, or the process does not end. */
+/** Who answers. */
+export interface Endpoint {
+  readonly socket: string;
+  readonly authorization?: string;
+  /** The cluster whose broker this is; undefined: this machine's agent. */
+  readonly cluster?: ClusterClient;
+  /** What to tell when the connection broke. */
+  readonly gone: (answered: boolean, detail: string) => Promise<Error>;
+}
+
+/** This machine's agent, by its folder. */
+function agentEndpoint(directory: string): Endpoint {
+  const gone = async (answered: boolean, detail: string) =>
+    new AgentGone(answered, detail, logPath(directory), logTail(directory, 0, 5));
+  return { socket: socketPath(directory), gone };
+}
+
+/** The agent, or a cluster's broker, behind its socket. `close` it, or the process does not end. */
 export class Agent {
-  readonly directory: string;
+  readonly endpoint: Endpoint;
   readonly #client: Client;
   readonly #anyVersion: boolean;
-  readonly #owner: string;
+  readonly owner: string;
   #clusterId: string | undefined;
 
   /** `owner`: who asks, as `px tracepoint list` will show it. */
-  constructor(directory: string, owner: string, anyVersion = false) {
-    this.#owner = owner;
-    this.directory = directory;
+  constructor(endpoint: Endpoint, owner: string, anyVersion = false) {
+    this.owner = owner;
+    this.endpoint = endpoint;
     this.#anyVersion = anyVersion;
-    this.#client = new Client(`unix:${socketPath(directory)}`, credentials.createInsecure(), {
+    this.#client = new Client(`unix:${endpoint.socket}`, credentials.createInsecure(), {
       'grpc.max_receive_message_length': 64 << 20,
       'grpc.enable_http_proxy': 0,
       'grpc.default_authority': 'sonde',
@@ -113,7 +134,8 @@ export class Agent {
   #metadata(): Metadata {
     const metadata = new Metadata();
     metadata.set('sonde-client', version());
-    metadata.set('sonde-owner', this.#owner);
+    metadata.set('sonde-owner', this.owner);
+    if (this.endpoint.authorization !== undefined) metadata.set('authorization', this.endpoint.authorization);
     return metadata;
   }
 
@@ -140,21 +162,14 @@ export class Agent {
   async #connectionBroke({ code, details }: ServiceError): Promise<boolean> {
     if (code === 14 && /^Connection dropped|^No connection established|ECONNRESET|ECONNREFUSED/.test(details))
       return true;
-    return [1, 13, 14].includes(code) && (await probeSocket(socketPath(this.directory))) !== 'open';
+    return [1, 13, 14].includes(code) && (await probeSocket(this.endpoint.socket)) !== 'open';
   }
 
   async #failure(error: ServiceError, answered: boolean): Promise<Error> {
     if (typeof error.code !== 'number') return error;
     const mismatch = this.#mismatch(error.metadata);
     if (mismatch !== undefined) return mismatch;
-    if (await this.#connectionBroke(error)) {
-      return new AgentGone(
-        answered,
-        error.details || error.message,
-        logPath(this.directory),
-        logTail(this.directory, 0, 5),
-      );
-    }
+    if (await this.#connectionBroke(error)) return this.endpoint.gone(answered, error.details || error.message);
     return new CallFailed(error.code, error.details || error.message);
   }
 }
@@ -174,6 +189,20 @@ export async function withAgent<T>(
   work: (agent: Agent) => Promise<T>,
   options: ConnectOptions = {},
 ): Promise<T> {
+  const to = options.where === undefined ? undefined : destination(context, options.where);
+  if (to?.kind === 'cluster') {
+    const { connectBroker } = await import('./cluster.ts');
+    const broker = await connectBroker(context, to);
+    if (broker !== undefined) {
+      const agent = new Agent(broker.endpoint, ownerName(context));
+      try {
+        return await work(agent);
+      } finally {
+        agent.close();
+        broker.close();
+      }
+    }
+  }
   for (let attempt = 0; ; attempt++) {
     const agent = await connectAgent(context, options);
     try {
@@ -197,9 +226,12 @@ async function connectAgent(context: Context, { start = true, anyVersion = false
     if (!start) throw new NoAgent(socket);
     await startAgent(directory, context.env, context.uid);
   }
+  return new Agent(agentEndpoint(directory), ownerName(context), anyVersion);
+}
+
+function ownerName({ uid }: Context): string {
   // Metadata is ASCII (gRPC over HTTP/2: Custom-Metadata).
-  const owner = `${userName(context.uid)} (px ${process.pid})`.replace(/[^ -~]/g, '?');
-  return new Agent(directory, owner, anyVersion);
+  return `${userName(uid)} (px ${process.pid})`.replace(/[^ -~]/g, '?');
 }
 
 /** Owner of the first of the paths that can be looked at. */

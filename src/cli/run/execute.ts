@@ -1,7 +1,7 @@
 import { decodeBatch, decodeRelation, vizier } from '#api';
 import { excerpt } from '#base';
 import type { Relation } from '#model';
-import { type Agent, vizierMethods } from '../connect/agent.ts';
+import { type Agent, sondeMethods, vizierMethods } from '../connect/agent.ts';
 import { CallFailed, exitCodeOfStatus, statusMessage } from '../connect/errors.ts';
 import { type Context, tell } from '../context.ts';
 import { type ExitCode, exitCodes, Failure } from '../failure.ts';
@@ -36,20 +36,31 @@ export async function execute(
   script: PreparedScript,
   format: OutputFormat,
 ): Promise<ExitCode> {
+  const mutates = importsTracing(script.text);
+  const { cluster } = agent.endpoint;
   const request = vizier.ExecuteScriptRequest.fromPartial({
     queryStr: script.text,
     queryName: script.queryName,
-    mutation: importsTracing(script.text),
+    mutation: mutates && cluster === undefined,
     execFuncs: [...script.calls],
   });
   const progress = new Progress(context.err);
   const printer = rowPrinter(context, format);
   const tables = new TableSequence(printer);
   const relations = new Map<string, Relation>();
-  const stream = agent.stream(vizierMethods.executeScript, request);
-  context.out.onClosed(() => stream.cancel());
   let mutation: vizier.MutationInfo | undefined;
+  let missing: readonly vizier.QueryExecutionStats_MissingNode[] = [];
   try {
+    if (mutates && cluster !== undefined) {
+      const place = { script: script.text, execFuncs: [...script.calls] };
+      const compiled = await agent.call(sondeMethods.compileTracepoints, place);
+      if (compiled.status !== undefined && compiled.status.code !== 0) throw failure(script, compiled.status, progress);
+      const { placeTracepoints } = await import('./place.ts');
+      const failed = await placeTracepoints(cluster, compiled, agent.owner, (all) => progress.update(all));
+      if (failed !== undefined) throw alreadyTold(new ScriptFailed(failed, exitCodes.script), progress);
+    }
+    const stream = agent.stream(vizierMethods.executeScript, request);
+    context.out.onClosed(() => stream.cancel());
     for await (const response of stream) {
       if (response.status !== undefined && response.status.code !== 0) throw failure(script, response.status, progress);
       if (response.mutationInfo !== undefined) {
@@ -67,6 +78,8 @@ export async function execute(
           ...(clusterId === undefined ? {} : { clusterId }),
         });
       }
+      if (response.result?.$case === 'data')
+        missing = response.result.value.executionStats?.sondeMissingNodes ?? missing;
       const batch = response.result?.$case === 'data' ? response.result.value.batch : undefined;
       if (batch !== undefined) {
         const relation = relations.get(batch.tableId);
@@ -90,7 +103,9 @@ export async function execute(
       `${printer.untold} rows have values that are missing or cut, and the csv has no notes_ column to say so: use -o json`,
     );
   }
-  return exitCode(mutation, tables.count, script, progress);
+  for (const { node, reason } of missing) tell(context, `without the rows of node ${node}: ${reason}`);
+  const code = exitCode(mutation, tables.count, script, progress);
+  return code === exitCodes.ok && missing.length > 0 ? exitCodes.partial : code;
 }
 
 function steps(info: vizier.MutationInfo): Step[] {

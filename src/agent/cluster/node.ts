@@ -1,0 +1,261 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  type ClusterClient,
+  expiry,
+  type Metric,
+  type NodeStatus,
+  type ObjectWatch,
+  Pods,
+  selects,
+  type TracepointKind,
+  type TracepointObject,
+  toLogical,
+  watchPods,
+  watchTracepoints,
+} from '#cluster';
+import { formatUpid, type LogicalTracepoint, type Upid, upidWords } from '#model';
+import type { Identity } from '../identity.ts';
+import type { GoProcess, Processes } from '../processes.ts';
+import type { Place } from '../tables.ts';
+import type { Tracepoints } from '../tracepoints.ts';
+import { tracepointMetrics } from './metrics.ts';
+import { StatusWriter } from './status.ts';
+
+/** How often processes are looked for, and counts are written. */
+const roundMs = 1000;
+/** How long a pod that is gone stays known: as long as its rows. */
+const keepPodsMs = 3_700_000;
+
+/** An object that this agent has seen. */
+interface Wanted {
+  readonly object: TracepointObject;
+  /** What `Tracepoints` knows it by: names are unique in a namespace only. */
+  readonly name: string;
+  /** Why it cannot be placed at all. */
+  readonly unusable: string | undefined;
+  readonly logical: LogicalTracepoint | undefined;
+  /** The generation that was placed; the same one is not placed again. */
+  placed: number | undefined;
+  /** Something on this node fits it, or has. */
+  concerned: boolean;
+}
+
+/**
+ * The agent as one node of a cluster: follows the Tracepoint objects, places those that concern its processes, and writes what
+ * became of them into their status. While the API server is away, all that is traced goes on until its time to live has passed.
+ */
+export class ClusterNode {
+  readonly name: string;
+  readonly #identity: Identity;
+  readonly #processes: Processes;
+  readonly #tracepoints: Tracepoints;
+  readonly #pods = new Pods(keepPodsMs);
+  readonly #wanted = new Map<string, Wanted>();
+  /** UPID to the namespace of its pod (empty: no pod), of all that was ever traced here. */
+  readonly #traced = new Map<bigint, string>();
+  readonly #watches: ObjectWatch<never>[] = [];
+  readonly #status: StatusWriter;
+  readonly #abort = new AbortController();
+  readonly #rounds: Promise<void>;
+  #wake: () => void = () => {};
+  #ready = false;
+
+  constructor(
+    client: ClusterClient,
+    name: string,
+    parts: { identity: Identity; processes: Processes; tracepoints: Tracepoints },
+  ) {
+    this.name = name;
+    this.#identity = parts.identity;
+    this.#processes = parts.processes;
+    this.#tracepoints = parts.tracepoints;
+    this.#status = new StatusWriter(client);
+    const failed = (error: unknown) => log(`the API server: ${(error as Error).message}`);
+    const wake = () => this.#wake();
+    const pods = watchPods(
+      client,
+      { node: name },
+      {
+        changed: (pod) => {
+          this.#pods.set(pod);
+          wake();
+        },
+        gone: (pod) => this.#pods.gone(pod),
+        failed,
+      },
+    );
+    const kinds = (['Tracepoint', 'ClusterTracepoint'] satisfies TracepointKind[]).map((kind) =>
+      watchTracepoints(client, kind, {
+        changed: (object) => this.#changed(object),
+        gone: (object) => {
+          this.#wanted.delete(keyOf(object));
+          wake();
+        },
+        failed,
+      }),
+    );
+    this.#watches.push(pods as never, ...(kinds as never[]));
+    // A tracepoint of a pod that is not known yet would be refused.
+    this.#rounds = Promise.all([pods, ...kinds].map((watch) => watch.ready)).then(() => this.#run());
+  }
+
+  /** The API server has said what there is. */
+  get ready(): boolean {
+    return this.#ready;
+  }
+
+  /** For operators: what its tracepoints have seen. */
+  metrics(): Metric[] {
+    return tracepointMetrics(this.#tracepoints.list());
+  }
+
+  placeOf(process: GoProcess): Place | undefined {
+    if (process.podUid === '') return { node: this.name, namespace: '', pod: '', container: '' };
+    const pod = this.#pods.byUid(process.podUid);
+    const container = pod?.containers.get(process.container) ?? '';
+    return { node: this.name, namespace: pod?.namespace ?? '', pod: pod?.name ?? '', container };
+  }
+
+  /** The UPIDs, as one number each, of what was traced in pods of these namespaces. */
+  tracedIn(namespaces: readonly string[]): bigint[] {
+    return [...this.#traced].filter(([, namespace]) => namespaces.includes(namespace)).map(([upid]) => upid);
+  }
+
+  async close(): Promise<void> {
+    this.#abort.abort();
+    for (const watch of this.#watches) watch.close();
+    this.#wake();
+    await this.#rounds;
+    await this.#status.close();
+  }
+
+  #changed(object: TracepointObject): void {
+    const key = keyOf(object);
+    const before = this.#wanted.get(key);
+    // Most changes are of the status, often our own.
+    if (
+      before?.object.metadata.uid === object.metadata.uid &&
+      before?.object.metadata.generation === object.metadata.generation
+    )
+      return;
+    let logical: LogicalTracepoint | undefined;
+    let unusable: string | undefined;
+    try {
+      logical = toLogical(object);
+    } catch (error) {
+      unusable = (error as Error).message;
+    }
+    const { namespace } = object.metadata;
+    const name = namespace === undefined ? object.spec.name : `${namespace}/${object.spec.name}`;
+    const concerned = before?.concerned ?? false;
+    this.#wanted.set(key, { object, name, logical, unusable, placed: undefined, concerned });
+    this.#wake();
+  }
+
+  async #run(): Promise<void> {
+    this.#ready = true;
+    const { signal } = this.#abort;
+    while (!signal.aborted) {
+      const woken = new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      try {
+        await this.#round();
+      } catch (error) {
+        log(`a round failed: ${(error as Error).stack}`);
+      }
+      await Promise.race([woken, sleep(roundMs, undefined, { signal, ref: false }).catch(() => {})]);
+    }
+  }
+
+  async #round(): Promise<void> {
+    const names = new Set([...this.#wanted.values()].map(({ name }) => name));
+    for (const { logical } of this.#tracepoints.list()) {
+      if (!names.has(logical.name)) await this.#tracepoints.delete(logical.name, 'its object was deleted');
+    }
+    const selecting = [...this.#wanted.values()].some(({ logical }) => logical?.target.kind === 'pods');
+    const processes = selecting ? this.#processes.list() : [];
+    for (const wanted of [...this.#wanted.values()]) {
+      await this.#place(wanted, processes);
+      this.#tell(wanted);
+    }
+  }
+
+  async #place(wanted: Wanted, processes: readonly GoProcess[]): Promise<void> {
+    const { object, logical } = wanted;
+    if (logical === undefined) return;
+    const { target } = logical;
+    const fitting = target.kind === 'pods' ? processes.filter((process) => this.#fits(process, target.pods)) : [];
+    wanted.concerned ||= target.kind === 'upid' ? target.upid.agentId === this.#identity.agentId : fitting.length > 0;
+    if (!wanted.concerned) return;
+    if (wanted.placed !== object.metadata.generation) {
+      wanted.placed = object.metadata.generation;
+      const leftMs = expiry(object) - Date.now();
+      if (leftMs <= 0) return;
+      if (target.kind === 'upid' && !this.#isIn(target.upid, object.metadata.namespace)) return;
+      const ttlNs = BigInt(Math.ceil(leftMs)) * 1_000_000n;
+      const owner = object.metadata.annotations?.['sonde.dev/owner'] ?? 'kubernetes';
+      // What fails is in the tracepoint's state.
+      await this.#tracepoints.upsert({ ...logical, name: wanted.name, ttlNs }, owner).catch(() => {});
+    }
+    if (target.kind === 'upid') return;
+    for (const { upid } of fitting) this.#remember(upid, target.pods.namespace);
+    await this.#tracepoints.follow(
+      wanted.name,
+      fitting.map(({ upid }) => upid),
+    );
+  }
+
+  /** RBAC let somebody trace the pods of a namespace: a UPID must be of one of them. */
+  #isIn(upid: Upid, namespace: string | undefined): boolean {
+    const process = this.#processes.list().find((each) => formatUpid(each.upid) === formatUpid(upid));
+    // One that is gone is refused by its UPID, with the reason.
+    if (process === undefined) return true;
+    const place = this.placeOf(process)!;
+    if (namespace !== undefined && place.namespace !== namespace) return false;
+    this.#remember(upid, place.namespace);
+    return true;
+  }
+
+  #remember(upid: Upid, namespace: string): void {
+    const { high, low } = upidWords(upid);
+    this.#traced.set((high << 64n) | low, namespace);
+  }
+
+  #fits(process: GoProcess, selector: Parameters<typeof selects>[0]): boolean {
+    const pod = process.podUid === '' ? undefined : this.#pods.byUid(process.podUid);
+    if (pod === undefined) return false;
+    return selects(selector, pod, pod.containers.get(process.container) ?? '', process.commandLine);
+  }
+
+  #tell({ object, name, unusable, placed, concerned }: Wanted): void {
+    if (unusable === undefined && !concerned) return;
+    const held = this.#tracepoints.list().find(({ logical }) => logical.name === name);
+    const outcome = (): Pick<NodeStatus, 'state' | 'reason'> => {
+      if (unusable !== undefined) return { state: 'FAILED', reason: unusable };
+      if (held !== undefined && placed === object.metadata.generation) return held;
+      if (expiry(object) <= Date.now()) return { state: 'TERMINATED', reason: 'its time to live has passed' };
+      const where = `no process in a pod of namespace ${object.metadata.namespace} has this UPID`;
+      return { state: 'FAILED', reason: where };
+    };
+    const { state, reason } = outcome();
+    this.#status.write(object, {
+      node: this.name,
+      state,
+      reason,
+      processes: held?.processes ?? 0,
+      hits: held?.hits ?? 0,
+      rows: held?.rows ?? 0,
+      drops: held?.drops ?? 0,
+      observedGeneration: object.metadata.generation ?? 0,
+    });
+  }
+}
+
+function keyOf({ kind, metadata }: TracepointObject): string {
+  return `${kind}/${metadata.namespace ?? ''}/${metadata.name}`;
+}
+
+function log(text: string): void {
+  process.stderr.write(`${new Date().toISOString()} ${text}\n`);
+}

@@ -1,0 +1,53 @@
+import type { sonde } from '#api';
+import { encodeBatch, encodeRelation, splitBatch, type vizier } from '#api';
+import type { Relation } from '#model';
+import { duckdbText, hasNotes, ofProcesses, outputColumns, planFromJson, scanOf } from '#planner';
+import type { Store } from '#store';
+import { UserError } from '../errors.ts';
+import type { TableFunctions } from '../tables.ts';
+import type { Tracepoints } from '../tracepoints.ts';
+import type { ClusterNode } from './node.ts';
+
+type Send = (batch: vizier.RowBatchData) => Promise<void>;
+
+/** What the broker asks of a node: rows of a table with predicates, and nothing of namespaces that the asker may not see. */
+export class NodeRows {
+  readonly #node: ClusterNode;
+  readonly #tracepoints: Tracepoints;
+  readonly #tables: TableFunctions;
+  readonly #store: Store;
+
+  constructor(node: ClusterNode, parts: { tracepoints: Tracepoints; tables: TableFunctions; store: Store }) {
+    this.#node = node;
+    this.#tracepoints = parts.tracepoints;
+    this.#tables = parts.tables;
+    this.#store = parts.store;
+  }
+
+  describe(): sonde.DescribeReply {
+    const tables = this.#store
+      .tables()
+      .filter(({ replaced }) => !replaced)
+      .map(({ name, relation }) => ({ name, relation: encodeRelation(relation, 'sonde') }));
+    return { node: this.#node.name, tables };
+  }
+
+  async runPlan({ plan: text, scope }: sonde.RunPlanRequest, signal: AbortSignal, send: Send): Promise<void> {
+    const whole = planFromJson(text);
+    const { table } = scanOf(whole);
+    if (this.#store.relation(table) === undefined) throw new UserError(`this node has no table ${table}`);
+    // Rows of events before the question are part of the answer.
+    await this.#tracepoints.flush();
+    const plan = scope?.everything === true ? whole : ofProcesses(whole, this.#node.tracedIn(scope?.namespaces ?? []));
+    const relation: Relation = { columns: outputColumns(plan).map(({ id: _id, ...column }) => column) };
+    const batches = this.#store.query(duckdbText(plan), relation, { notes: hasNotes(plan), signal });
+    for await (const batch of batches)
+      for (const piece of splitBatch(batch)) await send(encodeBatch(piece, relation, '', 'sonde'));
+  }
+
+  async callFunction({ function: name, scope }: sonde.CallFunctionRequest, send: Send): Promise<void> {
+    const visible = (namespace: string) => scope?.everything === true || (scope?.namespaces ?? []).includes(namespace);
+    const { relation, batch } = this.#tables.rows(name, visible);
+    for (const piece of splitBatch(batch)) await send(encodeBatch(piece, relation, '', 'sonde'));
+  }
+}

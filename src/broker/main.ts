@@ -1,0 +1,57 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import * as grpc from '@grpc/grpc-js';
+import { ClusterClient, memoryMetric, serveHealth } from '#cluster';
+import { Store } from '#store';
+import { Access } from './access.ts';
+import { Nodes } from './nodes.ts';
+import { Queries } from './query.ts';
+import { serveBroker } from './service.ts';
+
+/** A cluster's broker: `node src/broker/main.ts --namespace NAMESPACE --dir DIR`. It holds nothing: start it again at any time. */
+const { values } = parseArgs({
+  options: {
+    namespace: { type: 'string' },
+    dir: { type: 'string' },
+    port: { type: 'string', default: '50300' },
+    health: { type: 'string', default: '50302' },
+  },
+});
+if (!values.namespace || !values.dir) {
+  process.stderr.write('usage: main.ts --namespace NAMESPACE --dir DIR [--port PORT] [--health PORT]\n');
+  process.exit(2);
+}
+process.umask(0o077);
+mkdirSync(values.dir, { recursive: true, mode: 0o700 });
+
+const client = new ClusterClient();
+const nodes = new Nodes(client, values.namespace);
+await nodes.ready;
+const clusterId = await client.clusterId();
+// Only the tables of running queries, which no limit may cut.
+const store = Store.open({
+  file: join(values.dir, `rows.${process.pid}.duckdb`),
+  maxTableBytes: Number.MAX_SAFE_INTEGER,
+  maxAgeNs: 86_400_000_000_000n,
+});
+const access = new Access(client);
+const queries = new Queries(nodes, store);
+const server = serveBroker({ nodes, client, access, queries, clusterId });
+// The loopback of its own network namespace: the way here is a port-forward.
+await new Promise<void>((resolve, reject) => {
+  server.bindAsync(`127.0.0.1:${values.port}`, grpc.ServerCredentials.createInsecure(), (error) =>
+    error ? reject(error) : resolve(),
+  );
+});
+await serveHealth(Number(values.health), { ready: () => true, metrics: () => [memoryMetric(), ...queries.metrics()] });
+process.stderr.write(`${new Date().toISOString()} the broker listens on port ${values.port}\n`);
+
+async function end(): Promise<void> {
+  setTimeout(() => process.exit(0), 3000).unref();
+  server.forceShutdown();
+  nodes.close();
+  await store.close();
+  process.exit(0);
+}
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void end());

@@ -1,0 +1,220 @@
+import { randomUUID } from 'node:crypto';
+import {
+  type Audience,
+  decodeBatch,
+  encodeBatch,
+  encodeRelation,
+  endOfTable,
+  type sonde,
+  splitBatch,
+  type vizier,
+} from '#api';
+import { SondeError } from '#base';
+import type { Metric } from '#cluster';
+import type { Relation, RowBatch } from '#model';
+import {
+  compileLogical,
+  compileMutations,
+  duckdbText,
+  hasNotes,
+  outputColumns,
+  type PlanInput,
+  planToJson,
+  type Relational,
+  scanOf,
+  splitPlan,
+} from '#planner';
+import { parse } from '#pxl';
+import type { Store } from '#store';
+import { type ClusterTables, clusterTables } from './catalog.ts';
+import { ScriptFault, statusOf } from './faults.ts';
+import { type NodeSilent, type Nodes, nodeMethods } from './nodes.ts';
+
+/** This is not done in a cluster. */
+export class NotHere extends SondeError {
+  readonly code = 'broker.not-here';
+}
+
+export interface Execution {
+  readonly request: vizier.ExecuteScriptRequest;
+  readonly audience: Audience;
+  readonly scope: sonde.Scope;
+  readonly signal: AbortSignal;
+  readonly send: (response: vizier.ExecuteScriptResponse) => Promise<void>;
+}
+
+/** Runs the queries of scripts over all nodes. Tracepoints are objects that clients write themselves. */
+export class Queries {
+  readonly #nodes: Nodes;
+  readonly #store: Store;
+  #count = 0;
+  #failed = 0;
+  #seconds = 0;
+
+  constructor(nodes: Nodes, store: Store) {
+    this.#nodes = nodes;
+    this.#store = store;
+  }
+
+  async run(execution: Execution): Promise<void> {
+    const queryId = randomUUID();
+    const began = performance.now();
+    const send = (part: Partial<vizier.ExecuteScriptResponse>) =>
+      execution.send({ status: undefined, queryId, result: undefined, mutationInfo: undefined, ...part });
+    try {
+      await new Query(this.#nodes, this.#store, execution, queryId, send).run();
+    } catch (error) {
+      this.#failed++;
+      if (!execution.signal.aborted) await send({ status: statusOf(error) });
+    } finally {
+      this.#count++;
+      this.#seconds += (performance.now() - began) / 1000;
+    }
+  }
+
+  /** For operators. */
+  metrics(): Metric[] {
+    const counter = (name: string, help: string, value: number): Metric => ({
+      name,
+      help,
+      type: 'counter',
+      samples: [{ value }],
+    });
+    return [
+      counter('sonde_queries_total', 'Scripts that have run.', this.#count),
+      counter('sonde_queries_failed_total', 'Of these, those that ended in an error or were broken off.', this.#failed),
+      counter('sonde_query_seconds_total', 'Time that they took.', this.#seconds),
+    ];
+  }
+}
+
+/** One script's run. */
+class Query {
+  readonly #nodes: Nodes;
+  readonly #store: Store;
+  readonly #execution: Execution;
+  readonly #queryId: string;
+  readonly #send: (part: Partial<vizier.ExecuteScriptResponse>) => Promise<void>;
+  /** Node to why its rows are not in the result. */
+  readonly #missing = new Map<string, string>();
+  readonly #made: string[] = [];
+  #rows = 0n;
+
+  constructor(
+    nodes: Nodes,
+    store: Store,
+    execution: Execution,
+    queryId: string,
+    send: (part: Partial<vizier.ExecuteScriptResponse>) => Promise<void>,
+  ) {
+    this.#nodes = nodes;
+    this.#store = store;
+    this.#execution = execution;
+    this.#queryId = queryId;
+    this.#send = send;
+  }
+
+  async run(): Promise<void> {
+    const { request, audience } = this.#execution;
+    const started = process.hrtime.bigint();
+    const script = parse(request.queryStr);
+    const tables = await clusterTables(this.#nodes);
+    this.#miss(tables.silent);
+    const calls = request.execFuncs.map(({ funcName, outputTablePrefix, argValues }) => ({
+      name: funcName,
+      outputName: outputTablePrefix,
+      arguments: argValues,
+    }));
+    const options = { calls, now: BigInt(Date.now()) * 1_000_000n, queryId: this.#queryId };
+    const mutations = compileMutations(script, { ...options, catalog: tables.catalog });
+    if (!mutations.ok) throw new ScriptFault(mutations.diagnostics);
+    const { upserts, deletes } = mutations.value;
+    // Sonde's own px has written the objects before it asks.
+    if (audience !== 'sonde' && upserts.length + deletes.length > 0)
+      throw new NotHere('in a cluster tracepoints are placed by Sonde’s own px, or with kubectl apply');
+    const plan = compileLogical(script, tables.catalog, options);
+    if (!plan.ok) throw new ScriptFault(plan.diagnostics);
+    const compiled = process.hrtime.bigint();
+    try {
+      for (const input of plan.value.inputs) await this.#input(input, tables);
+      for (const { name, optimized } of plan.value.outputs) await this.#output(name, optimized, tables);
+    } finally {
+      for (const table of this.#made) await this.#store.dropTable(table);
+    }
+    const timing = { executionTimeNs: process.hrtime.bigint() - compiled, compilationTimeNs: compiled - started };
+    const sondeMissingNodes = [...this.#missing].map(([node, reason]) => ({ node, reason }));
+    const executionStats = { timing, bytesProcessed: 0n, recordsProcessed: this.#rows, sondeMissingNodes };
+    const value = { batch: undefined, executionStats, encryptedBatch: new Uint8Array() };
+    await this.#send({ result: { $case: 'data', value } });
+  }
+
+  /** The rows that each node gives for a table function, in a table of this run's. */
+  async #input({ table, function: name }: PlanInput, { catalog }: ClusterTables): Promise<void> {
+    const relation = catalog.tableFunction(name)!;
+    await this.#make(table, relation);
+    const { scope, signal } = this.#execution;
+    const { silent } = await this.#nodes.all(async (link) => {
+      for await (const data of link.stream(nodeMethods.callFunction, { function: name, scope }, signal))
+        await this.#store.append(table, decodeBatch(data, relation));
+    });
+    this.#miss(silent);
+  }
+
+  async #output(name: string, plan: Relational, tables: ClusterTables): Promise<void> {
+    const relation = relationOf(plan);
+    const id = randomUUID();
+    const { audience, signal } = this.#execution;
+    const announced = { relation: encodeRelation(relation, audience), name, id };
+    await this.#send({ result: { $case: 'metaData', value: announced } });
+    const forward = async (batch: RowBatch) => {
+      this.#rows += BigInt(batch.rows);
+      for (const piece of splitBatch(batch)) await this.#batch(encodeBatch(piece, relation, id, audience));
+    };
+    const { parts, rest } = splitPlan(plan, () => `union_${randomUUID()}`);
+    if (rest === undefined) {
+      for (const part of parts) await this.#gather(part.plan, tables, forward);
+    } else {
+      for (const { table, plan: part } of parts) {
+        await this.#make(table, relationOf(part));
+        await this.#gather(part, tables, (batch) => this.#store.append(table, batch));
+      }
+      const options = { notes: hasNotes(rest), signal };
+      for await (const batch of this.#store.query(duckdbText(rest), relation, options)) await forward(batch);
+    }
+    await this.#batch(endOfTable(relation, id, audience));
+  }
+
+  /** The rows of a plan from every node that has its table. */
+  async #gather(plan: Relational, tables: ClusterTables, take: (batch: RowBatch) => Promise<void>): Promise<void> {
+    const { table } = scanOf(plan);
+    const relation = relationOf(plan);
+    const { scope, signal } = this.#execution;
+    const having = tables.nodesWith(table);
+    this.#miss(tables.differing(table));
+    const request = { plan: planToJson(plan), scope };
+    const { silent } = await this.#nodes.all(async (link) => {
+      if (!having.includes(link.node)) return;
+      for await (const data of link.stream(nodeMethods.runPlan, request, signal))
+        await take(decodeBatch(data, relation));
+    });
+    this.#miss(silent);
+  }
+
+  async #make(table: string, relation: Relation): Promise<void> {
+    await this.#store.createTable(table, relation);
+    this.#made.push(table);
+  }
+
+  #batch(batch: vizier.RowBatchData): Promise<void> {
+    const value = { batch, executionStats: undefined, encryptedBatch: new Uint8Array() };
+    return this.#send({ result: { $case: 'data', value } });
+  }
+
+  #miss(silent: readonly NodeSilent[]): void {
+    for (const { node, reason } of silent) if (!this.#missing.has(node)) this.#missing.set(node, reason);
+  }
+}
+
+function relationOf(plan: Relational): Relation {
+  return { columns: outputColumns(plan).map(({ id: _id, ...column }) => column) };
+}

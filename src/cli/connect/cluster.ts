@@ -1,0 +1,64 @@
+import { ClusterClient, ClusterError, Forward } from '#cluster';
+import { type Context, tell } from '../context.ts';
+import { type ExitCode, exitCodes, Failure } from '../failure.ts';
+import type { Endpoint } from './agent.ts';
+import type { Destination } from './where.ts';
+
+/** Where Sonde lives in a cluster. */
+export const sondeNamespace = 'sonde';
+/** The service account as which px shows itself to the broker, and what its token is for. */
+const account = 'px';
+const audience = 'sonde';
+const brokerLabels = 'app=sonde-broker';
+const brokerPort = 50300;
+
+/** There is no broker to ask. */
+class NoBroker extends Failure {
+  readonly code = 'cli.no-broker';
+  readonly exitCode: ExitCode = exitCodes.agent;
+}
+
+/** The broker went while it was asked. */
+class BrokerGone extends Failure {
+  readonly code = 'cli.broker-gone';
+  readonly exitCode: ExitCode = exitCodes.agent;
+
+  constructor(detail: string) {
+    super(`the broker went away (${detail}); tracepoints and their rows are at the nodes: run it again`);
+  }
+}
+
+/** Connects to a cluster's broker through the API server; undefined if nobody asked for the cluster and Sonde is not deployed there. */
+export async function connectBroker(
+  context: Context,
+  destination: Extract<Destination, { kind: 'cluster' }>,
+): Promise<{ endpoint: Endpoint; close: () => void } | undefined> {
+  let client: ClusterClient;
+  let pod: string | undefined;
+  try {
+    client = new ClusterClient(destination.context === undefined ? {} : { context: destination.context });
+    pod = await client.readyPod(sondeNamespace, brokerLabels);
+  } catch (error) {
+    if (!destination.asked || !(error instanceof ClusterError)) throw error;
+    tell(context, `this machine (the kubeconfig's cluster: ${error.message})`);
+    return undefined;
+  }
+  if (pod === undefined) {
+    if (!destination.asked)
+      throw new NoBroker(
+        `no broker is ready in the cluster ${client.contextName}: \`px deploy --image REF\` puts Sonde there`,
+      );
+    tell(context, `this machine (Sonde is not deployed in the cluster ${client.contextName})`);
+    return undefined;
+  }
+  tell(context, `cluster ${client.contextName}`);
+  const token = await client.requestToken(sondeNamespace, account, audience);
+  const forward = await Forward.open(client, sondeNamespace, pod, brokerPort);
+  const endpoint: Endpoint = {
+    socket: forward.socket,
+    authorization: `Bearer ${token}`,
+    cluster: client,
+    gone: async (_answered, detail) => new BrokerGone(forward.failure?.message ?? detail),
+  };
+  return { endpoint, close: () => forward.close() };
+}

@@ -1,0 +1,231 @@
+import {
+  ApiException,
+  AuthenticationV1Api,
+  AuthorizationV1Api,
+  CoreV1Api,
+  CustomObjectsApi,
+  KubeConfig,
+  type KubernetesObject,
+  KubernetesObjectApi,
+  PatchStrategy,
+  setHeaderOptions,
+} from '@kubernetes/client-node';
+import { SondeError } from '#base';
+import { apiVersion, group, type NodeStatus, plural, type TracepointKind, type TracepointObject } from './resource.ts';
+
+const version = apiVersion.slice(group.length + 1);
+
+/** The API server refused or did not answer. `status` is HTTP's; undefined when there was no answer. */
+export class ClusterError extends SondeError {
+  readonly code = 'cluster.api';
+  readonly status: number | undefined;
+
+  constructor(doing: string, cause: unknown) {
+    super(`${doing}: ${reasonOf(cause)}`, { cause });
+    this.status = cause instanceof ApiException ? cause.code : undefined;
+  }
+}
+
+/** What the API server says for people; its answer is a Status object, as text or parsed. */
+function reasonOf(cause: unknown): string {
+  if (!(cause instanceof ApiException)) return cause instanceof Error ? cause.message : String(cause);
+  const body: unknown = typeof cause.body === 'string' ? parsed(cause.body) : cause.body;
+  const message = (body as { message?: unknown } | undefined)?.message;
+  return typeof message === 'string' ? message : `HTTP ${cause.code}`;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+export interface ClientOptions {
+  /** Name of a context; default: the kubeconfig's current one. */
+  readonly context?: string;
+  /** Path of a kubeconfig; default: KUBECONFIG, then ~/.kube/config, then the pod's own service account. */
+  readonly kubeconfig?: string;
+}
+
+/** One cluster, as one user. Every failure is a ClusterError. */
+export class ClusterClient {
+  readonly config: KubeConfig;
+  readonly #objects: KubernetesObjectApi;
+  readonly #custom: CustomObjectsApi;
+
+  /** @throws ClusterError for a kubeconfig that cannot be read or has no such context. */
+  constructor(options: ClientOptions = {}) {
+    this.config = new KubeConfig();
+    try {
+      if (options.kubeconfig === undefined) this.config.loadFromDefault();
+      else this.config.loadFromFile(options.kubeconfig);
+    } catch (error) {
+      throw new ClusterError('reading the kubeconfig', error);
+    }
+    if (options.context !== undefined) {
+      const names = this.config.getContexts().map(({ name }) => name);
+      if (!names.includes(options.context))
+        throw new ClusterError(
+          'reading the kubeconfig',
+          `it has no context ${options.context}, but ${names.join(', ') || 'none'}`,
+        );
+      this.config.setCurrentContext(options.context);
+    }
+    if (!this.config.getCurrentCluster()) throw new ClusterError('reading the kubeconfig', 'it names no cluster');
+    this.#objects = KubernetesObjectApi.makeApiClient(this.config);
+    this.#custom = this.config.makeApiClient(CustomObjectsApi);
+  }
+
+  get contextName(): string {
+    return this.config.getCurrentContext();
+  }
+
+  /** Server-side apply of any object, taking over fields that another manager has set. */
+  apply<T extends KubernetesObject>(object: T, manager: string): Promise<T> {
+    return this.#asked(`applying ${describe(object)}`, () =>
+      this.#objects.patch(object, undefined, undefined, manager, true, PatchStrategy.ServerSideApply),
+    );
+  }
+
+  /** False when there is none. */
+  async delete(object: KubernetesObject): Promise<boolean> {
+    try {
+      await this.#asked(`deleting ${describe(object)}`, () =>
+        this.#objects.delete(object, undefined, undefined, undefined, undefined, 'Background'),
+      );
+      return true;
+    } catch (error) {
+      if (error instanceof ClusterError && error.status === 404) return false;
+      throw error;
+    }
+  }
+
+  /** Undefined when there is none. */
+  async read<T extends KubernetesObject>(object: {
+    apiVersion: string;
+    kind: string;
+    metadata: { name: string; namespace?: string };
+  }): Promise<T | undefined> {
+    try {
+      return await this.#asked(`reading ${describe(object)}`, () => this.#objects.read<T>(object as never));
+    } catch (error) {
+      if (error instanceof ClusterError && error.status === 404) return undefined;
+      throw error;
+    }
+  }
+
+  async listTracepoints(
+    kind: TracepointKind,
+  ): Promise<{ items: TracepointObject[]; metadata: { resourceVersion?: string } }> {
+    return this.#asked(`listing ${plural[kind]}`, () =>
+      this.#custom.listClusterCustomObject({ group, version, plural: plural[kind] }),
+    );
+  }
+
+  /** Writes one node's entry of an object's status and leaves those of other nodes; an entry is owned by its agent. */
+  async applyStatus(object: TracepointObject, status: NodeStatus): Promise<void> {
+    const { kind, metadata } = object;
+    const { name, namespace } = metadata as { name: string; namespace?: string };
+    const body = {
+      apiVersion,
+      kind,
+      metadata: { name, ...(namespace ? { namespace } : {}) },
+      status: { nodes: [status] },
+    };
+    const common = {
+      group,
+      version,
+      plural: plural[kind],
+      name,
+      body,
+      fieldManager: `sonde-agent-${status.node}`,
+      force: true,
+    };
+    const options = setHeaderOptions('Content-Type', PatchStrategy.ServerSideApply);
+    await this.#asked(`writing the status of ${describe(object)}`, () =>
+      namespace === undefined
+        ? this.#custom.patchClusterCustomObjectStatus(common, options)
+        : this.#custom.patchNamespacedCustomObjectStatus({ ...common, namespace }, options),
+    );
+  }
+
+  /** A token of ten minutes of a service account, good for one audience only. */
+  async requestToken(namespace: string, serviceAccount: string, audience: string): Promise<string> {
+    const body = { spec: { audiences: [audience], expirationSeconds: 600 } };
+    const answer = await this.#asked(`requesting a token of the service account ${namespace}/${serviceAccount}`, () =>
+      this.config
+        .makeApiClient(CoreV1Api)
+        .createNamespacedServiceAccountToken({ name: serviceAccount, namespace, body: body as never }),
+    );
+    return answer.status?.token ?? '';
+  }
+
+  /** Who holds a token; undefined for one that is not good for this audience. */
+  async reviewToken(token: string, audience: string): Promise<{ user: string; groups: string[] } | undefined> {
+    const body = { spec: { token, audiences: [audience] } };
+    const { status } = await this.#asked('reviewing a token', () =>
+      this.config.makeApiClient(AuthenticationV1Api).createTokenReview({ body }),
+    );
+    if (!status?.authenticated || !status.audiences?.includes(audience)) return undefined;
+    return { user: status.user?.username ?? '', groups: status.user?.groups ?? [] };
+  }
+
+  /** Whether a user may do something with tracepoints, in one namespace or (undefined) in all. */
+  async mayTracepoints(who: { user: string; groups: string[] }, verb: string, namespace?: string): Promise<boolean> {
+    const resourceAttributes = {
+      group,
+      resource: plural.Tracepoint,
+      verb,
+      ...(namespace === undefined ? {} : { namespace }),
+    };
+    const { status } = await this.#asked('asking for a user’s rights', () =>
+      this.config
+        .makeApiClient(AuthorizationV1Api)
+        .createSubjectAccessReview({ body: { spec: { user: who.user, groups: who.groups, resourceAttributes } } }),
+    );
+    return status?.allowed === true;
+  }
+
+  /** Name of a pod with these labels that is ready; undefined when there is none. */
+  async readyPod(namespace: string, labelSelector: string): Promise<string | undefined> {
+    const { items } = await this.#asked(`looking for pods in namespace ${namespace}`, () =>
+      this.config.makeApiClient(CoreV1Api).listNamespacedPod({ namespace, labelSelector }),
+    );
+    const ready = items.find(({ metadata, status }) => {
+      const condition = status?.conditions?.find(({ type }) => type === 'Ready');
+      return metadata?.deletionTimestamp === undefined && condition?.status === 'True';
+    });
+    return ready?.metadata?.name;
+  }
+
+  /** Names of all namespaces. */
+  async namespaces(): Promise<string[]> {
+    const { items } = await this.#asked('listing namespaces', () =>
+      this.config.makeApiClient(CoreV1Api).listNamespace(),
+    );
+    return items.map(({ metadata }) => metadata?.name ?? '');
+  }
+
+  /** What tells this cluster from others: the UID of its namespace kube-system, as a UUID text. */
+  async clusterId(): Promise<string> {
+    const name = 'kube-system';
+    const found = await this.#asked(`reading the namespace ${name}`, () =>
+      this.config.makeApiClient(CoreV1Api).readNamespace({ name }),
+    );
+    return found.metadata?.uid ?? '';
+  }
+
+  async #asked<T>(doing: string, ask: () => Promise<T>): Promise<T> {
+    try {
+      return await ask();
+    } catch (error) {
+      throw new ClusterError(doing, error);
+    }
+  }
+}
+
+function describe({ kind, metadata }: KubernetesObject): string {
+  return `${kind} ${metadata?.namespace === undefined ? '' : `${metadata.namespace}/`}${metadata?.name}`;
+}

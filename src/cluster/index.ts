@@ -1,0 +1,19 @@
+export type { KubernetesObject as ClusterObject, V1Pod as Pod } from '@kubernetes/client-node';
+export { type ClientOptions, ClusterClient, ClusterError } from './client.ts';
+export { Forward } from './forward.ts';
+export { type Metric, memoryMetric, serveHealth } from './health.ts';
+export { readManifests } from './manifests.ts';
+export { type PodInfo, Pods, podInfo, selects } from './pods.ts';
+export {
+  apiVersion,
+  expiry,
+  type NodeStatus,
+  objectName,
+  type TracepointKind,
+  type TracepointObject,
+  type TracepointSpec,
+  toLogical,
+  toObject,
+  UnusableTracepoint,
+} from './resource.ts';
+export { ObjectWatch, type WatchEvents, watchPods, watchTracepoints } from './watch.ts';

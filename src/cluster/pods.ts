@@ -1,0 +1,95 @@
+import type { V1Pod } from '@kubernetes/client-node';
+import type { PodSelector } from '#model';
+
+/** What is known of a process's pod and container. */
+export interface PodInfo {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly node: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Controllers, the nearest first: a ReplicaSet, then its Deployment. */
+  readonly workloads: readonly { readonly kind: string; readonly name: string }[];
+  /** Runtime's container id to the container's name. */
+  readonly containers: ReadonlyMap<string, string>;
+}
+
+export function podInfo(pod: V1Pod): PodInfo {
+  const { metadata, spec, status } = pod;
+  const statuses = [
+    ...(status?.containerStatuses ?? []),
+    ...(status?.initContainerStatuses ?? []),
+    ...(status?.ephemeralContainerStatuses ?? []),
+  ];
+  return {
+    uid: metadata?.uid ?? '',
+    namespace: metadata?.namespace ?? '',
+    name: metadata?.name ?? '',
+    node: spec?.nodeName ?? '',
+    labels: metadata?.labels ?? {},
+    workloads: workloadsOf(pod),
+    // containerd://<id>
+    containers: new Map(statuses.map(({ containerID = '', name }) => [containerID.replace(/^.*:\/\//, ''), name])),
+  };
+}
+
+/** A Deployment names its ReplicaSets after itself and the hash that their pods carry as a label. */
+function workloadsOf({ metadata }: V1Pod): { kind: string; name: string }[] {
+  const owner = metadata?.ownerReferences?.find(({ controller }) => controller);
+  if (owner === undefined) return [];
+  const found = [{ kind: owner.kind, name: owner.name }];
+  const hash = metadata?.labels?.['pod-template-hash'];
+  if (owner.kind === 'ReplicaSet' && hash !== undefined && owner.name.endsWith(`-${hash}`)) {
+    found.push({ kind: 'Deployment', name: owner.name.slice(0, -hash.length - 1) });
+  }
+  return found;
+}
+
+/** Whether a selector fits a process in a container of a pod. */
+export function selects(selector: PodSelector, pod: PodInfo, container: string, commandLine: string): boolean {
+  const { namespace, pod: name, labels = {}, workload, container: wanted, process } = selector;
+  return (
+    pod.namespace === namespace &&
+    (name === undefined || name === pod.name || pod.name.startsWith(`${name}-`)) &&
+    Object.entries(labels).every(([key, value]) => pod.labels[key] === value) &&
+    (workload === undefined ||
+      pod.workloads.some((each) => each.kind === workload.kind && each.name === workload.name)) &&
+    (wanted === undefined || wanted === container) &&
+    (process === undefined || new RegExp(process, 'u').test(commandLine))
+  );
+}
+
+/** The pods of a node by their UID; one that is gone stays known for as long as `keepMs`, because its rows do. */
+export class Pods {
+  readonly #byUid = new Map<string, { info: PodInfo; goneAt: number | undefined }>();
+  readonly #keepMs: number;
+  readonly #now: () => number;
+
+  constructor(keepMs: number, now: () => number = Date.now) {
+    this.#keepMs = keepMs;
+    this.#now = now;
+  }
+
+  set(pod: V1Pod): void {
+    const info = podInfo(pod);
+    const before = this.#byUid.get(info.uid)?.info;
+    // A container that was started again has a new id; rows of the old one are still asked for.
+    const containers = new Map([...(before?.containers ?? []), ...info.containers]);
+    this.#byUid.set(info.uid, { info: { ...info, containers }, goneAt: undefined });
+  }
+
+  gone(pod: V1Pod): void {
+    const known = this.#byUid.get(pod.metadata?.uid ?? '');
+    if (known) known.goneAt = this.#now();
+    this.#forget();
+  }
+
+  byUid(uid: string): PodInfo | undefined {
+    return this.#byUid.get(uid)?.info;
+  }
+
+  #forget(): void {
+    for (const [uid, { goneAt }] of this.#byUid)
+      if (goneAt !== undefined && this.#now() - goneAt > this.#keepMs) this.#byUid.delete(uid);
+  }
+}

@@ -1,0 +1,175 @@
+import { createHash } from 'node:crypto';
+import type { KubernetesObject, V1ObjectMeta } from '@kubernetes/client-node';
+import { parseDuration, SondeError } from '#base';
+import { type Capture, formatUpid, type LogicalTracepoint, type PodSelector, parseUpid, type Target } from '#model';
+
+/** The API group and version of Sonde's resources (k8s/crds.yaml). */
+export const group = 'sonde.dev';
+export const apiVersion = `${group}/v1alpha1`;
+
+/** Tracepoint lies in the namespace of its target, ClusterTracepoint is for processes outside any pod. */
+export type TracepointKind = 'Tracepoint' | 'ClusterTracepoint';
+
+/** `tracepoints`, as paths and RBAC name it. */
+export const plural: Readonly<Record<TracepointKind, string>> = {
+  Tracepoint: 'tracepoints',
+  ClusterTracepoint: 'clustertracepoints',
+};
+
+export interface TracepointTarget extends Omit<PodSelector, 'namespace'> {
+  readonly upid?: string;
+}
+
+export interface TracepointSpec {
+  /** As scripts name it. */
+  readonly name: string;
+  readonly table: string;
+  readonly ttl: string;
+  /** RFC 3339; the time to live counts from here, else from the object's creation. */
+  readonly renewedAt?: string;
+  readonly target: TracepointTarget;
+  readonly probes: readonly {
+    readonly function: string;
+    readonly columns: readonly {
+      readonly name: string;
+      readonly capture: Capture['kind'];
+      readonly expression?: string;
+    }[];
+  }[];
+}
+
+/** What one node says of a tracepoint; each agent owns its own entry. */
+export interface NodeStatus {
+  readonly node: string;
+  readonly state: 'PENDING' | 'RUNNING' | 'FAILED' | 'TERMINATED';
+  readonly reason: string;
+  /** Processes that are traced now. */
+  readonly processes: number;
+  readonly hits: number;
+  readonly rows: number;
+  readonly drops: number;
+  /** The `metadata.generation` that this is about. */
+  readonly observedGeneration: number;
+  readonly conditions: readonly {
+    readonly type: 'Armed';
+    readonly status: 'True' | 'False';
+    readonly reason: string;
+    readonly message: string;
+    readonly lastTransitionTime: string;
+  }[];
+}
+
+export interface TracepointObject extends KubernetesObject {
+  readonly apiVersion: string;
+  readonly kind: TracepointKind;
+  readonly metadata: V1ObjectMeta;
+  readonly spec: TracepointSpec;
+  readonly status?: { readonly nodes?: readonly NodeStatus[] };
+}
+
+/** An object whose spec the schema let through and that means nothing. */
+export class UnusableTracepoint extends SondeError {
+  readonly code = 'cluster.unusable-tracepoint';
+}
+
+/**
+ * The object's name for a tracepoint's: Kubernetes has lower-case letters, digits and hyphens only. `compute_e_data` becomes
+ * `compute-e-data`; what would lose more than that gets a hash. The API server refuses to change `spec.name` under one name.
+ */
+export function objectName(name: string): string {
+  const plain = name.replaceAll('_', '-');
+  if (/^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(plain) && plain.length <= 63) return plain;
+  const digest = createHash('sha256').update(name).digest('hex').slice(0, 8);
+  const kept = plain
+    .toLowerCase()
+    .replace(/[^a-z0-9-]/g, '-')
+    .replace(/^-+/, '')
+    .slice(0, 50);
+  return `${kept}${kept === '' ? 't' : '-'}${digest}`;
+}
+
+/** `namespace`: of the target's pod; undefined makes a ClusterTracepoint. */
+export function toObject(logical: LogicalTracepoint, namespace: string | undefined, now: Date): TracepointObject {
+  return {
+    apiVersion,
+    kind: namespace === undefined ? 'ClusterTracepoint' : 'Tracepoint',
+    metadata: { name: objectName(logical.name), ...(namespace === undefined ? {} : { namespace }) },
+    spec: {
+      name: logical.name,
+      table: logical.table,
+      ttl: exactDuration(logical.ttlNs),
+      renewedAt: now.toISOString(),
+      target: targetSpec(logical.target),
+      probes: logical.probes.map((probe) => ({
+        function: probe.function,
+        columns: probe.columns.map(({ name, capture }) => ({
+          name,
+          capture: capture.kind,
+          ...('text' in capture ? { expression: capture.text } : {}),
+        })),
+      })),
+    },
+  };
+}
+
+/** In the largest unit that loses nothing. */
+function exactDuration(ns: bigint): string {
+  const units = { h: 3_600_000_000_000n, m: 60_000_000_000n, s: 1_000_000_000n, ms: 1_000_000n, us: 1_000n } as const;
+  const unit = Object.entries(units).find(([, size]) => ns % size === 0n);
+  return unit === undefined ? `${ns}ns` : `${ns / unit[1]}${unit[0]}`;
+}
+
+function targetSpec(target: Target): TracepointTarget {
+  if (target.kind === 'upid') return { upid: formatUpid(target.upid) };
+  const { namespace: _namespace, ...narrower } = target.pods;
+  return narrower;
+}
+
+/** @throws UnusableTracepoint for what a schema cannot refuse. */
+export function toLogical({ metadata, spec }: TracepointObject): LogicalTracepoint {
+  const ttlNs = parseDuration(spec.ttl);
+  if (ttlNs === undefined || ttlNs <= 0n) throw new UnusableTracepoint(`spec.ttl: '${spec.ttl}' is no time such as 5m`);
+  return {
+    name: spec.name,
+    table: spec.table,
+    ttlNs,
+    target: targetOf(spec.target, metadata.namespace),
+    probes: spec.probes.map((probe) => ({
+      function: probe.function,
+      columns: probe.columns.map(({ name, capture, expression }) => ({
+        name,
+        capture: captureOf(capture, expression),
+      })),
+    })),
+  };
+}
+
+function targetOf({ upid, ...pods }: TracepointTarget, namespace: string | undefined): Target {
+  if (upid !== undefined) {
+    const parsed = parseUpid(upid);
+    if (parsed === undefined) throw new UnusableTracepoint(`spec.target.upid: '${upid}' is no UPID`);
+    return { kind: 'upid', upid: parsed };
+  }
+  if (namespace === undefined) throw new UnusableTracepoint('spec.target: a ClusterTracepoint needs a upid');
+  if (pods.process !== undefined) {
+    try {
+      new RegExp(pods.process, 'u');
+    } catch (error) {
+      throw new UnusableTracepoint(`spec.target.process: ${(error as Error).message}`);
+    }
+  }
+  return { kind: 'pods', pods: { ...pods, namespace } };
+}
+
+function captureOf(kind: Capture['kind'], expression: string | undefined): Capture {
+  if (kind !== 'argument' && kind !== 'result') return { kind };
+  if (expression === undefined) throw new UnusableTracepoint(`a column that captures an ${kind} needs an expression`);
+  return { kind, text: expression };
+}
+
+/** When it ends, milliseconds of the wall clock. */
+export function expiry({ metadata, spec }: TracepointObject): number {
+  const from = spec.renewedAt ?? metadata.creationTimestamp ?? new Date();
+  const ttlNs = parseDuration(spec.ttl) ?? 0n;
+  return new Date(from).getTime() + Number(ttlNs / 1_000_000n);
+}

@@ -1,0 +1,59 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { RunningProcess, temporaryFolder } from '../process.ts';
+import { apiServerBinaries, missingBinaries } from './binaries.ts';
+import { apiServerReady, freePorts, startControlPlane } from './control-plane.ts';
+import { Pki } from './pki.ts';
+
+/** Why tests against the API server do not run: undefined when they can. */
+export function apiServerLacks(): string | undefined {
+  const missing = missingBinaries(apiServerBinaries);
+  return missing.length === 0 ? undefined : `not built: ${missing.join(', ')} (make cluster-binaries)`;
+}
+
+/** A real etcd and kube-apiserver of one's own on this machine, ready within seconds; no node, so no pod ever runs. */
+export class ApiServer {
+  readonly folder: string;
+  readonly pki: Pki;
+  /** Of a user who may do everything. */
+  readonly kubeconfig: string;
+  readonly #server: string;
+  readonly #processes: readonly RunningProcess[];
+
+  private constructor(folder: string, pki: Pki, server: string, processes: readonly RunningProcess[]) {
+    this.folder = folder;
+    this.pki = pki;
+    this.#server = server;
+    this.#processes = processes;
+    this.kubeconfig = pki.kubeconfig('admin', '/O=system:masters/CN=admin', server);
+  }
+
+  static async start(): Promise<ApiServer> {
+    const folder = temporaryFolder('sonde-apiserver-');
+    mkdirSync(join(folder, 'pki'));
+    const pki = new Pki(join(folder, 'pki'));
+    const [api, etcd, peer] = (await freePorts(3)) as [number, number, number];
+    const launch = (file: string, args: readonly string[]) => new RunningProcess(file, { args });
+    const ports = { api, etcd, peer };
+    // Without nodes nobody reaches it by another address, and it would not advertise this one.
+    const flags = ['--endpoint-reconciler-type=none'];
+    const processes = await startControlPlane({ pki, folder, launch, ports, address: '127.0.0.1', flags });
+    try {
+      await apiServerReady(pki, api, processes[1]!);
+    } catch (error) {
+      await Promise.all(processes.map((process) => process.kill()));
+      throw error;
+    }
+    return new ApiServer(folder, pki, `https://127.0.0.1:${api}`, processes);
+  }
+
+  /** A kubeconfig for another user: RBAC knows it by its name. */
+  user(name: string): string {
+    return this.pki.kubeconfig(name, `/CN=${name}`, this.#server);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#processes.map((process) => process.kill()));
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
