@@ -26,11 +26,10 @@ export const offlineCatalog: Catalog = {
 export function checkScript(script: string | Parsed, catalog: Catalog, options: CompileOptions): Check {
   const parsed = typeof script === 'string' ? parse(script) : script;
   if (parsed.diagnostics.length > 0) return { stage: 'parse', diagnostics: parsed.diagnostics };
-  const mutations = compileMutations(parsed, { ...options, catalog, anyTarget: true });
+  const mutations = compileMutations(parsed, { ...options, catalog });
   if (!mutations.ok) return refused(mutations);
   // A script's own tables come with its tracepoints: what it asks of them is checked above, as far as their columns are known.
-  if (mutations.value.upserts.length > 0 || mutations.value.elsewhere !== undefined)
-    return { stage: 'compiled', diagnostics: [] };
+  if (mutations.value.upserts.length > 0) return { stage: 'compiled', diagnostics: [] };
   const logical = compileLogical(parsed, catalog, options);
   if (!logical.ok) return refused(logical);
   for (const output of logical.value.outputs) duckdbText(output.optimized);

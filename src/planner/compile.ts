@@ -27,8 +27,6 @@ export interface CompileOptions {
 export interface MutationOptions extends CompileOptions {
   /** The tables that there are. With it, faults in what the script does with other tables than its own are found before anything is deployed. */
   readonly catalog?: Catalog;
-  /** Targets that only Kubernetes could find are no fault: the script is not going to run here. */
-  readonly anyTarget?: boolean;
 }
 
 /** The stages behind the tree, for people and for other targets than DuckDB. */
@@ -43,33 +41,18 @@ export interface LogicalQuery {
  * What a script wants deployed and deleted. What it does with the tables that it makes itself is checked by `compileQuery`,
  * once they are there; so is all that it does with tables if `catalog` is left out.
  */
-export function compileMutations(
-  script: string | Parsed,
-  options: MutationOptions,
-): Compiled<Mutations & { readonly elsewhere?: number }> {
+export function compileMutations(script: string | Parsed, options: MutationOptions): Compiled<Mutations> {
   const parsed = typeof script === 'string' ? parse(script) : script;
   const { session, diagnostics } = evaluate(parsed, undefined, options);
   if (diagnostics.length > 0) return { ok: false, diagnostics };
-  const { upserts, deletes, elsewhere } = session;
-  if (elsewhere.length > 0 && !options.anyTarget) {
-    return { ok: false, diagnostics: elsewhere.map(notFound) };
-  }
+  const { upserts, deletes } = session;
   if (options.catalog) {
-    const made = [...upserts, ...elsewhere].map((each) => each.table);
-    const checked = evaluate(parsed, options.catalog, options, new Set(made));
+    const made = new Set(upserts.map((each) => each.table));
+    const checked = evaluate(parsed, options.catalog, options, made);
     const found = checked.diagnostics.length > 0 ? checked.diagnostics : withoutOutput(checked.session);
     if (found.length > 0) return { ok: false, diagnostics: found };
   }
-  return { ok: true, value: { upserts, deletes, ...(elsewhere.length > 0 ? { elsewhere: elsewhere.length } : {}) } };
-}
-
-function notFound({ target, span }: Session['elsewhere'][number]): Diagnostic {
-  return {
-    id: 'pxl.target',
-    message: `${target} cannot be looked up: there is no Kubernetes on this machine`,
-    span,
-    hints: ['trace one process: px.uint128(upid), with the UPID that `px run px/upids` prints'],
-  };
+  return { ok: true, value: { upserts, deletes } };
 }
 
 /** What a script asks of the tables, as SQL for DuckDB. Tracepoints that it upserts must be in the catalog by now. */
@@ -104,8 +87,7 @@ export function compileLogical(
 
 /** A script that neither shows nor changes anything. */
 function withoutOutput(session: Session): Diagnostic[] {
-  if (session.displayed || session.upserts.length > 0 || session.elsewhere.length > 0 || session.deletes.length > 0)
-    return [];
+  if (session.displayed || session.upserts.length > 0 || session.deletes.length > 0) return [];
   const message = 'query does not output a result, please add a px.display() statement';
   return [{ id: 'pxl.no-output', message }];
 }
@@ -124,7 +106,6 @@ function evaluate(
     queryId,
     now,
     upserts: [],
-    elsewhere: [],
     deletes: [],
     inputs: [],
     emptyTables: new Set(),

@@ -115,10 +115,6 @@ function upsert(session: Session, site: CallSite): Value {
   if (session.upserts.some((other) => other.name === tracepointName)) {
     fault('pxl.value', `tracepoint with name '${tracepointName}', already used`, name!.span);
   }
-  if (typeof place === 'string') {
-    session.elsewhere.push({ table, target: place, span: target!.span });
-    return none;
-  }
   const tracepoint: LogicalTracepoint = {
     name: tracepointName,
     table,

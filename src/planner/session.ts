@@ -14,8 +14,6 @@ export interface Session {
   /** Nanoseconds since 1970; one instant for the whole script. */
   readonly now: bigint;
   readonly upserts: LogicalTracepoint[];
-  /** Tracepoints whose target only Kubernetes could find. */
-  readonly elsewhere: { readonly table: string; readonly target: string; readonly span: Span }[];
   readonly deletes: { readonly name: string; readonly span: Span }[];
   readonly inputs: PlanInput[];
   /** Tables of Pixie's that the script reads, which have no rows here. */
