@@ -103,7 +103,7 @@ test('what a role may not: PERMISSION_DENIED with the role that is needed', () =
   });
 });
 
-test('every method is open to a role, or to the Unix socket alone', () => {
+test('every method is open to a role, or to the Unix socket or the broker alone', () => {
   const services = [vizier.VizierServiceDefinition, cloud.VizierClusterInfoDefinition, sonde.SondeServiceDefinition];
   const paths = services.flatMap((service) =>
     Object.values(service.methods).map((method) => `/${service.fullName}/${method.name}`),
@@ -113,6 +113,7 @@ test('every method is open to a role, or to the Unix socket alone', () => {
     '/sonde.v1.SondeService/CreateToken',
     '/sonde.v1.SondeService/ListTokens',
     '/sonde.v1.SondeService/RevokeToken',
+    '/sonde.v1.SondeService/CompileTracepoints',
   ]);
   expect(Object.keys(networkMethods).filter((path) => !paths.includes(path))).toEqual([]);
 });
