@@ -57,8 +57,8 @@ export const eventKinds = {
 } as const;
 export type EventKind = (typeof eventKinds)[keyof typeof eventKinds];
 
-/** A status byte of a slot. */
-export const slotStatus = { captured: 0, nil: 1, unreadable: 2, notRead: 3 } as const;
+/** A status byte of a slot. `cold`, of a string: its bytes could not be read, its slot holds the length and then their address (u64). */
+export const slotStatus = { captured: 0, nil: 1, unreadable: 2, notRead: 3, cold: 4 } as const;
 
 /** Further ones, of floats that were in registers. `noKicker`: the slot holds the number of the CPU. */
 export const floatStatus = { noKicker: 16, notSaved: 17 } as const;

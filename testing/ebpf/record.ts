@@ -15,9 +15,9 @@ export interface TestRecord {
   readonly entryDrops?: number;
   readonly returnDrops?: number;
   readonly layout?: EventLayout;
-  /** One a slot: a number, a string's bytes (or its text), or a status other than `captured`. */
-  readonly values?: readonly (bigint | string | Uint8Array | { readonly status: number })[];
-  /** Full length of strings that are cut, by slot. */
+  /** One a slot: a number, a string's bytes (or its text), or a status other than `captured`; with it, where a cold string's bytes are. */
+  readonly values?: readonly (bigint | string | Uint8Array | { readonly status: number; readonly address?: bigint })[];
+  /** Full length of strings that are cut or cold, by slot. */
   readonly lengths?: Readonly<Record<number, bigint>>;
 }
 
@@ -43,8 +43,12 @@ export function recordBytes(record: TestRecord): Uint8Array {
     bytes[slot.status] = 0;
     view.setBigUint64(slot.offset, 0n, true);
     if (typeof value === 'bigint') view.setBigUint64(slot.offset, BigInt.asUintN(64, value), true);
-    else if (typeof value === 'object' && 'status' in value) bytes[slot.status] = value.status;
-    else {
+    else if (typeof value === 'object' && 'status' in value) {
+      bytes[slot.status] = value.status;
+      if (value.address === undefined) return;
+      view.setBigUint64(slot.offset, record.lengths?.[index] ?? 0n, true);
+      view.setBigUint64(slot.offset + 8, value.address, true);
+    } else {
       const text = typeof value === 'string' ? new TextEncoder().encode(value) : value;
       view.setBigUint64(slot.offset, record.lengths?.[index] ?? BigInt(text.length), true);
       bytes.set(text.subarray(0, slot.kind === 'string' ? slot.maxBytes : 0), slot.offset + 8);

@@ -72,6 +72,14 @@ test('a running call that began before it was traced', () => {
   expect(JSON.parse(callJson(call))).toMatchObject({ time: null, args: {}, outcome: 'running' });
 });
 
+test('a value as large as a server is cut, and the next one is there', () => {
+  const args = JSON.stringify({ s: 'x'.repeat(2000), n: 7 });
+  const call = sonde.TraceCall.fromPartial({ upid, goid: 5n, function: 'f', argsJson: args, outcome: 'returned' });
+  const text = callLine(call, false);
+  expect(text).toMatch(/f\(s="x{799}… <1202 characters more: -o json has them>, n=7\)/);
+  expect(JSON.parse(callJson(call)).args.s).toHaveLength(2000);
+});
+
 test('json is one line of valid JSON', () => {
   const call = sonde.TraceCall.fromPartial({
     upid,

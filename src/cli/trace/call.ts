@@ -68,7 +68,16 @@ function values(json: string, kind: 'args' | 'results', notes: Notes): string {
   if (json === '' || json === 'null') return notes?.[kind] === undefined ? '' : missing(notes[kind]);
   const members = jsonMembers(json);
   if (members === undefined) return escapeJson(json);
-  return members.map(({ name, text }) => `${escapeControls(name)}=${shown(name, text, kind, notes)}`).join(', ');
+  return members.map(({ name, text }) => `${escapeControls(name)}=${brief(shown(name, text, kind, notes))}`).join(', ');
+}
+
+/** Most characters of one value on a line for people: a string of the default 512 bytes is whole, a server's whole state is not. */
+const mostShown = 800;
+
+function brief(text: string): string {
+  if (text.length <= mostShown) return text;
+  const start = text.slice(0, mostShown).replace(/[\ud800-\udbff]$/, '');
+  return `${start}… <${text.length - start.length} characters more: -o json has them>`;
 }
 
 function shown(name: string, text: string, kind: string, notes: Notes): string {

@@ -4,6 +4,7 @@ import { recordBytes, rowsOf, type TestRecord } from '../../../testing/ebpf/inde
 import { controlOffset, unwindDropsOffset } from '../emit/index.ts';
 import type { ColumnPlan, ProbePlan } from '../types.ts';
 import { type DecoderOptions, EventDecoder } from './decoder.ts';
+import type { BinaryServices } from './target.ts';
 
 const layout: EventLayout = { size: 72, slots: [{ kind: 'int', offset: 64, status: 56 }] };
 const column = (name: string, type: Column['type'] = 'INT64'): Column => ({ name, type, semantic: 'ST_NONE' });
@@ -17,10 +18,14 @@ const plan = (fn: string): ProbePlan => ({ function: fn, columns, entry: layout,
 const upid = { agentId: 3, pid: 9, startTicks: 0x8c_a618n };
 
 /** A decoder with target 0, and a way to hand it records and look at its rows. */
-function decoder(plans: readonly ProbePlan[] = [plan('main.f')], options: Partial<DecoderOptions> = {}) {
+function decoder(
+  plans: readonly ProbePlan[] = [plan('main.f')],
+  options: Partial<DecoderOptions> = {},
+  services?: BinaryServices,
+) {
   const relation: Relation = { columns: [...implicitColumns, ...plans[0]!.columns.map((each) => each.column)] };
   const made = new EventDecoder({ relation, ...options });
-  made.addTarget(0, upid, plans);
+  made.addTarget(0, upid, plans, services);
   let time = 1000n;
   return {
     made,
@@ -436,6 +441,28 @@ describe('values', () => {
     expect(found).toMatchObject({ string: 'abcdefg', notes: { string: 'truncated from 9000 bytes' } });
     expect(found.args).toContain('"string":"abcdefg"');
     expect(row([0n, 0n, 0n, 0n, 'abcdefgh']).notes).toEqual({ 'args.#5': float });
+  });
+
+  it('of a cold page come from the file where they never change in memory', () => {
+    const asked: [number, number][] = [];
+    const fileBytes = (at: number, length: number) => {
+      asked.push([at, length]);
+      return at === 0x48_0000 ? new TextEncoder().encode('a literal').subarray(0, length) : undefined;
+    };
+    const cold = (address: bigint, length: bigint) => {
+      const it = decoder([wide], {}, { bias: 0, fileBytes });
+      const values = [0n, 0n, 0n, 0n, { status: slotStatus.cold, address }];
+      it.send({ kind: 'entry', layout: slots, values, lengths: { 4: length } });
+      return it.rows()[0]!;
+    };
+    expect(cold(0x48_0000n, 4n)).toMatchObject({ string: 'a li', notes: { 'args.#5': float } });
+    expect(cold(0x48_0000n, 9n)).toMatchObject({ string: 'a litera', notes: { string: 'truncated from 9 bytes' } });
+    expect(cold(0x48_0000n, 9n).args).toContain('"string":"a litera"');
+    expect(cold(0xc0_0000_0000n, 9n)).toMatchObject({
+      string: null,
+      notes: { string: 'not captured: its memory could not be read (not mapped, or not resident)' },
+    });
+    expect(asked).toContainEqual([0xc0_0000_0000, 8]);
   });
 
   it('write bytes that are not UTF-8 without loss', () => {

@@ -53,7 +53,8 @@ export function writeValue(
   const slot = layout.slots[shape.slot]!;
   const { bytes, view, offset } = record;
   const status = bytes[offset + slot.status]!;
-  if (status !== slotStatus.captured) {
+  const text = slot.kind === 'string' ? storedText(slot, record, context.target) : undefined;
+  if (status !== slotStatus.captured && text === undefined) {
     column.missing();
     notes.missing(name, statusReason(status, view, offset + slot.offset));
     return;
@@ -78,12 +79,10 @@ export function writeValue(
       column.text(addressText(view, at));
       break;
     case 'string': {
-      const length = stringLength(view, at);
-      const start = at + 8;
-      const shown = start + Math.min(length, slot.maxBytes);
-      const end = utf8End(bytes, start, shown, length > slot.maxBytes);
-      if (end >= 0) column.utf8(bytes, start, end);
-      else column.text(escapeBytes(bytes, start, shown));
+      const { source, start, shown, length } = text!;
+      const end = utf8End(source, start, shown, length > slot.maxBytes);
+      if (end >= 0) column.utf8(source, start, end);
+      else column.text(escapeBytes(source, start, shown));
       noteString(slot, length, end < 0, name, notes);
     }
   }
@@ -113,7 +112,8 @@ export function json(
   const slot = layout.slots[shape.slot]!;
   const { bytes, view, offset } = record;
   const status = bytes[offset + slot.status]!;
-  if (status !== slotStatus.captured) {
+  const text = slot.kind === 'string' ? storedText(slot, record, target) : undefined;
+  if (status !== slotStatus.captured && text === undefined) {
     notes.missing(path, statusReason(status, view, offset + slot.offset));
     return 'null';
   }
@@ -140,14 +140,36 @@ export function json(
     case 'address':
       return `"${addressText(view, at)}"`;
     case 'string': {
-      const length = stringLength(view, at);
-      const start = at + 8;
-      const shown = start + Math.min(length, slot.maxBytes);
-      const end = utf8End(bytes, start, shown, length > slot.maxBytes);
+      const { source, start, shown, length } = text!;
+      const end = utf8End(source, start, shown, length > slot.maxBytes);
       noteString(slot, length, end < 0, path, notes);
-      return JSON.stringify(end < 0 ? escapeBytes(bytes, start, shown) : decodeUtf8(bytes.subarray(start, end)));
+      return JSON.stringify(end < 0 ? escapeBytes(source, start, shown) : decodeUtf8(source.subarray(start, end)));
     }
   }
+}
+
+/** Bytes of a string of `length` bytes, from `start` to `shown` of `source`. */
+interface StoredText {
+  readonly source: Uint8Array;
+  readonly start: number;
+  readonly shown: number;
+  readonly length: number;
+}
+
+/** The bytes that a string's slot holds, or, where they were not resident, those of the executable file; undefined: neither. */
+function storedText(
+  slot: Slot & { kind: 'string' },
+  { bytes, view, offset }: RecordBytes,
+  target: TargetContext,
+): StoredText | undefined {
+  const at = offset + slot.offset;
+  const status = bytes[offset + slot.status];
+  const length = wordAt(view, at);
+  const wanted = Math.min(length, slot.maxBytes);
+  if (status === slotStatus.captured) return { source: bytes, start: at + 8, shown: at + 8 + wanted, length };
+  if (status !== slotStatus.cold) return undefined;
+  const source = target.fileBytes?.(wordAt(view, at + 8), wanted);
+  return source && { source, start: 0, shown: source.length, length };
 }
 
 function noteString(
@@ -162,8 +184,8 @@ function noteString(
   notes.add(path, truncated === '' ? escapedNote : escaped ? `${truncated}; ${escapedNote}` : truncated);
 }
 
-/** As a number: a length of 2^53 and more (garbage) loses its last digits only. */
-function stringLength(view: DataView, at: number): number {
+/** As a number: one of 2^53 and more (garbage) loses its last digits only. */
+function wordAt(view: DataView, at: number): number {
   return view.getUint32(at + 4, true) * 0x1_0000_0000 + view.getUint32(at, true);
 }
 
@@ -176,6 +198,7 @@ function statusReason(status: number, view: DataView, at: number): string {
     case slotStatus.nil:
       return 'nil pointer';
     case slotStatus.unreadable:
+    case slotStatus.cold:
       return 'its memory could not be read (not mapped, or not resident)';
     default:
       return floatFault(status, view, at) ?? 'not read';

@@ -25,7 +25,7 @@ export function writeSlot(
   if (source.kind === 'string-parts' || source.kind === 'string-header') {
     if (slot.kind !== 'string') return;
     stringHeader(asm, machine, source, fails);
-    stringBytes(asm, slot, fails.unreadable);
+    stringBytes(asm, slot);
   } else if (source.kind === 'graph-memory' || source.kind === 'graph-parts') {
     rootChunk(asm, machine, slot, source, entries[source.type]!, fails);
   } else {
@@ -135,12 +135,12 @@ function stringHeader(asm: Assembler, machine: Machine, source: StringSource, fa
   word(asm, machine, source.length, r9, fails.unreadable);
 }
 
-/** Length, then up to `maxBytes` of the bytes at r8, straight into the record. */
-function stringBytes(asm: Assembler, slot: Slot & { kind: 'string' }, unreadable: Label): void {
+/** Length, then up to `maxBytes` of the bytes at r8, straight into the record; their address where they are not resident: they may be in the file. */
+function stringBytes(asm: Assembler, slot: Slot & { kind: 'string' }): void {
   const fits = asm.newLabel();
-  const empty = asm.newLabel();
+  const done = asm.newLabel();
   asm.store(8, r7, slot.offset, r9);
-  asm.jumpIf('eq', r9, immediate(0), empty);
+  asm.jumpIf('eq', r9, immediate(0), done);
   asm.mov(r2, r9);
   // An unsigned bound on a register that was not spilled: every verifier since 5.5 takes it as the size.
   asm.jumpIf('le', r2, immediate(slot.maxBytes), fits);
@@ -150,8 +150,10 @@ function stringBytes(asm: Assembler, slot: Slot & { kind: 'string' }, unreadable
   asm.alu('add', r1, immediate(slot.offset + 8));
   asm.mov(r3, r8);
   asm.call('probe_read_user');
-  asm.jumpIf('ne', 0, immediate(0), unreadable);
-  asm.label(empty);
+  asm.jumpIf('eq', 0, immediate(0), done);
+  asm.store(8, r7, slot.offset + 8, r8);
+  asm.store(1, r7, slot.status, immediate(slotStatus.cold));
+  asm.label(done);
 }
 
 /** `destination` = the 8 bytes at a root. */
