@@ -3,13 +3,11 @@ import { join } from 'node:path';
 import * as grpc from '@grpc/grpc-js';
 import { cloud, type sonde } from '#api';
 import { parseDuration } from '#base';
-import type { ClusterClient } from '#cluster';
 import { formatUpid, parseUuid } from '#model';
 import { Store } from '#store';
 import { openSys, type Sys } from '#sys';
 import { Binaries } from './binaries.ts';
-import { ClusterNode } from './cluster/node.ts';
-import { NodeRows } from './cluster/rows.ts';
+import type { ClusterNode } from './cluster/node.ts';
 import { debugCompile, debugSites } from './debug.ts';
 import { Deployer } from './deployment.ts';
 import { runChecks } from './doctor.ts';
@@ -35,6 +33,15 @@ import { Tracepoints } from './tracepoints.ts';
 const maxAgeNs = 3_600_000_000_000n;
 /** How long an agent with nothing to do waits for the next command; SONDE_IDLE (`1s`) says otherwise. */
 const idleGraceMs = Number((parseDuration(process.env.SONDE_IDLE ?? '') ?? 60_000_000_000n) / 1_000_000n);
+
+/** What a node of a cluster is made of. */
+export interface NodeParts {
+  readonly identity: Identity;
+  readonly processes: Processes;
+  readonly tracepoints: Tracepoints;
+  readonly tables: TableFunctions;
+  readonly store: Store;
+}
 
 /** All parts of the daemon, put together; the service calls it. */
 export class Agent {
@@ -133,16 +140,17 @@ export class Agent {
     this.#tracepoints.lost(table, rows, reason);
   }
 
-  /** Becomes the agent of a node: traces what the cluster's Tracepoints want of it. */
-  joinCluster(client: ClusterClient, name: string): { node: ClusterNode; rows: NodeRows } {
-    const node = new ClusterNode(client, name, {
+  /** Becomes the agent of a cluster's node. What that takes is made, and its code loaded, by the caller: no other agent needs it. */
+  join<Made extends { readonly node: ClusterNode }>(make: (parts: NodeParts) => Made): Made {
+    const made = make({
       identity: this.identity,
       processes: this.#processes,
       tracepoints: this.#tracepoints,
+      tables: this.#tables,
+      store: this.#store,
     });
-    this.#node = node;
-    const rows = new NodeRows(node, { tracepoints: this.#tracepoints, tables: this.#tables, store: this.#store });
-    return { node, rows };
+    this.#node = made.node;
+    return made;
   }
 
   async close(): Promise<void> {

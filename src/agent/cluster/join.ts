@@ -1,6 +1,8 @@
 import * as grpc from '@grpc/grpc-js';
 import { ClusterClient, memoryMetric, serveHealth } from '#cluster';
 import type { Agent } from '../agent.ts';
+import { ClusterNode } from './node.ts';
+import { NodeRows } from './rows.ts';
 import { serveNode } from './service.ts';
 
 /** Where the broker reaches an agent, in the agent's own network namespace: by port-forward, nothing else gets there. */
@@ -18,7 +20,10 @@ export interface Membership {
 /** Makes an agent that of a node: it follows the cluster's Tracepoints and answers the broker. */
 export async function joinCluster(agent: Agent, { node, broker, port, healthPort }: Membership): Promise<void> {
   const client = new ClusterClient();
-  const { rows, node: member } = agent.joinCluster(client, node);
+  const { rows, node: member } = agent.join(({ identity, processes, tracepoints, tables, store }) => {
+    const made = new ClusterNode(client, node, { identity, processes, tracepoints });
+    return { node: made, rows: new NodeRows(made, { tracepoints, tables, store }) };
+  });
   const server = serveNode(agent, rows, client, `system:serviceaccount:${broker}`);
   await new Promise<void>((resolve, reject) => {
     server.bindAsync(`127.0.0.1:${port}`, grpc.ServerCredentials.createInsecure(), (error) =>
