@@ -42,7 +42,8 @@ export function program(context: Context, finish: Finish): Command {
     )
     .argument('<path...>', 'a .pxl file, or a folder')
     .option('-r, --reasons', 'count the refusals by reason')
-    .action(async (paths: string[], options: Shared & { reasons?: boolean }) =>
+    .option('--schemas <file>', 'tables that there are, as `px run px/schemas -o json` prints them')
+    .action(async (paths: string[], options: Shared & { reasons?: boolean; schemas?: string }) =>
       finish(await (await import('./commands/check.ts')).check(context, paths, options)),
     );
 

@@ -1,5 +1,6 @@
 /** Pixie's column types (px.api.vizierpb.DataType), by their names on the wire. */
-export type ColumnType = 'BOOLEAN' | 'INT64' | 'UINT128' | 'FLOAT64' | 'STRING' | 'TIME64NS';
+export const columnTypes = ['BOOLEAN', 'INT64', 'UINT128', 'FLOAT64', 'STRING', 'TIME64NS'] as const;
+export type ColumnType = (typeof columnTypes)[number];
 
 /** The semantic types that Sonde sets (px.api.vizierpb.SemanticType). */
 export type SemanticType =

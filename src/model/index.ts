@@ -1,6 +1,7 @@
 export {
   type Column,
   type ColumnType,
+  columnTypes,
   implicitColumns,
   type Relation,
   type SemanticType,

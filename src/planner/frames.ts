@@ -214,7 +214,8 @@ function fillMissing(session: Session, frame: Frame, site: CallSite): Frame {
 }
 
 function limit(frame: Frame, site: CallSite, last: boolean): Value {
-  const { n } = bind(site, ['n?']);
+  // `_pem_only` is where Pixie's planner may cut; the rows are the same.
+  const { n } = bind(site, last ? ['n?'] : ['n?', '_pem_only?']);
   const count = n ? intArgument(n, 'n') : 5n;
   if (count < 0n) fault('pxl.value', `${site.name}() takes a number of rows, not ${count}`, n!.span);
   const plan: Relational = { operator: 'limit', source: frame.plan, count, ...(last ? { last: true } : {}) };

@@ -525,6 +525,12 @@ describe('faults', () => {
     ],
     [frame("df = df.agg(n=('s', px.mean))"), ["3:15 px.mean cannot be used with 's', a column of STRING"]],
     [frame("df = df.groupby('s').agg(s=('n', px.sum))"), ["3:28 there is already a column 's'"]],
+    [
+      frame(String.raw`df.r = px.replace('(a)', df.s, '\\g<1>')`),
+      [
+        "3:32 Rewrite schema error: '\\g' in the substitution [groups are '\\\\1' to '\\\\9', the whole match is '\\\\0', a backslash is '\\\\\\\\']",
+      ],
+    ],
     [frame('df.N = 1'), ["3:4 the column names 'n' and 'N' differ only in case"]],
     [frame('df.seq_ = 1'), ["3:4 'seq_' is the name of a column that Sonde keeps for itself"]],
     [frame("df = df.head('x')"), ["3:14 Expected 'Int' in arg 'n', got 'String'"]],

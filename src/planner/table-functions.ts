@@ -98,6 +98,16 @@ interface ForeignFunction {
   readonly relation: Relation;
 }
 
+/** A relation in short: `name:TYPE` or `name:TYPE/SEMANTIC`, an INT64 in bytes for a name alone. */
+function brief(text: string): Relation {
+  const columns = text.split(' ').map((each) => {
+    const [name, type = 'INT64', semantic = type === 'INT64' && !each.includes(':') ? 'ST_BYTES' : 'ST_NONE'] =
+      each.split(/[:/]/);
+    return column(name!, type as ColumnType, '', semantic as SemanticType);
+  });
+  return { columns };
+}
+
 const heap: Relation = { columns: [column('asid', 'INT64', 'the agent'), column('heap', 'STRING', 'pprof text')] };
 
 /** Table functions that tell of what only Pixie's own agents have: known by their columns, and without rows here. */
@@ -128,6 +138,36 @@ export const foreignTableFunctions: Readonly<Record<string, ForeignFunction>> = 
   _HeapGrowthStacks: { signature: ['asid'], relation: heap },
   _HeapSample: { signature: ['asid'], relation: heap },
   _HeapStats: { signature: ['asid'], relation: heap },
+  _HeapReleaseFreeMemory: { signature: ['asid'], relation: brief('asid:INT64') },
+  _HeapRanges: {
+    signature: ['asid'],
+    relation: brief('asid:INT64 address:INT64 type:STRING length:INT64 inuse_fraction:FLOAT64'),
+  },
+  _HeapStatsNumeric: {
+    signature: ['asid'],
+    relation: brief(
+      'asid:INT64 current_allocated_bytes heap_size_bytes central_cache_free_bytes transfer_cache_free_bytes ' +
+        'thread_cache_free_bytes pageheap_free_bytes pageheap_unmapped_bytes',
+    ),
+  },
+  _DebugStackTrace: { signature: [], relation: brief('asid:INT64 stack_trace:STRING') },
+  _DebugAgentProcStatus: {
+    signature: [],
+    relation: brief(
+      'asid:INT64 vm_peak_bytes vm_size_bytes vm_lck_bytes vm_pin_bytes vm_hwm_bytes vm_rss_bytes rss_anon_bytes ' +
+        'rss_file_bytes rss_shmem_bytes vm_data_bytes vm_stk_bytes vm_exe_bytes vm_lib_bytes vm_pte_bytes vm_swap_bytes ' +
+        'hugetlb_pages_bytes voluntary_ctxt_switches:INT64 nonvoluntary_ctxt_switches:INT64',
+    ),
+  },
+  _DebugAgentProcSMaps: {
+    signature: [],
+    relation: brief(
+      'asid:INT64 address:STRING offset:STRING pathname:STRING size_bytes kernel_page_size_bytes mmu_page_size_bytes ' +
+        'rss_bytes pss_bytes shared_clean_bytes shared_dirty_bytes private_clean_bytes private_dirty_bytes ' +
+        'referenced_bytes anonymous_bytes lazy_free_bytes anon_huge_pages_bytes shmem_pmd_mapped_bytes ' +
+        'file_pmd_mapped_bytes shared_hugetlb_bytes private_hugetlb_bytes swap_bytes swap_pss_bytes locked_bytes',
+    ),
+  },
   _DebugMDState: {
     signature: [],
     relation: {

@@ -1,7 +1,17 @@
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Diagnostic } from '#base';
-import { type CheckStage, checkScript, type FunctionCall, offlineCatalog, readVis, type Vis, visCalls } from '#planner';
+import { type Column, columnTypes } from '#model';
+import {
+  type Catalog,
+  type CheckStage,
+  checkScript,
+  type FunctionCall,
+  offlineCatalog,
+  readVis,
+  type Vis,
+  visCalls,
+} from '#planner';
 import { type Context, tell } from '../context.ts';
 import { type ExitCode, exitCodes, UserError } from '../failure.ts';
 import { column, longText, orMissing, printRows } from '../output/printer.ts';
@@ -12,6 +22,8 @@ export interface CheckOptions {
   readonly output: OutputFormat;
   /** Count the refusals by reason instead of listing the scripts. */
   readonly reasons?: boolean;
+  /** A file of what `px run px/schemas -o json` prints: tables that there are beside Pixie's. */
+  readonly schemas?: string;
 }
 
 interface Checked {
@@ -22,7 +34,8 @@ interface Checked {
 
 /** Compiles scripts without an agent: parse, names and types, plan, SQL. 1 when one of them is refused. */
 export async function check(context: Context, paths: readonly string[], options: CheckOptions): Promise<ExitCode> {
-  const checked = paths.flatMap(scriptFiles).map((file) => checkFile(readScript(file)));
+  const catalog = options.schemas === undefined ? offlineCatalog : readSchemas(options.schemas);
+  const checked = paths.flatMap(scriptFiles).map((file) => checkFile(readScript(file), catalog));
   if (options.reasons) await printReasons(context, checked, options.output);
   else await printScripts(context, checked, options.output);
   const compiled = checked.filter((each) => each.stage === 'compiled').length;
@@ -39,7 +52,46 @@ function scriptFiles(path: string): string[] {
   return found.sort().map((each) => join(path, each));
 }
 
-function checkFile(source: ScriptSource): Checked {
+/** The tables of a file with one JSON object a line: `table_name`, `column_name`, `column_type`. @throws UserError */
+function readSchemas(file: string): Catalog {
+  const tables = new Map<string, { columns: Column[] }>();
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new UserError(`cannot read ${file}: ${(error as Error).message}`);
+  }
+  for (const [i, line] of text.split('\n').entries()) {
+    if (line.trim() === '') continue;
+    const row = schemaRow(line);
+    if (row === 'other') continue;
+    if (row === undefined)
+      throw new UserError(`${file}:${i + 1}: no column of a table: \`px run px/schemas -o json\` prints such lines`);
+    const table = tables.get(row.table) ?? { columns: [] };
+    tables.set(row.table, table);
+    table.columns.push(row.column);
+  }
+  return { ...offlineCatalog, table: (name) => tables.get(name), tables: () => [...tables.keys()] };
+}
+
+/** `other`: a line of another table of px/schemas. */
+function schemaRow(line: string): { table: string; column: Column } | 'other' | undefined {
+  let row: Record<string, unknown>;
+  try {
+    row = JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+  const { table_name: table, column_name: name, column_type: text } = row;
+  if (typeof table === 'string' && name === undefined) return 'other';
+  if (typeof table !== 'string' || typeof name !== 'string') return undefined;
+  const type = columnTypes.find((each) => each === (text === 'UINT64' ? 'INT64' : text));
+  if (type === undefined) return undefined;
+  const semantic = name === 'upid' ? 'ST_UPID' : 'ST_NONE';
+  return { table, column: { name, type, semantic, ...(text === 'UINT64' ? { unsigned: true } : {}) } };
+}
+
+function checkFile(source: ScriptSource, catalog: Catalog): Checked {
   const { name } = source;
   const now = BigInt(Date.now()) * 1_000_000n;
   let calls: readonly FunctionCall[] = [];
@@ -50,7 +102,7 @@ function checkFile(source: ScriptSource): Checked {
     if (!bound.ok) return { name, stage: 'vis', diagnostics: bound.diagnostics };
     calls = bound.value;
   }
-  return { name, ...checkScript(source.text, offlineCatalog, { calls, now }) };
+  return { name, ...checkScript(source.text, catalog, { calls, now }) };
 }
 
 /** Values for the variables that have no default: the first valid one, or one of the right form. */

@@ -44,6 +44,21 @@ test('px check', async () => {
   expect((await px('check', join(directory, 'none'))).err).toContain('no such file or folder');
 });
 
+test('px check over tables that a file tells of', async () => {
+  const schemas = file(
+    'schemas.json',
+    '{"_tableName_":"output","table_name":"orders","table_desc":""}\n' +
+      '{"_tableName_":"output_1","table_name":"orders","column_name":"n","column_type":"UINT64"}\n',
+  );
+  const good = file('good.pxl', "import px\npx.display(px.DataFrame('orders')[['n']])\n");
+  expect((await px('check', good)).code).toBe(1);
+  expect(await px('check', good, '--schemas', schemas)).toMatchObject({ code: 0, err: '1 of 1 script compile\n' });
+  const bad = file('bad.pxl', "import px\npx.display(px.DataFrame('orders')[['m']])\n");
+  expect((await px('check', bad, '--schemas', schemas, '-o', 'json')).out).toContain('"place":"2:36"');
+  const wrong = await px('check', good, '--schemas', good);
+  expect(wrong.err).toContain(`${good}:1: no column of a table`);
+});
+
 test('px check of a bpftrace script names the reason', async () => {
   const path = file(
     'bpf.pxl',

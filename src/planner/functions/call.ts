@@ -4,7 +4,7 @@ import { fault } from '../fault.ts';
 import { type Application, apply, constant, type Scalar, type ScalarType } from '../plan.ts';
 import { bounded } from '../scalars.ts';
 import type { Session } from '../session.ts';
-import { type CallSite, scalarValue, unknown, type Value } from '../value.ts';
+import { type Argument, type CallSite, scalarValue, unknown, type Value } from '../value.ts';
 import { scalarFunctions } from './registry.ts';
 import { formText, type Overload, type Result } from './signature.ts';
 
@@ -48,6 +48,7 @@ function callScalarFunction(name: string, site: CallSite): Value {
     if (argument.value.kind !== 'scalar') wrongKind('Column', parameter, argument);
     else given.push(argument.value.scalar);
   }
+  if (name === 'replace') requireRewrite(bound.substitution!, given[2]!);
   for (const widening of [false, true]) {
     for (const overload of candidates) {
       const fitted = fittedTo(given, overload, widening);
@@ -78,6 +79,16 @@ function resultOf(result: Result, fitted: readonly Scalar[]): ScalarType {
   if ('type' in result) return result;
   const { type, semantic, unsigned } = fitted[result.same]!;
   return { type, semantic, ...(unsigned ? { unsigned } : {}) };
+}
+
+/** RE2's substitutions know `\\0` to `\\9` and `\\\\`; the engine would leave out anything else. */
+function requireRewrite({ span }: Argument, substitution: Scalar): void {
+  if (substitution.kind !== 'constant' || substitution.type !== 'STRING') return;
+  const [wrong] = /\\(?![0-9\\]).?/s.exec(String(substitution.value).replaceAll('\\\\', '')) ?? [];
+  if (wrong === undefined) return;
+  fault('pxl.value', `Rewrite schema error: '${wrong}' in the substitution`, span, [
+    "groups are '\\\\1' to '\\\\9', the whole match is '\\\\0', a backslash is '\\\\\\\\'",
+  ]);
 }
 
 function refuse(name: string, given: readonly Scalar[], overloads: readonly Overload[], span: Span): never {
