@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Column, ColumnType, Relation } from '#model';
 import { type Cell, PxlEngine } from '../../testing/pxl-engine.ts';
-import type { AggregateName } from './aggregates.ts';
-import { aggregateType } from './aggregates.ts';
+import { aggregateType } from './aggregates/all.ts';
+import type { AggregateName } from './aggregates/names.ts';
 import { duckdbText } from './duckdb.ts';
 import { interpret, type Tables } from './interpreter.ts';
 import {

@@ -1,3 +1,4 @@
+import { finishTexts } from './aggregates/all.ts';
 import type { Application } from './plan.ts';
 
 /** The words of a UINT128. */
@@ -26,6 +27,7 @@ type Write = (...operands: string[]) => string;
  * from 0, as in Python (Pixie counts bytes).
  */
 const functions: Readonly<Record<string, Write>> = {
+  ...finishTexts,
   toFloat: (x) => `CAST(${x} AS DOUBLE)`,
   toInt: (x) => `CAST(${x} AS BIGINT)`,
   // Remainders have the sign of the dividend: one more of the divisor makes them Python's.

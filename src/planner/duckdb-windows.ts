@@ -1,5 +1,5 @@
-import { aggregateText } from './duckdb-aggregates.ts';
-import { duckdbType } from './duckdb-scalars.ts';
+import { aggregateOf } from './aggregates/all.ts';
+import { duckdbType } from './duckdb-types.ts';
 import type { Window, WindowValue } from './plan.ts';
 
 /** A window's value in DuckDB's SQL: `by` and `order` are texts, the last of `order` the rows' own. */
@@ -46,8 +46,6 @@ function running(
   order: readonly string[],
 ): string {
   if (name === 'first' || name === 'last') return `${name}_value(${argument} IGNORE NULLS) ${over}`;
-  const text = aggregateText(name, value, argument, column, order[0]);
-  if (name === 'sum')
-    return text.replace(/^TRY_CAST\((.*) AS (\w+)\)$/s, (_, call, type) => `TRY_CAST(${call} ${over} AS ${type})`);
-  return `${text} ${over}`;
+  const [rows = '1'] = order;
+  return aggregateOf(name).text(argument, { argument: value, result: column, order: rows, over: ` ${over}` });
 }

@@ -1,5 +1,6 @@
-import { aggregateText } from './duckdb-aggregates.ts';
-import { duckdbType, identifier, scalarText } from './duckdb-scalars.ts';
+import { aggregateOf } from './aggregates/all.ts';
+import { identifier, scalarText } from './duckdb-scalars.ts';
+import { duckdbType } from './duckdb-types.ts';
 import { windowText } from './duckdb-windows.ts';
 import {
   constant,
@@ -93,12 +94,13 @@ function selectOf(plan: Relational): Select {
     }
     case 'aggregate': {
       const source = simple(selectOf(plan.source), plain);
-      const [order] = source.order;
+      const [rows = '1'] = source.order;
       const keys = plan.by?.map(({ column, value }) => ({ column, text: written(value, source) }));
-      const values = plan.values.map(({ column, argument, function: name }) => ({
-        column,
-        text: aggregateText(name, argument, name === 'count' ? '' : written(argument, source), column, order),
-      }));
+      const values = plan.values.map(({ column, argument, function: name, order }) => {
+        const value = name === 'count' ? '' : written(argument, source);
+        const site = { argument, result: column, order: order ? written(order, source) : rows, over: '' };
+        return { column, text: aggregateOf(name).text(value, site) };
+      });
       const all = [...(keys ?? []), ...values];
       return {
         from: source.from,
@@ -106,7 +108,7 @@ function selectOf(plan: Relational): Select {
         texts: new Map(all.map((each) => [each.column.id, each.text])),
         where: source.where,
         groupBy: keys?.map((each) => each.text) ?? [],
-        order: keys && order ? [`min(${order})`] : [],
+        order: keys && source.order.length > 0 ? [`min(${rows})`] : [],
         computed: true,
       };
     }

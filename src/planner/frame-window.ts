@@ -1,4 +1,4 @@
-import { aggregateNames } from './aggregates.ts';
+import { aggregateNames } from './aggregates/names.ts';
 import { bind, intArgument, stringArgument, stringsArgument, wrongKind } from './call.ts';
 import { fault } from './fault.ts';
 import { checkColumnName, columnOf, filterBy, frameOf, namedPair, newColumn, projected } from './frame.ts';

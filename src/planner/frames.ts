@@ -1,5 +1,6 @@
 import type { Span } from '#base';
-import { aggregateNames, aggregateType } from './aggregates.ts';
+import { aggregateType } from './aggregates/all.ts';
+import { aggregateNames } from './aggregates/names.ts';
 import { bind, intArgument, stringArgument, stringsArgument, wrongKind } from './call.ts';
 import { Fault, fault, suggestions } from './fault.ts';
 import { checkColumnName, columnOf, filterBy, frameOf, namedPair, newColumn, projected } from './frame.ts';

@@ -1,5 +1,6 @@
 import type { ColumnType } from '#model';
-import { aggregateNames, aggregateType } from './aggregates.ts';
+import { aggregateType } from './aggregates/all.ts';
+import { aggregateNames } from './aggregates/names.ts';
 import { scalarFunctions } from './functions/registry.ts';
 import { constant } from './plan.ts';
 import { tableFunctionRelations } from './table-functions.ts';

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Relation } from '#model';
 import { type Cell, PxlEngine } from '../../testing/pxl-engine.ts';
-import { aggregateNames } from './aggregates.ts';
+import { aggregateNames } from './aggregates/names.ts';
 import { operatorFunctions, scalarFunctions } from './functions/registry.ts';
 import { type Catalog, compileQuery, tableFunctionRelations } from './index.ts';
 import { constantFunctionNames } from './px-constants.ts';

@@ -1,5 +1,5 @@
 import type { Column, ColumnType, SemanticType } from '#model';
-import type { AggregateName } from './aggregates.ts';
+import type { AggregateName, PartialName } from './aggregates/names.ts';
 import type { WindowName } from './windows.ts';
 
 /** The type of a value of each row, or of a constant. */
@@ -172,8 +172,10 @@ export interface Aggregate {
   readonly by?: readonly { readonly column: PlanColumn; readonly value: Scalar }[];
   readonly values: readonly {
     readonly column: PlanColumn;
-    readonly function: AggregateName;
+    readonly function: AggregateName | PartialName;
     readonly argument: Scalar;
+    /** What `first` and `last` go by; default: the order of the rows. */
+    readonly order?: Scalar;
   }[];
 }
 

@@ -1,5 +1,5 @@
 import { formatDuration, type Span } from '#base';
-import { aggregateNames } from './aggregates.ts';
+import { aggregateNames } from './aggregates/names.ts';
 import { semanticTypes } from './annotations.ts';
 import { bind, checkedName, originOf, stringArgument, stringsArgument, wrongKind } from './call.ts';
 import { Fault, fault, suggestions } from './fault.ts';

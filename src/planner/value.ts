@@ -1,7 +1,7 @@
 import type { Span } from '#base';
 import type { Capture, ColumnType, PodSelector, SemanticType } from '#model';
 import type { Expression, FunctionDefinition } from '#pxl';
-import type { AggregateName } from './aggregates.ts';
+import type { AggregateName } from './aggregates/names.ts';
 import type { ConstantScalar, PlanColumn, Relational, Scalar } from './plan.ts';
 import type { WindowName } from './windows.ts';
 

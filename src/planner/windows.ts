@@ -1,5 +1,5 @@
-import type { AggregateName } from './aggregates.ts';
-import { aggregateType } from './aggregates.ts';
+import { aggregateType } from './aggregates/all.ts';
+import type { AggregateName } from './aggregates/names.ts';
 import type { Scalar, ScalarType } from './plan.ts';
 
 /** Functions that only a window has: what a row is among others. */

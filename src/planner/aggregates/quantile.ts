@@ -1,0 +1,123 @@
+import { apply, constant, type Scalar } from '../plan.ts';
+import { type Aggregate, type Aggregates, isNumber, type Partials, type Split, text } from './definition.ts';
+import { entriesText } from './states.ts';
+
+/** The share of values below, of the aggregates that are a quantile. */
+const shares = { median: 0.5, p50: 0.5, p75: 0.75, p90: 0.9, p95: 0.95, p99: 0.99, p999: 0.999 } as const;
+const percentiles = ['01', '10', '25', '50', '75', '90', '99'];
+
+/** Of so many values each stands for its own share; of more the difference is below what is shown. */
+const fewValues = 256;
+
+/**
+ * Buckets between two powers of two, all of one width (log-linear): a value is told by the middle of its bucket, which is wrong by at most
+ * half a width, 1/256 of the value.
+ */
+const bucketsPerDoubling = 128;
+
+const asDouble = (value: string) => `CAST(${value} AS DOUBLE)`;
+
+/** A line between two values that lie `place` from the first one; equal ones may be infinite. */
+function between(below: string, above: string, place: string): string {
+  return `${below} + CASE WHEN ${above} > ${below} THEN (${above} - ${below}) * (${place} - floor(${place})) ELSE 0 END`;
+}
+
+/** Where in the sorted values a quantile lies, as Pixie's t-digest has it for few values: the i-th of n in the middle of its share, at (i + 1/2) / n. */
+const placeOfFew = (share: string, count: string) =>
+  `greatest(0, least(CAST(${share} AS DOUBLE) * ${count} - 0.5, ${count} - 1))`;
+
+/** Of many values `ofMany`, which is exact where Pixie's is an estimate. */
+function quantileText(value: string, share: string, ofMany: string): string {
+  const count = `count(${value})`;
+  const sorted = `min(${value}, ${fewValues})`;
+  const place = placeOfFew(share, count);
+  const at = (round: string) => `${sorted}[CAST(${round}(${place}) AS BIGINT) + 1]`;
+  return `CASE WHEN ${count} > ${fewValues} THEN ${ofMany} ELSE ${between(at('floor'), at('ceil'), place)} END`;
+}
+
+/** Where many values are, their buckets with counts; where few are, the values themselves. */
+const parts: Extract<Split, { kind: 'parts' }>['parts'] = () => [
+  { partial: 'quantile_state', type: text, merge: 'gathered' },
+];
+
+function quantile(share: number): Aggregate {
+  return {
+    type: (argument) => (isNumber(argument) ? { type: 'FLOAT64', semantic: argument.semantic } : undefined),
+    text: (value) => quantileText(asDouble(value), `${share}`, `CAST(quantile_cont(${value}, ${share}) AS DOUBLE)`),
+    split: {
+      kind: 'parts',
+      parts,
+      finish: ([states], result) => apply('quantileOfStates', result, states!, constant('FLOAT64', share)),
+    },
+  };
+}
+
+/** The text of a JSON object with p01 … p99; `text` gives the SQL of one. */
+function jsonText(quantileOf: (share: string, index: number) => string): string {
+  const fields = percentiles.map((each, i) => {
+    const value = quantileOf(`0.${each}`, i);
+    return `'"p${each}":' || CASE WHEN isfinite(${value}) THEN CAST(${value} AS VARCHAR) ELSE 'null' END`;
+  });
+  return `'{' || ${fields.join(` || ',' || `)} || '}'`;
+}
+
+export const quantiles: Aggregates<keyof typeof shares | 'quantiles'> = {
+  median: quantile(shares.median),
+  p50: quantile(shares.p50),
+  p75: quantile(shares.p75),
+  p90: quantile(shares.p90),
+  p95: quantile(shares.p95),
+  p99: quantile(shares.p99),
+  p999: quantile(shares.p999),
+  quantiles: {
+    type: (argument) => (isNumber(argument) ? { type: 'STRING', semantic: 'ST_QUANTILES' } : undefined),
+    text: (value) => {
+      const all = `quantile_cont(${value}, [${percentiles.map((each) => `0.${each}`).join(', ')}])`;
+      const one = (share: string, i: number) =>
+        quantileText(asDouble(value), share, `CAST(${all}[${i + 1}] AS DOUBLE)`);
+      return `CASE WHEN count(${value}) > 0 THEN ${jsonText(one)} END`;
+    },
+    split: { kind: 'parts', parts, finish: ([states], result) => apply('quantilesOfStates', result, states!) },
+  },
+};
+
+/** The middle of a value's bucket; whole numbers of so few digits that a bucket has one are told as they are. */
+function bucketText(value: string, { type }: Scalar): string {
+  const float = asDouble(value);
+  const size = `abs(${float})`;
+  const power = `pow(2, floor(log2(${size})))`;
+  const middle = `sign(${float}) * ${power} * (1 + (floor((${size} / ${power} - 1) * ${bucketsPerDoubling}) + 0.5) / ${bucketsPerDoubling})`;
+  const exact = [`${float} = 0`, `NOT isfinite(${float})`];
+  if (type === 'INT64') exact.push(`${size} < ${bucketsPerDoubling * 2}`);
+  return `CASE WHEN ${exact.join(' OR ')} THEN ${float} ELSE ${middle} END`;
+}
+
+export const quantilePartials: Partials<'quantile_state'> = {
+  quantile_state: {
+    // By texts: DuckDB's histogram takes a NaN for any number.
+    text: (value, { argument }) => {
+      const counts = (each: string) =>
+        `CAST(histogram(CAST(${each} AS VARCHAR)) FILTER (${value} IS NOT NULL) AS VARCHAR)`;
+      const few = counts(asDouble(value));
+      return `CASE WHEN count(${value}) > ${fewValues} THEN ${counts(bucketText(value, argument))} WHEN count(${value}) > 0 THEN ${few} END`;
+    },
+  },
+};
+
+function quantileOfEntries(entries: string, share: string): string {
+  const count = `list_sum(list_transform(${entries}, lambda e_: e_.value))`;
+  const place = `CASE WHEN ${count} > ${fewValues} THEN ${share} * (${count} - 1) ELSE ${placeOfFew(share, count)} END`;
+  // The first entry with which more values are counted than lie below the place.
+  const at = (round: string) =>
+    `list_reduce(${entries}, lambda a_, e_: CASE WHEN a_.value > 0 THEN a_ ELSE {'key': e_.key, 'value': a_.value + e_.value} END, ` +
+    `{'key': CAST(NULL AS DOUBLE), 'value': -CAST(${round}(${place}) AS BIGINT)}).key`;
+  return between(at('floor'), at('ceil'), `(${place})`);
+}
+
+const sorted = (gathered: string) => `list_sort(${entriesText(gathered, 'DOUBLE')})`;
+
+export const quantileFinishes = {
+  quantileOfStates: (gathered: string, share: string) => quantileOfEntries(sorted(gathered), share),
+  quantilesOfStates: (gathered: string) =>
+    `CASE WHEN ${gathered} IS NOT NULL THEN ${jsonText((share) => quantileOfEntries(sorted(gathered), share))} END`,
+};
