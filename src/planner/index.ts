@@ -13,7 +13,8 @@ export { aggregateList, functionList, tableFunctionList } from './function-list.
 export { hasNotes, outputColumns, type Relational, type Scalar } from './plan.ts';
 export { BadPlan, planFromJson, planToJson } from './plan-json.ts';
 export { planText } from './plan-text.ts';
-export { ofProcesses, type SplitPlan, scanOf, splitPlan } from './split.ts';
+export { ofProcesses, scanOf } from './split/for-nodes.ts';
+export { type SplitPlan, splitPlan } from './split/split.ts';
 export { tableFunctionRelations } from './table-functions.ts';
 export type {
   Catalog,

@@ -1,4 +1,5 @@
 import { SondeError } from '#base';
+import { isAggregate } from './aggregates/all.ts';
 import type { Relational } from './plan.ts';
 
 /** A text that is no plan. */
@@ -17,7 +18,14 @@ export function planToJson(plan: Relational): string {
   });
 }
 
-/** A plan for nodes, as `splitPlan` makes them. @throws BadPlan for a text that is no JSON, or that is no row of filters, projections and limits that ends in a scan. */
+/** Operators that have one source, and that nodes do. */
+const ofNodes: ReadonlySet<string> = new Set(['filter', 'project', 'limit', 'sort', 'aggregate']);
+
+/**
+ * A plan for nodes, as `splitPlan` makes them.
+ * @throws BadPlan for a text that is no JSON, for a plan that is no chain of operators that ends in a scan, and for an aggregate that is not known here (a
+ *   broker of another version).
+ */
 export function planFromJson(text: string): Relational {
   let plan: Relational;
   try {
@@ -30,8 +38,11 @@ export function planFromJson(text: string): Relational {
     throw new BadPlan('this is no plan', { cause: error });
   }
   for (let each = plan; each?.operator !== 'scan'; each = each.source) {
-    if (each?.operator !== 'filter' && each?.operator !== 'project' && each?.operator !== 'limit')
+    if (!ofNodes.has(each?.operator) || each.operator === 'join' || each.operator === 'union')
       throw new BadPlan(`a node has no operator ${each?.operator}`);
+    if (each.operator === 'aggregate')
+      for (const { function: name } of each.values)
+        if (!isAggregate(name)) throw new BadPlan(`this node has no aggregate ${name}: is it of the broker's version?`);
   }
   return plan;
 }

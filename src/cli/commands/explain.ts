@@ -1,5 +1,5 @@
 import { excerpt } from '#base';
-import { compileLogical, compileQuery, offlineCatalog, planText } from '#planner';
+import { compileLogical, compileQuery, offlineCatalog, planText, type Relational, splitPlan } from '#planner';
 import type { Context } from '../context.ts';
 import { type ExitCode, exitCodes, UserError } from '../failure.ts';
 import { type PreparedScript, prepareScript } from '../run/prepare.ts';
@@ -8,7 +8,7 @@ export interface ExplainOptions {
   readonly file?: string;
 }
 
-/** Prints of each output of a script its plan as written, the plan after the rules, and the SQL. Asks no agent. */
+/** Prints of each output of a script its plan as written, the plan after the rules, the SQL, and how it splits over a cluster's nodes. Asks no agent. */
 export async function explain(
   context: Context,
   script: string | undefined,
@@ -29,10 +29,20 @@ export async function explain(
   }
   for (const [i, { name, plan, optimized }] of logical.value.outputs.entries()) {
     const parts = [`# ${name}`, '## plan', planText(plan), '## after the rules', planText(optimized), '## SQL'];
-    await context.out.write(`${[...parts, query.value.outputs[i]!.sql].join('\n')}\n\n`);
+    parts.push(query.value.outputs[i]!.sql, ...overNodes(optimized));
+    await context.out.write(`${parts.join('\n')}\n\n`);
   }
   await context.out.flush();
   return exitCodes.ok;
+}
+
+/** What a cluster's nodes do and what its broker does. */
+function overNodes(plan: Relational): string[] {
+  let made = 0;
+  const { parts, rest, inexact } = splitPlan(plan, () => `rows_of_nodes_${++made}`);
+  if (parts.length === 0) return [];
+  const texts = parts.map(({ table, plan: part }) => `each node${rest ? `, into ${table}` : ''}:\n${planText(part)}`);
+  return ['## in a cluster', ...texts, ...(rest ? ['the broker:', planText(rest)] : []), ...inexact];
 }
 
 type Diagnostics = Extract<ReturnType<typeof compileLogical>, { ok: false }>['diagnostics'];

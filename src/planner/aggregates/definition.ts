@@ -34,6 +34,8 @@ export type Split =
       readonly kind: 'parts';
       readonly parts: (argument: Scalar) => readonly Part[];
       readonly finish?: (merged: readonly Scalar[], result: ScalarType) => Scalar;
+      /** How far the result may be from the one over all rows in one place; default: it is the same. */
+      readonly within?: string;
     };
 
 /** Values of a group as one. Missing values are left out; over no value at all the result is missing, where nothing else is said. */

@@ -36,19 +36,18 @@ function quantileText(value: string, share: string, ofMany: string): string {
 }
 
 /** Where many values are, their buckets with counts; where few are, the values themselves. */
-const parts: Extract<Split, { kind: 'parts' }>['parts'] = () => [
-  { partial: 'quantile_state', type: text, merge: 'gathered' },
-];
+const split = (finish: Extract<Split, { kind: 'parts' }>['finish'] & {}): Split => ({
+  kind: 'parts',
+  parts: () => [{ partial: 'quantile_state', type: text, merge: 'gathered' }],
+  finish,
+  within: `of more than ${fewValues} values at a node, within 1 %`,
+});
 
 function quantile(share: number): Aggregate {
   return {
     type: (argument) => (isNumber(argument) ? { type: 'FLOAT64', semantic: argument.semantic } : undefined),
     text: (value) => quantileText(asDouble(value), `${share}`, `CAST(quantile_cont(${value}, ${share}) AS DOUBLE)`),
-    split: {
-      kind: 'parts',
-      parts,
-      finish: ([states], result) => apply('quantileOfStates', result, states!, constant('FLOAT64', share)),
-    },
+    split: split(([states], result) => apply('quantileOfStates', result, states!, constant('FLOAT64', share))),
   };
 }
 
@@ -77,7 +76,7 @@ export const quantiles: Aggregates<keyof typeof shares | 'quantiles'> = {
         quantileText(asDouble(value), share, `CAST(${all}[${i + 1}] AS DOUBLE)`);
       return `CASE WHEN count(${value}) > 0 THEN ${jsonText(one)} END`;
     },
-    split: { kind: 'parts', parts, finish: ([states], result) => apply('quantilesOfStates', result, states!) },
+    split: split(([states], result) => apply('quantilesOfStates', result, states!)),
   },
 };
 
@@ -104,20 +103,29 @@ export const quantilePartials: Partials<'quantile_state'> = {
   },
 };
 
-function quantileOfEntries(entries: string, share: string): string {
-  const count = `list_sum(list_transform(${entries}, lambda e_: e_.value))`;
-  const place = `CASE WHEN ${count} > ${fewValues} THEN ${share} * (${count} - 1) ELSE ${placeOfFew(share, count)} END`;
-  // The first entry with which more values are counted than lie below the place.
-  const at = (round: string) =>
-    `list_reduce(${entries}, lambda a_, e_: CASE WHEN a_.value > 0 THEN a_ ELSE {'key': e_.key, 'value': a_.value + e_.value} END, ` +
-    `{'key': CAST(NULL AS DOUBLE), 'value': -CAST(${round}(${place}) AS BIGINT)}).key`;
-  return between(at('floor'), at('ceil'), `(${place})`);
+/** SQL with a name for a text that is long, or costly, and used more than once. */
+function named(name: string, text: string, body: string): string {
+  return `list_transform([${text}], lambda ${name}: ${body})[1]`;
 }
 
-const sorted = (gathered: string) => `list_sort(${entriesText(gathered, 'DOUBLE')})`;
+/** Of sorted entries `l_` that are `n_` values altogether. */
+function quantileOfEntries(share: string): string {
+  const place = `CASE WHEN n_ > ${fewValues} THEN ${share} * (n_ - 1) ELSE ${placeOfFew(share, 'n_')} END`;
+  // The first entry with which more values are counted than lie below the place.
+  const at = (round: string) =>
+    `list_reduce(l_, lambda a_, e_: CASE WHEN a_.value > 0 THEN a_ ELSE {'key': e_.key, 'value': a_.value + e_.value} END, ` +
+    `{'key': CAST(NULL AS DOUBLE), 'value': -CAST(${round}(p_) AS BIGINT)}).key`;
+  return named('p_', place, between(at('floor'), at('ceil'), 'p_'));
+}
+
+/** The sorted entries of the states as `l_`, and how many values they are as `n_`. */
+function overEntries(gathered: string, body: string): string {
+  const count = 'list_sum(list_transform(l_, lambda e_: e_.value))';
+  return named('l_', `list_sort(${entriesText(gathered, 'DOUBLE')})`, named('n_', count, body));
+}
 
 export const quantileFinishes = {
-  quantileOfStates: (gathered: string, share: string) => quantileOfEntries(sorted(gathered), share),
+  quantileOfStates: (gathered: string, share: string) => overEntries(gathered, quantileOfEntries(share)),
   quantilesOfStates: (gathered: string) =>
-    `CASE WHEN ${gathered} IS NOT NULL THEN ${jsonText((share) => quantileOfEntries(sorted(gathered), share))} END`,
+    `CASE WHEN ${gathered} IS NOT NULL THEN ${overEntries(gathered, jsonText(quantileOfEntries))} END`,
 };

@@ -1,10 +1,11 @@
 import { expect, it } from 'vitest';
 import { implicitColumns, type Relation } from '#model';
-import { compileLogical } from './compile.ts';
-import { duckdbText } from './duckdb.ts';
-import type { Relational } from './plan.ts';
-import { BadPlan, planFromJson, planToJson } from './plan-json.ts';
-import { ofProcesses, scanOf, splitPlan } from './split.ts';
+import { compileLogical } from '../compile.ts';
+import { duckdbText } from '../duckdb.ts';
+import type { Relational } from '../plan.ts';
+import { BadPlan, planFromJson, planToJson } from '../plan-json.ts';
+import { ofProcesses, scanOf } from './for-nodes.ts';
+import { splitPlan } from './split.ts';
 
 const relation: Relation = {
   columns: [...implicitColumns, { name: 'latency', type: 'INT64', semantic: 'ST_DURATION_NS' }],
@@ -43,18 +44,50 @@ it('rows that need no other rows are left to the nodes altogether', () => {
 it('a limit is done at both', () => {
   const { parts, rest } = split(plan('df = df[df.latency > 5].head(3)'));
   expect(parts.map((part) => operators(part.plan))).toEqual([['limit', 'scan']]);
-  expect(operators(rest!)).toEqual(['limit', 'scan']);
+  expect(operators(rest!)).toEqual(['limit', 'sort', 'scan']);
   expect(scanOf(rest!)).toMatchObject({ table: 'union_1', stored: true });
 });
 
-it('an aggregate and what is above it is done over the union, of the columns that it needs', () => {
+it('a limit of sorted rows is done at both', () => {
+  const { parts, rest } = split(plan("df = df.sort('latency', ascending=False).head(3)"));
+  expect(parts.map((part) => operators(part.plan))).toEqual([['limit', 'sort', 'scan']]);
+  expect(operators(rest!)).toEqual(['limit', 'sort', 'sort', 'scan']);
+});
+
+it('groups are made at the nodes, of the columns that they need, and again of what the nodes give', () => {
   const whole = plan("df = df[df.latency > 5].groupby('goid_').agg(n=('latency', px.count))\ndf = df[df.n > 1]");
   const { parts, rest } = split(whole);
-  expect(parts.map((part) => operators(part.plan))).toEqual([['scan']]);
+  expect(parts.map((part) => operators(part.plan))).toEqual([['aggregate', 'scan']]);
+  expect(scanOf(parts[0]!.plan)).toMatchObject({ columns: [{ name: 'goid_' }, { name: 'time_' }] });
   expect(scanOf(parts[0]!.plan).predicate).toBeDefined();
-  expect(operators(rest!)).toEqual(operators(whole));
+  expect(operators(rest!)).toEqual(['filter', 'project', 'sort', 'aggregate', 'scan']);
   const [from] = /FROM "?\w+"?/.exec(duckdbText(rest!)) ?? [];
   expect(from).toMatch(/union_1/);
+});
+
+it('groups of one UPID are whole at their node, whatever is asked of them', () => {
+  const { parts, rest } = split(
+    plan("df = df.groupby(['upid', 'goid_']).agg(p=('latency', px.p50))\ndf = df[df.p > 1]"),
+  );
+  expect(parts.map((part) => operators(part.plan))).toEqual([['filter', 'aggregate', 'scan']]);
+  expect(operators(rest!)).toEqual(['project', 'sort', 'scan']);
+});
+
+it('one aggregate that needs all rows takes them all to the broker', () => {
+  const { parts, rest } = split(
+    plan(
+      "df.p = px.select(df.latency > 1, 'a', 'b')\ndf = df.agg(c=('p', px._build_request_path_clusters), n=('p', px.count))",
+    ),
+  );
+  expect(parts.map((part) => operators(part.plan))).toEqual([['project', 'scan']]);
+  expect(operators(rest!)).toEqual(['aggregate', 'sort', 'scan']);
+});
+
+it('quantiles of one column share what the nodes send', () => {
+  const { parts } = split(
+    plan("df = df.agg(a=('latency', px.p50), b=('latency', px.p99), c=('latency', px.quantiles))"),
+  );
+  expect(parts[0]!.plan).toMatchObject({ values: [{ function: 'quantile_state' }, { function: 'min' }] });
 });
 
 it('a merge has a part for each side, a union for each source', () => {
@@ -85,12 +118,17 @@ it('a plan survives the way to another process', () => {
   expect(planFromJson(planToJson(whole))).toEqual(whole);
 });
 
-it.each(['', '{', '[]', '{"operator":"join","source":{"operator":"scan"}}', '{"operator":"filter"}', 'null'])(
-  'refuses %j as a plan',
-  (text) => {
-    expect(() => planFromJson(text)).toThrow(BadPlan);
-  },
-);
+it.each([
+  '',
+  '{',
+  '[]',
+  '{"operator":"join","source":{"operator":"scan"}}',
+  '{"operator":"filter"}',
+  '{"operator":"aggregate","values":[{"function":"oracle"}],"source":{"operator":"scan"}}',
+  'null',
+])('refuses %j as a plan', (text) => {
+  expect(() => planFromJson(text)).toThrow(BadPlan);
+});
 
 it('only rows of the given processes are read, and none without any', () => {
   const many = Array.from({ length: 1000 }, (_, i) => BigInt(i));
