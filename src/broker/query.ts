@@ -21,6 +21,7 @@ import {
   type PlanInput,
   planToJson,
   type Relational,
+  type SplitPlan,
   scanOf,
   splitPlan,
 } from '#planner';
@@ -88,6 +89,14 @@ export class Queries {
   }
 }
 
+/** A table that a script shows, in two halves. */
+interface Output {
+  readonly name: string;
+  readonly relation: Relation;
+  readonly parts: SplitPlan['parts'];
+  readonly rest: { readonly notes: boolean; readonly sql: string } | undefined;
+}
+
 /** One script's run. */
 class Query {
   readonly #nodes: Nodes;
@@ -136,8 +145,19 @@ class Query {
     if (!plan.ok) throw new ScriptFault(plan.diagnostics);
     const compiled = process.hrtime.bigint();
     try {
-      for (const input of plan.value.inputs) await this.#input(input, tables);
-      for (const { name, optimized } of plan.value.outputs) await this.#output(name, optimized, tables);
+      const { inputs } = plan.value;
+      const halves = plan.value.outputs.map(({ name, optimized }) => {
+        const { parts, rest } = splitPlan(optimized, () => `union_${randomUUID()}`);
+        return {
+          name,
+          relation: relationOf(optimized),
+          parts,
+          rest: rest && { notes: hasNotes(rest), sql: duckdbText(rest) },
+        };
+      });
+      const here = halves.map(({ rest }) => rest?.sql ?? '').join('\n');
+      for (const input of inputs) if (here.includes(input.table)) await this.#input(input, tables);
+      for (const half of halves) await this.#output(half, tables, inputs);
     } finally {
       for (const table of this.#made) await this.#store.dropTable(table);
     }
@@ -160,8 +180,11 @@ class Query {
     this.#miss(silent);
   }
 
-  async #output(name: string, plan: Relational, tables: ClusterTables): Promise<void> {
-    const relation = relationOf(plan);
+  async #output(
+    { name, relation, parts, rest }: Output,
+    tables: ClusterTables,
+    inputs: readonly PlanInput[],
+  ): Promise<void> {
     const id = randomUUID();
     const { audience, signal } = this.#execution;
     const announced = { relation: encodeRelation(relation, audience), name, id };
@@ -170,28 +193,33 @@ class Query {
       this.#rows += BigInt(batch.rows);
       for (const piece of splitBatch(batch)) await this.#batch(encodeBatch(piece, relation, id, audience));
     };
-    const { parts, rest } = splitPlan(plan, () => `union_${randomUUID()}`);
     if (rest === undefined) {
-      for (const part of parts) await this.#gather(part.plan, tables, forward);
+      for (const part of parts) await this.#gather(part.plan, tables, inputs, forward);
     } else {
       for (const { table, plan: part } of parts) {
         await this.#make(table, relationOf(part));
-        await this.#gather(part, tables, (batch) => this.#store.append(table, batch));
+        await this.#gather(part, tables, inputs, (batch) => this.#store.append(table, batch));
       }
-      const options = { notes: hasNotes(rest), signal };
-      for await (const batch of this.#store.query(duckdbText(rest), relation, options)) await forward(batch);
+      const options = { notes: rest.notes, signal };
+      for await (const batch of this.#store.query(rest.sql, relation, options)) await forward(batch);
     }
     await this.#batch(endOfTable(relation, id, audience));
   }
 
   /** The rows of a plan from every node that has its table. */
-  async #gather(plan: Relational, tables: ClusterTables, take: (batch: RowBatch) => Promise<void>): Promise<void> {
+  async #gather(
+    plan: Relational,
+    tables: ClusterTables,
+    inputs: readonly PlanInput[],
+    take: (batch: RowBatch) => Promise<void>,
+  ): Promise<void> {
     const { table } = scanOf(plan);
     const relation = relationOf(plan);
     const { scope, signal } = this.#execution;
     const having = tables.nodesWith(table);
     this.#miss(tables.differing(table));
-    const request = { plan: planToJson(plan), scope };
+    const text = planToJson(plan);
+    const request = { plan: text, scope, inputs: inputs.filter((input) => text.includes(input.table)) };
     const { silent } = await this.#nodes.all(async (link) => {
       if (!having.includes(link.node)) return;
       for await (const data of link.stream(nodeMethods.runPlan, request, signal))

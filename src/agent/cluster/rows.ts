@@ -32,7 +32,8 @@ export class NodeRows {
     return { node: this.#node.name, tables };
   }
 
-  async runPlan({ plan: text, scope }: sonde.RunPlanRequest, signal: AbortSignal, send: Send): Promise<void> {
+  async runPlan(request: sonde.RunPlanRequest, signal: AbortSignal, send: Send): Promise<void> {
+    const { plan: text, scope, inputs } = request;
     const whole = planFromJson(text);
     const { table } = scanOf(whole);
     if (this.#store.relation(table) === undefined) throw new UserError(`this node has no table ${table}`);
@@ -40,14 +41,27 @@ export class NodeRows {
     await this.#tracepoints.flush();
     const plan = scope?.everything === true ? whole : ofProcesses(whole, this.#node.tracedIn(scope?.namespaces ?? []));
     const relation: Relation = { columns: outputColumns(plan).map(({ id: _id, ...column }) => column) };
-    const batches = this.#store.query(duckdbText(plan), relation, { notes: hasNotes(plan), signal });
-    for await (const batch of batches)
-      for (const piece of splitBatch(batch)) await send(encodeBatch(piece, relation, '', 'sonde'));
+    const filled: string[] = [];
+    try {
+      for (const { table: input, function: name } of inputs) {
+        const made = this.#tables.rows(name, visibleIn(scope));
+        await this.#store.putTemporary(input, made.relation, made.batch);
+        filled.push(input);
+      }
+      const batches = this.#store.query(duckdbText(plan), relation, { notes: hasNotes(plan), signal });
+      for await (const batch of batches)
+        for (const piece of splitBatch(batch)) await send(encodeBatch(piece, relation, '', 'sonde'));
+    } finally {
+      for (const input of filled) await this.#store.dropTemporary(input);
+    }
   }
 
   async callFunction({ function: name, scope }: sonde.CallFunctionRequest, send: Send): Promise<void> {
-    const visible = (namespace: string) => scope?.everything === true || (scope?.namespaces ?? []).includes(namespace);
-    const { relation, batch } = this.#tables.rows(name, visible);
+    const { relation, batch } = this.#tables.rows(name, visibleIn(scope));
     for (const piece of splitBatch(batch)) await send(encodeBatch(piece, relation, '', 'sonde'));
   }
+}
+
+function visibleIn(scope: sonde.Scope | undefined): (namespace: string) => boolean {
+  return (namespace) => scope?.everything === true || (scope?.namespaces ?? []).includes(namespace);
 }

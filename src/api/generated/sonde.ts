@@ -42,9 +42,16 @@ export interface DescribeReply_Table {
   relation: Relation | undefined;
 }
 
+/** `inputs`: tables that the plan looks things up in, filled by the node with what the function gives there. */
 export interface RunPlanRequest {
   plan: string;
   scope: Scope | undefined;
+  inputs: RunPlanRequest_Input[];
+}
+
+export interface RunPlanRequest_Input {
+  table: string;
+  function: string;
 }
 
 export interface CallFunctionRequest {
@@ -708,7 +715,7 @@ export const DescribeReply_Table: MessageFns<DescribeReply_Table> = {
 };
 
 function createBaseRunPlanRequest(): RunPlanRequest {
-  return { plan: "", scope: undefined };
+  return { plan: "", scope: undefined, inputs: [] };
 }
 
 export const RunPlanRequest: MessageFns<RunPlanRequest> = {
@@ -718,6 +725,9 @@ export const RunPlanRequest: MessageFns<RunPlanRequest> = {
     }
     if (message.scope !== undefined) {
       Scope.encode(message.scope, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.inputs) {
+      RunPlanRequest_Input.encode(v!, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -751,6 +761,14 @@ export const RunPlanRequest: MessageFns<RunPlanRequest> = {
             message.scope = Scope.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.inputs.push(RunPlanRequest_Input.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -770,6 +788,74 @@ export const RunPlanRequest: MessageFns<RunPlanRequest> = {
     const message = createBaseRunPlanRequest();
     message.plan = object.plan ?? "";
     message.scope = (object.scope !== undefined && object.scope !== null) ? Scope.fromPartial(object.scope) : undefined;
+    message.inputs = object.inputs?.map((e) => RunPlanRequest_Input.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseRunPlanRequest_Input(): RunPlanRequest_Input {
+  return { table: "", function: "" };
+}
+
+export const RunPlanRequest_Input: MessageFns<RunPlanRequest_Input> = {
+  encode(message: RunPlanRequest_Input, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.table !== "") {
+      writer.uint32(10).string(message.table);
+    }
+    if (message.function !== "") {
+      writer.uint32(18).string(message.function);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RunPlanRequest_Input {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRunPlanRequest_Input();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.table = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.function = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<RunPlanRequest_Input>, I>>(base?: I): RunPlanRequest_Input {
+    return RunPlanRequest_Input.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RunPlanRequest_Input>, I>>(object: I): RunPlanRequest_Input {
+    const message = createBaseRunPlanRequest_Input();
+    message.table = object.table ?? "";
+    message.function = object.function ?? "";
     return message;
   },
 };

@@ -38,7 +38,7 @@ function split(whole: Relational) {
 
 it('rows that need no other rows are left to the nodes altogether', () => {
   const whole = plan("df = df[df.latency > 5]\ndf.twice = df.latency * 2\ndf = df[['time_', 'twice']]");
-  expect(split(whole)).toEqual({ parts: [{ table: 'union_1', plan: whole }], rest: undefined });
+  expect(split(whole)).toEqual({ parts: [{ table: 'union_1', plan: whole }], rest: undefined, inexact: [] });
 });
 
 it('a limit is done at both', () => {
