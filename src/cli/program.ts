@@ -29,10 +29,28 @@ export function program(context: Context, finish: Finish): Command {
     .argument('[script]', 'bundled script, such as px/upids')
     .option('-f, --file <file>', 'a .pxl file, a folder with one, or - for standard input')
     .option('-l, --list', 'list the bundled scripts')
+    .option('-w, --watch', 'run again and again, until Ctrl-C')
+    .addOption(every())
     .usage('[options] [script] [-- --name value …]')
     .addHelpText('after', outputHelp)
-    .action(async (script: string | undefined, options: Shared & Where & { file?: string; list?: boolean }) =>
-      finish(await (await import('./commands/run.ts')).run(context, script, options)),
+    .action(
+      async (
+        script: string | undefined,
+        options: Shared & Where & { file?: string; list?: boolean; watch?: boolean; every: bigint },
+      ) => finish(await (await import('./commands/run.ts')).run(context, script, options)),
+    );
+
+  where(px.command('live'))
+    .summary('run a PxL script again and again, on the whole terminal')
+    .description(
+      'Shows the tables of a script on the whole terminal and keeps them fresh: sort, filter, a row as JSON, a chart of latencies, edit and run again. ? lists the keys.',
+    )
+    .argument('[script]', 'bundled script, such as px/upids')
+    .option('-f, --file <file>', 'a .pxl file, or a folder with one')
+    .addOption(every())
+    .usage('[options] [script] [-- --name value …]')
+    .action(async (script: string | undefined, options: Where & { file?: string; every: bigint }) =>
+      finish(await (await import('./commands/live.ts')).live(context, script, options)),
     );
 
   rows(px.command('check'))
@@ -255,6 +273,10 @@ function rows(command: Command): Command {
   return command.addOption(
     new Option('-o, --output <format>', 'form of the rows').choices(outputFormats).default('table'),
   );
+}
+
+function every(): Option {
+  return new Option('--every <time>', 'time between two runs').argParser(duration).default(2_000_000_000n, '2s');
 }
 
 /** Commands that can go to a cluster. */

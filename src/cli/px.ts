@@ -4,11 +4,11 @@ import { type Context, tell } from './context.ts';
 import { type ExitCode, exitCodes, Failure, UsageError } from './failure.ts';
 import { program } from './program.ts';
 
-/** Splits off what stands behind `--`: `px run` gives it to the script. `--version` is the command `version`. */
+/** Splits off what stands behind `--`: `px run` and its like give it to the script. `--version` is the command `version`. */
 export function splitScriptArguments(words: readonly string[]): { own: string[]; script: string[] } {
   // What everybody types first.
   if (words[0] === '--version' || words[0] === '-V') return splitScriptArguments(['version', ...words.slice(1)]);
-  const takes = words[0] === 'run' || (words[0] === 'debug' && words[1] === 'compile');
+  const takes = words[0] === 'run' || words[0] === 'live' || (words[0] === 'debug' && words[1] === 'compile');
   const at = takes ? words.indexOf('--') : -1;
   return at < 0 ? { own: [...words], script: [] } : { own: words.slice(0, at), script: words.slice(at + 1) };
 }

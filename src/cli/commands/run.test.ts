@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { encodeBatch, encodeRelation, endOfTable, vizier } from '#api';
 import { type Column, implicitColumns, type Relation, type RowBatch, RowBatchBuilder } from '#model';
 import { type FakeAgent, fakeAgent, refusal } from '../testing/fake-agent.ts';
-import { runPx } from '../testing/run-px.ts';
+import { runPx, startPx } from '../testing/run-px.ts';
 
 const seed: Relation = {
   columns: [
@@ -130,6 +130,17 @@ test('no rows yet: the header only', async () => {
   const result = await run('-f', file('import px\n'));
   expect(result.out).toBe('Table ID: output\nCLUSTERID  UPID  TIME  GOID  ITERATIONS  LATENCY\n');
   expect(request?.mutation).toBe(false);
+});
+
+test('--watch runs again until it is interrupted', async () => {
+  await answering(...table('output', seed, [seedRows()]));
+  const { result, out, interrupt } = startPx(
+    ['run', '-f', file('import px\n'), '-o', 'csv', '--watch', '--every', '20ms'],
+    { env: { SONDE_DIR: directory } },
+  );
+  await expect.poll(() => out().split('table_id').length, { timeout: 5000 }).toBeGreaterThan(3);
+  interrupt();
+  expect(await result).toMatchObject({ code: 0, err: '' });
 });
 
 test('json: exact values, columns in order, UTC', async () => {

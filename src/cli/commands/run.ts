@@ -1,8 +1,9 @@
-import { withAgent } from '../connect/agent.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Agent, withAgent } from '../connect/agent.ts';
 import type { Where } from '../connect/where.ts';
 import { type Context, tell } from '../context.ts';
 import { type ExitCode, exitCodes } from '../failure.ts';
-import { column, orMissing, printRows } from '../output/printer.ts';
+import { column, orMissing, printRows, rowPrinter } from '../output/printer.ts';
 import type { OutputFormat } from '../output/row.ts';
 import { execute } from '../run/execute.ts';
 import { bundledScripts, describe } from '../run/library.ts';
@@ -12,17 +13,59 @@ export interface RunOptions extends Where {
   readonly file?: string;
   readonly output: OutputFormat;
   readonly list?: boolean;
+  /** Run again and again, `every` nanoseconds after each other. */
+  readonly watch?: boolean;
+  readonly every?: bigint;
 }
 
 export async function run(context: Context, script: string | undefined, options: RunOptions): Promise<ExitCode> {
   if (options.list) return listScripts(context, options.output);
   const prepared = await prepareScript(context, script, options);
   if (prepared === undefined) return exitCodes.ok;
-  const code = await withAgent(context, (agent) => execute(context, agent, prepared, options.output), {
-    where: options,
-  });
+  const { watch, every } = options;
+  const once = (agent: Agent) => execute(context, agent, prepared, rowPrinter(context, options.output));
+  const code = await withAgent(
+    context,
+    watch && every !== undefined ? (agent) => again(context, every, () => once(agent)) : once,
+    { where: options },
+  );
   await tellEmptyTables(context, prepared);
   return code;
+}
+
+/** Runs until Ctrl-C or a fault, or until nobody reads; on a terminal each result takes the place of the one before. */
+async function again(context: Context, everyNs: bigint, once: () => Promise<ExitCode>): Promise<ExitCode> {
+  const over = new AbortController();
+  const undo = [context.onInterrupt(() => over.abort()), context.onOutputClosed(() => over.abort())];
+  try {
+    for (;;) {
+      // Home, and clear behind what is written next (ECMA-48: CUP, ED).
+      if (context.outIsTerminal) await context.out.write('\x1b[H\x1b[2J');
+      const code = await Promise.race([once(), aborted(over.signal)]);
+      if (code === undefined || code === exitCodes.script || code === exitCodes.agent) return code ?? exitCodes.ok;
+      await context.out.flush();
+      if (context.out.closed || (await waited(Number(everyNs / 1_000_000n), over.signal))) return exitCodes.ok;
+    }
+  } finally {
+    for (const each of undo) each();
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    else signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
+}
+
+/** True when the signal came first. */
+async function waited(milliseconds: number, signal: AbortSignal): Promise<boolean> {
+  try {
+    await sleep(milliseconds, undefined, { signal });
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 /** Tables of Pixie's protocol tracing are known, and nothing fills them here: an empty result must not look like no traffic. */

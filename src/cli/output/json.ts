@@ -39,7 +39,7 @@ export function notesJson(notes: Readonly<Record<string, string>>): string {
     .join(',')}}`;
 }
 
-function jsonCell(column: OutputColumn, value: Cell): string {
+export function jsonCell(column: OutputColumn, value: Cell): string {
   switch (typeof value) {
     case 'string':
       return jsonString(value);

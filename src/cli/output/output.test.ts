@@ -84,6 +84,15 @@ test('table: on a terminal long texts give way, the widest first; what may not b
   expect((await table(columns, rows)).split('\n')[2]).toContain('x'.repeat(300));
 });
 
+test('table: colours are beside the text, and blanks outside of them', async () => {
+  const columns = [column('name'), column('latency', 'INT64', 'ST_DURATION_NS'), column('n', 'INT64')];
+  const rows = [{ cells: [null, 500_000_000n, 1n] }, { cells: ['long name', 5n, null] }];
+  expect(await printed((sink) => new TablePrinter(sink, false, 100, true), columns, rows)).toBe(
+    '\x1b[1mNAME\x1b[0m       \x1b[1mLATENCY\x1b[0m  \x1b[1mN\x1b[0m\n' +
+      '\x1b[2m—\x1b[0m          \x1b[31m500 ms\x1b[0m   1\nlong name  5 ns     \x1b[2m—\x1b[0m\n',
+  );
+});
+
 test('table: one very long value does not widen its column', async () => {
   const long = 'y'.repeat(5000);
   const lines = (await table([column('a'), column('b')], [{ cells: [long, '1'] }, { cells: ['x', '2'] }])).split('\n');

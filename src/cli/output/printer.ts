@@ -1,13 +1,14 @@
 import type { Context } from '../context.ts';
 import { CsvPrinter } from './csv.ts';
 import { JsonPrinter } from './json.ts';
+import { wantsColours } from './look.ts';
 import type { OutputColumn, OutputFormat, Row, RowPrinter } from './row.ts';
 import { TablePrinter } from './table.ts';
 
 export function rowPrinter(context: Context, format: OutputFormat, titled = true): RowPrinter {
   switch (format) {
     case 'table':
-      return new TablePrinter(context.out, titled, context.outColumns);
+      return new TablePrinter(context.out, titled, context.outColumns, wantsColours(context));
     case 'json':
       return new JsonPrinter(context.out);
     case 'csv':

@@ -7,8 +7,7 @@ import { type Context, tell } from '../context.ts';
 import { type ExitCode, exitCodes, Failure } from '../failure.ts';
 import { batchRows } from '../output/batch.ts';
 import { CsvPrinter } from '../output/csv.ts';
-import { rowPrinter } from '../output/printer.ts';
-import type { OutputFormat } from '../output/row.ts';
+import type { RowPrinter } from '../output/row.ts';
 import { TableSequence } from '../output/sequence.ts';
 import type { PreparedScript } from './prepare.ts';
 import { Progress, type Step } from './progress.ts';
@@ -29,12 +28,12 @@ export function importsTracing(text: string): boolean {
   return /^[ \t]*(?:from\s+pxtrace\b|import\s[^#\n]*\bpxtrace\b)/m.test(text);
 }
 
-/** Runs a script: progress on standard error, tables on standard output. */
+/** Runs a script: progress on standard error, tables to the printer. Ends early when standard output is closed. */
 export async function execute(
   context: Context,
   agent: Agent,
   script: PreparedScript,
-  format: OutputFormat,
+  printer: RowPrinter,
 ): Promise<ExitCode> {
   const mutates = importsTracing(script.text);
   const { cluster } = agent.endpoint;
@@ -45,7 +44,6 @@ export async function execute(
     execFuncs: [...script.calls],
   });
   const progress = new Progress(context.err);
-  const printer = rowPrinter(context, format);
   const tables = new TableSequence(printer);
   const relations = new Map<string, Relation>();
   let mutation: vizier.MutationInfo | undefined;

@@ -31,7 +31,12 @@ export async function prepareScript(
   return prepared && { ...prepared, name: source.name, queryName: choice.file === undefined ? source.name : '' };
 }
 
-async function scriptSource(context: Context, script: string | undefined, choice: ScriptChoice): Promise<ScriptSource> {
+/** The script that a command line means, as it lies on disk. */
+export async function scriptSource(
+  context: Context,
+  script: string | undefined,
+  choice: ScriptChoice,
+): Promise<ScriptSource> {
   if (choice.file !== undefined && script !== undefined) {
     throw new UsageError(`both a script (${script}) and a file (-f ${choice.file}) are given: one of them runs`);
   }
