@@ -88,7 +88,13 @@ export class ScriptRunner {
       for (const table of inputs) await this.#store.dropTemporary(table);
     }
     const timing = { executionTimeNs: process.hrtime.bigint() - compiled, compilationTimeNs: compiled - started };
-    const executionStats = { timing, bytesProcessed: 0n, recordsProcessed: rows, sondeMissingNodes: [] };
+    const executionStats = {
+      timing,
+      bytesProcessed: 0n,
+      recordsProcessed: rows,
+      sondeMissingNodes: [],
+      sondeNotices: [],
+    };
     await send({
       result: { $case: 'data', value: { batch: undefined, executionStats, encryptedBatch: new Uint8Array() } },
     });

@@ -2,9 +2,10 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as grpc from '@grpc/grpc-js';
-import { ClusterClient, memoryMetric, serveHealth } from '#cluster';
+import { ClusterClient, ClusterClock, memoryMetric, serveHealth } from '#cluster';
 import { Store } from '#store';
 import { Access } from './access.ts';
+import { ExpiredObjects } from './expired.ts';
 import { Nodes } from './nodes.ts';
 import { Queries } from './query.ts';
 import { serveBroker } from './service.ts';
@@ -26,6 +27,8 @@ process.umask(0o077);
 mkdirSync(values.dir, { recursive: true, mode: 0o700 });
 
 const client = new ClusterClient();
+const clock = new ClusterClock(client);
+const expired = new ExpiredObjects(client, clock);
 const nodes = new Nodes(client, values.namespace);
 await nodes.ready;
 const clusterId = await client.clusterId();
@@ -37,7 +40,7 @@ const store = Store.open({
 });
 const access = new Access(client);
 const queries = new Queries(nodes, store);
-const server = serveBroker({ nodes, client, access, queries, clusterId });
+const server = serveBroker({ nodes, client, clock, access, queries, clusterId });
 // The loopback of its own network namespace: the way here is a port-forward.
 await new Promise<void>((resolve, reject) => {
   server.bindAsync(`127.0.0.1:${values.port}`, grpc.ServerCredentials.createInsecure(), (error) =>
@@ -51,6 +54,8 @@ async function end(): Promise<void> {
   setTimeout(() => process.exit(0), 3000).unref();
   server.forceShutdown();
   nodes.close();
+  expired.close();
+  clock.close();
   await store.close();
   process.exit(0);
 }

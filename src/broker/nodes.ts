@@ -1,13 +1,13 @@
 import { Client, type ClientReadableStream, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { type GrpcMethod, grpcService, sonde } from '#api';
-import { SondeError } from '#base';
+import { parseDuration, SondeError } from '#base';
 import { type ClusterClient, Forward, type ObjectWatch, type Pod, watchPods } from '#cluster';
 
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 export const nodeMethods = grpcService(sonde.NodeServiceDefinition, asBuffer);
 
-/** An agent that says nothing for so long has not answered. */
-const silenceMs = 10_000;
+/** An agent that says nothing for so long has not answered; SONDE_NODE_DEADLINE (`10s`) says otherwise. */
+const silenceMs = Number((parseDuration(process.env.SONDE_NODE_DEADLINE ?? '') ?? 10_000_000_000n) / 1_000_000n);
 /** The port of the agents' service for the broker (`nodePort` of the agent). */
 const agentPort = 50301;
 const agentLabels = 'app=sonde-agent';
@@ -162,12 +162,13 @@ export class Nodes {
     return this.#watch.ready;
   }
 
-  /** Asks every agent at once; whoever does not answer is in `silent`, never left out. */
-  async all<T>(ask: (link: NodeLink) => Promise<T>): Promise<Gathered<T>> {
+  /** Asks every agent at once; whoever does not answer is in `silent`, never left out. `except`: nodes that are not to be asked (again). */
+  async all<T>(ask: (link: NodeLink) => Promise<T>, except?: ReadonlyMap<string, unknown>): Promise<Gathered<T>> {
     const answers: { node: string; answer: T }[] = [];
     const silent: NodeSilent[] = [];
+    const asked = this.#pods().filter(({ node }) => !except?.has(node));
     await Promise.all(
-      this.#pods().map(async ({ name, node, running }) => {
+      asked.map(async ({ name, node, running }) => {
         try {
           if (!running) throw new NodeSilent(node, `its agent's pod ${name} does not run`);
           const link = await this.#link(name, node);

@@ -29,11 +29,16 @@ import { parse } from '#pxl';
 import type { Store } from '#store';
 import { type ClusterTables, clusterTables } from './catalog.ts';
 import { ScriptFault, statusOf } from './faults.ts';
-import { type NodeSilent, type Nodes, nodeMethods } from './nodes.ts';
+import { NodeSilent, type Nodes, nodeMethods } from './nodes.ts';
 
 /** This is not done in a cluster. */
 export class NotHere extends SondeError {
   readonly code = 'broker.not-here';
+}
+
+/** Some nodes' rows are not in the result. */
+class RowsMissing extends SondeError {
+  readonly code = 'broker.rows-missing';
 }
 
 export interface Execution {
@@ -106,6 +111,7 @@ class Query {
   readonly #send: (part: Partial<vizier.ExecuteScriptResponse>) => Promise<void>;
   /** Node to why its rows are not in the result. */
   readonly #missing = new Map<string, string>();
+  readonly #notices = new Set<string>();
   readonly #made: string[] = [];
   #rows = 0n;
 
@@ -129,6 +135,7 @@ class Query {
     const script = parse(request.queryStr);
     const tables = await clusterTables(this.#nodes);
     this.#miss(tables.silent);
+    for (const notice of tables.notices) this.#notices.add(notice);
     const calls = request.execFuncs.map(({ funcName, outputTablePrefix, argValues }) => ({
       name: funcName,
       outputName: outputTablePrefix,
@@ -163,9 +170,21 @@ class Query {
     }
     const timing = { executionTimeNs: process.hrtime.bigint() - compiled, compilationTimeNs: compiled - started };
     const sondeMissingNodes = [...this.#missing].map(([node, reason]) => ({ node, reason }));
-    const executionStats = { timing, bytesProcessed: 0n, recordsProcessed: this.#rows, sondeMissingNodes };
+    const sondeNotices = [...this.#notices];
+    const executionStats = {
+      timing,
+      bytesProcessed: 0n,
+      recordsProcessed: this.#rows,
+      sondeMissingNodes,
+      sondeNotices,
+    };
     const value = { batch: undefined, executionStats, encryptedBatch: new Uint8Array() };
     await this.#send({ result: { $case: 'data', value } });
+    // Other clients do not read Sonde's field: to them it is a failure, behind the rows that came.
+    if (audience !== 'sonde' && sondeMissingNodes.length > 0) {
+      const without = sondeMissingNodes.map(({ node, reason }) => `without the rows of node ${node}: ${reason}`);
+      throw new RowsMissing(without.join('\n'));
+    }
   }
 
   /** The rows that each node gives for a table function, in a table of this run's. */
@@ -176,7 +195,7 @@ class Query {
     const { silent } = await this.#nodes.all(async (link) => {
       for await (const data of link.stream(nodeMethods.callFunction, { function: name, scope }, signal))
         await this.#store.append(table, decodeBatch(data, relation));
-    });
+    }, this.#missing);
     this.#miss(silent);
   }
 
@@ -222,10 +241,21 @@ class Query {
     const request = { plan: text, scope, inputs: inputs.filter((input) => text.includes(input.table)) };
     const { silent } = await this.#nodes.all(async (link) => {
       if (!having.includes(link.node)) return;
-      for await (const data of link.stream(nodeMethods.runPlan, request, signal))
-        await take(decodeBatch(data, relation));
-    });
+      let rows = 0;
+      try {
+        for await (const data of link.stream(nodeMethods.runPlan, request, signal)) {
+          const batch = decodeBatch(data, relation);
+          await take(batch);
+          rows += batch.rows;
+        }
+      } catch (error) {
+        if (!(error instanceof NodeSilent)) throw error;
+        const came = rows === 0 ? 'none of' : `only ${rows} rows of`;
+        throw new NodeSilent(link.node, `${error.reason}; ${came} ${table} came from there`);
+      }
+    }, this.#missing);
     this.#miss(silent);
+    for (const notice of tables.noticesOf(table)) this.#notices.add(notice);
   }
 
   async #make(table: string, relation: Relation): Promise<void> {

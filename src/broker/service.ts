@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import * as grpc from '@grpc/grpc-js';
 import { apiFingerprint, grpcService, sonde, vizier } from '#api';
 import { SondeError } from '#base';
-import type { ClusterClient } from '#cluster';
+import type { ClusterClient, ClusterClock } from '#cluster';
 import { type Access, NotAdmitted } from './access.ts';
 import type { Nodes } from './nodes.ts';
 import type { Queries } from './query.ts';
@@ -14,6 +14,7 @@ const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.
 export interface BrokerParts {
   readonly nodes: Nodes;
   readonly client: ClusterClient;
+  readonly clock: ClusterClock;
   readonly access: Access;
   readonly queries: Queries;
   readonly clusterId: string;

@@ -1,5 +1,12 @@
 import type { sonde } from '#api';
-import { type ClusterClient, objectName, type TracepointKind, type TracepointObject, toObject } from '#cluster';
+import {
+  type ClusterClient,
+  type ClusterClock,
+  objectName,
+  type TracepointKind,
+  type TracepointObject,
+  toObject,
+} from '#cluster';
 import { formatUpid, type LogicalTracepoint, type Target } from '#model';
 import { compileMutations } from '#planner';
 import { mayDo } from './access.ts';
@@ -13,7 +20,7 @@ const none = { code: 0, message: '', errorDetails: [] };
 export async function compileTracepoints(
   { script, execFuncs }: sonde.CompileTracepointsRequest,
   scope: sonde.Scope,
-  { nodes, client }: { readonly nodes: Nodes; readonly client: ClusterClient },
+  { nodes, client, clock }: { readonly nodes: Nodes; readonly client: ClusterClient; readonly clock: ClusterClock },
 ): Promise<sonde.CompileTracepointsReply> {
   try {
     const { catalog } = await clusterTables(nodes);
@@ -26,7 +33,7 @@ export async function compileTracepoints(
     if (!compiled.ok) throw new ScriptFault(compiled.diagnostics);
     const { upserts, deletes } = compiled.value;
     const objects: string[] = [];
-    const now = new Date();
+    const now = new Date(clock.now());
     const processes = upserts.some(({ target }) => target.kind === 'upid') ? await allProcesses(nodes, scope) : [];
     for (const logical of upserts)
       objects.push(JSON.stringify(toObject(logical, namespaceOf(logical, processes), now)));

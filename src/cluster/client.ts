@@ -9,6 +9,7 @@ import {
   KubernetesObjectApi,
   PatchStrategy,
   setHeaderOptions,
+  VersionApi,
 } from '@kubernetes/client-node';
 import { SondeError } from '#base';
 import { apiVersion, group, type NodeStatus, plural, type TracepointKind, type TracepointObject } from './resource.ts';
@@ -198,6 +199,14 @@ export class ClusterClient {
       return metadata?.deletionTimestamp === undefined && condition?.status === 'True';
     });
     return ready?.metadata?.name;
+  }
+
+  /** Of the API server, milliseconds since 1970, to half a second. */
+  async time(): Promise<number> {
+    const { headers } = await this.#asked('asking for the time', () =>
+      this.config.makeApiClient(VersionApi).getCodeWithHttpInfo(),
+    );
+    return Date.parse(headers.date ?? '') + 500;
   }
 
   /** Names of all namespaces. */

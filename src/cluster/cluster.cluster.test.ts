@@ -25,6 +25,7 @@ const status = (node: string, rows: number): NodeStatus => ({
   hits: rows,
   rows,
   drops: 0,
+  bootId: 'b0',
   observedGeneration: 1,
   conditions: [
     { type: 'Armed', status: 'True', reason: 'RUNNING', message: '', lastTransitionTime: '2026-11-25T04:00:00Z' },

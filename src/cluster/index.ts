@@ -1,5 +1,6 @@
 export type { KubernetesObject as ClusterObject, V1Pod as Pod } from '@kubernetes/client-node';
 export { type ClientOptions, ClusterClient, ClusterError } from './client.ts';
+export { ClusterClock } from './clock.ts';
 export { Forward } from './forward.ts';
 export { type Metric, memoryMetric, serveHealth } from './health.ts';
 export { readManifests } from './manifests.ts';

@@ -48,6 +48,8 @@ export interface NodeStatus {
   readonly hits: number;
   readonly rows: number;
   readonly drops: number;
+  /** Of the node when its agent wrote this: after a reboot a UPID of before may be that of another process. */
+  readonly bootId: string;
   /** The `metadata.generation` that this is about. */
   readonly observedGeneration: number;
   readonly conditions: readonly {

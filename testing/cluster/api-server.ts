@@ -18,7 +18,7 @@ export class ApiServer {
   /** Of a user who may do everything. */
   readonly kubeconfig: string;
   readonly #server: string;
-  readonly #processes: readonly RunningProcess[];
+  #processes: readonly RunningProcess[];
 
   private constructor(folder: string, pki: Pki, server: string, processes: readonly RunningProcess[]) {
     this.folder = folder;
@@ -35,8 +35,15 @@ export class ApiServer {
     const [api, etcd, peer] = (await freePorts(3)) as [number, number, number];
     const launch = (file: string, args: readonly string[]) => new RunningProcess(file, { args });
     const ports = { api, etcd, peer };
-    // Without nodes nobody reaches it by another address, and it would not advertise this one.
-    const flags = ['--endpoint-reconciler-type=none'];
+    pki.certificate('kubelet-client', '/O=system:masters/CN=kube-apiserver-kubelet-client');
+    const flags = [
+      // Without nodes nobody reaches it by another address, and it would not advertise this one.
+      '--endpoint-reconciler-type=none',
+      `--kubelet-client-certificate=${pki.path('kubelet-client.crt')}`,
+      `--kubelet-client-key=${pki.path('kubelet-client.key')}`,
+      `--kubelet-certificate-authority=${pki.path('ca.crt')}`,
+      '--kubelet-preferred-address-types=InternalIP',
+    ];
     const processes = await startControlPlane({ pki, folder, launch, ports, address: '127.0.0.1', flags });
     try {
       await apiServerReady(pki, api, processes[1]!);
@@ -47,9 +54,32 @@ export class ApiServer {
     return new ApiServer(folder, pki, `https://127.0.0.1:${api}`, processes);
   }
 
+  /** Of a pod's service account, as RBAC knows it. Path of the file. */
+  serviceAccount(namespace: string, name: string): string {
+    const groups = `/O=system:serviceaccounts/O=system:serviceaccounts:${namespace}`;
+    return this.pki.kubeconfig(
+      `${namespace}-${name}`,
+      `${groups}/CN=system:serviceaccount:${namespace}:${name}`,
+      this.#server,
+    );
+  }
+
   /** A kubeconfig for another user: RBAC knows it by its name. */
   user(name: string): string {
     return this.pki.kubeconfig(name, `/CN=${name}`, this.#server);
+  }
+
+  /** The API server goes; etcd stays. */
+  async stop(): Promise<void> {
+    await this.#processes[1]!.kill();
+  }
+
+  /** After `stop`: ready when this resolves. */
+  async startAgain(): Promise<void> {
+    const { file, child } = this.#processes[1]!;
+    const again = new RunningProcess(file, { args: child.spawnargs.slice(1) });
+    this.#processes = [this.#processes[0]!, again];
+    await apiServerReady(this.pki, Number(new URL(this.#server).port), again);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

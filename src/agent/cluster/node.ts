@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type ClusterClient,
+  ClusterClock,
   expiry,
   type Metric,
   type NodeStatus,
@@ -26,6 +27,9 @@ const roundMs = 1000;
 /** How long a pod that is gone stays known: as long as its rows. */
 const keepPodsMs = 3_700_000;
 
+/** How long an agent that ends tries to tell the API server so. */
+const goodbyeMs = 2000;
+
 /** An object that this agent has seen. */
 interface Wanted {
   readonly object: TracepointObject;
@@ -38,6 +42,8 @@ interface Wanted {
   placed: number | undefined;
   /** Something on this node fits it, or has. */
   concerned: boolean;
+  /** What an earlier agent of this node has written of it. */
+  readonly earlier: NodeStatus | undefined;
 }
 
 /**
@@ -55,6 +61,10 @@ export class ClusterNode {
   readonly #traced = new Map<bigint, string>();
   readonly #watches: ObjectWatch<never>[] = [];
   readonly #status: StatusWriter;
+  readonly #clock: ClusterClock;
+  /** Table to what is to be known of its rows: those of an earlier agent went with it. */
+  readonly #notices = new Map<string, string>();
+  readonly #startedAt = new Date().toISOString();
   readonly #abort = new AbortController();
   readonly #rounds: Promise<void>;
   #wake: () => void = () => {};
@@ -70,6 +80,7 @@ export class ClusterNode {
     this.#processes = parts.processes;
     this.#tracepoints = parts.tracepoints;
     this.#status = new StatusWriter(client);
+    this.#clock = new ClusterClock(client);
     const failed = (error: unknown) => log(`the API server: ${(error as Error).message}`);
     const wake = () => this.#wake();
     const pods = watchPods(
@@ -96,12 +107,22 @@ export class ClusterNode {
     );
     this.#watches.push(pods as never, ...(kinds as never[]));
     // A tracepoint of a pod that is not known yet would be refused.
-    this.#rounds = Promise.all([pods, ...kinds].map((watch) => watch.ready)).then(() => this.#run());
+    this.#rounds = Promise.all([pods, ...kinds, this.#clock].map(({ ready }) => ready)).then(() => this.#run());
   }
 
   /** The API server has said what there is. */
   get ready(): boolean {
     return this.#ready;
+  }
+
+  /** Its UPIDs begin with this. */
+  get asid(): string {
+    return this.#identity.agentId.toString(16).padStart(8, '0');
+  }
+
+  /** What is to be known of a table's rows here; empty: nothing. */
+  noticeOf(table: string): string {
+    return this.#notices.get(table) ?? '';
   }
 
   /** For operators: what its tracepoints have seen. */
@@ -124,8 +145,17 @@ export class ClusterNode {
   async close(): Promise<void> {
     this.#abort.abort();
     for (const watch of this.#watches) watch.close();
+    this.#clock.close();
     this.#wake();
     await this.#rounds;
+    await Promise.race([this.#sayGoodbye(), sleep(goodbyeMs, undefined, { ref: false })]);
+  }
+
+  /** The probes go with the agent: nobody else could say so. */
+  async #sayGoodbye(): Promise<void> {
+    await this.#status.close();
+    const over = { state: 'PENDING', reason: 'the agent of this node has ended' } as const;
+    for (const wanted of this.#wanted.values()) this.#tell(wanted, over);
     await this.#status.close();
   }
 
@@ -148,7 +178,9 @@ export class ClusterNode {
     const { namespace } = object.metadata;
     const name = namespace === undefined ? object.spec.name : `${namespace}/${object.spec.name}`;
     const concerned = before?.concerned ?? false;
-    this.#wanted.set(key, { object, name, logical, unusable, placed: undefined, concerned });
+    const own = object.status?.nodes?.find(({ node }) => node === this.name);
+    const earlier = before === undefined ? own : before.earlier;
+    this.#wanted.set(key, { object, name, logical, unusable, placed: undefined, concerned, earlier });
     this.#wake();
   }
 
@@ -190,13 +222,18 @@ export class ClusterNode {
     if (!wanted.concerned) return;
     if (wanted.placed !== object.metadata.generation) {
       wanted.placed = object.metadata.generation;
-      const leftMs = expiry(object) - Date.now();
+      const leftMs = expiry(object) - this.#clock.now();
       if (leftMs <= 0) return;
+      if (this.#isOfEarlierBoot(wanted)) return;
       if (target.kind === 'upid' && !this.#isIn(target.upid, object.metadata.namespace)) return;
       const ttlNs = BigInt(Math.ceil(leftMs)) * 1_000_000n;
       const owner = object.metadata.annotations?.['sonde.dev/owner'] ?? 'kubernetes';
       // What fails is in the tracepoint's state.
       await this.#tracepoints.upsert({ ...logical, name: wanted.name, ttlNs }, owner).catch(() => {});
+      if (wanted.earlier !== undefined && wanted.earlier.rows > 0) {
+        const gone = `its agent started anew at ${this.#startedAt}; the rows of before (${wanted.earlier.rows}) went with the old one`;
+        this.#notices.set(logical.table, gone);
+      }
     }
     if (target.kind === 'upid') return;
     for (const { upid } of fitting) this.#remember(upid, target.pods.namespace);
@@ -204,6 +241,12 @@ export class ClusterNode {
       wanted.name,
       fitting.map(({ upid }) => upid),
     );
+  }
+
+  /** A UPID of before a reboot means no process of now, though one may have its numbers. */
+  #isOfEarlierBoot({ logical, earlier }: Wanted): boolean {
+    if (logical?.target.kind !== 'upid' || earlier === undefined) return false;
+    return earlier.bootId !== undefined && earlier.bootId !== '' && earlier.bootId !== this.#identity.bootId;
   }
 
   /** RBAC let somebody trace the pods of a namespace: a UPID must be of one of them. */
@@ -228,25 +271,33 @@ export class ClusterNode {
     return selects(selector, pod, pod.containers.get(process.container) ?? '', process.commandLine);
   }
 
-  #tell({ object, name, unusable, placed, concerned }: Wanted): void {
+  #tell(wanted: Wanted, over?: Pick<NodeStatus, 'state' | 'reason'>): void {
+    const { object, name, unusable, placed, concerned } = wanted;
     if (unusable === undefined && !concerned) return;
     const held = this.#tracepoints.list().find(({ logical }) => logical.name === name);
+    if (over !== undefined && held?.state !== 'RUNNING') return;
     const outcome = (): Pick<NodeStatus, 'state' | 'reason'> => {
       if (unusable !== undefined) return { state: 'FAILED', reason: unusable };
-      if (held !== undefined && placed === object.metadata.generation) return held;
-      if (expiry(object) <= Date.now()) return { state: 'TERMINATED', reason: 'its time to live has passed' };
+      if (held !== undefined && placed === object.metadata.generation) {
+        const gone = held.state === 'RUNNING' ? this.#notices.get(held.logical.table) : undefined;
+        return { state: held.state, reason: [gone ?? '', held.reason].filter((each) => each !== '').join('; ') };
+      }
+      if (this.#isOfEarlierBoot(wanted))
+        return { state: 'TERMINATED', reason: 'the node has rebooted: the process of this UPID has ended' };
+      if (expiry(object) <= this.#clock.now()) return { state: 'TERMINATED', reason: 'its time to live has passed' };
       const where = `no process in a pod of namespace ${object.metadata.namespace} has this UPID`;
       return { state: 'FAILED', reason: where };
     };
-    const { state, reason } = outcome();
+    const { state, reason } = over ?? outcome();
     this.#status.write(object, {
       node: this.name,
       state,
       reason,
-      processes: held?.processes ?? 0,
+      processes: over === undefined ? (held?.processes ?? 0) : 0,
       hits: held?.hits ?? 0,
       rows: held?.rows ?? 0,
       drops: held?.drops ?? 0,
+      bootId: this.#identity.bootId,
       observedGeneration: object.metadata.generation ?? 0,
     });
   }

@@ -28,8 +28,13 @@ export class NodeRows {
     const tables = this.#store
       .tables()
       .filter(({ replaced }) => !replaced)
-      .map(({ name, relation }) => ({ name, relation: encodeRelation(relation, 'sonde') }));
-    return { node: this.#node.name, tables };
+      .map(({ name, relation }) => ({
+        name,
+        relation: encodeRelation(relation, 'sonde'),
+        notice: this.#node.noticeOf(name),
+      }));
+    const nowNs = BigInt(Date.now()) * 1_000_000n;
+    return { node: this.#node.name, tables, nowNs, asid: this.#node.asid };
   }
 
   async runPlan(request: sonde.RunPlanRequest, signal: AbortSignal, send: Send): Promise<void> {

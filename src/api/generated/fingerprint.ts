@@ -1,2 +1,2 @@
 /** Changes with the protos: px and an agent of the same version can still be of different states of the source. */
-export const apiFingerprint = 'ce8ce25449a2';
+export const apiFingerprint = 'ea214bbc271b';

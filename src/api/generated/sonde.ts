@@ -35,11 +35,17 @@ export interface DescribeRequest {
 export interface DescribeReply {
   node: string;
   tables: DescribeReply_Table[];
+  /** the node's wall clock */
+  nowNs: bigint;
+  /** agent id, 8 hex digits */
+  asid: string;
 }
 
+/** `notice`: what is to be known of its rows at this node; empty: nothing. */
 export interface DescribeReply_Table {
   name: string;
   relation: Relation | undefined;
+  notice: string;
 }
 
 /** `inputs`: tables that the plan looks things up in, filled by the node with what the function gives there. */
@@ -579,7 +585,7 @@ export const DescribeRequest: MessageFns<DescribeRequest> = {
 };
 
 function createBaseDescribeReply(): DescribeReply {
-  return { node: "", tables: [] };
+  return { node: "", tables: [], nowNs: 0n, asid: "" };
 }
 
 export const DescribeReply: MessageFns<DescribeReply> = {
@@ -589,6 +595,15 @@ export const DescribeReply: MessageFns<DescribeReply> = {
     }
     for (const v of message.tables) {
       DescribeReply_Table.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.nowNs !== 0n) {
+      if (BigInt.asIntN(64, message.nowNs) !== message.nowNs) {
+        throw new globalThis.Error("value provided for field message.nowNs of type int64 too large");
+      }
+      writer.uint32(24).int64(message.nowNs);
+    }
+    if (message.asid !== "") {
+      writer.uint32(34).string(message.asid);
     }
     return writer;
   },
@@ -622,6 +637,22 @@ export const DescribeReply: MessageFns<DescribeReply> = {
             message.tables.push(DescribeReply_Table.decode(reader, reader.uint32()));
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.nowNs = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.asid = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -641,12 +672,14 @@ export const DescribeReply: MessageFns<DescribeReply> = {
     const message = createBaseDescribeReply();
     message.node = object.node ?? "";
     message.tables = object.tables?.map((e) => DescribeReply_Table.fromPartial(e)) || [];
+    message.nowNs = (object.nowNs !== undefined && object.nowNs !== null) ? BigInt(object.nowNs) : 0n;
+    message.asid = object.asid ?? "";
     return message;
   },
 };
 
 function createBaseDescribeReply_Table(): DescribeReply_Table {
-  return { name: "", relation: undefined };
+  return { name: "", relation: undefined, notice: "" };
 }
 
 export const DescribeReply_Table: MessageFns<DescribeReply_Table> = {
@@ -656,6 +689,9 @@ export const DescribeReply_Table: MessageFns<DescribeReply_Table> = {
     }
     if (message.relation !== undefined) {
       Relation.encode(message.relation, writer.uint32(18).fork()).join();
+    }
+    if (message.notice !== "") {
+      writer.uint32(26).string(message.notice);
     }
     return writer;
   },
@@ -689,6 +725,14 @@ export const DescribeReply_Table: MessageFns<DescribeReply_Table> = {
             message.relation = Relation.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.notice = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -710,6 +754,7 @@ export const DescribeReply_Table: MessageFns<DescribeReply_Table> = {
     message.relation = (object.relation !== undefined && object.relation !== null)
       ? Relation.fromPartial(object.relation)
       : undefined;
+    message.notice = object.notice ?? "";
     return message;
   },
 };

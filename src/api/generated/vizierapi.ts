@@ -279,6 +279,8 @@ export interface QueryExecutionStats {
   bytesProcessed: bigint;
   recordsProcessed: bigint;
   sondeMissingNodes: QueryExecutionStats_MissingNode[];
+  /** Sonde: what else is to be known of the rows, a sentence each. */
+  sondeNotices: string[];
 }
 
 /** Sonde: nodes of a cluster whose rows are not in the result. */
@@ -2245,7 +2247,7 @@ export const QueryTimingInfo: MessageFns<QueryTimingInfo> = {
 };
 
 function createBaseQueryExecutionStats(): QueryExecutionStats {
-  return { timing: undefined, bytesProcessed: 0n, recordsProcessed: 0n, sondeMissingNodes: [] };
+  return { timing: undefined, bytesProcessed: 0n, recordsProcessed: 0n, sondeMissingNodes: [], sondeNotices: [] };
 }
 
 export const QueryExecutionStats: MessageFns<QueryExecutionStats> = {
@@ -2267,6 +2269,9 @@ export const QueryExecutionStats: MessageFns<QueryExecutionStats> = {
     }
     for (const v of message.sondeMissingNodes) {
       QueryExecutionStats_MissingNode.encode(v!, writer.uint32(8002).fork()).join();
+    }
+    for (const v of message.sondeNotices) {
+      writer.uint32(8010).string(v!);
     }
     return writer;
   },
@@ -2316,6 +2321,14 @@ export const QueryExecutionStats: MessageFns<QueryExecutionStats> = {
             message.sondeMissingNodes.push(QueryExecutionStats_MissingNode.decode(reader, reader.uint32()));
             continue;
           }
+          case 1001: {
+            if (tag !== 8010) {
+              break;
+            }
+
+            message.sondeNotices.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2344,6 +2357,7 @@ export const QueryExecutionStats: MessageFns<QueryExecutionStats> = {
       : 0n;
     message.sondeMissingNodes = object.sondeMissingNodes?.map((e) => QueryExecutionStats_MissingNode.fromPartial(e)) ||
       [];
+    message.sondeNotices = object.sondeNotices?.map((e) => e) || [];
     return message;
   },
 };

@@ -48,6 +48,7 @@ export async function execute(
   const relations = new Map<string, Relation>();
   let mutation: vizier.MutationInfo | undefined;
   let missing: readonly vizier.QueryExecutionStats_MissingNode[] = [];
+  let notices: readonly string[] = [];
   try {
     if (mutates && cluster !== undefined) {
       const place = { script: script.text, execFuncs: [...script.calls] };
@@ -76,8 +77,11 @@ export async function execute(
           ...(clusterId === undefined ? {} : { clusterId }),
         });
       }
-      if (response.result?.$case === 'data')
-        missing = response.result.value.executionStats?.sondeMissingNodes ?? missing;
+      if (response.result?.$case === 'data') {
+        const { executionStats } = response.result.value;
+        missing = executionStats?.sondeMissingNodes ?? missing;
+        notices = executionStats?.sondeNotices ?? notices;
+      }
       const batch = response.result?.$case === 'data' ? response.result.value.batch : undefined;
       if (batch !== undefined) {
         const relation = relations.get(batch.tableId);
@@ -101,6 +105,7 @@ export async function execute(
       `${printer.untold} rows have values that are missing or cut, and the csv has no notes_ column to say so: use -o json`,
     );
   }
+  for (const notice of notices) tell(context, notice);
   for (const { node, reason } of missing) tell(context, `without the rows of node ${node}: ${reason}`);
   const code = exitCode(mutation, tables.count, script, progress);
   return code === exitCodes.ok && missing.length > 0 ? exitCodes.partial : code;

@@ -56,10 +56,12 @@ function innermost(path: string): { id: string; form: number } | undefined {
   return lxc === undefined ? undefined : { id: lxc, form: forms.length };
 }
 
+/** `pod<uid>`, `…-pod<uid with underscores>.slice`, `….slice:cri-containerd:<id>`; of static pods the hash of their file. */
+const podForm =
+  /pod([0-9a-f]{8}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{12}|[0-9a-f]{32})(?=[./:]|$)/g;
+
+/** The innermost: a node may itself be a pod of another cluster. */
 function podUidOf(path: string): string | undefined {
-  const uid =
-    /pod([0-9a-f]{8}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{12}|[0-9a-f]{32})(?=[./]|$)/.exec(
-      path,
-    )?.[1];
+  const uid = [...path.matchAll(podForm)].at(-1)?.[1];
   return uid?.replaceAll('_', '-');
 }

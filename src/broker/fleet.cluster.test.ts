@@ -1,0 +1,134 @@
+/** A query over three nodes: real agents, a real broker, a real API server; the processes are those of pods. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { apiVersion, type TracepointObject } from '#cluster';
+import { apiServerLacks } from '../../testing/cluster/api-server.ts';
+import { Fleet } from '../../testing/cluster/fleet.ts';
+import { killStarted } from '../../testing/process.ts';
+import { DemoServer } from '../../testing/targets.ts';
+
+const lacks = apiServerLacks();
+const nodes = ['n1', 'n2', 'n3'];
+
+describe.skipIf(lacks !== undefined)(`a query over nodes${lacks === undefined ? '' : ` (${lacks})`}`, () => {
+  let fleet: Fleet;
+  const demos = new Map<string, DemoServer>();
+
+  beforeAll(async () => {
+    fleet = await Fleet.start(nodes, { SONDE_NODE_DEADLINE: '1500ms' });
+    await fleet.addNamespace('shop');
+    for (const node of nodes) {
+      const demo = await DemoServer.start();
+      demos.set(node, demo);
+      await fleet.addPod(`calc-${node}`, node, { app: 'calc' }, demo.pid);
+    }
+  });
+
+  afterAll(async () => {
+    await fleet?.close();
+    await killStarted();
+  });
+
+  function script(...lines: readonly string[]): string {
+    const path = join(fleet.api.folder, 'script.pxl');
+    const text = [
+      'import pxtrace',
+      'import px',
+      "@pxtrace.probe('main.computeE')",
+      'def calls():',
+      "    return [{'n': pxtrace.ArgExpr('iterations')}, {'latency': pxtrace.FunctionLatency()}]",
+      "pods = pxtrace.LabelSelector({'app': 'calc'}, 'shop', 'app')",
+      "pxtrace.UpsertTracepoint('calls', 'calls', calls, pods, '5m')",
+      "df = px.DataFrame('calls')",
+      ...lines,
+      'px.display(df)',
+    ];
+    writeFileSync(path, text.join('\n'));
+    return path;
+  }
+
+  async function rows(...lines: readonly string[]) {
+    const { code, stdout, stderr } = await fleet.px(['run', '-f', script(...lines), '-o', 'json']);
+    const found = stdout.split('\n').filter((line) => line !== '');
+    return { code, stderr, rows: found.map((line) => JSON.parse(line)) };
+  }
+
+  const statuses = async () => {
+    const metadata = { name: 'calls', namespace: 'shop' };
+    const found = await fleet.client.read<TracepointObject>({ apiVersion, kind: 'Tracepoint', metadata });
+    return found?.status?.nodes ?? [];
+  };
+  const processes = async () => (await statuses()).reduce((sum, node) => sum + node.processes, 0);
+
+  it('traces the pods of all nodes at once', async () => {
+    const { code, stderr } = await rows();
+    expect(stderr).toMatch(/ ✔ {4}Deploying calls\n$/);
+    expect(code).toBe(0);
+    await expect.poll(processes, { timeout: 10_000 }).toBe(3);
+    // n1: 1 call, n2: 2, n3: 3, in turn.
+    for (const round of [1, 2, 3])
+      for (const [i, node] of nodes.entries())
+        if (i + 1 >= round) await demos.get(node)!.get(`/e?iters=${100 * round + i}`);
+  });
+
+  it('gathers their rows, in the order of time', async () => {
+    const found = await rows("df = df[['time_', 'n']].head(100)");
+    expect(found.stderr).not.toMatch(/without/);
+    expect(found.rows.map((row) => row.n)).toEqual([100, 101, 102, 201, 202, 302]);
+    expect((await rows("df = df[['n']].tail(2)")).rows.map((row) => row.n)).toEqual([202, 302]);
+  });
+
+  it('groups over them, and by process', async () => {
+    const all = await rows(
+      "df = df.agg(count=('n', px.count), sum=('n', px.sum), p50=('n', px.p50), last=('n', px.last), d=('n', px.count_distinct))",
+    );
+    expect(all.rows).toMatchObject([{ count: 6, sum: 1008, p50: 151.5, last: 302, d: 6 }]);
+    const each = await rows("df = df.groupby('upid').agg(count=('n', px.count), first=('n', px.first))");
+    expect(each.rows.map(({ count, first }) => [count, first])).toEqual([
+      [1, 100],
+      [2, 101],
+      [3, 102],
+    ]);
+  });
+
+  it('looks at each node up what its processes are', async () => {
+    const found = await rows("df.pid = df.ctx['cmdline']", "df = df.groupby('pid').agg(count=('n', px.count))");
+    expect(found.rows).toEqual([expect.objectContaining({ pid: expect.stringMatching(/ -port 0$/), count: 6 })]);
+  });
+
+  it('names the node that does not answer and what is missing of it, time and again, until it is back', async () => {
+    const { child } = fleet.agents.get('n2')!.process;
+    child.kill('SIGSTOP');
+    try {
+      for (const _round of [1, 2]) {
+        const began = performance.now();
+        const found = await rows("df = df.agg(count=('n', px.count))");
+        expect(found.stderr).toMatch(/without the rows of node n2: its agent did not answer within 1.5 s/);
+        expect(found.rows).toMatchObject([{ count: 4 }]);
+        expect(found.code).toBe(4);
+        // It is waited for once, not at every step (the objects are compiled first: that is a question of its own).
+        expect(performance.now() - began).toBeLessThan(8000);
+      }
+    } finally {
+      child.kill('SIGCONT');
+    }
+    await expect.poll(async () => (await rows()).code, { timeout: 10_000 }).toBe(0);
+  });
+
+  it('an agent that ends has its rows missing, its successor traces again and says so', async () => {
+    await fleet.endAgent('n3');
+    const during = await rows("df = df.agg(count=('n', px.count))");
+    // No pod, no node: Kubernetes does not expect rows of it.
+    expect(during.rows).toMatchObject([{ count: 3 }]);
+    await fleet.startAgent('n3');
+    const news = async () => (await statuses()).find(({ node }) => node === 'n3')?.reason;
+    await expect.poll(news, { timeout: 15_000 }).toMatch(/its agent started anew/);
+    await demos.get('n3')!.get('/e?iters=999');
+    const after = await rows('df = df[df.n > 900]', "df = df[['n']]");
+    expect(after.rows).toMatchObject([{ n: 999 }]);
+    expect(after.stderr).toMatch(
+      /node n3: its agent started anew at \S+; the rows of before \(3\) went with the old one\n/,
+    );
+  });
+});

@@ -1,0 +1,281 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import type { Server } from 'node:https';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CoreV1Api, type V1Pod } from '@kubernetes/client-node';
+import { ClusterClient, readManifests } from '#cluster';
+import { ProcessError, RunningProcess } from '../process.ts';
+import { root } from '../root.ts';
+import { ApiServer } from './api-server.ts';
+import { freePorts } from './control-plane.ts';
+import { servePortForward } from './port-forward.ts';
+import type { ClusterPxResult } from './px.ts';
+
+/** Ports of agents and brokers, as the API server's port-forward is asked for them. */
+const [brokerPort, agentPort] = [50300, 50301];
+const namespace = 'sonde';
+
+/** A real agent or broker that is a pod to the API server and a process of this machine. */
+export interface Member {
+  readonly pod: string;
+  readonly process: RunningProcess;
+  /** Of /livez, /readyz and /metrics. */
+  readonly health: string;
+}
+
+/**
+ * Several nodes on this machine: a real API server, and for each node a real agent with a name, a machine-id, a folder and ports of its own. They are
+ * pods to the API server; what it would ask of their kubelet is port-forward alone (`servePortForward`).
+ * Processes become those of pods by cgroups.
+ */
+export class Fleet {
+  readonly api: ApiServer;
+  readonly client: ClusterClient;
+  readonly agents = new Map<string, Member>();
+  broker: Member | undefined;
+  readonly #core: CoreV1Api;
+  readonly #ports = new Map<string, number>();
+  readonly #kubelet: { readonly server: Server; readonly port: number };
+  readonly #cgroups: string[] = [];
+  readonly #env: NodeJS.ProcessEnv;
+
+  private constructor(
+    api: ApiServer,
+    kubelet: { server: Server; port: number },
+    ports: Map<string, number>,
+    env: NodeJS.ProcessEnv,
+  ) {
+    this.#env = env;
+    this.api = api;
+    this.client = new ClusterClient({ kubeconfig: api.kubeconfig });
+    this.#core = this.client.config.makeApiClient(CoreV1Api);
+    this.#kubelet = kubelet;
+    this.#ports = ports;
+  }
+
+  /** With a broker, and an agent for each of these nodes. `env`: of both. */
+  static async start(nodes: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Fleet> {
+    const api = await ApiServer.start();
+    const ports = new Map<string, number>();
+    const kubelet = await servePortForward(api.pki, (pod, port) => ports.get(`${pod}:${port}`));
+    const fleet = new Fleet(api, kubelet, ports, env);
+    try {
+      const made = readManifests(join(root, 'k8s')).filter(({ kind }) => kind !== 'DaemonSet' && kind !== 'Deployment');
+      for (const object of made) await fleet.client.apply(object, 'test');
+      await Promise.all([fleet.startBroker(), ...nodes.map((node) => fleet.addNode(node))]);
+    } catch (error) {
+      await fleet.close();
+      throw error;
+    }
+    return fleet;
+  }
+
+  async addNode(node: string): Promise<Member> {
+    await this.addNodeObject(node);
+    return this.startAgent(node);
+  }
+
+  /** A node, without any agent. */
+  async addNodeObject(node: string): Promise<void> {
+    const body = { metadata: { name: node } };
+    const created = await this.#core.createNode({ body });
+    const status = {
+      addresses: [{ type: 'InternalIP', address: '127.0.0.1' }],
+      daemonEndpoints: { kubeletEndpoint: { Port: this.#kubelet.port } },
+    };
+    await this.#core.replaceNodeStatus({ name: node, body: { ...created, status } });
+  }
+
+  /** A pod of these labels at a node whose port is one of this machine: for the broker and agents. */
+  async addMemberPod(name: string, node: string, app: string, port: number, local: number): Promise<void> {
+    await this.#addPod(namespace, name, node, { app }, app.replace('sonde-', ''));
+    this.#ports.set(`${name}:${port}`, local);
+  }
+
+  /** The agent of a node: the first one, or the one after the last has ended (its pod is another one then). */
+  async startAgent(node: string): Promise<Member> {
+    const pod = `agent-${node}-${randomBytes(2).toString('hex')}`;
+    const folder = join(this.api.folder, pod);
+    const machineId = join(this.api.folder, `${node}.machine-id`);
+    if (!existsSync(machineId)) writeFileSync(machineId, `${randomBytes(16).toString('hex')}\n`);
+    const [port, health] = (await freePorts(2)) as [number, number];
+    // A mount namespace of its own, for the node's machine-id.
+    const enter = [
+      '--mount',
+      '--propagation',
+      'private',
+      'sh',
+      '-c',
+      `mount --bind ${machineId} /etc/machine-id && exec "$@"`,
+      'sh',
+    ];
+    const main = [
+      process.execPath,
+      '--expose-gc',
+      '--disable-warning=ExperimentalWarning',
+      join(root, 'src/agent/main.ts'),
+    ];
+    const args = [
+      '--dir',
+      folder,
+      '--node',
+      node,
+      '--broker',
+      `${namespace}:broker`,
+      '--port',
+      `${port}`,
+      '--health',
+      `${health}`,
+    ];
+    const member = this.#member(pod, 'unshare', [...enter, ...main, ...args], health, 'agent');
+    await this.#ready(member);
+    await this.addMemberPod(pod, node, 'sonde-agent', agentPort, port);
+    this.agents.set(node, member);
+    return member;
+  }
+
+  /** The agent and its pod go, in whatever way. */
+  async endAgent(node: string, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const member = this.agents.get(node)!;
+    this.agents.delete(node);
+    await member.process.kill(signal);
+    await this.#core.deleteNamespacedPod({ name: member.pod, namespace, gracePeriodSeconds: 0 });
+  }
+
+  async startBroker(): Promise<Member> {
+    const pod = `broker-${randomBytes(2).toString('hex')}`;
+    const [port, health] = (await freePorts(2)) as [number, number];
+    const main = ['--disable-warning=ExperimentalWarning', join(root, 'src/broker/main.ts')];
+    const args = [
+      '--namespace',
+      namespace,
+      '--dir',
+      join(this.api.folder, pod),
+      '--port',
+      `${port}`,
+      '--health',
+      `${health}`,
+    ];
+    const member = this.#member(pod, process.execPath, [...main, ...args], health, 'broker');
+    await this.#ready(member);
+    if (this.broker === undefined) await this.addNodeObject('control');
+    await this.addMemberPod(pod, 'control', 'sonde-broker', brokerPort, port);
+    this.broker = member;
+    return member;
+  }
+
+  async endBroker(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    await this.broker!.process.kill(signal);
+    await this.#core.deleteNamespacedPod({ name: this.broker!.pod, namespace, gracePeriodSeconds: 0 });
+  }
+
+  async addNamespace(name: string): Promise<void> {
+    await this.client.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } }, 'test');
+    await this.client.apply(
+      { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default', namespace: name } },
+      'test',
+    );
+  }
+
+  /** Makes a process that of a pod's container `app`. */
+  async addPod(
+    name: string,
+    node: string,
+    labels: Readonly<Record<string, string>>,
+    pid: number,
+    inNamespace = 'shop',
+  ): Promise<void> {
+    const container = randomBytes(32).toString('hex');
+    const pod = await this.#addPod(inNamespace, name, node, labels, 'app', `containerd://${container}`);
+    const v2 = existsSync('/sys/fs/cgroup/cgroup.controllers');
+    const top = join(v2 ? '/sys/fs/cgroup' : '/sys/fs/cgroup/pids', `sonde-test-${process.pid}`);
+    const folder = join(top, 'kubepods', `pod${pod.metadata!.uid}`, container);
+    mkdirSync(folder, { recursive: true });
+    this.#cgroups.push(folder, join(folder, '..'), join(top, 'kubepods'), top);
+    writeFileSync(join(folder, 'cgroup.procs'), `${pid}`);
+  }
+
+  async deletePod(name: string, inNamespace = 'shop'): Promise<void> {
+    await this.#core.deleteNamespacedPod({ name, namespace: inNamespace, gracePeriodSeconds: 0 });
+  }
+
+  /** `./px` with the administrator's kubeconfig. */
+  async px(args: readonly string[], kubeconfig: string = this.api.kubeconfig): Promise<ClusterPxResult> {
+    const px = this.startPx(args, kubeconfig);
+    px.endInput();
+    const timer = setTimeout(() => void px.kill(), 60_000);
+    const { code } = await px.exited;
+    clearTimeout(timer);
+    return { code, stdout: px.stdout, stderr: px.stderr };
+  }
+
+  startPx(args: readonly string[], kubeconfig: string = this.api.kubeconfig): RunningProcess {
+    const env = {
+      ...process.env,
+      TZ: 'UTC',
+      NO_COLOR: '1',
+      KUBECONFIG: kubeconfig,
+      SONDE_DIR: join(this.api.folder, 'px'),
+    };
+    return new RunningProcess(join(root, 'px'), { args, env });
+  }
+
+  async close(): Promise<void> {
+    const members = [...this.agents.values(), ...(this.broker ? [this.broker] : [])];
+    await Promise.all(
+      members.map(({ process }) => {
+        process.child.kill('SIGCONT');
+        return process.kill('SIGTERM');
+      }),
+    );
+    this.#kubelet.server.closeAllConnections();
+    this.#kubelet.server.close();
+    await this.api[Symbol.asyncDispose]();
+    // A process that is still there keeps its cgroup; it is not ours.
+    for (const folder of new Set(this.#cgroups)) {
+      try {
+        rmdirSync(folder);
+      } catch {}
+    }
+  }
+
+  #member(pod: string, file: string, args: readonly string[], health: number, account: string): Member {
+    const env = { ...process.env, ...this.#env, KUBECONFIG: this.api.serviceAccount(namespace, account) };
+    return { pod, process: new RunningProcess(file, { args, env }), health: `http://127.0.0.1:${health}` };
+  }
+
+  async #ready({ pod, process: started, health }: Member): Promise<void> {
+    const end = performance.now() + 30_000;
+    for (;;) {
+      const answer = await fetch(`${health}/readyz`).catch(() => undefined);
+      if (answer?.ok) return;
+      if (started.exit !== undefined || performance.now() > end)
+        throw new ProcessError(`${pod} is not ready\n${started.stderr.slice(-4000)}`);
+      await sleep(50);
+    }
+  }
+
+  async #addPod(
+    inNamespace: string,
+    name: string,
+    nodeName: string,
+    labels: Readonly<Record<string, string>>,
+    container: string,
+    containerID = '',
+  ): Promise<V1Pod> {
+    const spec = {
+      nodeName,
+      serviceAccountName: inNamespace === namespace ? container : 'default',
+      containers: [{ name: container, image: 'none' }],
+    };
+    const body = { metadata: { name, labels: { ...labels } }, spec };
+    const created = await this.#core.createNamespacedPod({ namespace: inNamespace, body });
+    const status = {
+      phase: 'Running',
+      conditions: [{ type: 'Ready', status: 'True' }],
+      containerStatuses: [{ name: container, image: 'none', imageID: '', ready: true, restartCount: 0, containerID }],
+    };
+    return this.#core.replaceNamespacedPodStatus({ name, namespace: inNamespace, body: { ...created, status } });
+  }
+}
