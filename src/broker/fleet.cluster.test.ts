@@ -16,7 +16,7 @@ describe.skipIf(lacks !== undefined)(`a query over nodes${lacks === undefined ? 
   const demos = new Map<string, DemoServer>();
 
   beforeAll(async () => {
-    fleet = await Fleet.start(nodes, { SONDE_NODE_DEADLINE: '1500ms' });
+    fleet = await Fleet.start(nodes, { SONDE_NODE_DEADLINE: '4s' });
     await fleet.addNamespace('shop');
     for (const node of nodes) {
       const demo = await DemoServer.start();
@@ -104,11 +104,11 @@ describe.skipIf(lacks !== undefined)(`a query over nodes${lacks === undefined ? 
       for (const _round of [1, 2]) {
         const began = performance.now();
         const found = await rows("df = df.agg(count=('n', px.count))");
-        expect(found.stderr).toMatch(/without the rows of node n2: its agent did not answer within 1.5 s/);
+        expect(found.stderr).toMatch(/without the rows of node n2: its agent did not answer within 4 s/);
         expect(found.rows).toMatchObject([{ count: 4 }]);
         expect(found.code).toBe(4);
         // It is waited for once, not at every step (the objects are compiled first: that is a question of its own).
-        expect(performance.now() - began).toBeLessThan(8000);
+        expect(performance.now() - began).toBeLessThan(20_000);
       }
     } finally {
       child.kill('SIGCONT');

@@ -246,7 +246,7 @@ export class Fleet {
   }
 
   async #ready({ pod, process: started, health }: Member): Promise<void> {
-    const end = performance.now() + 30_000;
+    const end = performance.now() + 90_000;
     for (;;) {
       const answer = await fetch(`${health}/readyz`).catch(() => undefined);
       if (answer?.ok) return;
