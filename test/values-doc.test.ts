@@ -21,12 +21,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"math/big"
 	"net"
 	"net/url"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -61,12 +63,14 @@ func locked() *sync.Mutex { m := new(sync.Mutex); m.Lock(); return m }
 
 func parsed(s string) *url.URL { u, _ := url.Parse(s); return u }
 
+func network(s string) *net.IPNet { _, n, _ := net.ParseCIDR(s); return n }
+
 //go:noinline
 func double(n int) int { return 2 * n }
 
 ${examples.map(({ type }, i) => `//go:noinline\nfunc e${i}(v ${type}) {}\n`).join('\n')}
 var _, _, _, _, _ = errors.New, json.Marshal, math.NaN, net.ParseIP, time.Unix
-var _ = big.NewInt
+var _, _, _ = big.NewInt, fs.ErrExist, syscall.ENOENT
 
 func main() {
 	fmt.Println("ready")

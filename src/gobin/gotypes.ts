@@ -111,6 +111,8 @@ export class TypeReader {
         return { kind: 'interface', ...base(16), empty: first === '_type' };
       }
       case goKind.pointer:
+        // One shape stands for all pointers: what a value of it points to is told by the dictionary alone.
+        if (name.startsWith('go.shape.*')) return { kind: 'pointer', name, size: 8, elem: undefined };
         return { kind: 'pointer', name, size: 8, elem: dwarf.number(die, attribute.type) };
       case goKind.unsafePointer:
         return { kind: 'pointer', name, size: 8, elem: undefined };

@@ -1,5 +1,7 @@
+import { errnoText } from './errno.ts';
 import type { Dynamic, GraphRenderer, Place } from './graph.ts';
 import { word } from './snapshot.ts';
+import { netText } from './wellknown/net.ts';
 
 /** Longest chain of wrapped errors that makes one text. */
 const mostWrapped = 20;
@@ -21,18 +23,11 @@ export function errorText(renderer: GraphRenderer, found: Dynamic, nesting = 0):
   if (text === undefined || found.index === undefined || nesting > mostWrapped || found.data.kind === 'none') {
     return undefined;
   }
-  const pointer = renderer.type(found.index);
-  if (pointer.kind !== 'pointer') return text(renderer, { type: found.index, place: found.data.place }, nesting);
-  const chunk = renderer.reach(word(renderer.view, found.data.place.at), pointer.elem, found.data.place.depth, 1);
-  if (typeof chunk === 'string') return undefined;
-  return text(
-    renderer,
-    { type: pointer.elem, place: { at: chunk.start, end: chunk.end, depth: chunk.depth } },
-    nesting,
-  );
+  const held = renderer.pointee(found.index, found.data.place);
+  return held && text(renderer, held, nesting);
 }
 
-/** Type → its text (errors, fmt, io/fs, os, strconv, net/url, context at Go 1.26; unchanged since Go 1.18). */
+/** Type → its text (errors, fmt, io/fs, os, syscall, strconv, net, net/url, context at Go 1.26; unchanged since Go 1.18). */
 const texts: Readonly<Record<string, Text>> = {
   '*errors.errorString': (renderer, error) => string(renderer, error, 's'),
   '*fmt.wrapError': (renderer, error) => string(renderer, error, 'msg'),
@@ -48,12 +43,48 @@ const texts: Readonly<Record<string, Text>> = {
     if (number === undefined || !/^[ -!#-[\]-~]*$/.test(number)) return undefined;
     return all`strconv.${string(renderer, error, 'Func')}: parsing "${number}": ${inner(renderer, error, 'Err', nesting)}`;
   },
+  '*os.LinkError': (renderer, error, nesting) =>
+    all`${string(renderer, error, 'Op')} ${string(renderer, error, 'Old')} ${string(renderer, error, 'New')}: ${inner(renderer, error, 'Err', nesting)}`,
+  '*net.OpError': operation,
+  '*net.DNSError': (renderer, error) => {
+    const server = string(renderer, error, 'Server');
+    const on = server === '' ? '' : all` on ${server}`;
+    return all`lookup ${string(renderer, error, 'Name')}${on}: ${string(renderer, error, 'Err')}`;
+  },
+  '*net/url.Error': (renderer, error, nesting) => {
+    const url = string(renderer, error, 'URL');
+    // Others would be quoted in Go's way.
+    if (url === undefined || !/^[ -!#-[\]-~]*$/.test(url)) return undefined;
+    return all`${string(renderer, error, 'Op')} "${url}": ${inner(renderer, error, 'Err', nesting)}`;
+  },
+  'syscall.Errno': (renderer, { place }) => errnoText(renderer.uint(place.at, 8)),
   'context.deadlineExceededError': () => 'context deadline exceeded',
 };
 
 function all(parts: TemplateStringsArray, ...values: readonly (string | undefined)[]): string | undefined {
   if (values.includes(undefined)) return undefined;
   return parts.reduce((text, part, i) => text + part + (values[i] ?? ''), '');
+}
+
+/** net/net.go, OpError.Error. */
+function operation(renderer: GraphRenderer, error: Fields, nesting: number): string | undefined {
+  const net = string(renderer, error, 'Net');
+  const [source, address] = ['Source', 'Addr'].map((name) => addressText(renderer, error, name));
+  if (net === undefined || source === undefined || address === undefined) return undefined;
+  const from = source === '' ? '' : ` ${source}`;
+  const to = address === '' ? '' : `${source === '' ? ' ' : '->'}${address}`;
+  return all`${string(renderer, error, 'Op')}${net === '' ? '' : ` ${net}`}${from}${to}: ${inner(renderer, error, 'Err', nesting)}`;
+}
+
+/** A `net.Addr` as text, empty where it is nil. */
+function addressText(renderer: GraphRenderer, { type, place }: Fields, name: string): string | undefined {
+  const found = renderer.field(type, place, name);
+  if (found === undefined || found.place.at + 16 > found.place.end) return undefined;
+  const dynamic = renderer.dynamic(false, found.place);
+  if (dynamic === undefined) return '';
+  if (dynamic.index === undefined || dynamic.data.kind === 'none') return undefined;
+  const held = renderer.pointee(dynamic.index, dynamic.data.place);
+  return held && netText(renderer, held.type, held.place);
 }
 
 /** A whole string: a cut one makes no text. */

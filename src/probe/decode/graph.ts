@@ -188,6 +188,16 @@ export class GraphRenderer {
     return { type: found.type, place: { ...place, at: place.at + found.offset } };
   }
 
+  /** What a pointer leads to; a value that is none is that itself. Undefined: nil, or not captured. */
+  pointee(index: number, place: Place): { readonly type: number; readonly place: Place } | undefined {
+    const pointer = this.type(index);
+    if (pointer.kind !== 'pointer') return { type: index, place };
+    if (place.at + 8 > place.end) return undefined;
+    const chunk = this.reach(word(this.view, place.at), pointer.elem, place.depth, 1);
+    if (typeof chunk === 'string') return undefined;
+    return { type: pointer.elem, place: { at: chunk.start, end: chunk.end, depth: chunk.depth } };
+  }
+
   /** A string that was captured as a whole and is UTF-8. */
   wholeText(place: Place): string | undefined {
     const before = this.notes.mark();
@@ -245,7 +255,7 @@ export class GraphRenderer {
     const found = this.dynamic(type.empty, place);
     if (found === undefined) return 'null';
     const { name, index, data, reason } = found;
-    const error = type.empty ? undefined : errorText(this, found);
+    const error = errorText(this, found);
     const prefix = `"(type)":${JSON.stringify(name)}${error === undefined ? '' : `,"Error()":${JSON.stringify(error)}`}`;
     if (index === undefined) {
       this.notes.missing(path, reason ?? 'its type has no debug info');

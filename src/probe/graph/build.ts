@@ -1,4 +1,4 @@
-import type { DynamicType, GoType, TypeRef } from '#gobin';
+import type { DynamicType, GoField, GoType, TypeRef } from '#gobin';
 import type { Redaction } from './redaction.ts';
 import { layTable, type TypeTable } from './table.ts';
 import { type CaptureLimits, defaultLimits, type GraphField, type GraphType, type RuntimeRole } from './types.ts';
@@ -84,6 +84,15 @@ export class TypeGraphBuilder {
     this.#queue.length = 0;
   }
 
+  /** `atomic.Pointer[T]` has an `unsafe.Pointer`; its type is told by `_ [0]*T` beside it (sync/atomic/type.go). */
+  #atomicTarget(fields: readonly GoField[]): TypeRef | undefined {
+    for (const { type } of fields) {
+      const array = this.#source.type(type);
+      if (array.kind === 'array' && array.count === 0) return array.elem;
+    }
+    return undefined;
+  }
+
   #build(ref: TypeRef): GraphType {
     const type = this.#source.type(ref);
     const { name, size } = type;
@@ -98,8 +107,9 @@ export class TypeGraphBuilder {
         return { kind: 'array', name, size, elem: this.add(type.elem), count: type.count };
       case 'struct': {
         const role = runtimeStructs.find(([prefix]) => name.startsWith(prefix))?.[1];
+        const target = name.startsWith('sync/atomic.Pointer[') ? this.#atomicTarget(type.fields) : undefined;
         const fields = type.fields.map((field, i): GraphField => {
-          const index = this.add(field.type);
+          const index = this.add((field.name === 'v' ? target : undefined) ?? field.type);
           const shown = { name: field.name === '_' ? `#${i}` : field.name, offset: field.offset, type: index };
           return this.isRedacted(field.name, field.type) ? { ...shown, redacted: true } : shown;
         });

@@ -15,4 +15,12 @@ const int: WellKnown = (renderer, type, place) => {
   return `${renderer.bytes[neg.place.at] === 0 ? '' : '-'}${value}`;
 };
 
-export const bigs: Readonly<Record<string, WellKnown>> = { 'math/big.Int': int };
+/** `"1/3"`, as `Rat.String` has it; without a denominator it is 1. */
+const rat: WellKnown = (renderer, type, place, path) => {
+  const [a, b] = ['a', 'b'].map((name) => renderer.field(type, place, name));
+  const above = a && int(renderer, a.type, a.place, path);
+  const below = b && int(renderer, b.type, b.place, path);
+  return above === undefined || below === undefined ? undefined : `"${above}/${below === '0' ? '1' : below}"`;
+};
+
+export const bigs: Readonly<Record<string, WellKnown>> = { 'math/big.Int': int, 'math/big.Rat': rat };

@@ -20,38 +20,41 @@ const time: WellKnown = (renderer, type, place, path) => {
   const internal = monotonic ? wallToInternal + ((wall << 1n) & ((1n << 64n) - 1n)) / (1n << 31n) : ext;
   const seconds = internal - unixToInternal;
   const zone = offsetAt(renderer, locPlace, seconds);
-  if (zone === undefined) renderer.notes.add(path, 'shown in UTC: the offset of its zone was not captured');
-  const text = rfc3339(seconds, wall & nanosecondMask, zone ?? 0);
+  if (typeof zone === 'string') renderer.notes.add(path, `shown in UTC: ${zone}`);
+  const text = rfc3339(seconds, wall & nanosecondMask, typeof zone === 'string' ? 0 : zone);
   if (text === undefined) return undefined;
   return monotonic ? `{"time":"${text}","monotonic_ns":${ext}}` : `"${text}"`;
 };
 
 export const times: Readonly<Record<string, WellKnown>> = { 'time.Time': time, 'time.Duration': duration };
 
-/** Seconds east of UTC: nil is UTC; else the zone that the Location keeps for its present time, if that covers this one. */
+const lost = 'the offset of its zone was not captured';
+
+/** Seconds east of UTC: nil is UTC; else the zone that the Location keeps for its present time, if that covers this one. A text: why it is not known. */
 function offsetAt(
   renderer: GraphRenderer,
   loc: { readonly type: number; readonly place: Place },
   seconds: bigint,
-): number | undefined {
+): number | string {
   const address = word(renderer.view, loc.place.at);
   if (address === 0) return 0;
-  const pointer = renderer.type(loc.type);
-  if (pointer.kind !== 'pointer') return undefined;
-  const chunk = renderer.reach(address, pointer.elem, loc.place.depth, 1);
-  if (typeof chunk === 'string') return undefined;
-  const place = { at: chunk.start, end: chunk.end, depth: chunk.depth };
-  const [start, end, zone] = ['cacheStart', 'cacheEnd', 'cacheZone'].map((name) =>
-    renderer.field(pointer.elem, place, name),
+  const location = renderer.pointee(loc.type, loc.place);
+  if (location === undefined) return lost;
+  const { type, place } = location;
+  const [name, zones, start, end, zone] = ['name', 'zone', 'cacheStart', 'cacheEnd', 'cacheZone'].map((field) =>
+    renderer.field(type, place, field),
   );
-  if (!start || !end || !zone || zone.place.at + 8 > place.end) return undefined;
-  if (seconds < renderer.int(start.place.at, 8) || seconds >= renderer.int(end.place.at, 8)) return undefined;
-  const zonePointer = renderer.type(zone.type);
-  if (zonePointer.kind !== 'pointer') return undefined;
-  const found = renderer.reach(word(renderer.view, zone.place.at), zonePointer.elem, chunk.depth, 1);
-  if (typeof found === 'string') return undefined;
-  const offset = renderer.field(zonePointer.elem, { at: found.start, end: found.end, depth: found.depth }, 'offset');
-  return offset && Number(renderer.int(offset.place.at, 8));
+  if (!name || !zones || !start || !end || !zone || zone.place.at + 8 > place.end) return lost;
+  // Without zones it is UTC; `time.Local` has neither name nor zones until the process first asks for its zone.
+  if (word(renderer.view, zones.place.at + 8) === 0) {
+    return word(renderer.view, name.place.at + 8) === 0 ? 'the process has not looked up its local zone yet' : 0;
+  }
+  if (seconds < renderer.int(start.place.at, 8) || seconds >= renderer.int(end.place.at, 8)) {
+    return 'its zone has another offset today, that of this date was not captured';
+  }
+  const found = renderer.pointee(zone.type, zone.place);
+  const offset = found && renderer.field(found.type, found.place, 'offset');
+  return offset === undefined ? lost : Number(renderer.int(offset.place.at, 8));
 }
 
 /** Undefined for years that RFC 3339 does not have. */
