@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Makes .cache/pxapi, a virtual environment with Pixie's Python client, if it is not there. Prints its python.
+# Makes .cache/pxapi-…, a virtual environment with Pixie's Python client and Prometheus's, if it is not there. Prints its python.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-home=$PWD/.cache/pxapi-0.9.0
+home=$PWD/.cache/pxapi-0.9.0-prometheus-0.22.1
 if [ ! -e "$home/ready" ]; then
   # pxapi 0.9.0 has exact pins, which have wheels for Python 3.11.
   python=$(command -v python3.11 || command -v python3 || true)
@@ -13,8 +13,8 @@ if [ ! -e "$home/ready" ]; then
   rm -rf "$home"
   mkdir -p "${home%/*}"
   "$python" -m venv "$home" >&2 || { echo "pxapi: $python cannot make a virtual environment (Debian: the package python3.11-venv)" >&2; exit 3; }
-  "$home/bin/pip" install --quiet --no-input --disable-pip-version-check pxapi==0.9.0 >&2 || {
-    echo 'pxapi: pip could not install pxapi 0.9.0 (is PyPI, or a mirror of it, in reach?)' >&2
+  "$home/bin/pip" install --quiet --no-input --disable-pip-version-check pxapi==0.9.0 prometheus-client==0.22.1 >&2 || {
+    echo 'pxapi: pip could not install pxapi 0.9.0 and prometheus-client 0.22.1 (is PyPI, or a mirror of it, in reach?)' >&2
     exit 3
   }
   touch "$home/ready"

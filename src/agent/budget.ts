@@ -2,7 +2,7 @@ import type { Deployment } from './deployment.ts';
 import type { Kernel } from './kernel.ts';
 
 /** Share of one CPU that a tracepoint's hits may cost the process. */
-const limit = 0.5;
+export const costLimit = 0.5;
 /** Over so long the cost is averaged: what goes on above the limit is off within a second, a short burst gets through whole. */
 const windowNs = 850_000_000n;
 /** What our programs take beyond the trap that calibration measures: reading `g`, building and submitting a record. */
@@ -69,12 +69,13 @@ export class Budget {
       const since = samples[0]!;
       const elapsed = Number(atNs - since.atNs);
       const share = (costNs - since.costNs) / elapsed;
-      if (atNs - since.atNs < windowNs || share <= limit) continue;
+      deployment.share = share;
+      if (atNs - since.atNs < windowNs || share <= costLimit) continue;
       this.#watched.delete(watched);
       const rate = Math.round(((hits - since.hits) / elapsed) * 1e9);
       void deployment.fail(
         'FAILED',
-        `taken off because it cost too much: ${rate} calls a second, ${share.toFixed(2)} CPUs of probe cost (limit ${limit}); trace a function that is called less often`,
+        `taken off because it cost too much: ${rate} calls a second, ${share.toFixed(2)} CPUs of probe cost (limit ${costLimit}); trace a function that is called less often`,
       );
     }
     this.#timer = undefined;

@@ -78,6 +78,8 @@ export class Deployer {
 export class Deployment {
   readonly upid: Upid;
   readonly warnings: string[] = [];
+  /** Of one CPU: what its hits cost just now. */
+  share = 0;
   onClose: () => void = () => {};
   readonly #parts: DeployerParts;
   readonly #logical: ProcessTracepoint;

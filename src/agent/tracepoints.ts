@@ -29,6 +29,8 @@ export interface Tracepoint {
   readonly processes: number;
   /** Calls that were seen. */
   readonly hits: number;
+  /** CPUs that its hits cost just now. */
+  readonly cost: number;
   /** Events that were lost, and rows that the store could not keep. */
   readonly drops: number;
 }
@@ -62,6 +64,10 @@ class Held implements Tracepoint {
 
   get hits(): number {
     return [...this.deployments.values()].reduce((sum, { hits }) => sum + hits, this.#past.hits);
+  }
+
+  get cost(): number {
+    return [...this.deployments.values()].reduce((sum, { share }) => sum + share, 0);
   }
 
   get drops(): number {

@@ -1,4 +1,4 @@
-import { type ClusterClient, type ClusterClock, expiry, type TracepointKind } from '#cluster';
+import { type ClusterClient, type ClusterClock, counter, expiry, type Metric, type TracepointKind } from '#cluster';
 
 /** Objects are looked at so often, and deleted so long after their time has passed: as long as agents keep rows. */
 const lookMs = 60_000;
@@ -13,13 +13,20 @@ export class ExpiredObjects {
   readonly #client: ClusterClient;
   readonly #clock: ClusterClock;
   readonly #timer: NodeJS.Timeout;
-  deleted = 0;
+  #deleted = 0;
 
   constructor(client: ClusterClient, clock: ClusterClock) {
     this.#client = client;
     this.#clock = clock;
     this.#timer = setInterval(() => void this.#look(), lookMs).unref();
     void clock.ready.then(() => this.#look());
+  }
+
+  /** For operators. */
+  metrics(): Metric[] {
+    return [
+      counter('sonde_tracepoints_expired_total', 'Tracepoint objects deleted an hour after their time.', this.#deleted),
+    ];
   }
 
   close(): void {
@@ -34,7 +41,8 @@ export class ExpiredObjects {
           if (object.metadata.annotations?.['sonde.dev/owner'] === undefined) continue;
           if (expiry(object) + keepMs > this.#clock.now()) continue;
           // Lists do not say of each object what it is.
-          if (await this.#client.delete({ ...object, apiVersion: 'sonde.dev/v1alpha1', kind } as never)) this.deleted++;
+          if (await this.#client.delete({ ...object, apiVersion: 'sonde.dev/v1alpha1', kind } as never))
+            this.#deleted++;
         }
       }
     } catch (error) {

@@ -1,15 +1,25 @@
 /** A query over three nodes: real agents, a real broker, a real API server; the processes are those of pods. */
+import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { apiVersion, type TracepointObject } from '#cluster';
 import { apiServerLacks } from '../../testing/cluster/api-server.ts';
-import { Fleet } from '../../testing/cluster/fleet.ts';
+import { Fleet, type Member } from '../../testing/cluster/fleet.ts';
 import { killStarted } from '../../testing/process.ts';
+import { root } from '../../testing/root.ts';
 import { DemoServer } from '../../testing/targets.ts';
 
 const lacks = apiServerLacks();
 const nodes = ['n1', 'n2', 'n3'];
+
+/** As `metrics.py` prints it. */
+interface Family {
+  readonly name: string;
+  readonly type: string;
+  readonly help: string;
+  readonly samples: readonly [name: string, labels: Readonly<Record<string, string>>, value: number][];
+}
 
 describe.skipIf(lacks !== undefined)(`a query over nodes${lacks === undefined ? '' : ` (${lacks})`}`, () => {
   let fleet: Fleet;
@@ -95,6 +105,34 @@ describe.skipIf(lacks !== undefined)(`a query over nodes${lacks === undefined ? 
   it('looks at each node up what its processes are', async () => {
     const found = await rows("df.pid = df.ctx['cmdline']", "df = df.groupby('pid').agg(count=('n', px.count))");
     expect(found.rows).toEqual([expect.objectContaining({ pid: expect.stringMatching(/ -port 0$/), count: 6 })]);
+  });
+
+  it('operators see what it did, in pages that Prometheus reads', async () => {
+    const { status, stdout: python, stderr } = spawnSync(join(root, 'tools', 'pxapi.sh'), { encoding: 'utf8' });
+    expect(status, stderr).toBe(0);
+    const pageOf = async ({ health }: Member) => {
+      expect(await (await fetch(`${health}/livez`)).text()).toBe('ok\n');
+      expect(await (await fetch(`${health}/readyz`)).text()).toBe('ok\n');
+      const input = await (await fetch(`${health}/metrics`)).text();
+      const read = spawnSync(python.trim(), [join(root, 'test', 'python', 'metrics.py')], { input, encoding: 'utf8' });
+      expect(read.stderr).toBe('');
+      const families: Family[] = JSON.parse(read.stdout);
+      for (const family of families) expect(family.help, family.name).not.toBe('');
+      for (const family of families) expect(['counter', 'gauge', 'histogram'], family.name).toContain(family.type);
+      return (name: string) => families.flatMap(({ samples }) => samples.filter(([sample]) => sample === name));
+    };
+    const broker = await pageOf(fleet.broker!);
+    expect(broker('sonde_nodes_running')).toEqual([['sonde_nodes_running', {}, 3]]);
+    expect(broker('sonde_query_seconds_count')[0]![2]).toBeGreaterThan(4);
+    expect(broker('sonde_node_received_bytes_total')[0]![2]).toBeGreaterThan(1000);
+    const agent = await pageOf(fleet.agents.get('n3')!);
+    const labels = { tracepoint: 'shop/calls', table: 'calls', state: 'RUNNING' };
+    expect(agent('sonde_tracepoint_hits_total')).toEqual([['sonde_tracepoint_hits_total', labels, 3]]);
+    expect(agent('sonde_tracepoint_drops_total')).toEqual([['sonde_tracepoint_drops_total', labels, 0]]);
+    expect(agent('sonde_tracepoint_cost_cpus')[0]![2]).toBeLessThan(0.5);
+    expect(agent('sonde_table_rows')).toEqual([['sonde_table_rows', { table: 'calls' }, 3]]);
+    expect(agent('sonde_resident_bytes')[0]![2]).toBeGreaterThan(10e6);
+    expect(agent('sonde_node_query_seconds_bucket').at(-1)![1]).toEqual({ le: '+Inf' });
   });
 
   it('names the node that does not answer and what is missing of it, time and again, until it is back', async () => {

@@ -2,13 +2,13 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as grpc from '@grpc/grpc-js';
-import { ClusterClient, ClusterClock, memoryMetric, serveHealth } from '#cluster';
+import { ClusterClient, ClusterClock, processMetrics, serveHealth } from '#cluster';
 import { Store } from '#store';
 import { Access } from './access.ts';
 import { ExpiredObjects } from './expired.ts';
 import { Nodes } from './nodes.ts';
 import { Queries } from './query.ts';
-import { serveBroker } from './service.ts';
+import { serveBroker, version } from './service.ts';
 
 /** A cluster's broker: `node src/broker/main.ts --namespace NAMESPACE --dir DIR`. It holds nothing: start it again at any time. */
 const { values } = parseArgs({
@@ -47,7 +47,14 @@ await new Promise<void>((resolve, reject) => {
     error ? reject(error) : resolve(),
   );
 });
-await serveHealth(Number(values.health), { ready: () => true, metrics: () => [memoryMetric(), ...queries.metrics()] });
+const metrics = () => [
+  ...processMetrics(version),
+  ...queries.metrics(),
+  ...nodes.metrics(),
+  ...expired.metrics(),
+  clock.metric(),
+];
+await serveHealth(Number(values.health), { ready: () => true, metrics });
 process.stderr.write(`${new Date().toISOString()} the broker listens on port ${values.port}\n`);
 
 async function end(): Promise<void> {

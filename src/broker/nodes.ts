@@ -1,7 +1,16 @@
 import { Client, type ClientReadableStream, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { type GrpcMethod, grpcService, sonde } from '#api';
 import { parseDuration, SondeError } from '#base';
-import { type ClusterClient, Forward, type ObjectWatch, type Pod, watchPods } from '#cluster';
+import {
+  type ClusterClient,
+  counter,
+  Forward,
+  gauge,
+  type Metric,
+  type ObjectWatch,
+  type Pod,
+  watchPods,
+} from '#cluster';
 
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 export const nodeMethods = grpcService(sonde.NodeServiceDefinition, asBuffer);
@@ -34,11 +43,18 @@ class NodeLink {
   readonly #forward: Forward;
   readonly #client: Client;
   readonly #token: () => Promise<string>;
+  /** Told of each message's size. */
+  readonly #received: (bytes: number) => void;
 
-  constructor(node: string, forward: Forward, token: () => Promise<string>) {
+  constructor(
+    node: string,
+    forward: Forward,
+    { token, received }: { token: () => Promise<string>; received: (bytes: number) => void },
+  ) {
     this.node = node;
     this.#forward = forward;
     this.#token = token;
+    this.#received = received;
     this.#client = new Client(`unix:${forward.socket}`, credentials.createInsecure(), {
       'grpc.max_receive_message_length': 64 << 20,
       'grpc.enable_http_proxy': 0,
@@ -54,7 +70,7 @@ class NodeLink {
       this.#client.makeUnaryRequest(
         method.path,
         method.requestSerialize,
-        method.responseDeserialize,
+        this.#counted(method),
         request,
         metadata,
         { deadline: Date.now() + silenceMs },
@@ -69,12 +85,12 @@ class NodeLink {
     request: Request,
     signal: AbortSignal,
   ): AsyncGenerator<Reply> {
-    const { path, requestSerialize, responseDeserialize } = method;
+    const { path, requestSerialize } = method;
     const metadata = await this.#metadata();
     const call: ClientReadableStream<Reply> = this.#client.makeServerStreamRequest(
       path,
       requestSerialize,
-      responseDeserialize,
+      this.#counted(method),
       request,
       metadata,
     );
@@ -106,6 +122,17 @@ class NodeLink {
   close(): void {
     this.#client.close();
     this.#forward.close();
+  }
+
+  #counted<Reply>({
+    responseDeserialize,
+  }: {
+    responseDeserialize: (bytes: Buffer) => Reply;
+  }): (bytes: Buffer) => Reply {
+    return (bytes) => {
+      this.#received(bytes.length);
+      return responseDeserialize(bytes);
+    };
   }
 
   async #metadata(): Promise<Metadata> {
@@ -142,6 +169,9 @@ export class Nodes {
   readonly #namespace: string;
   readonly #links = new Map<string, Promise<NodeLink>>();
   readonly #watch: ObjectWatch<Pod>;
+  /** Node to how often it did not answer. */
+  readonly #silences = new Map<string, number>();
+  #bytes = 0;
   #token: { readonly text: Promise<string>; readonly until: number } | undefined;
 
   constructor(client: ClusterClient, namespace: string) {
@@ -176,10 +206,28 @@ export class Nodes {
         } catch (error) {
           if (!(error instanceof NodeSilent)) throw error;
           silent.push(error);
+          this.#silences.set(node, (this.#silences.get(node) ?? 0) + 1);
         }
       }),
     );
     return { answers, silent };
+  }
+
+  /** For operators. */
+  metrics(): Metric[] {
+    const silences = [...this.#silences].map(([node, value]) => ({ labels: { node }, value }));
+    const pods = this.#pods();
+    return [
+      gauge('sonde_nodes', 'Nodes that have an agent.', pods.length),
+      gauge('sonde_nodes_running', 'Of these, those whose agent runs.', pods.filter(({ running }) => running).length),
+      counter('sonde_node_received_bytes_total', 'Bytes of messages that came from agents.', this.#bytes),
+      {
+        name: 'sonde_node_silences_total',
+        help: 'How often a node did not answer, or not to the end.',
+        type: 'counter',
+        samples: silences,
+      },
+    ];
   }
 
   close(): void {
@@ -202,7 +250,13 @@ export class Nodes {
     const known = this.#links.get(pod);
     if (known) return known;
     const opening = Forward.open(this.#client, this.#namespace, pod, agentPort).then(
-      (forward) => new NodeLink(node, forward, () => this.#ownToken()),
+      (forward) =>
+        new NodeLink(node, forward, {
+          token: () => this.#ownToken(),
+          received: (bytes) => {
+            this.#bytes += bytes;
+          },
+        }),
     );
     this.#links.set(pod, opening);
     return opening;

@@ -10,7 +10,7 @@ import {
   type vizier,
 } from '#api';
 import { SondeError } from '#base';
-import type { Metric } from '#cluster';
+import { counter, Durations, gauge, type Metric } from '#cluster';
 import type { Relation, RowBatch } from '#model';
 import {
   compileLogical,
@@ -53,9 +53,10 @@ export interface Execution {
 export class Queries {
   readonly #nodes: Nodes;
   readonly #store: Store;
-  #count = 0;
+  readonly #durations = new Durations();
   #failed = 0;
-  #seconds = 0;
+  #running = 0;
+  #rows = 0;
 
   constructor(nodes: Nodes, store: Store) {
     this.#nodes = nodes;
@@ -65,31 +66,29 @@ export class Queries {
   async run(execution: Execution): Promise<void> {
     const queryId = randomUUID();
     const began = performance.now();
+    this.#running++;
     const send = (part: Partial<vizier.ExecuteScriptResponse>) =>
       execution.send({ status: undefined, queryId, result: undefined, mutationInfo: undefined, ...part });
+    const query = new Query(this.#nodes, this.#store, execution, queryId, send);
     try {
-      await new Query(this.#nodes, this.#store, execution, queryId, send).run();
+      await query.run();
     } catch (error) {
       this.#failed++;
       if (!execution.signal.aborted) await send({ status: statusOf(error) });
     } finally {
-      this.#count++;
-      this.#seconds += (performance.now() - began) / 1000;
+      this.#running--;
+      this.#rows += Number(query.rows);
+      this.#durations.observe((performance.now() - began) / 1000);
     }
   }
 
   /** For operators. */
   metrics(): Metric[] {
-    const counter = (name: string, help: string, value: number): Metric => ({
-      name,
-      help,
-      type: 'counter',
-      samples: [{ value }],
-    });
     return [
-      counter('sonde_queries_total', 'Scripts that have run.', this.#count),
-      counter('sonde_queries_failed_total', 'Of these, those that ended in an error or were broken off.', this.#failed),
-      counter('sonde_query_seconds_total', 'Time that they took.', this.#seconds),
+      this.#durations.metric('sonde_query_seconds', 'How long scripts ran, those that failed too.'),
+      gauge('sonde_queries_running', 'Scripts that run now.', this.#running),
+      counter('sonde_queries_failed_total', 'Scripts that ended in an error or were broken off.', this.#failed),
+      counter('sonde_query_rows_total', 'Rows that were given.', this.#rows),
     ];
   }
 }
@@ -127,6 +126,11 @@ class Query {
     this.#execution = execution;
     this.#queryId = queryId;
     this.#send = send;
+  }
+
+  /** That were sent so far. */
+  get rows(): bigint {
+    return this.#rows;
   }
 
   async run(): Promise<void> {

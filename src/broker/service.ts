@@ -8,7 +8,7 @@ import type { Nodes } from './nodes.ts';
 import type { Queries } from './query.ts';
 import { allProcesses, compileTracepoints } from './tracepoints.ts';
 
-const version: string = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version;
+export const version: string = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version;
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 export interface BrokerParts {

@@ -29,7 +29,11 @@ export class ClusterError extends SondeError {
 
 /** What the API server says for people; its answer is a Status object, as text or parsed. */
 function reasonOf(cause: unknown): string {
-  if (!(cause instanceof ApiException)) return cause instanceof Error ? cause.message : String(cause);
+  if (!(cause instanceof ApiException)) {
+    if (!(cause instanceof Error)) return String(cause);
+    // `fetch failed`: why, is a level below.
+    return cause.cause instanceof Error && cause.cause.message !== '' ? cause.cause.message : cause.message;
+  }
   const body: unknown = typeof cause.body === 'string' ? parsed(cause.body) : cause.body;
   const message = (body as { message?: unknown } | undefined)?.message;
   return typeof message === 'string' ? message : `HTTP ${cause.code}`;
@@ -199,6 +203,14 @@ export class ClusterClient {
       return metadata?.deletionTimestamp === undefined && condition?.status === 'True';
     });
     return ready?.metadata?.name;
+  }
+
+  /** Whether there are pods with these labels, ready or not. */
+  async hasPods(namespace: string, labelSelector: string): Promise<boolean> {
+    const { items } = await this.#asked(`looking for pods in namespace ${namespace}`, () =>
+      this.config.makeApiClient(CoreV1Api).listNamespacedPod({ namespace, labelSelector, limit: 1 }),
+    );
+    return items.length > 0;
   }
 
   /** Of the API server, milliseconds since 1970, to half a second. */

@@ -1,4 +1,5 @@
 import type { ClusterClient } from './client.ts';
+import { gauge, type Metric } from './health.ts';
 
 /** How often the API server is asked for its time. */
 const askMs = 60_000;
@@ -26,6 +27,11 @@ export class ClusterClock {
   /** Milliseconds since 1970. */
   now(): number {
     return Date.now() + this.aheadMs;
+  }
+
+  /** For operators. */
+  metric(): Metric {
+    return gauge('sonde_clock_behind_seconds', "How far this clock is behind the API server's.", this.aheadMs / 1000);
   }
 
   close(): void {

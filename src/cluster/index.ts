@@ -2,7 +2,7 @@ export type { KubernetesObject as ClusterObject, V1Pod as Pod } from '@kubernete
 export { type ClientOptions, ClusterClient, ClusterError } from './client.ts';
 export { ClusterClock } from './clock.ts';
 export { Forward } from './forward.ts';
-export { type Metric, memoryMetric, serveHealth } from './health.ts';
+export { counter, Durations, gauge, type Metric, processMetrics, serveHealth } from './health.ts';
 export { readManifests } from './manifests.ts';
 export { type PodInfo, Pods, podInfo, selects } from './pods.ts';
 export {

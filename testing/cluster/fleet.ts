@@ -24,6 +24,12 @@ export interface Member {
   readonly health: string;
 }
 
+export interface NodeOptions {
+  /** What the agent is to find as the machine's; default: this machine's. */
+  readonly bootId?: string;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
 /**
  * Several nodes on this machine: a real API server, and for each node a real agent with a name, a machine-id, a folder and ports of its own. They are
  * pods to the API server; what it would ask of their kubelet is port-forward alone (`servePortForward`).
@@ -71,9 +77,9 @@ export class Fleet {
     return fleet;
   }
 
-  async addNode(node: string): Promise<Member> {
+  async addNode(node: string, options?: NodeOptions): Promise<Member> {
     await this.addNodeObject(node);
-    return this.startAgent(node);
+    return this.startAgent(node, options);
   }
 
   /** A node, without any agent. */
@@ -94,45 +100,32 @@ export class Fleet {
   }
 
   /** The agent of a node: the first one, or the one after the last has ended (its pod is another one then). */
-  async startAgent(node: string): Promise<Member> {
+  async startAgent(node: string, { bootId, env = {} }: NodeOptions = {}): Promise<Member> {
     const pod = `agent-${node}-${randomBytes(2).toString('hex')}`;
     const folder = join(this.api.folder, pod);
-    const machineId = join(this.api.folder, `${node}.machine-id`);
-    if (!existsSync(machineId)) writeFileSync(machineId, `${randomBytes(16).toString('hex')}\n`);
     const [port, health] = (await freePorts(2)) as [number, number];
-    // A mount namespace of its own, for the node's machine-id.
-    const enter = [
-      '--mount',
-      '--propagation',
-      'private',
-      'sh',
-      '-c',
-      `mount --bind ${machineId} /etc/machine-id && exec "$@"`,
-      'sh',
-    ];
-    const main = [
-      process.execPath,
-      '--expose-gc',
-      '--disable-warning=ExperimentalWarning',
-      join(root, 'src/agent/main.ts'),
-    ];
-    const args = [
-      '--dir',
-      folder,
-      '--node',
-      node,
-      '--broker',
-      `${namespace}:broker`,
-      '--port',
-      `${port}`,
-      '--health',
-      `${health}`,
-    ];
-    const member = this.#member(pod, 'unshare', [...enter, ...main, ...args], health, 'agent');
+    const program = [process.execPath, '--expose-gc', '--disable-warning=ExperimentalWarning'];
+    const main = [...program, join(root, 'src/agent/main.ts'), '--dir', folder, '--node', node];
+    const ports = ['--broker', `${namespace}:broker`, '--port', `${port}`, '--health', `${health}`];
+    const args = [...this.#asNode(node, bootId), ...main, ...ports];
+    const member = this.#member(pod, 'unshare', args, health, 'agent', env);
     await this.#ready(member);
     await this.addMemberPod(pod, node, 'sonde-agent', agentPort, port);
     this.agents.set(node, member);
     return member;
+  }
+
+  /** A mount namespace of its own, for the node's machine-id and, if it is to have rebooted, its boot id. */
+  #asNode(node: string, bootId: string | undefined): string[] {
+    const machineId = join(this.api.folder, `${node}.machine-id`);
+    if (!existsSync(machineId)) writeFileSync(machineId, `${randomBytes(16).toString('hex')}\n`);
+    const mounts = [`mount --bind ${machineId} /etc/machine-id`];
+    if (bootId !== undefined) {
+      const file = join(this.api.folder, `${node}.boot-id`);
+      writeFileSync(file, `${bootId}\n`);
+      mounts.push(`mount --bind ${file} /proc/sys/kernel/random/boot_id`);
+    }
+    return ['--mount', '--propagation', 'private', 'sh', '-c', `${mounts.join(' && ')} && exec "$@"`, 'sh'];
   }
 
   /** The agent and its pod go, in whatever way. */
@@ -200,6 +193,13 @@ export class Fleet {
     await this.#core.deleteNamespacedPod({ name, namespace: inNamespace, gracePeriodSeconds: 0 });
   }
 
+  /** A number of a member's /metrics page; labels as they are written there. */
+  async metric({ health }: Member, name: string): Promise<number | undefined> {
+    const page = await (await fetch(`${health}/metrics`)).text();
+    const line = page.split('\n').find((each) => each.startsWith(`${name} `));
+    return line === undefined ? undefined : Number(line.slice(name.length + 1));
+  }
+
   /** `./px` with the administrator's kubeconfig. */
   async px(args: readonly string[], kubeconfig: string = this.api.kubeconfig): Promise<ClusterPxResult> {
     const px = this.startPx(args, kubeconfig);
@@ -240,8 +240,15 @@ export class Fleet {
     }
   }
 
-  #member(pod: string, file: string, args: readonly string[], health: number, account: string): Member {
-    const env = { ...process.env, ...this.#env, KUBECONFIG: this.api.serviceAccount(namespace, account) };
+  #member(
+    pod: string,
+    file: string,
+    args: readonly string[],
+    health: number,
+    account: string,
+    own: NodeJS.ProcessEnv = {},
+  ): Member {
+    const env = { ...process.env, ...this.#env, ...own, KUBECONFIG: this.api.serviceAccount(namespace, account) };
     return { pod, process: new RunningProcess(file, { args, env }), health: `http://127.0.0.1:${health}` };
   }
 

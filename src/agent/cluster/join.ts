@@ -1,6 +1,7 @@
 import * as grpc from '@grpc/grpc-js';
-import { ClusterClient, memoryMetric, serveHealth } from '#cluster';
+import { ClusterClient, processMetrics, serveHealth } from '#cluster';
 import type { Agent } from '../agent.ts';
+import { version } from '../service.ts';
 import { ClusterNode } from './node.ts';
 import { NodeRows } from './rows.ts';
 import { serveNode } from './service.ts';
@@ -30,6 +31,6 @@ export async function joinCluster(agent: Agent, { node, broker, port, healthPort
       error ? reject(error) : resolve(),
     );
   });
-  const metrics = () => [memoryMetric(), ...member.metrics()];
+  const metrics = () => [...processMetrics(version), ...member.metrics(), ...rows.metrics()];
   await serveHealth(healthPort, { ready: () => member.ready, metrics });
 }

@@ -127,7 +127,7 @@ export class ClusterNode {
 
   /** For operators: what its tracepoints have seen. */
   metrics(): Metric[] {
-    return tracepointMetrics(this.#tracepoints.list());
+    return [...tracepointMetrics(this.#tracepoints.list()), this.#clock.metric()];
   }
 
   placeOf(process: GoProcess): Place | undefined {

@@ -1,11 +1,13 @@
 import type { sonde } from '#api';
 import { encodeBatch, encodeRelation, splitBatch, type vizier } from '#api';
+import { Durations, gauge, type Metric } from '#cluster';
 import type { Relation } from '#model';
 import { duckdbText, hasNotes, ofProcesses, outputColumns, planFromJson, scanOf } from '#planner';
 import type { Store } from '#store';
 import { UserError } from '../errors.ts';
 import type { TableFunctions } from '../tables.ts';
 import type { Tracepoints } from '../tracepoints.ts';
+import { tableMetrics } from './metrics.ts';
 import type { ClusterNode } from './node.ts';
 
 type Send = (batch: vizier.RowBatchData) => Promise<void>;
@@ -16,12 +18,26 @@ export class NodeRows {
   readonly #tracepoints: Tracepoints;
   readonly #tables: TableFunctions;
   readonly #store: Store;
+  readonly #durations = new Durations();
+  #running = 0;
 
   constructor(node: ClusterNode, parts: { tracepoints: Tracepoints; tables: TableFunctions; store: Store }) {
     this.#node = node;
     this.#tracepoints = parts.tracepoints;
     this.#tables = parts.tables;
     this.#store = parts.store;
+  }
+
+  /** For operators. */
+  metrics(): Metric[] {
+    return [
+      ...tableMetrics(this.#store.tables()),
+      this.#durations.metric(
+        'sonde_node_query_seconds',
+        'How long parts of queries ran here, those that were broken off too.',
+      ),
+      gauge('sonde_node_queries_running', 'Parts of queries that run here now.', this.#running),
+    ];
   }
 
   describe(): sonde.DescribeReply {
@@ -38,6 +54,17 @@ export class NodeRows {
   }
 
   async runPlan(request: sonde.RunPlanRequest, signal: AbortSignal, send: Send): Promise<void> {
+    const began = performance.now();
+    this.#running++;
+    try {
+      await this.#runPlan(request, signal, send);
+    } finally {
+      this.#running--;
+      this.#durations.observe((performance.now() - began) / 1000);
+    }
+  }
+
+  async #runPlan(request: sonde.RunPlanRequest, signal: AbortSignal, send: Send): Promise<void> {
     const { plan: text, scope, inputs } = request;
     const whole = planFromJson(text);
     const { table } = scanOf(whole);

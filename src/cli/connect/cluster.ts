@@ -10,6 +10,7 @@ export const sondeNamespace = 'sonde';
 const account = 'px';
 const audience = 'sonde';
 const brokerLabels = 'app=sonde-broker';
+const sondeLabels = 'app in (sonde-broker, sonde-agent)';
 const brokerPort = 50300;
 
 /** There is no broker to ask. */
@@ -35,18 +36,24 @@ export async function connectBroker(
 ): Promise<{ endpoint: Endpoint; close: () => void } | undefined> {
   let client: ClusterClient;
   let pod: string | undefined;
+  let deployed = false;
   try {
     client = new ClusterClient(destination.context === undefined ? {} : { context: destination.context });
     pod = await client.readyPod(sondeNamespace, brokerLabels);
+    deployed = pod !== undefined || (await client.hasPods(sondeNamespace, sondeLabels));
   } catch (error) {
     if (!destination.asked || !(error instanceof ClusterError)) throw error;
     tell(context, `this machine (the kubeconfig's cluster: ${error.message})`);
     return undefined;
   }
   if (pod === undefined) {
+    if (deployed)
+      throw new NoBroker(
+        `no broker is ready in the cluster ${client.contextName}: try again, or see \`kubectl -n ${sondeNamespace} get pods\``,
+      );
     if (!destination.asked)
       throw new NoBroker(
-        `no broker is ready in the cluster ${client.contextName}: \`px deploy --image REF\` puts Sonde there`,
+        `Sonde is not deployed in the cluster ${client.contextName}: \`px deploy --image REF\` puts it there`,
       );
     tell(context, `this machine (Sonde is not deployed in the cluster ${client.contextName})`);
     return undefined;
