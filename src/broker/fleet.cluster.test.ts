@@ -26,7 +26,7 @@ describe.skipIf(lacks !== undefined)(`a query over nodes${lacks === undefined ? 
   const demos = new Map<string, DemoServer>();
 
   beforeAll(async () => {
-    fleet = await Fleet.start(nodes, { SONDE_NODE_DEADLINE: '4s' });
+    fleet = await Fleet.start(nodes, { SONDE_NODE_DEADLINE: '6s' });
     await fleet.addNamespace('shop');
     for (const node of nodes) {
       const demo = await DemoServer.start();
@@ -72,10 +72,12 @@ describe.skipIf(lacks !== undefined)(`a query over nodes${lacks === undefined ? 
   const processes = async () => (await statuses()).reduce((sum, node) => sum + node.processes, 0);
 
   it('traces the pods of all nodes at once', async () => {
+    // On a busy machine px may find that no pod fits yet, and say so.
+    await rows();
+    await expect.poll(processes, { timeout: 60_000 }).toBe(3);
     const { code, stderr } = await rows();
     expect(stderr).toMatch(/ ✔ {4}Deploying calls\n$/);
     expect(code).toBe(0);
-    await expect.poll(processes, { timeout: 10_000 }).toBe(3);
     // n1: 1 call, n2: 2, n3: 3, in turn.
     for (const round of [1, 2, 3])
       for (const [i, node] of nodes.entries())
@@ -123,7 +125,7 @@ describe.skipIf(lacks !== undefined)(`a query over nodes${lacks === undefined ? 
     };
     const broker = await pageOf(fleet.broker!);
     expect(broker('sonde_nodes_running')).toEqual([['sonde_nodes_running', {}, 3]]);
-    expect(broker('sonde_query_seconds_count')[0]![2]).toBeGreaterThan(4);
+    expect(broker('sonde_query_seconds_count')[0]![2]).toBeGreaterThan(2);
     expect(broker('sonde_node_received_bytes_total')[0]![2]).toBeGreaterThan(1000);
     const agent = await pageOf(fleet.agents.get('n3')!);
     const labels = { tracepoint: 'shop/calls', table: 'calls', state: 'RUNNING' };
@@ -142,16 +144,16 @@ describe.skipIf(lacks !== undefined)(`a query over nodes${lacks === undefined ? 
       for (const _round of [1, 2]) {
         const began = performance.now();
         const found = await rows("df = df.agg(count=('n', px.count))");
-        expect(found.stderr).toMatch(/without the rows of node n2: its agent did not answer within 4 s/);
+        expect(found.stderr).toMatch(/without the rows of node n2: its agent did not answer within 6 s/);
         expect(found.rows).toMatchObject([{ count: 4 }]);
         expect(found.code).toBe(4);
         // It is waited for once, not at every step (the objects are compiled first: that is a question of its own).
-        expect(performance.now() - began).toBeLessThan(20_000);
+        expect(performance.now() - began).toBeLessThan(30_000);
       }
     } finally {
       child.kill('SIGCONT');
     }
-    await expect.poll(async () => (await rows()).code, { timeout: 10_000 }).toBe(0);
+    await expect.poll(async () => (await rows()).code, { timeout: 60_000 }).toBe(0);
   });
 
   it('an agent that ends has its rows missing, its successor traces again and says so', async () => {
@@ -161,7 +163,7 @@ describe.skipIf(lacks !== undefined)(`a query over nodes${lacks === undefined ? 
     expect(during.rows).toMatchObject([{ count: 3 }]);
     await fleet.startAgent('n3');
     const news = async () => (await statuses()).find(({ node }) => node === 'n3')?.reason;
-    await expect.poll(news, { timeout: 15_000 }).toMatch(/its agent started anew/);
+    await expect.poll(news, { timeout: 60_000 }).toMatch(/its agent started anew/);
     await demos.get('n3')!.get('/e?iters=999');
     const after = await rows('df = df[df.n > 900]', "df = df[['n']]");
     expect(after.rows).toMatchObject([{ n: 999 }]);
