@@ -51,7 +51,8 @@ async function serve(number: number): Promise<number> {
       const asid = number.toString(16).padStart(8, '0');
       reply(null, { node: `n${number}`, tables, nowNs: BigInt(Date.now()) * 1_000_000n, asid });
     },
-    listProcesses: (_: unknown, reply: grpc.sendUnaryData<sonde.ListProcessesReply>) => reply(null, { processes: [] }),
+    listProcesses: (_: unknown, reply: grpc.sendUnaryData<sonde.ListProcessesReply>) =>
+      reply(null, { processes: [], missing: [], notes: [] }),
     runPlan: async (call: grpc.ServerWritableStream<sonde.RunPlanRequest, vizier.RowBatchData>) => {
       const { plan } = call.request;
       if (!replay.has(plan)) replay.set(plan, answer(plan));

@@ -238,9 +238,10 @@ export class Agent {
         pod: place?.pod ?? '',
         containerName: place?.container ?? '',
         node: place?.node ?? '',
+        buildId: process.buildId,
       };
     });
-    return { processes };
+    return { processes, missing: [], notes: [] };
   }
 
   async listFunctions(
@@ -275,6 +276,8 @@ export class Agent {
         reason,
         owner,
         functions: logical.probes.map((probe) => probe.function),
+        namespace: '',
+        object: '',
       };
     });
     const traces = [...this.tracer.live.values()].map((trace) => ({
@@ -290,6 +293,8 @@ export class Agent {
       reason: '',
       owner: trace.owner,
       functions: [trace.function],
+      namespace: '',
+      object: '',
     }));
     return { tracepoints: [...placed, ...traces] };
   }

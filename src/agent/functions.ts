@@ -14,6 +14,7 @@ export function* describeFunctions(binary: GoBinary, pattern: string): Generator
       file: source?.file ?? '',
       line: source?.line ?? 0,
       address: BigInt(fn.entry),
+      pods: [],
     };
   }
 }

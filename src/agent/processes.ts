@@ -39,6 +39,8 @@ interface GoImage {
   readonly module: string;
   readonly symbols: boolean;
   readonly debugInfo: boolean;
+  /** Go's, else the linker's; empty if the file has none. */
+  readonly buildId: string;
 }
 
 /** Finds Go processes in /proc. What a file says of itself is read once per file. */
@@ -175,6 +177,7 @@ function readImage(executable: Executable): GoImage | undefined {
       module: info.module || info.path || '',
       symbols: elf.header('.symtab') !== undefined,
       debugInfo: elf.header('.debug_info') !== undefined || elf.header('.zdebug_info') !== undefined,
+      buildId: elf.goBuildId ?? elf.gnuBuildId ?? '',
     };
   } catch {
     return undefined;

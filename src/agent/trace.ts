@@ -1,8 +1,8 @@
-import { type sonde, textAt } from '#api';
-import { type CaptureColumn, formatUpid, type ProcessTracepoint, type RowBatch, type Upid } from '#model';
+import { callColumns, type sonde, textAt } from '#api';
+import { formatUpid, type ProcessTracepoint, type RowBatch, type Upid } from '#model';
 import type { Sys } from '#sys';
 import type { Binaries } from './binaries.ts';
-import type { Deployer, Deployment, OpenCall } from './deployment.ts';
+import type { Deployer, Deployment, DeploymentSink, OpenCall } from './deployment.ts';
 import { UserError } from './errors.ts';
 import type { Kernel } from './kernel.ts';
 import type { GoProcess, Processes } from './processes.ts';
@@ -21,14 +21,8 @@ export interface LiveTrace {
   stop(reason: string): void;
 }
 
-const columns: readonly CaptureColumn[] = [
-  { name: 'args', capture: { kind: 'arguments' } },
-  { name: 'results', capture: { kind: 'results' } },
-  { name: 'latency', capture: { kind: 'latency' } },
-  { name: 'outcome', capture: { kind: 'outcome' } },
-];
 /** What is left for a function whose returns cannot be probed. */
-const entryColumns = columns.slice(0, 1);
+const entryColumns = callColumns.slice(0, 1);
 
 /** Rows of one message: each message costs more than a row does. */
 const messageRows = 256;
@@ -96,7 +90,14 @@ export class Tracer {
       const attempts = await Promise.allSettled(
         processes.map(async (process) => {
           let fn = request.function;
-          const deployment = await this.#deploy(name, process, fn, {
+          const logical: ProcessTracepoint = {
+            name,
+            table: '',
+            target: { kind: 'upid', upid: process.upid },
+            ttlNs: 0n,
+            probes: [{ function: fn, columns: callColumns }],
+          };
+          const deployment = await deployCalls(this.#deployer, logical, {
             relation: async () => {},
             batch: (batch) => out.push(batch, fn),
             ended: (state, reason) => {
@@ -125,6 +126,7 @@ export class Tracer {
             warnings: [...new Set(deployments.flatMap((deployment) => deployment.warnings))],
             failures,
             name,
+            places: [],
           },
         },
       });
@@ -149,6 +151,7 @@ export class Tracer {
             rows: BigInt(out.rows),
             drops: sum((deployment) => deployment.drops) + BigInt(out.dropped),
             running,
+            node: '',
           },
         },
       });
@@ -162,30 +165,6 @@ export class Tracer {
 
   async close(): Promise<void> {
     for (const trace of this.live.values()) trace.stop('the agent ended');
-  }
-
-  /** A function whose returns cannot be probed is traced at its entry alone, and the client is told. */
-  async #deploy(
-    name: string,
-    process: GoProcess,
-    fn: string,
-    sink: Parameters<Deployer['deploy']>[1],
-  ): Promise<Deployment> {
-    const logical = (wanted: readonly CaptureColumn[]): ProcessTracepoint => ({
-      name,
-      table: name,
-      target: { kind: 'upid', upid: process.upid },
-      ttlNs: 0n,
-      probes: [{ function: fn, columns: wanted }],
-    });
-    try {
-      return await this.#deployer.deploy(logical(columns), sink);
-    } catch (error) {
-      if (!(error instanceof UserError) || !error.diagnostics.some(({ id }) => id === 'probe.no-returns')) throw error;
-      const deployment = await this.#deployer.deploy(logical(entryColumns), sink);
-      deployment.warnings.push(`only entries are traced: ${error.message}`);
-      return deployment;
-    }
   }
 
   /** The calls that are in progress: from the stacks of all goroutines, and with arguments and start where a tracepoint has seen them begin. */
@@ -216,12 +195,29 @@ export class Tracer {
       if (stacked.cut > 0)
         reasons.push(`process ${pid}: the stacks of ${stacked.cut} goroutines could not be followed to their bottom`);
     }
-    return { reason: reasons.join('\n'), calls: 0n, rows: 0n, drops: 0n, running, failed: false };
+    return { reason: reasons.join('\n'), calls: 0n, rows: 0n, drops: 0n, running, failed: false, node: '' };
+  }
+}
+
+/** A function whose returns cannot be probed is traced at its entry alone, and the client is told. */
+export async function deployCalls(
+  deployer: Deployer,
+  logical: ProcessTracepoint,
+  sink: DeploymentSink,
+): Promise<Deployment> {
+  try {
+    return await deployer.deploy(logical, sink);
+  } catch (error) {
+    if (!(error instanceof UserError) || !error.diagnostics.some(({ id }) => id === 'probe.no-returns')) throw error;
+    const probes = logical.probes.map((probe) => ({ ...probe, columns: entryColumns }));
+    const deployment = await deployer.deploy({ ...logical, probes }, sink);
+    deployment.warnings.push(`only entries are traced: ${error.message}`);
+    return deployment;
   }
 }
 
 /** Rows on their way to one client: a slow client makes them wait here, up to a limit. */
-class Outbox {
+export class Outbox {
   rows = 0;
   dropped = 0;
   onFull: () => void = () => {};
@@ -260,7 +256,7 @@ class Outbox {
   }
 }
 
-/** Row `row` of a batch whose columns are the implicit ones and `columns` (or `entryColumns`). */
+/** Row `row` of a batch whose columns are the implicit ones and `callColumns` (or `entryColumns`). */
 function tracedCall(batch: RowBatch, row: number, fn: string): sonde.TraceCall {
   const there = (i: number) => batch.columns[i] !== undefined && batch.columns[i]!.valid?.[row] !== 0;
   const int = (i: number): bigint | undefined => {
@@ -289,7 +285,7 @@ function tracedCall(batch: RowBatch, row: number, fn: string): sonde.TraceCall {
   };
 }
 
-function runningCall(call: OpenCall, upid: Upid): sonde.TraceCall {
+export function runningCall(call: OpenCall, upid: Upid): sonde.TraceCall {
   return {
     upid: formatUpid(upid),
     timeNs: call.sinceNs,

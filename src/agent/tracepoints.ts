@@ -4,13 +4,15 @@ import {
   type LogicalTracepoint,
   type ProcessTracepoint,
   type Relation,
+  type RowBatch,
   sameRelation,
   type TracepointState,
   type Upid,
 } from '#model';
 import { NameClash, type Store } from '#store';
-import type { Deployer, Deployment } from './deployment.ts';
+import type { Deployer, Deployment, DeploymentSink, OpenCall } from './deployment.ts';
 import { UserError } from './errors.ts';
+import { deployCalls } from './trace.ts';
 
 /** A tracepoint as the agent holds it. */
 export interface Tracepoint {
@@ -83,6 +85,16 @@ class Held implements Tracepoint {
   }
 }
 
+/** Where what is seen of tracepoints without a table goes. */
+export interface Followed {
+  armed(name: string, deployment: Deployment): void;
+  refused(name: string, upid: Upid, reason: string): void;
+  /** `fn`: the function as the linker has it. */
+  batch(name: string, batch: RowBatch, fn: string): void;
+  /** It is over: nothing comes behind this. */
+  ended(tracepoint: Tracepoint, running: readonly { readonly upid: Upid; readonly call: OpenCall }[]): void;
+}
+
 /** Of a tracepoint whose selector fits nothing yet. */
 const noProcess = 'waiting for a process that it fits';
 
@@ -91,6 +103,8 @@ const keepEndedMs = 600_000;
 
 /** All tracepoints that scripts have placed, by name: upsert, time to live, states. Rows go to the store. */
 export class Tracepoints {
+  /** Without it nobody follows a tracepoint that has no table. */
+  followed: Followed | undefined;
   readonly #byName = new Map<string, Held>();
   /** Which tracepoint wrote last to a table. */
   readonly #writers = new Map<string, Held>();
@@ -182,7 +196,9 @@ export class Tracepoints {
       try {
         await this.#arm(tracepoint, { ...tracepoint.logical, target: { kind: 'upid', upid } });
       } catch (error) {
-        tracepoint.refused.set(key, (error as Error).message);
+        const { message } = error as Error;
+        tracepoint.refused.set(key, message);
+        if (tracepoint.logical.table === '') this.followed?.refused(name, upid, message);
       }
     }
     settle(tracepoint);
@@ -220,20 +236,28 @@ export class Tracepoints {
 
   async #arm(tracepoint: Held, logical: ProcessTracepoint): Promise<void> {
     const key = formatUpid(logical.target.upid);
-    const deployment = await this.#deployer.deploy(logical, {
+    const { name, table } = logical;
+    const followed = table === '';
+    let fn = logical.probes[0]?.function ?? '';
+    const deployment = await (followed ? deployCalls : deploy)(this.#deployer, logical, {
       relation: async (relation) => {
+        if (followed) return;
         this.#checkTable(tracepoint, relation);
         tracepoint.relation = relation;
         await this.#createTable(logical, relation);
       },
       batch: (batch) => {
         tracepoint.rows += batch.rows;
-        this.#writers.set(logical.table, tracepoint);
-        this.#store.append(logical.table, batch).catch((error: Error) => {
-          this.lost(logical.table, batch.rows, error.message);
+        if (followed) {
+          this.followed?.batch(name, batch, fn);
+          return;
+        }
+        this.#writers.set(table, tracepoint);
+        this.#store.append(table, batch).catch((error: Error) => {
+          this.lost(table, batch.rows, error.message);
         });
       },
-      rowsOfRunning: true,
+      ...(followed ? {} : { rowsOfRunning: true as const }),
       ended: (state, reason) => {
         if (tracepoint.logical.target.kind === 'upid') {
           void this.#end(tracepoint, state, reason);
@@ -246,9 +270,13 @@ export class Tracepoints {
     });
     if (ended(tracepoint)) {
       await deployment.close();
-      throw new UserError(`tracepoint ${logical.name} was ended while it was being armed: ${tracepoint.reason}`);
+      throw new UserError(`tracepoint ${name} was ended while it was being armed: ${tracepoint.reason}`);
     }
     tracepoint.deployments.set(key, deployment);
+    if (followed) {
+      fn = deployment.functions[0] ?? fn;
+      this.followed?.armed(name, deployment);
+    }
     tracepoint.state = 'RUNNING';
     tracepoint.reason = '';
   }
@@ -306,11 +334,22 @@ export class Tracepoints {
     tracepoint.state = state;
     tracepoint.reason = reason;
     clearTimeout(tracepoint.timer);
-    await Promise.all([...tracepoint.deployments.values()].map((deployment) => deployment.close()));
+    const deployments = [...tracepoint.deployments.values()];
+    await Promise.all(deployments.map((deployment) => deployment.close()));
+    if (tracepoint.logical.table === '') {
+      const running = await Promise.all(
+        deployments.map(async (each) => (await each.running()).map((call) => ({ upid: each.upid, call }))),
+      );
+      this.followed?.ended(tracepoint, running.flat());
+    }
     tracepoint.timer = setTimeout(() => {
       if (this.#byName.get(tracepoint.logical.name) === tracepoint) this.#byName.delete(tracepoint.logical.name);
     }, keepEndedMs).unref();
   }
+}
+
+function deploy(deployer: Deployer, logical: ProcessTracepoint, sink: DeploymentSink): Promise<Deployment> {
+  return deployer.deploy(logical, sink);
 }
 
 /** Over for good: one with a selector goes on looking for processes when it has failed in those that there are. */

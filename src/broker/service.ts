@@ -2,11 +2,14 @@ import { readFileSync } from 'node:fs';
 import * as grpc from '@grpc/grpc-js';
 import { apiFingerprint, grpcService, sonde, vizier } from '#api';
 import { SondeError } from '#base';
-import type { ClusterClient, ClusterClock } from '#cluster';
+import { type ClusterClient, type ClusterClock, NoSuchTarget } from '#cluster';
 import { type Access, NotAdmitted } from './access.ts';
+import { followTracepoint } from './follow.ts';
+import { listFunctions } from './functions.ts';
 import type { Nodes } from './nodes.ts';
 import type { Queries } from './query.ts';
-import { allProcesses, compileTracepoints } from './tracepoints.ts';
+import { allProcesses, NamespaceHidden, processesOf } from './targets.ts';
+import { compileTracepoints, listTracepoints } from './tracepoints.ts';
 
 export const version: string = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version;
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -42,15 +45,14 @@ export function serveBroker(parts: BrokerParts): grpc.Server {
       }
     };
 
-  server.addService(grpcService(vizier.VizierServiceDefinition, asBuffer), {
-    executeScript: async (
-      call: grpc.ServerWritableStream<vizier.ExecuteScriptRequest, vizier.ExecuteScriptResponse>,
-    ) => {
+  const stream =
+    <Request, Reply>(handle: (request: Request, scope: sonde.Scope, call: StreamCall<Reply>) => Promise<void>) =>
+    async (call: grpc.ServerWritableStream<Request, Reply>) => {
       const abort = new AbortController();
       for (const event of ['cancelled', 'close', 'error']) call.on(event, () => abort.abort());
       call.sendMetadata(greeting);
-      const send = async (response: vizier.ExecuteScriptResponse) => {
-        if (abort.signal.aborted || call.write(response)) return;
+      const send = async (reply: Reply) => {
+        if (abort.signal.aborted || call.write(reply)) return;
         await new Promise<void>((resolve) => {
           call.once('drain', resolve);
           abort.signal.addEventListener('abort', () => resolve(), { once: true });
@@ -58,13 +60,18 @@ export function serveBroker(parts: BrokerParts): grpc.Server {
       };
       try {
         const scope = await admit(call.metadata);
-        const audience = text(call.metadata, 'sonde-client') === '' ? 'pixie' : 'sonde';
-        await queries.run({ request: call.request, audience, scope, signal: abort.signal, send });
+        await handle(call.request, scope, { signal: abort.signal, metadata: call.metadata, send });
         call.end();
       } catch (error) {
         if (!abort.signal.aborted) call.emit('error', serviceError(error));
       }
-    },
+    };
+
+  server.addService(grpcService(vizier.VizierServiceDefinition, asBuffer), {
+    executeScript: stream<vizier.ExecuteScriptRequest, vizier.ExecuteScriptResponse>(async (request, scope, call) => {
+      const audience = text(call.metadata, 'sonde-client') === '' ? 'pixie' : 'sonde';
+      await queries.run({ request, audience, scope, signal: call.signal, send: call.send });
+    }),
     healthCheck: async (call: grpc.ServerWritableStream<vizier.HealthCheckRequest, vizier.HealthCheckResponse>) => {
       call.write({ status: { code: 0, message: '', errorDetails: [] } });
       const timer = setInterval(() => call.write({ status: { code: 0, message: '', errorDetails: [] } }), 5000);
@@ -80,16 +87,37 @@ export function serveBroker(parts: BrokerParts): grpc.Server {
     compileTracepoints: unary<sonde.CompileTracepointsRequest, sonde.CompileTracepointsReply>((request, scope) =>
       compileTracepoints(request, scope, parts),
     ),
-    listProcesses: unary<sonde.ListProcessesRequest, sonde.ListProcessesReply>(async (_, scope) => ({
-      processes: await allProcesses(nodes, scope),
+    listProcesses: unary<sonde.ListProcessesRequest, sonde.ListProcessesReply>(async ({ pods, one }, scope) => {
+      const found = pods === undefined ? await allProcesses(nodes, scope) : await processesOf(pods, one, scope, parts);
+      const missing = found.silent.map(({ node, reason }) => ({ node, reason }));
+      return { processes: [...found.processes], missing, notes: [...found.notes] };
+    }),
+    listFunctions: stream<sonde.ListFunctionsRequest, sonde.FunctionInfo>((request, scope, call) =>
+      listFunctions(request, scope, parts, call),
+    ),
+    trace: stream<sonde.TraceRequest, sonde.TraceReply>((request, scope, call) =>
+      followTracepoint(request.tracepoint, scope, nodes, call),
+    ),
+    listTracepoints: unary<sonde.ListTracepointsRequest, sonde.ListTracepointsReply>(async (_, scope) => ({
+      tracepoints: await listTracepoints(parts.client, parts.clock, scope),
     })),
     status: lacking('tell the status of one agent: kubectl -n sonde get pods'),
   });
   return server;
 }
 
+/** One open call whose answer is a stream. */
+interface StreamCall<Reply> {
+  readonly signal: AbortSignal;
+  readonly metadata: grpc.Metadata;
+  /** Resolves when the client can take the next. */
+  readonly send: (reply: Reply) => Promise<void>;
+}
+
 function serviceError(error: unknown): Partial<grpc.StatusObject> {
   const details = error instanceof Error ? error.message : String(error);
+  if (error instanceof NoSuchTarget) return { code: grpc.status.NOT_FOUND, details };
+  if (error instanceof NamespaceHidden) return { code: grpc.status.PERMISSION_DENIED, details };
   if (error instanceof NotAdmitted) return { code: grpc.status.UNAUTHENTICATED, details };
   return { code: error instanceof SondeError ? grpc.status.FAILED_PRECONDITION : grpc.status.INTERNAL, details };
 }

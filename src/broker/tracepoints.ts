@@ -2,7 +2,11 @@ import type { sonde } from '#api';
 import {
   type ClusterClient,
   type ClusterClock,
+  exactSelector,
+  expiry,
+  NoSuchTarget,
   objectName,
+  ownerOf,
   type TracepointKind,
   type TracepointObject,
   toObject,
@@ -12,7 +16,8 @@ import { compileMutations } from '#planner';
 import { mayDo } from './access.ts';
 import { clusterTables } from './catalog.ts';
 import { ScriptFault, statusOf } from './faults.ts';
-import { type Nodes, nodeMethods } from './nodes.ts';
+import type { Nodes } from './nodes.ts';
+import { allProcesses } from './targets.ts';
 
 const none = { code: 0, message: '', errorDetails: [] };
 
@@ -34,9 +39,13 @@ export async function compileTracepoints(
     const { upserts, deletes } = compiled.value;
     const objects: string[] = [];
     const now = new Date(clock.now());
-    const processes = upserts.some(({ target }) => target.kind === 'upid') ? await allProcesses(nodes, scope) : [];
-    for (const logical of upserts)
+    const processes = upserts.some(({ target }) => target.kind === 'upid')
+      ? (await allProcesses(nodes, scope)).processes
+      : [];
+    for (const upsert of upserts) {
+      const logical = { ...upsert, target: await exactTarget(upsert.target, client, scope) };
       objects.push(JSON.stringify(toObject(logical, namespaceOf(logical, processes), now)));
+    }
     const held = deletes.length > 0 ? await heldTracepoints(client, scope) : [];
     const doomed = deletes.flatMap(({ name, span }) => {
       const named = held.filter(({ spec }) => spec.name === name);
@@ -56,18 +65,24 @@ export async function compileTracepoints(
   }
 }
 
-/** The processes that somebody may see, of all nodes that answer. */
-export async function allProcesses(nodes: Nodes, scope: sonde.Scope): Promise<sonde.ProcessInfo[]> {
-  const { answers } = await nodes.all((link) => link.call(nodeMethods.listProcesses, {}));
-  return answers.flatMap(({ answer }) => answer.processes).filter(({ namespace }) => mayDo(scope, namespace));
-}
-
 /** Where the object belongs: the namespace of the target's pod; undefined for a process outside any pod. */
 function namespaceOf({ target }: LogicalTracepoint, processes: readonly sonde.ProcessInfo[]): string | undefined {
   if (target.kind === 'pods') return target.pods.namespace;
   const process = processes.find(({ upid }) => upid === formatUpid(target.upid));
   if (process === undefined) throw new ScriptFault([noSuchProcess(target)]);
   return process.namespace === '' ? undefined : process.namespace;
+}
+
+/** With whole names in the place of beginnings. What the asker may not see is left as it is: writing the object takes rights of its own. */
+async function exactTarget(target: Target, client: ClusterClient, scope: sonde.Scope): Promise<Target> {
+  if (target.kind !== 'pods' || !mayDo(scope, target.pods.namespace)) return target;
+  try {
+    return { ...target, pods: exactSelector(target.pods, await client.pods(target.pods.namespace)) };
+  } catch (error) {
+    if (!(error instanceof NoSuchTarget)) throw error;
+    const { span } = target;
+    throw new ScriptFault([{ id: error.code, message: error.message, ...(span === undefined ? {} : { span }) }]);
+  }
 }
 
 function noSuchProcess(target: Extract<Target, { kind: 'upid' }>) {
@@ -85,4 +100,43 @@ async function heldTracepoints(client: ClusterClient, scope: sonde.Scope): Promi
   return lists
     .flatMap(({ items }) => items)
     .filter(({ metadata, spec }) => mayDo(scope, metadata.namespace ?? '') && objectName(spec.name) === metadata.name);
+}
+
+/** The tracepoints that somebody may see, each with what its nodes say of it. */
+export async function listTracepoints(
+  client: ClusterClient,
+  clock: ClusterClock,
+  scope: sonde.Scope,
+): Promise<sonde.TracepointInfo[]> {
+  const held = await heldTracepoints(client, scope);
+  return held
+    .map((object) => infoOf(object, clock.now()))
+    .sort((a, b) => (`${a.namespace}/${a.name}` < `${b.namespace}/${b.name}` ? -1 : 1));
+}
+
+function infoOf(object: TracepointObject, now: number): sonde.TracepointInfo {
+  const { metadata, spec, status } = object;
+  const nodes = status?.nodes ?? [];
+  const leftMs = expiry(object) - now;
+  const states = new Set(nodes.map(({ state }) => state));
+  const state = (['RUNNING', 'PENDING', 'FAILED', 'TERMINATED'] as const).find((each) => states.has(each));
+  const sum = (count: 'hits' | 'rows' | 'drops') =>
+    BigInt(nodes.reduce((total, node) => total + (node[count] ?? 0), 0));
+  const reasons = nodes.flatMap(({ node, reason }) => (reason ? [`node ${node}: ${reason}`] : []));
+  return {
+    id: metadata.uid ?? '',
+    name: spec.name,
+    state: leftMs <= 0 ? 'TERMINATED' : (state ?? 'PENDING'),
+    target: spec.target.upid ?? JSON.stringify(spec.target),
+    table: spec.table ?? '',
+    ttlLeftNs: BigInt(Math.max(0, Math.round(leftMs))) * 1_000_000n,
+    hits: sum('hits'),
+    rows: sum('rows'),
+    drops: sum('drops'),
+    reason: reasons.length > 0 ? reasons.join('\n') : state === undefined && leftMs > 0 ? 'no process fits it yet' : '',
+    owner: ownerOf(object),
+    functions: spec.probes.map((probe) => probe.function),
+    namespace: metadata.namespace ?? '',
+    object: metadata.name ?? '',
+  };
 }

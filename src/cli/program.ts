@@ -1,5 +1,7 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from '#base';
+import type { TraceOptions } from './commands/trace.ts';
+import type { PodOptions } from './connect/pods.ts';
 import type { Where } from './connect/where.ts';
 import type { Context } from './context.ts';
 import type { ExitCode } from './failure.ts';
@@ -30,13 +32,14 @@ export function program(context: Context, finish: Finish): Command {
     .option('-f, --file <file>', 'a .pxl file, a folder with one, or - for standard input')
     .option('-l, --list', 'list the bundled scripts')
     .option('-w, --watch', 'run again and again, until Ctrl-C')
+    .option('--replace', 'in a cluster: take over tracepoints of these names that are somebody else’s')
     .addOption(every())
     .usage('[options] [script] [-- --name value …]')
     .addHelpText('after', outputHelp)
     .action(
       async (
         script: string | undefined,
-        options: Shared & Where & { file?: string; list?: boolean; watch?: boolean; every: bigint },
+        options: Shared & Where & { file?: string; list?: boolean; watch?: boolean; every: bigint; replace?: boolean },
       ) => finish(await (await import('./commands/run.ts')).run(context, script, options)),
     );
 
@@ -103,30 +106,34 @@ export function program(context: Context, finish: Finish): Command {
       finish(await (await import('./commands/run.ts')).run(context, name, options)),
     );
 
-  rows(px.command('trace'))
+  pods(where(rows(px.command('trace'))))
     .summary('print every call of a function as it happens')
     .description('Prints calls of a function with arguments, results and latency until Ctrl-C; the probe goes with px.')
-    .argument('<process>', 'pid, UPID or name; a name traces every process of that name')
+    .argument(
+      '<process>',
+      'pid, UPID or name; a name traces every process of that name; pod/NAME, deploy/NAME in a cluster',
+    )
     .argument('<function>', 'as in `px funcs`: main.computeE, net/http.(*Server).Serve')
     .addOption(new Option('--for <time>', 'end after this time: 10s, 2m').argParser(duration))
     .addOption(new Option('--count <n>', 'end after this many calls').argParser(positiveInteger))
     .option('--open', 'list the calls that are running now, and since when, and end')
-    .action(async (target: string, name: string, options: Shared & { for?: bigint; count?: bigint; open?: boolean }) =>
+    .action(async (target: string, name: string, options: TraceOptions) =>
       finish(await (await import('./commands/trace.ts')).trace(context, target, name, options)),
     );
 
-  where(rows(px.command('ps')))
+  pods(where(rows(px.command('ps'))))
     .description('list the Go processes of this machine, or of a cluster')
-    .action(async (options: Shared & Where) =>
-      finish(await (await import('./commands/processes.ts')).processes(context, options)),
+    .argument('[process]', 'only these: pid, UPID or name; pod/NAME, deploy/NAME in a cluster')
+    .action(async (target: string | undefined, options: Shared & Where & PodOptions) =>
+      finish(await (await import('./commands/processes.ts')).processes(context, target, options)),
     );
 
-  rows(px.command('funcs'))
+  pods(where(rows(px.command('funcs'))))
     .description('list the functions of a process that can be traced, with signature and place')
-    .argument('<process>', 'pid, UPID or name')
+    .argument('<process>', 'pid, UPID or name; pod/NAME, deploy/NAME in a cluster')
     .argument('[pattern]', 'part of the name')
-    .action(async (target: string, pattern: string | undefined, options: Shared) =>
-      finish(await (await import('./commands/functions.ts')).functions(context, target, pattern ?? '', options.output)),
+    .action(async (target: string, pattern: string | undefined, options: Shared & Where & PodOptions) =>
+      finish(await (await import('./commands/functions.ts')).functions(context, target, pattern ?? '', options)),
     );
 
   px.command('deploy')
@@ -145,17 +152,16 @@ export function program(context: Context, finish: Finish): Command {
     );
 
   const tracepoint = px.command('tracepoint').description('list and delete tracepoints');
-  rows(tracepoint.command('list'))
+  namespaced(where(rows(tracepoint.command('list'))))
     .description('list tracepoints: state, target, table, TTL left, hits, rows, drops, owner, reason of failure')
-    .action(async (options: Shared) =>
-      finish(await (await import('./commands/tracepoints.ts')).listTracepoints(context, options.output)),
+    .action(async (options: Shared & Where & PodOptions) =>
+      finish(await (await import('./commands/tracepoints.ts')).listTracepoints(context, options)),
     );
-  tracepoint
-    .command('delete')
+  namespaced(where(tracepoint.command('delete')))
     .description('remove tracepoints and their probes; the rows stay')
     .argument('<name...>', 'as in `px tracepoint list`')
-    .action(async (names: string[]) =>
-      finish(await (await import('./commands/tracepoints.ts')).deleteTracepoints(context, names)),
+    .action(async (names: string[], options: Where & PodOptions) =>
+      finish(await (await import('./commands/tracepoints.ts')).deleteTracepoints(context, names, options)),
     );
 
   const agent = px.command('agent').description('the agent that holds probes and rows; it starts and ends by itself');
@@ -253,6 +259,7 @@ const examples = `
 Examples:
   px ps                                      Go processes of this machine
   px trace 4711 main.computeE                calls of a function, live
+  px trace -n shop deploy/cart main.add      the same in all pods of a deployment
   px run px/upids                            a bundled script
   px run -f capture_args.pxl -- --upid UPID  a file, with a parameter
 
@@ -284,6 +291,15 @@ function where(command: Command): Command {
   return command
     .option('--local', 'this machine, whatever the kubeconfig and PX_TARGET say')
     .option('--context <name>', 'the cluster of this context of the kubeconfig');
+}
+
+function namespaced(command: Command): Command {
+  return command.option('-n, --namespace <name>', 'in a cluster: this namespace');
+}
+
+/** Commands that take pods. */
+function pods(command: Command): Command {
+  return namespaced(command).option('-c, --container <name>', 'in a cluster: this container of the pods');
 }
 
 function duration(text: string): bigint {

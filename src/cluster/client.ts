@@ -12,6 +12,7 @@ import {
   VersionApi,
 } from '@kubernetes/client-node';
 import { SondeError } from '#base';
+import { type PodInfo, podInfo } from './pods.ts';
 import { apiVersion, group, type NodeStatus, plural, type TracepointKind, type TracepointObject } from './resource.ts';
 
 const version = apiVersion.slice(group.length + 1);
@@ -87,10 +88,23 @@ export class ClusterClient {
     return this.config.getCurrentContext();
   }
 
-  /** Server-side apply of any object, taking over fields that another manager has set. */
-  apply<T extends KubernetesObject>(object: T, manager: string): Promise<T> {
+  /** Of the current context, as kubectl takes it where none is given. */
+  get namespace(): string {
+    return this.config.getContextObject(this.contextName)?.namespace ?? 'default';
+  }
+
+  /** Who asks, as RBAC knows them. */
+  async userName(): Promise<string> {
+    const { status } = await this.#asked('asking who this is', () =>
+      this.config.makeApiClient(AuthenticationV1Api).createSelfSubjectReview({ body: {} }),
+    );
+    return status?.userInfo?.username ?? '';
+  }
+
+  /** Server-side apply of any object. `force`: takes over fields that another manager has set, else that is a ClusterError of status 409. */
+  apply<T extends KubernetesObject>(object: T, manager: string, force = true): Promise<T> {
     return this.#asked(`applying ${describe(object)}`, () =>
-      this.#objects.patch(object, undefined, undefined, manager, true, PatchStrategy.ServerSideApply),
+      this.#objects.patch(object, undefined, undefined, manager, force, PatchStrategy.ServerSideApply),
     );
   }
 
@@ -219,6 +233,14 @@ export class ClusterClient {
       this.config.makeApiClient(VersionApi).getCodeWithHttpInfo(),
     );
     return Date.parse(headers.date ?? '') + 500;
+  }
+
+  /** All pods of a namespace. */
+  async pods(namespace: string): Promise<PodInfo[]> {
+    const { items } = await this.#asked(`listing the pods of namespace ${namespace}`, () =>
+      this.config.makeApiClient(CoreV1Api).listNamespacedPod({ namespace }),
+    );
+    return items.map(podInfo);
   }
 
   /** Names of all namespaces. */

@@ -15,6 +15,18 @@ export {
   type TracepointSpec,
   toLogical,
   toObject,
+  tracepointReference,
   UnusableTracepoint,
 } from './resource.ts';
+export {
+  exactSelector,
+  type NamedPods,
+  NoSuchTarget,
+  parseTarget,
+  podsNamed,
+  type TargetKind,
+  targetKinds,
+  wordOf,
+} from './target.ts';
 export { ObjectWatch, type WatchEvents, watchPods, watchTracepoints } from './watch.ts';
+export { ownerOf, TracepointTaken, writeTracepoint } from './write.ts';

@@ -11,8 +11,11 @@ function pod(name: string, containerId: string): V1Pod {
       labels: { app: 'cart', 'pod-template-hash': '5d8f' },
       ownerReferences: [{ apiVersion: 'apps/v1', kind: 'ReplicaSet', name: 'cart-5d8f', uid: 'r', controller: true }],
     },
-    spec: { nodeName: 'n1', containers: [] },
-    status: { containerStatuses: [{ name: 'app', containerID: `containerd://${containerId}` } as never] },
+    spec: { nodeName: 'n1', containers: [{ name: 'app' }] },
+    status: {
+      phase: 'Running',
+      containerStatuses: [{ name: 'app', containerID: `containerd://${containerId}` } as never],
+    },
   };
 }
 
@@ -30,6 +33,8 @@ it.each([
   [{ pod: 'cart-5d8f-1' }, true],
   [{ pod: 'cart' }, true],
   [{ pod: 'car' }, false],
+  [{ pod: 'cart-5d8f' }, true],
+  [{ pod: 'cart-5d' }, false],
   [{ pod: 'cart-5d8f-1-2' }, false],
   [{ labels: { app: 'cart' } }, true],
   [{ labels: { app: 'cart', tier: 'x' } }, false],
@@ -42,6 +47,7 @@ it.each([
 ])('%j: %s', (narrower, expected) => {
   const info = podInfo(pod('cart-5d8f-1', 'aaa'));
   expect(selects({ namespace: 'shop', ...narrower }, info, 'app', '/cart -v -port 80')).toBe(expected);
+  expect(selects({ namespace: 'shop', ...narrower }, info, '', '/pause')).toBe(false);
   expect(selects({ namespace: 'other', ...narrower }, info, 'app', '/cart -v -port 80')).toBe(false);
 });
 

@@ -12,6 +12,12 @@ export interface PodInfo {
   readonly workloads: readonly { readonly kind: string; readonly name: string }[];
   /** Runtime's container id to the container's name. */
   readonly containers: ReadonlyMap<string, string>;
+  /** Names of all containers that its spec has, also of those that have not started. */
+  readonly declared: readonly string[];
+  /** Kubernetes' `status.phase`: Pending, Running, Succeeded, Failed, Unknown. */
+  readonly phase: string;
+  /** Why it does not run (yet), in Kubernetes' words; empty when it does, or nobody says. */
+  readonly waiting: string;
 }
 
 export function podInfo(pod: V1Pod): PodInfo {
@@ -30,7 +36,23 @@ export function podInfo(pod: V1Pod): PodInfo {
     workloads: workloadsOf(pod),
     // containerd://<id>
     containers: new Map(statuses.map(({ containerID = '', name }) => [containerID.replace(/^.*:\/\//, ''), name])),
+    declared: [...(spec?.initContainers ?? []), ...(spec?.containers ?? []), ...(spec?.ephemeralContainers ?? [])].map(
+      ({ name }) => name,
+    ),
+    phase: status?.phase ?? 'Unknown',
+    waiting: whyNotRunning(pod),
   };
+}
+
+function whyNotRunning({ metadata, status }: V1Pod): string {
+  if (metadata?.deletionTimestamp !== undefined) return 'it is being deleted';
+  const unmet = status?.conditions?.find(({ type, status: met }) => type === 'PodScheduled' && met === 'False');
+  const waiting = (status?.containerStatuses ?? []).flatMap(({ name, state }) => {
+    const { reason, message } = state?.waiting ?? {};
+    return reason === undefined ? [] : [`container ${name}: ${[reason, message].filter(Boolean).join(': ')}`];
+  });
+  const said = [unmet?.reason, unmet?.message].filter(Boolean).join(': ');
+  return [said, ...waiting, status?.reason ?? ''].filter((each) => each !== '').join('; ');
 }
 
 /** A Deployment names its ReplicaSets after itself and the hash that their pods carry as a label. */
@@ -45,12 +67,18 @@ function workloadsOf({ metadata }: V1Pod): { kind: string; name: string }[] {
   return found;
 }
 
-/** Whether a selector fits a process in a container of a pod. */
+/** The controllers of a pod and the pod itself, the outermost first: what people call it by. */
+export function namesOf(pod: PodInfo): readonly { readonly kind: string; readonly name: string }[] {
+  return [{ kind: 'Pod', name: pod.name }, ...pod.workloads].reverse();
+}
+
+/** Whether a selector fits a process in a container of a pod. A process that is in no container by name (the sandbox) never does. */
 export function selects(selector: PodSelector, pod: PodInfo, container: string, commandLine: string): boolean {
   const { namespace, pod: name, labels = {}, workload, container: wanted, process } = selector;
   return (
     pod.namespace === namespace &&
-    (name === undefined || name === pod.name || pod.name.startsWith(`${name}-`)) &&
+    container !== '' &&
+    (name === undefined || namesOf(pod).some((each) => each.name === name)) &&
     Object.entries(labels).every(([key, value]) => pod.labels[key] === value) &&
     (workload === undefined ||
       pod.workloads.some((each) => each.kind === workload.kind && each.name === workload.name)) &&

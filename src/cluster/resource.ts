@@ -23,7 +23,8 @@ export interface TracepointTarget extends Omit<PodSelector, 'namespace'> {
 export interface TracepointSpec {
   /** As scripts name it. */
   readonly name: string;
-  readonly table: string;
+  /** None: rows are for who follows them (`px trace`), and are not kept. */
+  readonly table?: string;
   readonly ttl: string;
   /** RFC 3339; the time to live counts from here, else from the object's creation. */
   readonly renewedAt?: string;
@@ -98,7 +99,7 @@ export function toObject(logical: LogicalTracepoint, namespace: string | undefin
     metadata: { name: objectName(logical.name), ...(namespace === undefined ? {} : { namespace }) },
     spec: {
       name: logical.name,
-      table: logical.table,
+      ...(logical.table === '' ? {} : { table: logical.table }),
       ttl: exactDuration(logical.ttlNs),
       renewedAt: now.toISOString(),
       target: targetSpec(logical.target),
@@ -114,6 +115,19 @@ export function toObject(logical: LogicalTracepoint, namespace: string | undefin
   };
 }
 
+/** What names an object of these kinds. An empty namespace: a ClusterTracepoint. */
+export function tracepointReference(name: string, namespace: string): ObjectReference {
+  return namespace === ''
+    ? { apiVersion, kind: 'ClusterTracepoint', metadata: { name } }
+    : { apiVersion, kind: 'Tracepoint', metadata: { name, namespace } };
+}
+
+export interface ObjectReference {
+  apiVersion: string;
+  kind: TracepointKind;
+  metadata: { name: string; namespace?: string };
+}
+
 /** In the largest unit that loses nothing. */
 function exactDuration(ns: bigint): string {
   const units = { h: 3_600_000_000_000n, m: 60_000_000_000n, s: 1_000_000_000n, ms: 1_000_000n, us: 1_000n } as const;
@@ -127,13 +141,23 @@ function targetSpec(target: Target): TracepointTarget {
   return narrower;
 }
 
+/** What a tracepoint without a table captures: what `px trace` shows. */
+const callCaptures = 'arguments,results,latency,outcome';
+
 /** @throws UnusableTracepoint for what a schema cannot refuse. */
 export function toLogical({ metadata, spec }: TracepointObject): LogicalTracepoint {
   const ttlNs = parseDuration(spec.ttl);
   if (ttlNs === undefined || ttlNs <= 0n) throw new UnusableTracepoint(`spec.ttl: '${spec.ttl}' is no time such as 5m`);
+  if (
+    spec.table === undefined &&
+    spec.probes.some(({ columns }) => `${columns.map(({ capture }) => capture)}` !== callCaptures)
+  )
+    throw new UnusableTracepoint(
+      'spec.table: without one the columns are those that `px trace` shows: arguments, results, latency, outcome',
+    );
   return {
     name: spec.name,
-    table: spec.table,
+    table: spec.table ?? '',
     ttlNs,
     target: targetOf(spec.target, metadata.namespace),
     probes: spec.probes.map((probe) => ({

@@ -19,6 +19,7 @@ import type { Identity } from '../identity.ts';
 import type { GoProcess, Processes } from '../processes.ts';
 import type { Place } from '../tables.ts';
 import type { Tracepoints } from '../tracepoints.ts';
+import type { Followers } from './followers.ts';
 import { tracepointMetrics } from './metrics.ts';
 import { StatusWriter } from './status.ts';
 
@@ -55,10 +56,13 @@ export class ClusterNode {
   readonly #identity: Identity;
   readonly #processes: Processes;
   readonly #tracepoints: Tracepoints;
+  readonly #followers: Followers;
   readonly #pods = new Pods(keepPodsMs);
   readonly #wanted = new Map<string, Wanted>();
   /** UPID to the namespace of its pod (empty: no pod), of all that was ever traced here. */
   readonly #traced = new Map<bigint, string>();
+  /** Names of objects that have gone since the last round. */
+  readonly #gone = new Set<string>();
   readonly #watches: ObjectWatch<never>[] = [];
   readonly #status: StatusWriter;
   readonly #clock: ClusterClock;
@@ -73,12 +77,13 @@ export class ClusterNode {
   constructor(
     client: ClusterClient,
     name: string,
-    parts: { identity: Identity; processes: Processes; tracepoints: Tracepoints },
+    parts: { identity: Identity; processes: Processes; tracepoints: Tracepoints; followers: Followers },
   ) {
     this.name = name;
     this.#identity = parts.identity;
     this.#processes = parts.processes;
     this.#tracepoints = parts.tracepoints;
+    this.#followers = parts.followers;
     this.#status = new StatusWriter(client);
     this.#clock = new ClusterClock(client);
     const failed = (error: unknown) => log(`the API server: ${(error as Error).message}`);
@@ -100,6 +105,7 @@ export class ClusterNode {
         changed: (object) => this.#changed(object),
         gone: (object) => {
           this.#wanted.delete(keyOf(object));
+          this.#gone.add(nameOf(object));
           wake();
         },
         failed,
@@ -175,8 +181,7 @@ export class ClusterNode {
     } catch (error) {
       unusable = (error as Error).message;
     }
-    const { namespace } = object.metadata;
-    const name = namespace === undefined ? object.spec.name : `${namespace}/${object.spec.name}`;
+    const name = nameOf(object);
     const concerned = before?.concerned ?? false;
     const own = object.status?.nodes?.find(({ node }) => node === this.name);
     const earlier = before === undefined ? own : before.earlier;
@@ -204,6 +209,10 @@ export class ClusterNode {
     const names = new Set([...this.#wanted.values()].map(({ name }) => name));
     for (const { logical } of this.#tracepoints.list()) {
       if (!names.has(logical.name)) await this.#tracepoints.delete(logical.name, 'its object was deleted');
+    }
+    for (const name of this.#gone) {
+      this.#gone.delete(name);
+      if (!names.has(name)) this.#followers.gone(name);
     }
     const selecting = [...this.#wanted.values()].some(({ logical }) => logical?.target.kind === 'pods');
     const processes = selecting ? this.#processes.list() : [];
@@ -301,6 +310,11 @@ export class ClusterNode {
       observedGeneration: object.metadata.generation ?? 0,
     });
   }
+}
+
+/** What `Tracepoints` and those who follow one know it by. */
+function nameOf({ metadata: { namespace }, spec }: TracepointObject): string {
+  return namespace === undefined ? spec.name : `${namespace}/${spec.name}`;
 }
 
 function keyOf({ kind, metadata }: TracepointObject): string {

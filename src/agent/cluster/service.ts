@@ -3,6 +3,7 @@ import { grpcService, sonde, type vizier } from '#api';
 import { SondeError } from '#base';
 import type { ClusterClient } from '#cluster';
 import type { Agent } from '../agent.ts';
+import type { Followers } from './followers.ts';
 import type { NodeRows } from './rows.ts';
 
 /** What the broker's tokens are for. */
@@ -12,8 +13,14 @@ const trustMs = 60_000;
 
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
+interface NodeParts {
+  readonly agent: Agent;
+  readonly rows: NodeRows;
+  readonly followers: Followers;
+}
+
 /** The service for the broker. Whoever may port-forward to the agent's pod gets here too: only the broker's token is let in. */
-export function serveNode(agent: Agent, rows: NodeRows, client: ClusterClient, broker: string): grpc.Server {
+export function serveNode({ agent, rows, followers }: NodeParts, client: ClusterClient, broker: string): grpc.Server {
   const server = new grpc.Server({ 'grpc.max_receive_message_length': 16 << 20 });
   const trusted = new Map<string, number>();
 
@@ -42,18 +49,14 @@ export function serveNode(agent: Agent, rows: NodeRows, client: ClusterClient, b
     };
 
   const stream =
-    <Request>(
-      handle: (
-        request: Request,
-        signal: AbortSignal,
-        send: (batch: vizier.RowBatchData) => Promise<void>,
-      ) => Promise<void>,
+    <Request, Reply>(
+      handle: (request: Request, signal: AbortSignal, send: (reply: Reply) => Promise<void>) => Promise<void>,
     ) =>
-    async (call: grpc.ServerWritableStream<Request, vizier.RowBatchData>) => {
+    async (call: grpc.ServerWritableStream<Request, Reply>) => {
       const abort = new AbortController();
       for (const event of ['cancelled', 'close', 'error']) call.on(event, () => abort.abort());
-      const send = async (batch: vizier.RowBatchData) => {
-        if (abort.signal.aborted || call.write(batch)) return;
+      const send = async (reply: Reply) => {
+        if (abort.signal.aborted || call.write(reply)) return;
         await new Promise<void>((resolve) => {
           call.once('drain', resolve);
           abort.signal.addEventListener('abort', () => resolve(), { once: true });
@@ -71,8 +74,18 @@ export function serveNode(agent: Agent, rows: NodeRows, client: ClusterClient, b
   server.addService(grpcService(sonde.NodeServiceDefinition, asBuffer), {
     describe: unary<sonde.DescribeRequest, sonde.DescribeReply>(() => rows.describe()),
     listProcesses: unary<sonde.ListProcessesRequest, sonde.ListProcessesReply>(() => agent.listProcesses()),
-    runPlan: stream<sonde.RunPlanRequest>((request, signal, send) => rows.runPlan(request, signal, send)),
-    callFunction: stream<sonde.CallFunctionRequest>((request, _signal, send) => rows.callFunction(request, send)),
+    listFunctions: stream<sonde.ListFunctionsRequest, sonde.FunctionInfo>((request, signal, send) =>
+      agent.listFunctions(request, signal, send),
+    ),
+    follow: stream<sonde.FollowRequest, sonde.TraceReply>((request, signal, send) =>
+      followers.follow(request.tracepoint, signal, send),
+    ),
+    runPlan: stream<sonde.RunPlanRequest, vizier.RowBatchData>((request, signal, send) =>
+      rows.runPlan(request, signal, send),
+    ),
+    callFunction: stream<sonde.CallFunctionRequest, vizier.RowBatchData>((request, _signal, send) =>
+      rows.callFunction(request, send),
+    ),
   });
   return server;
 }

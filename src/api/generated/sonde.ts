@@ -3,7 +3,13 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import { ExecuteScriptRequest_FuncToExecute, Relation, RowBatchData, Status } from "./vizierapi.ts";
+import {
+  ExecuteScriptRequest_FuncToExecute,
+  QueryExecutionStats_MissingNode,
+  Relation,
+  RowBatchData,
+  Status,
+} from "./vizierapi.ts";
 
 /** Sonde's own service, beside Pixie's VizierService on the same socket. */
 
@@ -60,6 +66,11 @@ export interface RunPlanRequest_Input {
   function: string;
 }
 
+/** `tracepoint`: NAMESPACE/NAME. */
+export interface FollowRequest {
+  tracepoint: string;
+}
+
 export interface CallFunctionRequest {
   function: string;
   scope: Scope | undefined;
@@ -99,11 +110,25 @@ export interface StopReply {
   pid: bigint;
 }
 
+/** In a cluster: the pods of a namespace that somebody means. `kind`: pod, deployment, statefulset, daemonset, replicaset, job; empty: all. */
+export interface PodTarget {
+  namespace: string;
+  kind: string;
+  name: string;
+  container: string;
+}
+
+/** `one`: of one program: none, or several containers with one, is an error. */
 export interface ListProcessesRequest {
+  pods: PodTarget | undefined;
+  one: boolean;
 }
 
 export interface ListProcessesReply {
   processes: ProcessInfo[];
+  missing: QueryExecutionStats_MissingNode[];
+  /** of the pods that are meant, those in which nothing runs yet, and why */
+  notes: string[];
 }
 
 export interface ProcessInfo {
@@ -127,12 +152,15 @@ export interface ProcessInfo {
   pod: string;
   containerName: string;
   node: string;
+  /** Go's; empty if the file has none */
+  buildId: string;
 }
 
-/** `process`: a pid, a UPID or a process name. */
+/** `process`: a pid, a UPID or a process name; in a cluster a UPID or `pods`. */
 export interface ListFunctionsRequest {
   process: string;
   pattern: string;
+  pods: PodTarget | undefined;
 }
 
 export interface FunctionInfo {
@@ -142,6 +170,8 @@ export interface FunctionInfo {
   file: string;
   line: number;
   address: bigint;
+  /** in a cluster, where not all of them have it: one pod of each version of the program that has */
+  pods: string[];
 }
 
 export interface TraceRequest {
@@ -153,6 +183,8 @@ export interface TraceRequest {
   open: boolean;
   /** end after so long; 0: no limit */
   durationNs: bigint;
+  /** in a cluster, and then alone: NAMESPACE/NAME of a Tracepoint that the client writes */
+  tracepoint: string;
 }
 
 export interface TraceReply {
@@ -167,6 +199,7 @@ export interface TraceArmed {
   warnings: string[];
   failures: string[];
   name: string;
+  places: ProcessInfo[];
 }
 
 /** In the order in which they ended. */
@@ -201,6 +234,8 @@ export interface TraceEnd {
   drops: bigint;
   running: TraceCall[];
   failed: boolean;
+  /** in a cluster: each node has an end of its own */
+  node: string;
 }
 
 export interface ListTracepointsRequest {
@@ -226,6 +261,10 @@ export interface TracepointInfo {
   /** user and pid of the client, or "script" */
   owner: string;
   functions: string[];
+  /** in a cluster; empty: a process outside any pod, as is `object` */
+  namespace: string;
+  /** name of its object */
+  object: string;
 }
 
 export interface DeleteTracepointRequest {
@@ -905,6 +944,61 @@ export const RunPlanRequest_Input: MessageFns<RunPlanRequest_Input> = {
   },
 };
 
+function createBaseFollowRequest(): FollowRequest {
+  return { tracepoint: "" };
+}
+
+export const FollowRequest: MessageFns<FollowRequest> = {
+  encode(message: FollowRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.tracepoint !== "") {
+      writer.uint32(10).string(message.tracepoint);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FollowRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFollowRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.tracepoint = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<FollowRequest>, I>>(base?: I): FollowRequest {
+    return FollowRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<FollowRequest>, I>>(object: I): FollowRequest {
+    const message = createBaseFollowRequest();
+    message.tracepoint = object.tracepoint ?? "";
+    return message;
+  },
+};
+
 function createBaseCallFunctionRequest(): CallFunctionRequest {
   return { function: "", scope: undefined };
 }
@@ -1370,12 +1464,109 @@ export const StopReply: MessageFns<StopReply> = {
   },
 };
 
+function createBasePodTarget(): PodTarget {
+  return { namespace: "", kind: "", name: "", container: "" };
+}
+
+export const PodTarget: MessageFns<PodTarget> = {
+  encode(message: PodTarget, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.kind !== "") {
+      writer.uint32(18).string(message.kind);
+    }
+    if (message.name !== "") {
+      writer.uint32(26).string(message.name);
+    }
+    if (message.container !== "") {
+      writer.uint32(34).string(message.container);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PodTarget {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePodTarget();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.container = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<PodTarget>, I>>(base?: I): PodTarget {
+    return PodTarget.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PodTarget>, I>>(object: I): PodTarget {
+    const message = createBasePodTarget();
+    message.namespace = object.namespace ?? "";
+    message.kind = object.kind ?? "";
+    message.name = object.name ?? "";
+    message.container = object.container ?? "";
+    return message;
+  },
+};
+
 function createBaseListProcessesRequest(): ListProcessesRequest {
-  return {};
+  return { pods: undefined, one: false };
 }
 
 export const ListProcessesRequest: MessageFns<ListProcessesRequest> = {
-  encode(_: ListProcessesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: ListProcessesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pods !== undefined) {
+      PodTarget.encode(message.pods, writer.uint32(10).fork()).join();
+    }
+    if (message.one !== false) {
+      writer.uint32(16).bool(message.one);
+    }
     return writer;
   },
 
@@ -1392,6 +1583,22 @@ export const ListProcessesRequest: MessageFns<ListProcessesRequest> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pods = PodTarget.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.one = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1407,20 +1614,28 @@ export const ListProcessesRequest: MessageFns<ListProcessesRequest> = {
   create<I extends Exact<DeepPartial<ListProcessesRequest>, I>>(base?: I): ListProcessesRequest {
     return ListProcessesRequest.fromPartial(base ?? ({} as any));
   },
-  fromPartial<I extends Exact<DeepPartial<ListProcessesRequest>, I>>(_: I): ListProcessesRequest {
+  fromPartial<I extends Exact<DeepPartial<ListProcessesRequest>, I>>(object: I): ListProcessesRequest {
     const message = createBaseListProcessesRequest();
+    message.pods = (object.pods !== undefined && object.pods !== null) ? PodTarget.fromPartial(object.pods) : undefined;
+    message.one = object.one ?? false;
     return message;
   },
 };
 
 function createBaseListProcessesReply(): ListProcessesReply {
-  return { processes: [] };
+  return { processes: [], missing: [], notes: [] };
 }
 
 export const ListProcessesReply: MessageFns<ListProcessesReply> = {
   encode(message: ListProcessesReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.processes) {
       ProcessInfo.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.missing) {
+      QueryExecutionStats_MissingNode.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.notes) {
+      writer.uint32(26).string(v!);
     }
     return writer;
   },
@@ -1446,6 +1661,22 @@ export const ListProcessesReply: MessageFns<ListProcessesReply> = {
             message.processes.push(ProcessInfo.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.missing.push(QueryExecutionStats_MissingNode.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.notes.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1464,6 +1695,8 @@ export const ListProcessesReply: MessageFns<ListProcessesReply> = {
   fromPartial<I extends Exact<DeepPartial<ListProcessesReply>, I>>(object: I): ListProcessesReply {
     const message = createBaseListProcessesReply();
     message.processes = object.processes?.map((e) => ProcessInfo.fromPartial(e)) || [];
+    message.missing = object.missing?.map((e) => QueryExecutionStats_MissingNode.fromPartial(e)) || [];
+    message.notes = object.notes?.map((e) => e) || [];
     return message;
   },
 };
@@ -1485,6 +1718,7 @@ function createBaseProcessInfo(): ProcessInfo {
     pod: "",
     containerName: "",
     node: "",
+    buildId: "",
   };
 }
 
@@ -1537,6 +1771,9 @@ export const ProcessInfo: MessageFns<ProcessInfo> = {
     }
     if (message.node !== "") {
       writer.uint32(122).string(message.node);
+    }
+    if (message.buildId !== "") {
+      writer.uint32(130).string(message.buildId);
     }
     return writer;
   },
@@ -1674,6 +1911,14 @@ export const ProcessInfo: MessageFns<ProcessInfo> = {
             message.node = reader.string();
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.buildId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1706,12 +1951,13 @@ export const ProcessInfo: MessageFns<ProcessInfo> = {
     message.pod = object.pod ?? "";
     message.containerName = object.containerName ?? "";
     message.node = object.node ?? "";
+    message.buildId = object.buildId ?? "";
     return message;
   },
 };
 
 function createBaseListFunctionsRequest(): ListFunctionsRequest {
-  return { process: "", pattern: "" };
+  return { process: "", pattern: "", pods: undefined };
 }
 
 export const ListFunctionsRequest: MessageFns<ListFunctionsRequest> = {
@@ -1721,6 +1967,9 @@ export const ListFunctionsRequest: MessageFns<ListFunctionsRequest> = {
     }
     if (message.pattern !== "") {
       writer.uint32(18).string(message.pattern);
+    }
+    if (message.pods !== undefined) {
+      PodTarget.encode(message.pods, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -1754,6 +2003,14 @@ export const ListFunctionsRequest: MessageFns<ListFunctionsRequest> = {
             message.pattern = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.pods = PodTarget.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1773,12 +2030,13 @@ export const ListFunctionsRequest: MessageFns<ListFunctionsRequest> = {
     const message = createBaseListFunctionsRequest();
     message.process = object.process ?? "";
     message.pattern = object.pattern ?? "";
+    message.pods = (object.pods !== undefined && object.pods !== null) ? PodTarget.fromPartial(object.pods) : undefined;
     return message;
   },
 };
 
 function createBaseFunctionInfo(): FunctionInfo {
-  return { name: "", signature: "", file: "", line: 0, address: 0n };
+  return { name: "", signature: "", file: "", line: 0, address: 0n, pods: [] };
 }
 
 export const FunctionInfo: MessageFns<FunctionInfo> = {
@@ -1800,6 +2058,9 @@ export const FunctionInfo: MessageFns<FunctionInfo> = {
         throw new globalThis.Error("value provided for field message.address of type uint64 too large");
       }
       writer.uint32(40).uint64(message.address);
+    }
+    for (const v of message.pods) {
+      writer.uint32(50).string(v!);
     }
     return writer;
   },
@@ -1857,6 +2118,14 @@ export const FunctionInfo: MessageFns<FunctionInfo> = {
             message.address = reader.uint64() as bigint;
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.pods.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1879,12 +2148,13 @@ export const FunctionInfo: MessageFns<FunctionInfo> = {
     message.file = object.file ?? "";
     message.line = object.line ?? 0;
     message.address = (object.address !== undefined && object.address !== null) ? BigInt(object.address) : 0n;
+    message.pods = object.pods?.map((e) => e) || [];
     return message;
   },
 };
 
 function createBaseTraceRequest(): TraceRequest {
-  return { process: "", function: "", count: 0n, open: false, durationNs: 0n };
+  return { process: "", function: "", count: 0n, open: false, durationNs: 0n, tracepoint: "" };
 }
 
 export const TraceRequest: MessageFns<TraceRequest> = {
@@ -1909,6 +2179,9 @@ export const TraceRequest: MessageFns<TraceRequest> = {
         throw new globalThis.Error("value provided for field message.durationNs of type int64 too large");
       }
       writer.uint32(40).int64(message.durationNs);
+    }
+    if (message.tracepoint !== "") {
+      writer.uint32(50).string(message.tracepoint);
     }
     return writer;
   },
@@ -1966,6 +2239,14 @@ export const TraceRequest: MessageFns<TraceRequest> = {
             message.durationNs = reader.int64() as bigint;
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.tracepoint = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1990,6 +2271,7 @@ export const TraceRequest: MessageFns<TraceRequest> = {
     message.durationNs = (object.durationNs !== undefined && object.durationNs !== null)
       ? BigInt(object.durationNs)
       : 0n;
+    message.tracepoint = object.tracepoint ?? "";
     return message;
   },
 };
@@ -2093,7 +2375,7 @@ export const TraceReply: MessageFns<TraceReply> = {
 };
 
 function createBaseTraceArmed(): TraceArmed {
-  return { processes: 0, upids: [], warnings: [], failures: [], name: "" };
+  return { processes: 0, upids: [], warnings: [], failures: [], name: "", places: [] };
 }
 
 export const TraceArmed: MessageFns<TraceArmed> = {
@@ -2112,6 +2394,9 @@ export const TraceArmed: MessageFns<TraceArmed> = {
     }
     if (message.name !== "") {
       writer.uint32(42).string(message.name);
+    }
+    for (const v of message.places) {
+      ProcessInfo.encode(v!, writer.uint32(50).fork()).join();
     }
     return writer;
   },
@@ -2169,6 +2454,14 @@ export const TraceArmed: MessageFns<TraceArmed> = {
             message.name = reader.string();
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.places.push(ProcessInfo.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2191,6 +2484,7 @@ export const TraceArmed: MessageFns<TraceArmed> = {
     message.warnings = object.warnings?.map((e) => e) || [];
     message.failures = object.failures?.map((e) => e) || [];
     message.name = object.name ?? "";
+    message.places = object.places?.map((e) => ProcessInfo.fromPartial(e)) || [];
     return message;
   },
 };
@@ -2423,7 +2717,7 @@ export const TraceCall: MessageFns<TraceCall> = {
 };
 
 function createBaseTraceEnd(): TraceEnd {
-  return { reason: "", calls: 0n, rows: 0n, drops: 0n, running: [], failed: false };
+  return { reason: "", calls: 0n, rows: 0n, drops: 0n, running: [], failed: false, node: "" };
 }
 
 export const TraceEnd: MessageFns<TraceEnd> = {
@@ -2454,6 +2748,9 @@ export const TraceEnd: MessageFns<TraceEnd> = {
     }
     if (message.failed !== false) {
       writer.uint32(48).bool(message.failed);
+    }
+    if (message.node !== "") {
+      writer.uint32(58).string(message.node);
     }
     return writer;
   },
@@ -2519,6 +2816,14 @@ export const TraceEnd: MessageFns<TraceEnd> = {
             message.failed = reader.bool();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2542,6 +2847,7 @@ export const TraceEnd: MessageFns<TraceEnd> = {
     message.drops = (object.drops !== undefined && object.drops !== null) ? BigInt(object.drops) : 0n;
     message.running = object.running?.map((e) => TraceCall.fromPartial(e)) || [];
     message.failed = object.failed ?? false;
+    message.node = object.node ?? "";
     return message;
   },
 };
@@ -2658,6 +2964,8 @@ function createBaseTracepointInfo(): TracepointInfo {
     reason: "",
     owner: "",
     functions: [],
+    namespace: "",
+    object: "",
   };
 }
 
@@ -2710,6 +3018,12 @@ export const TracepointInfo: MessageFns<TracepointInfo> = {
     }
     for (const v of message.functions) {
       writer.uint32(98).string(v!);
+    }
+    if (message.namespace !== "") {
+      writer.uint32(106).string(message.namespace);
+    }
+    if (message.object !== "") {
+      writer.uint32(114).string(message.object);
     }
     return writer;
   },
@@ -2823,6 +3137,22 @@ export const TracepointInfo: MessageFns<TracepointInfo> = {
             message.functions.push(reader.string());
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.object = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2852,6 +3182,8 @@ export const TracepointInfo: MessageFns<TracepointInfo> = {
     message.reason = object.reason ?? "";
     message.owner = object.owner ?? "";
     message.functions = object.functions?.map((e) => e) || [];
+    message.namespace = object.namespace ?? "";
+    message.object = object.object ?? "";
     return message;
   },
 };
@@ -4197,6 +4529,23 @@ export const NodeServiceDefinition = {
       requestType: CallFunctionRequest as typeof CallFunctionRequest,
       requestStream: false,
       responseType: RowBatchData as typeof RowBatchData,
+      responseStream: true,
+      options: {},
+    },
+    listFunctions: {
+      name: "ListFunctions",
+      requestType: ListFunctionsRequest as typeof ListFunctionsRequest,
+      requestStream: false,
+      responseType: FunctionInfo as typeof FunctionInfo,
+      responseStream: true,
+      options: {},
+    },
+    /** Calls of a tracepoint without a table, from now until its object goes; it need not be there yet. */
+    follow: {
+      name: "Follow",
+      requestType: FollowRequest as typeof FollowRequest,
+      requestStream: false,
+      responseType: TraceReply as typeof TraceReply,
       responseStream: true,
       options: {},
     },

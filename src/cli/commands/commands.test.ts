@@ -65,6 +65,7 @@ test('px funcs', async () => {
           file: `/src/${process}.go`,
           line: 12,
           address: 0x4a0000n,
+          pods: [],
         });
       }
       call.end();

@@ -1,23 +1,41 @@
+import { basename } from 'node:path';
+import type { sonde } from '#api';
 import { type Agent, sondeMethods, withAgent } from '../connect/agent.ts';
+import { meantBy, type PodOptions, podsIn, refusePods } from '../connect/pods.ts';
 import type { Where } from '../connect/where.ts';
 import { type Context, tell } from '../context.ts';
 import { type ExitCode, exitCodes } from '../failure.ts';
 import { column, longText, orMissing, printRows } from '../output/printer.ts';
 import type { OutputFormat, Row } from '../output/row.ts';
 
-interface ProcessesOptions extends Where {
+interface ProcessesOptions extends Where, PodOptions {
   readonly output: OutputFormat;
 }
 
-/** `px ps`: the Go processes of this machine, or those of a cluster. */
-export async function processes(context: Context, { output: format, ...where }: ProcessesOptions): Promise<ExitCode> {
+/** `px ps`: the Go processes of this machine, or those of a cluster, of a namespace there, of pods. */
+export async function processes(
+  context: Context,
+  target: string | undefined,
+  { output: format, ...where }: ProcessesOptions,
+): Promise<ExitCode> {
   let inCluster = false;
+  let partial = false;
   const person = format === 'table';
   const rows = await withAgent(
     context,
     async (agent: Agent): Promise<Row[]> => {
-      const { processes } = await agent.call(sondeMethods.listProcesses, {});
-      inCluster = agent.endpoint.cluster !== undefined;
+      const { cluster } = agent.endpoint;
+      inCluster = cluster !== undefined;
+      const meant = target === undefined ? undefined : await meantBy(target, where, cluster);
+      if (!inCluster) refusePods(where);
+      const pods = meant === undefined ? podsIn(where) : meant.kind === 'pods' ? meant.pods : undefined;
+      const found = await agent.call(sondeMethods.listProcesses, { pods, one: false });
+      partial = tellMissing(context, found);
+      const wanted = meant?.kind === 'process' ? meant.process : undefined;
+      const processes = found.processes.filter(
+        ({ pid, upid, executable }) =>
+          wanted === undefined || [String(pid), upid, executable, basename(executable)].includes(wanted),
+      );
       return processes.map((process) => ({
         cells: [
           ...(inCluster ? [process.node, process.namespace, process.pod, process.containerName].map(orMissing) : []),
@@ -54,5 +72,12 @@ export async function processes(context: Context, { output: format, ...where }: 
   await printRows(context, format, 'processes', columns, rows);
   if (context.uid !== 0 && !inCluster)
     tell(context, 'not root: processes of other users may be missing; `sudo px ps` shows all');
-  return exitCodes.ok;
+  return partial ? exitCodes.partial : exitCodes.ok;
+}
+
+/** True when processes are missing because nodes did not answer. */
+export function tellMissing(context: Context, { missing, notes }: sonde.ListProcessesReply): boolean {
+  for (const note of notes) tell(context, note);
+  for (const { node, reason } of missing) tell(context, `without the processes of node ${node}: ${reason}`);
+  return missing.length > 0;
 }

@@ -16,6 +16,8 @@ export interface RunOptions extends Where {
   /** Run again and again, `every` nanoseconds after each other. */
   readonly watch?: boolean;
   readonly every?: bigint;
+  /** Take over tracepoints that are somebody else's. */
+  readonly replace?: boolean;
 }
 
 export async function run(context: Context, script: string | undefined, options: RunOptions): Promise<ExitCode> {
@@ -23,7 +25,8 @@ export async function run(context: Context, script: string | undefined, options:
   const prepared = await prepareScript(context, script, options);
   if (prepared === undefined) return exitCodes.ok;
   const { watch, every } = options;
-  const once = (agent: Agent) => execute(context, agent, prepared, rowPrinter(context, options.output));
+  const once = (agent: Agent) =>
+    execute(context, agent, prepared, rowPrinter(context, options.output), options.replace);
   const code = await withAgent(
     context,
     watch && every !== undefined ? (agent) => again(context, every, () => once(agent)) : once,

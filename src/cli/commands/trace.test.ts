@@ -187,6 +187,7 @@ test('--for, --count and --open reach the agent; --open prints the calls that ru
   const result = await runPx(words('--open', '--for', '1m30s', '--count', '100'), world());
   expect(request).toEqual({
     process: '123',
+    tracepoint: '',
     function: 'main.computeE',
     count: 100n,
     open: true,

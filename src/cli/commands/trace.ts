@@ -1,13 +1,15 @@
 import { sonde } from '#api';
 import { parseUpid } from '#model';
 import { type Agent, sondeMethods, withAgent } from '../connect/agent.ts';
+import { meantBy, type PodOptions } from '../connect/pods.ts';
+import type { Where } from '../connect/where.ts';
 import { type Context, tell } from '../context.ts';
-import { type ExitCode, exitCodes } from '../failure.ts';
+import { type ExitCode, exitCodes, UsageError } from '../failure.ts';
 import type { OutputFormat } from '../output/row.ts';
-import { runningLine } from '../trace/call.ts';
+import { runningLine, whoseCall } from '../trace/call.ts';
 import { type CallWriter, callWriter } from '../trace/writer.ts';
 
-export interface TraceOptions {
+export interface TraceOptions extends Where, PodOptions {
   readonly output: OutputFormat;
   /** Nanoseconds. */
   readonly for?: bigint;
@@ -22,53 +24,77 @@ const mostRunning = 100;
 
 /** `px trace`: until Ctrl-C, SIGTERM, a closed stdout, `--for` or `--count`; the summary goes to standard error. */
 export async function trace(context: Context, target: string, name: string, options: TraceOptions): Promise<ExitCode> {
-  return withAgent(context, (agent) => new TraceSession(context, agent, name, options).run(target));
+  const work = async (agent: Agent) =>
+    new TraceSession(context, name, options).run(await sourceOf(agent, target, name, options));
+  return withAgent(context, work, { where: options });
+}
+
+/** Where calls come from, and how that ends. */
+interface Source extends AsyncIterable<sonde.TraceReply> {
+  /** Takes the probes off; what they have seen still comes, and then the end. `name`: as the answer has it. */
+  stop(name: string): Promise<unknown>;
+  /** At once, without an end. */
+  cancel(): void;
+  /** Who ends it after `--count` and `--for`. */
+  readonly endsItself: boolean;
+}
+
+async function sourceOf(agent: Agent, target: string, name: string, options: TraceOptions): Promise<Source> {
+  const { cluster } = agent.endpoint;
+  const meant = await meantBy(target, options, cluster);
+  if (cluster !== undefined) {
+    if (options.open) throw new UsageError('--open reads the stacks of a process: px on its node does that');
+    const { ClusterTrace } = await import('../trace/cluster.ts');
+    return Object.assign(new ClusterTrace(agent, cluster, meant, name), { endsItself: false });
+  }
+  const { count = 0n, for: durationNs = 0n, open = false } = options;
+  const request = sonde.TraceRequest.fromPartial({ process: target, function: name, count, durationNs, open });
+  return Object.assign(agent.stream(sondeMethods.trace, request), {
+    stop: (traced: string) => agent.call(sondeMethods.deleteTracepoint, { name: traced }),
+    endsItself: true,
+  });
 }
 
 class TraceSession {
   readonly #context: Context;
-  readonly #agent: Agent;
   readonly #function: string;
   readonly #options: TraceOptions;
+  /** UPID to the process's place in a cluster. */
+  readonly #places = new Map<string, sonde.ProcessInfo>();
+  #source: Source | undefined;
   #armed: sonde.TraceArmed | undefined;
   #writer: CallWriter | undefined;
   #calls = 0;
+  #failures = 0;
   #interrupted = false;
-  #cancel: () => void = () => {};
   #farewell: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(context: Context, agent: Agent, name: string, options: TraceOptions) {
+  constructor(context: Context, name: string, options: TraceOptions) {
     this.#context = context;
-    this.#agent = agent;
     this.#function = name;
     this.#options = options;
   }
 
-  async run(target: string): Promise<ExitCode> {
-    const { count = 0n, for: durationNs = 0n, open = false } = this.#options;
-    const request = sonde.TraceRequest.fromPartial({
-      process: target,
-      function: this.#function,
-      count,
-      durationNs,
-      open,
-    });
+  async run(source: Source): Promise<ExitCode> {
+    this.#source = source;
     const forget = this.#context.onInterrupt(() => this.#interrupt());
     // A lost reader may be noticed more than once; only a second Ctrl-C means impatience.
     const unwatch = this.#context.onOutputClosed(() => {
       if (!this.#interrupted) this.#interrupt();
     });
-    const stream = this.#agent.stream(sondeMethods.trace, request);
-    this.#cancel = () => stream.cancel();
     let end: sonde.TraceEnd | undefined;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    if (!source.endsItself && this.#options.for !== undefined)
+      timer = setTimeout(() => void this.#stop(), Number(this.#options.for / 1_000_000n));
     try {
-      for await (const { event } of stream) {
+      for await (const { event } of source) {
         if (event?.$case === 'armed') await this.#onArmed(event.value);
         else if (event?.$case === 'calls') for (const call of event.value.calls) await this.#onCall(call);
         else if (event?.$case === 'end') end = event.value;
       }
     } finally {
       clearTimeout(this.#farewell);
+      clearTimeout(timer);
       forget();
       unwatch();
       await this.#context.out.flush();
@@ -78,21 +104,33 @@ class TraceSession {
 
   /** First time: the agent is asked for the end and its summary. Second time, or before the probe is in place: the call is cut. */
   #interrupt(): void {
-    const name = this.#armed?.name ?? '';
-    if (this.#interrupted || name === '') {
-      this.#interrupted = true;
-      this.#cancel();
-      return;
-    }
+    const cut = this.#interrupted || this.#armed === undefined;
     this.#interrupted = true;
-    this.#farewell = setTimeout(() => this.#cancel(), farewellMs);
-    this.#agent.call(sondeMethods.deleteTracepoint, { name }).catch(() => this.#cancel());
+    if (cut) this.#source?.cancel();
+    else void this.#stop();
+  }
+
+  async #stop(): Promise<void> {
+    this.#farewell ??= setTimeout(() => this.#source?.cancel(), farewellMs);
+    await this.#source?.stop(this.#armed?.name ?? '').catch(() => this.#source?.cancel());
   }
 
   async #onArmed(armed: sonde.TraceArmed): Promise<void> {
-    this.#armed = armed;
     for (const failure of armed.failures) tell(this.#context, `not traced: ${failure}`);
     for (const warning of armed.warnings) tell(this.#context, `warning: ${warning}`);
+    this.#failures += armed.failures.length;
+    for (const place of armed.places) this.#places.set(place.upid, place);
+    // Of a cluster's node where nothing is armed.
+    if (armed.processes === 0 && armed.failures.length > 0) return;
+    this.#armed = armed;
+    if (armed.places.length > 0) {
+      const places = armed.places.map(
+        ({ pod, pid, node }) => `${pod === '' ? '' : `pod ${pod}, `}pid ${pid} on node ${node}`,
+      );
+      tell(this.#context, `armed: ${this.#function} in ${places.join('; ')}`);
+      await this.#openWriter();
+      return;
+    }
     const pids = armed.upids.map((upid) => parseUpid(upid)?.pid ?? upid);
     const list =
       pids.length === 0
@@ -103,18 +141,20 @@ class TraceSession {
   }
 
   async #openWriter(withPid = (this.#armed?.processes ?? 0) > 1): Promise<CallWriter> {
-    this.#writer ??= await callWriter(this.#context, this.#options.output, {
-      withPid,
-      open: this.#options.open === true,
-    });
+    const whose = (call: sonde.TraceCall) => whoseCall(call, this.#places.get(call.upid), withPid);
+    const { open = false } = this.#options;
+    this.#writer ??= await callWriter(this.#context, this.#options.output, { whose, places: this.#places, open });
     return this.#writer;
   }
 
   async #onCall(call: sonde.TraceCall): Promise<void> {
     // `--open` is about the calls that run now; others that end meanwhile are only counted.
     if (this.#options.open && call.outcome !== 'running') return;
+    const most = this.#source?.endsItself ? 0n : (this.#options.count ?? 0n);
+    if (most > 0n && BigInt(this.#calls) >= most) return;
     this.#calls++;
     await (await this.#openWriter()).call(call);
+    if (most > 0n && BigInt(this.#calls) >= most) void this.#stop();
   }
 
   async #finish(end: sonde.TraceEnd | undefined): Promise<ExitCode> {
@@ -125,13 +165,14 @@ class TraceSession {
     }
     if (this.#options.open) return this.#finishOpen(end);
     const withPid = (this.#armed?.processes ?? 0) > 1;
+    const whose = (call: sonde.TraceCall) => whoseCall(call, this.#places.get(call.upid), withPid);
     tell(this.#context, `${plural(end.calls, 'call')}, ${plural(end.rows, 'row')}, ${plural(end.drops, 'drop')}`);
     if (end.running.length > 0) tell(this.#context, `still running: ${plural(end.running.length, 'call')}`);
-    for (const call of end.running.slice(0, mostRunning)) tell(this.#context, `  ${runningLine(call, withPid)}`);
+    for (const call of end.running.slice(0, mostRunning)) tell(this.#context, `  ${runningLine(call, whose(call))}`);
     if (end.running.length > mostRunning) tell(this.#context, `  and ${end.running.length - mostRunning} more`);
     if (this.#interrupted) return exitCodes.ok;
     if (end.reason !== '') tell(this.#context, `ended: ${end.reason}`);
-    const partial = end.failed || end.drops > 0n || (this.#armed?.failures.length ?? 0) > 0;
+    const partial = end.failed || end.drops > 0n || this.#failures > 0;
     return partial ? exitCodes.partial : exitCodes.ok;
   }
 

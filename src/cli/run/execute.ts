@@ -28,12 +28,16 @@ export function importsTracing(text: string): boolean {
   return /^[ \t]*(?:from\s+pxtrace\b|import\s[^#\n]*\bpxtrace\b)/m.test(text);
 }
 
-/** Runs a script: progress on standard error, tables to the printer. Ends early when standard output is closed. */
+/**
+ * Runs a script: progress on standard error, tables to the printer. Ends early when standard output is closed. `replace`: tracepoints of a
+ * cluster are taken over from whoever has them.
+ */
 export async function execute(
   context: Context,
   agent: Agent,
   script: PreparedScript,
   printer: RowPrinter,
+  replace = false,
 ): Promise<ExitCode> {
   const mutates = importsTracing(script.text);
   const { cluster } = agent.endpoint;
@@ -55,7 +59,7 @@ export async function execute(
       const compiled = await agent.call(sondeMethods.compileTracepoints, place);
       if (compiled.status !== undefined && compiled.status.code !== 0) throw failure(script, compiled.status, progress);
       const { placeTracepoints } = await import('./place.ts');
-      const failed = await placeTracepoints(cluster, compiled, agent.owner, (all) => progress.update(all));
+      const failed = await placeTracepoints(cluster, compiled, replace, (all) => progress.update(all));
       if (failed !== undefined) throw alreadyTold(new ScriptFailed(failed, exitCodes.script), progress);
     }
     const stream = agent.stream(vizierMethods.executeScript, request);

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { sonde } from '#api';
-import type { ClusterClient, TracepointObject } from '#cluster';
+import { type ClusterClient, type TracepointObject, TracepointTaken, writeTracepoint } from '#cluster';
+import { UserError } from '../failure.ts';
 import type { Step } from './progress.ts';
 
 /** How long the nodes have to place a tracepoint. */
@@ -16,21 +17,18 @@ const lookMs = 150;
 export async function placeTracepoints(
   cluster: ClusterClient,
   compiled: sonde.CompileTracepointsReply,
-  owner: string,
+  replace: boolean,
   report: (steps: readonly Step[]) => void,
 ): Promise<string | undefined> {
   for (const reference of compiled.deletes) await cluster.delete(JSON.parse(reference));
   const wanted = compiled.objects.map((text) => JSON.parse(text) as TracepointObject);
-  const objects = await Promise.all(
-    wanted.map(({ metadata, ...rest }) =>
-      cluster.apply({ ...rest, metadata: { ...metadata, annotations: { 'sonde.dev/owner': owner } } }, 'px'),
-    ),
-  );
+  const owner = wanted.length === 0 ? '' : await cluster.userName();
+  const objects = await Promise.all(wanted.map((object) => written(cluster, object, owner, replace)));
   if (objects.length === 0) return undefined;
   const began = performance.now();
   for (;;) {
     const waited = performance.now() - began;
-    const news = await Promise.all(objects.map((object) => outcome(cluster, object, waited)));
+    const news = await Promise.all(objects.map((object) => outcomeOf(cluster, object, waited)));
     const steps = news.map((step, i): Step => ({ label: `Deploying ${objects[i]!.spec.name}`, ...step }));
     report([{ label: 'Preparing schema', state: 'done' }, ...steps]);
     if (steps.every(({ state }) => state !== 'pending')) {
@@ -41,8 +39,29 @@ export async function placeTracepoints(
   }
 }
 
+/** @throws UserError when the name is somebody else's, with what to type. */
+async function written(
+  cluster: ClusterClient,
+  object: TracepointObject,
+  owner: string,
+  replace: boolean,
+): Promise<TracepointObject> {
+  try {
+    return await writeTracepoint(cluster, object, owner, replace);
+  } catch (error) {
+    if (!(error instanceof TracepointTaken)) throw error;
+    throw new UserError(
+      `${error.message}\n  px run --replace takes it over; another name in the script leaves it alone`,
+    );
+  }
+}
+
 /** A tracepoint is there when some node traces; it has failed when nodes say so and none traces. */
-async function outcome(cluster: ClusterClient, object: TracepointObject, waited: number): Promise<Omit<Step, 'label'>> {
+export async function outcomeOf(
+  cluster: ClusterClient,
+  object: TracepointObject,
+  waited: number,
+): Promise<Omit<Step, 'label'>> {
   const now = await cluster.read<TracepointObject>(object as never);
   if (now === undefined) return { state: 'failed', reason: 'it was deleted meanwhile' };
   const nodes = (now.status?.nodes ?? []).filter(

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { sonde } from '#api';
-import { callJson, callLine, runningLine } from './call.ts';
+import { callJson, callLine, runningLine, whoseCall } from './call.ts';
 
 const upid = '00000003-0000-007b-0000-000008caa618';
 
@@ -14,7 +14,7 @@ function line(part: Partial<sonde.TraceCall>): string {
     outcome: 'returned',
     ...part,
   });
-  return callLine(call, false).replace(/^\S+ {2}goid 5 {2}/, '');
+  return callLine(call, '').replace(/^\S+ {2}goid 5 {2}/, '');
 }
 
 test('values as the agent wrote them, strings quoted, nothing for a terminal to act on', () => {
@@ -59,14 +59,29 @@ test('several processes: the line names the pid', () => {
     outcome: 'running',
     latencyNs: 65_000_000_000n,
   });
-  expect(callLine(call, true)).toContain('  pid 123  goid —  ');
-  expect(runningLine(call, true)).toMatch(/^pid 123 {2}goid — {2}since \S+ \(1 min 5 s\) {2}main\.f\(\)$/);
+  expect(callLine(call, whoseCall(call, undefined, true))).toContain('  pid 123  goid —  ');
+  expect(runningLine(call, whoseCall(call, undefined, true))).toMatch(
+    /^pid 123 {2}goid — {2}since \S+ \(1 min 5 s\) {2}main\.f\(\)$/,
+  );
+});
+
+test('in a cluster: the line names the pod, and JSON all of its place', () => {
+  const call = sonde.TraceCall.fromPartial({ upid, goid: 7n, function: 'main.f', outcome: 'returned' });
+  const place = sonde.ProcessInfo.fromPartial({ node: 'n1', namespace: 'shop', pod: 'cart-1', containerName: 'app' });
+  expect(callLine(call, whoseCall(call, place, false))).toContain('  cart-1  goid 7  main.f()');
+  expect(whoseCall(call, sonde.ProcessInfo.fromPartial({ node: 'n1' }), false)).toBe('pid 123');
+  expect(JSON.parse(callJson(call, place))).toMatchObject({
+    node: 'n1',
+    namespace: 'shop',
+    pod: 'cart-1',
+    container_name: 'app',
+  });
 });
 
 test('a running call that began before it was traced', () => {
   const notesJson = '{"args":"not captured: the call began before it was traced","goroutine":"chan receive"}';
   const call = sonde.TraceCall.fromPartial({ upid, goid: 7n, function: 'main.f', outcome: 'running', notesJson });
-  expect(runningLine(call, false)).toBe(
+  expect(runningLine(call, '')).toBe(
     'goid 7  since —  [chan receive]  main.f(<not captured: the call began before it was traced>)',
   );
   expect(JSON.parse(callJson(call))).toMatchObject({ time: null, args: {}, outcome: 'running' });
@@ -75,7 +90,7 @@ test('a running call that began before it was traced', () => {
 test('a value as large as a server is cut, and the next one is there', () => {
   const args = JSON.stringify({ s: 'x'.repeat(2000), n: 7 });
   const call = sonde.TraceCall.fromPartial({ upid, goid: 5n, function: 'f', argsJson: args, outcome: 'returned' });
-  const text = callLine(call, false);
+  const text = callLine(call, '');
   expect(text).toMatch(/f\(s="x{799}… <1202 characters more: -o json has them>, n=7\)/);
   expect(JSON.parse(callJson(call)).args.s).toHaveLength(2000);
 });

@@ -10,9 +10,17 @@ import { jsonMembers } from './members.ts';
 
 type Notes = ReturnType<typeof parseNotes>;
 
-/** One call as one JSON object, without a line end. Values pass as the agent wrote them. A time of 0 is not known: null. */
-export function callJson(call: sonde.TraceCall): string {
+/** One call as one JSON object, without a line end; in a cluster with its `place`. Values pass as the agent wrote them. A time of 0 is not known: null. */
+export function callJson(call: sonde.TraceCall, place?: sonde.ProcessInfo): string {
   const members = [
+    ...(place === undefined
+      ? []
+      : [
+          `"node":${jsonString(place.node)}`,
+          `"namespace":${jsonString(place.namespace)}`,
+          `"pod":${jsonString(place.pod)}`,
+          `"container_name":${jsonString(place.containerName)}`,
+        ]),
     `"time":${call.timeNs === 0n ? 'null' : `"${rfc3339Utc(call.timeNs)}"`}`,
     `"upid":${jsonString(call.upid)}`,
     `"goid":${call.goid ?? 'null'}`,
@@ -26,10 +34,16 @@ export function callJson(call: sonde.TraceCall): string {
   return `{${members.join(',')}}`;
 }
 
+/** Whose a call is: its pod in a cluster, else its pid where there are several. Empty: that need not be said. */
+export function whoseCall(call: sonde.TraceCall, place: sonde.ProcessInfo | undefined, withPid: boolean): string {
+  if (place !== undefined && place.pod !== '') return escapeControls(place.pod);
+  return withPid || place !== undefined ? `pid ${parseUpid(call.upid)?.pid ?? '?'}` : '';
+}
+
 /** `22:13:21.500000  goid 18  main.computeE(iterations=100) = ($0=2.7)  4.0 µs`; the outcome if it did not return. */
-export function callLine(call: sonde.TraceCall, withPid: boolean): string {
+export function callLine(call: sonde.TraceCall, whose: string): string {
   const parts = [timeOfDay(call.timeNs)];
-  if (withPid) parts.push(`pid ${parseUpid(call.upid)?.pid ?? '?'}`);
+  if (whose !== '') parts.push(whose);
   parts.push(`goid ${call.goid ?? '—'}`, callText(call));
   const notes = parseNotes(call.notesJson);
   if (call.latencyNs !== undefined) parts.push(readableDuration(call.latencyNs));
@@ -45,8 +59,8 @@ export function callLine(call: sonde.TraceCall, withPid: boolean): string {
  * A call that is still running: `goid 18  since 22:13:21.500000 (12.0 s)  main.handle(id=7)`; `since —` when it began before it was
  * traced, and what its goroutine does, if the agent knows: `[chan receive]`.
  */
-export function runningLine(call: sonde.TraceCall, withPid: boolean): string {
-  const parts = withPid ? [`pid ${parseUpid(call.upid)?.pid ?? '?'}`] : [];
+export function runningLine(call: sonde.TraceCall, whose: string): string {
+  const parts = whose === '' ? [] : [whose];
   const since = call.timeNs === 0n ? '—' : timeOfDay(call.timeNs);
   const age = call.latencyNs === undefined ? '' : ` (${readableDuration(call.latencyNs)})`;
   const state = parseNotes(call.notesJson)?.goroutine;

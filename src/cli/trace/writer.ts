@@ -1,7 +1,7 @@
 import type { sonde } from '#api';
 import type { Context } from '../context.ts';
 import { CsvPrinter } from '../output/csv.ts';
-import { column } from '../output/printer.ts';
+import { column, orMissing } from '../output/printer.ts';
 import { type OutputFormat, parseNotes } from '../output/row.ts';
 import { callJson, callLine, runningLine } from './call.ts';
 
@@ -11,8 +11,10 @@ export interface CallWriter {
 }
 
 export interface CallWriterOptions {
-  /** Several processes are traced: the lines say which. */
-  readonly withPid: boolean;
+  /** Whose a call is, where the lines are to say that; empty where not. */
+  readonly whose: (call: sonde.TraceCall) => string;
+  /** UPID to the process's place in a cluster. */
+  readonly places: ReadonlyMap<string, sonde.ProcessInfo>;
   /** The calls are those that are running now. */
   readonly open: boolean;
 }
@@ -22,15 +24,15 @@ export async function callWriter(
   format: OutputFormat,
   options: CallWriterOptions,
 ): Promise<CallWriter> {
-  if (format === 'csv') return csvWriter(context);
+  if (format === 'csv') return csvWriter(context, options.places);
   return {
     async call(call) {
       const text =
         format === 'json'
-          ? callJson(call)
+          ? callJson(call, options.places.get(call.upid))
           : options.open
-            ? runningLine(call, options.withPid)
-            : callLine(call, options.withPid);
+            ? runningLine(call, options.whose(call))
+            : callLine(call, options.whose(call));
       await context.out.write(`${text}\n`);
       await context.out.flush();
     },
@@ -38,9 +40,11 @@ export async function callWriter(
 }
 
 /** The columns are always the same, `notes` too: the header goes out before the first call. */
-async function csvWriter(context: Context): Promise<CallWriter> {
+async function csvWriter(context: Context, places: CallWriterOptions['places']): Promise<CallWriter> {
   const printer = new CsvPrinter(context.out, context.outIsTerminal);
+  const inCluster = places.size > 0;
   const columns = [
+    ...(inCluster ? ['node', 'namespace', 'pod', 'container_name'].map((name) => column(name)) : []),
     column('time', 'TIME64NS'),
     column('upid', 'UINT128'),
     column('goid', 'INT64'),
@@ -56,7 +60,10 @@ async function csvWriter(context: Context): Promise<CallWriter> {
   await context.out.flush();
   return {
     async call(call) {
+      const place = places.get(call.upid);
+      const where = [place?.node, place?.namespace, place?.pod, place?.containerName];
       const cells = [
+        ...(inCluster ? where.map((each) => orMissing(each ?? '')) : []),
         call.timeNs === 0n ? null : call.timeNs,
         call.upid,
         call.goid ?? null,

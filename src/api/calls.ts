@@ -1,0 +1,9 @@
+import type { CaptureColumn } from '#model';
+
+/** What `px trace` shows of a call, and a TraceCall is made of: the columns of a tracepoint that has no table. */
+export const callColumns: readonly CaptureColumn[] = [
+  { name: 'args', capture: { kind: 'arguments' } },
+  { name: 'results', capture: { kind: 'results' } },
+  { name: 'latency', capture: { kind: 'latency' } },
+  { name: 'outcome', capture: { kind: 'outcome' } },
+];
