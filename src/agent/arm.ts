@@ -30,11 +30,14 @@ export async function arm(parts: DeployerParts, logical: ProcessTracepoint, sink
   const executable = stack.use(Executable.ofProcess(pid));
   using lease = binaries.open(executable);
   const { binary } = lease;
+  const [anchor] = binary.functions();
+  const bias = (anchor && loadBias(sys, pid, executable, binary, anchor)) ?? 0;
   const compiled = compileTarget(logical, binary, {
     filter: kernel.filter(pid),
     features: kernel.emitFeatures,
     floats: kernel.floatState,
     targetIndex: 0,
+    bias,
     redaction: parts.redaction(),
     instructionText: (bytes, at) => binaries.instructionText(bytes, at, binary),
   });
@@ -58,7 +61,8 @@ export async function arm(parts: DeployerParts, logical: ProcessTracepoint, sink
     [compilation.maps.ring.name, ring],
     [compilation.maps.control.name, controls],
   ]);
-  const bias = loadBias(sys, pid, executable, binary, compilation.sites[0]!.function) ?? 0;
+  const { calls } = compilation.maps;
+  if (calls !== undefined) maps.set(calls.name, stack.use(makeMap(sys, calls)));
   for (const map of makeTypeMaps(sys, compilation.maps, bias)) maps.set(map.spec.name, stack.use(map));
   const { multi } = kernel;
   // Only as long as these probes: the threads go with the last who wants them.
@@ -181,6 +185,11 @@ export class Armed {
 
   get drops(): number {
     return this.#sum(control.entryDrops) + this.#sum(control.returnDrops);
+  }
+
+  /** Calls for which the condition could not be decided. */
+  get undecided(): number {
+    return this.#sum(control.undecided);
   }
 
   /** Nanoseconds that the hits so far have cost, every call counted with its return; waiting for float registers as it was measured. */

@@ -86,7 +86,7 @@ export class Deployment {
   readonly #sink: DeploymentSink;
   #armed: Armed | undefined;
   /** Counts of images that the process ran before an exec. */
-  #before = { hits: 0, drops: 0 };
+  #before = { hits: 0, drops: 0, undecided: 0 };
   /** Calls that ran when the probes came off. */
   #left: readonly OpenCall[] = [];
   #unwatch: (() => void)[] = [];
@@ -114,6 +114,11 @@ export class Deployment {
   /** Events that were lost because the ring buffer was full. */
   get drops(): number {
     return this.#before.drops + (this.#armed?.drops ?? 0);
+  }
+
+  /** Calls without a row because their condition could not be decided. */
+  get undecided(): number {
+    return this.#before.undecided + (this.#armed?.undecided ?? 0);
   }
 
   /** The probed functions, as the linker has them (the script may have named them by a suffix). */
@@ -225,7 +230,12 @@ export class Deployment {
     // Another caller may have waited for the same.
     if (this.#armed !== armed) return;
     this.#left = left;
-    this.#before = { hits: this.#before.hits + armed.hits, drops: this.#before.drops + armed.drops };
+    const { hits, drops, undecided } = this.#before;
+    this.#before = {
+      hits: hits + armed.hits,
+      drops: drops + armed.drops,
+      undecided: undecided + armed.undecided,
+    };
     this.#armed = undefined;
   }
 

@@ -90,12 +90,13 @@ export class Tracer {
       const attempts = await Promise.allSettled(
         processes.map(async (process) => {
           let fn = request.function;
+          const { when } = request;
           const logical: ProcessTracepoint = {
             name,
             table: '',
             target: { kind: 'upid', upid: process.upid },
             ttlNs: 0n,
-            probes: [{ function: fn, columns: callColumns }],
+            probes: [{ function: fn, columns: callColumns, ...(when === '' ? {} : { when: { text: when } }) }],
           };
           const deployment = await deployCalls(this.#deployer, logical, {
             relation: async () => {},
@@ -150,6 +151,7 @@ export class Tracer {
             calls: sum((deployment) => deployment.hits),
             rows: BigInt(out.rows),
             drops: sum((deployment) => deployment.drops) + BigInt(out.dropped),
+            undecided: sum((deployment) => deployment.undecided),
             running,
             node: '',
           },
@@ -195,7 +197,16 @@ export class Tracer {
       if (stacked.cut > 0)
         reasons.push(`process ${pid}: the stacks of ${stacked.cut} goroutines could not be followed to their bottom`);
     }
-    return { reason: reasons.join('\n'), calls: 0n, rows: 0n, drops: 0n, running, failed: false, node: '' };
+    return {
+      reason: reasons.join('\n'),
+      calls: 0n,
+      rows: 0n,
+      drops: 0n,
+      undecided: 0n,
+      running,
+      failed: false,
+      node: '',
+    };
   }
 }
 

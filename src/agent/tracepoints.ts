@@ -35,6 +35,8 @@ export interface Tracepoint {
   readonly cost: number;
   /** Events that were lost, and rows that the store could not keep. */
   readonly drops: number;
+  /** Calls without a row because their condition could not be decided. */
+  readonly undecided: number;
 }
 
 class Held implements Tracepoint {
@@ -53,7 +55,7 @@ class Held implements Tracepoint {
   /** Processes where it could not be placed, or was taken off again, and why. */
   readonly refused = new Map<string, string>();
   /** Counts of deployments that are gone. */
-  readonly #past = { hits: 0, drops: 0 };
+  readonly #past = { hits: 0, drops: 0, undecided: 0 };
 
   constructor(logical: LogicalTracepoint, owner: string) {
     this.logical = logical;
@@ -76,11 +78,16 @@ class Held implements Tracepoint {
     return [...this.deployments.values()].reduce((sum, { drops }) => sum + drops, this.#past.drops) + this.lost;
   }
 
+  get undecided(): number {
+    return [...this.deployments.values()].reduce((sum, { undecided }) => sum + undecided, this.#past.undecided);
+  }
+
   forget(key: string): void {
     const deployment = this.deployments.get(key);
     if (!deployment) return;
     this.#past.hits += deployment.hits;
     this.#past.drops += deployment.drops;
+    this.#past.undecided += deployment.undecided;
     this.deployments.delete(key);
   }
 }

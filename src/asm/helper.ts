@@ -2,6 +2,8 @@
 export const helpers = {
   /** 4.1 */
   map_lookup_elem: 1,
+  map_update_elem: 2,
+  map_delete_elem: 3,
   /** 4.1, CLOCK_MONOTONIC nanoseconds. */
   ktime_get_ns: 5,
   /** 4.1. Stays the same in a uprobe program: it cannot migrate. */

@@ -3,7 +3,14 @@ import { BugError } from '#base';
 import { bpfCommand, Fd, failedWith, type Mapping, mapFlag, protection, Struct, type Sys } from '#sys';
 
 /** `enum bpf_map_type` (include/uapi/linux/bpf.h). */
-const mapTypes = { hash: 1, array: 2, array_of_maps: 12, ringbuf: 27 } as const;
+const mapTypes = {
+  hash: 1,
+  /** BPF_MAP_TYPE_LRU_HASH */
+  lru_hash: 9,
+  array: 2,
+  array_of_maps: 12,
+  ringbuf: 27,
+} as const;
 /** BPF_F_MMAPABLE, kernel 5.5. */
 const mmapable = 1 << 10;
 

@@ -120,7 +120,7 @@ function infoOf(object: TracepointObject, now: number): sonde.TracepointInfo {
   const leftMs = expiry(object) - now;
   const states = new Set(nodes.map(({ state }) => state));
   const state = (['RUNNING', 'PENDING', 'FAILED', 'TERMINATED'] as const).find((each) => states.has(each));
-  const sum = (count: 'hits' | 'rows' | 'drops') =>
+  const sum = (count: 'hits' | 'rows' | 'drops' | 'undecided') =>
     BigInt(nodes.reduce((total, node) => total + (node[count] ?? 0), 0));
   const reasons = nodes.flatMap(({ node, reason }) => (reason ? [`node ${node}: ${reason}`] : []));
   return {
@@ -133,6 +133,7 @@ function infoOf(object: TracepointObject, now: number): sonde.TracepointInfo {
     hits: sum('hits'),
     rows: sum('rows'),
     drops: sum('drops'),
+    undecided: sum('undecided'),
     reason: reasons.length > 0 ? reasons.join('\n') : state === undefined && leftMs > 0 ? 'no process fits it yet' : '',
     owner: ownerOf(object),
     functions: spec.probes.map((probe) => probe.function),

@@ -117,6 +117,10 @@ export function program(context: Context, finish: Finish): Command {
     .addOption(new Option('--for <time>', 'end after this time: 10s, 2m').argParser(duration))
     .addOption(new Option('--count <n>', 'end after this many calls').argParser(positiveInteger))
     .option('--open', 'list the calls that are running now, and since when, and end')
+    .option(
+      '--when <condition>',
+      'only calls for which a Go expression is true: n > 1000 && err != nil, $latency > 10ms',
+    )
     .action(async (target: string, name: string, options: TraceOptions) =>
       finish(await (await import('./commands/trace.ts')).trace(context, target, name, options)),
     );

@@ -31,6 +31,7 @@ export interface TracepointSpec {
   readonly target: TracepointTarget;
   readonly probes: readonly {
     readonly function: string;
+    readonly when?: string;
     readonly columns: readonly {
       readonly name: string;
       readonly capture: Capture['kind'];
@@ -47,6 +48,8 @@ export interface NodeStatus {
   /** Processes that are traced now. */
   readonly processes: number;
   readonly hits: number;
+  /** Calls without a row because their condition could not be decided. */
+  readonly undecided?: number;
   readonly rows: number;
   readonly drops: number;
   /** Of the node when its agent wrote this: after a reboot a UPID of before may be that of another process. */
@@ -105,6 +108,7 @@ export function toObject(logical: LogicalTracepoint, namespace: string | undefin
       target: targetSpec(logical.target),
       probes: logical.probes.map((probe) => ({
         function: probe.function,
+        ...(probe.when === undefined ? {} : { when: probe.when.text }),
         columns: probe.columns.map(({ name, capture }) => ({
           name,
           capture: capture.kind,
@@ -162,6 +166,7 @@ export function toLogical({ metadata, spec }: TracepointObject): LogicalTracepoi
     target: targetOf(spec.target, metadata.namespace),
     probes: spec.probes.map((probe) => ({
       function: probe.function,
+      ...(probe.when === undefined ? {} : { when: { text: probe.when } }),
       columns: probe.columns.map(({ name, capture, expression }) => ({
         name,
         capture: captureOf(capture, expression),

@@ -5,6 +5,7 @@ import { type Die, readDie } from './die.ts';
 import { MalformedDwarf } from './errors.ts';
 import { FunctionTable } from './functions.ts';
 import { type LineHeader, readLineHeader } from './line.ts';
+import { parseLocation } from './location.ts';
 import { type LocationRange, readLocV4, readLocV5 } from './loclist.ts';
 import { scanRuntimeTypes } from './runtime-types.ts';
 import { ScanResult, scanUnit } from './scan.ts';
@@ -208,6 +209,16 @@ export class Dwarf {
       offset = root.locationsBase + this.#u32(section, root.locationsBase + 4 * offset, '.debug_loclists');
     }
     return readLocV5(section, offset, root.lowPc, (index) => this.#indexed(root, index));
+  }
+
+  /** Where a variable lies all the time (DW_OP_addr or DW_OP_addrx alone); undefined for every other location. */
+  staticAddress(die: Die): number | undefined {
+    const expression = die.attributes.get(attribute.location)?.value;
+    if (!(expression instanceof Uint8Array)) return undefined;
+    const [piece, ...others] = parseLocation(expression);
+    if (others.length > 0 || piece === undefined) return undefined;
+    if (piece.kind === 'address') return piece.address;
+    return piece.kind === 'indexed' ? this.#indexed(this.root(this.unitAt(die.offset)), piece.index) : undefined;
   }
 
   /** Line-table header of a DIE's unit; undefined when the unit has none. */

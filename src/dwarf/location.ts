@@ -6,6 +6,8 @@ export type LocationPiece =
   /** `offset` bytes from the canonical frame address (on amd64 the address behind the return address). */
   | { readonly kind: 'frame'; readonly offset: number; readonly size: number | undefined }
   | { readonly kind: 'address'; readonly address: number; readonly size: number | undefined }
+  /** An address by its index in the unit's part of `.debug_addr`. */
+  | { readonly kind: 'indexed'; readonly index: number; readonly size: number | undefined }
   /** Optimised away. */
   | { readonly kind: 'none'; readonly size: number | undefined }
   /** An expression of another form. */
@@ -39,7 +41,8 @@ export function parseLocation(expression: Uint8Array): LocationPiece[] {
   type Open =
     | { kind: 'register'; register: number }
     | { kind: 'frame'; offset: number }
-    | { kind: 'address'; address: number };
+    | { kind: 'address'; address: number }
+    | { kind: 'indexed'; index: number };
   let current: Open | { kind: 'none' } | { kind: 'other' } = { kind: 'none' };
   let pending: number | undefined;
   try {
@@ -57,6 +60,7 @@ export function parseLocation(expression: Uint8Array): LocationPiece[] {
       } else if (code === op.plusUconst && current.kind === 'frame') {
         current = { kind: 'frame', offset: current.offset + reader.uleb() };
       } else if (code === op.addr) current = { kind: 'address', address: Number(reader.u64() & 0xf_ffff_ffff_ffffn) };
+      else if (code === op.addrx) current = { kind: 'indexed', index: reader.uleb() };
       else if (code === op.piece) {
         pieces.push({ ...current, size: reader.uleb() });
         current = { kind: 'none' };

@@ -6,6 +6,7 @@ export { type Goroutine, type GoroutineOffsets, goroutines, type ReadMemory } fr
 export { TypeReader } from './gotypes.ts';
 export { type GoBinary, NotGo, type OpenOptions, openGoBinary } from './open.ts';
 export { openPclntab } from './open-pclntab.ts';
+export type { PackageVariable, VariableLookup } from './package-variables.ts';
 export { MalformedPclntab, Pclntab, type PclntabLayout } from './pclntab.ts';
 export { findTlsG, minorVersion, type RuntimeInput, runtimeOffsets, tlsFunctions } from './runtime.ts';
 export { analyse, type CodeShape, indexAt, type ShapeInput } from './shape.ts';

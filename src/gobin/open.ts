@@ -9,6 +9,7 @@ import { descriptorName, findDynamicTypes } from './dynamic-types.ts';
 import { buildIndex, type FunctionIndex, readIndex, writeIndex } from './function-index.ts';
 import { findFunction } from './lookup.ts';
 import { openPclntab } from './open-pclntab.ts';
+import { findPackageVariable, type VariableLookup } from './package-variables.ts';
 import type { Pclntab } from './pclntab.ts';
 import { findTlsG, runtimeOffsets, tlsFunctions } from './runtime.ts';
 import { listingOf, signatureOf } from './signature.ts';
@@ -73,6 +74,8 @@ export interface GoBinary {
    * without debug info or symbols.
    */
   dynamicTypes(): readonly DynamicType[];
+  /** A package-level variable; `no-package` without debug info. */
+  packageVariable(path: string, name: string): VariableLookup;
   /** Name of the type whose descriptor is at an address, with or without debug info; undefined where there is none. */
   descriptorName(at: Address): string | undefined;
   code(fn: GoFunction): DecodedCode;
@@ -234,6 +237,11 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
       if (info === undefined) return { kind: 'unknown', name: '', size: 0 };
       return guarded(() => debugInfo()!.type(ref));
     },
+    packageVariable: (path, name) =>
+      guarded(() => {
+        const info = debugInfo();
+        return info === undefined ? { kind: 'no-package' } : findPackageVariable(info.dwarf, path, name);
+      }),
     descriptorName: (at) => descriptorName(elf, at),
     dynamicTypes: () => guarded(() => (dynamic ??= findDynamicTypes(elf, debugInfo()))),
     code(fn) {

@@ -49,20 +49,36 @@ describe('parseExpression', () => {
   });
 
   it.each([
-    ['a[0]', 2, 'indexing is not supported yet'],
-    ['len(s)', 4, 'a call or conversion is not supported yet'],
-    ['a + b', 3, 'arithmetic is not supported yet'],
-    ['a == 3', 3, 'comparison is not supported yet'],
-    ['a && b', 3, 'boolean operators are not supported yet'],
-    ['!ok', 1, 'boolean operators are not supported yet'],
-    ['&x', 1, 'taking an address is not supported yet'],
-    ['<-c', 1, 'receiving from a channel is not supported yet'],
-    ['x.(T)', 3, 'a type assertion is not supported yet'],
-    ['T{}', 2, 'a composite literal is not supported yet'],
-    ['1.5e3', 1, 'a number literal is not supported yet'],
-    ['"x"', 1, 'a string literal is not supported yet'],
-    ["'x'", 1, 'a rune literal is not supported yet'],
-    ['func', 1, `'func' is not supported yet`],
+    ['a + b * c', { kind: 'binary', operator: '+', right: { kind: 'binary', operator: '*' } }],
+    ['a - b - c', { kind: 'binary', operator: '-', left: { kind: 'binary', operator: '-' } }],
+    ['a || b && c == d', { operator: '||', right: { operator: '&&', right: { operator: '==' } } }],
+    ['-x.y', { kind: 'unary', operator: '-', operand: { kind: 'selector' } }],
+    ['!ok && x', { operator: '&&', left: { kind: 'unary', operator: '!' } }],
+    ['a &^ b << 2', { operator: '<<', left: { operator: '&^' } }],
+    ['*p * 2', { operator: '*', left: { kind: 'dereference' } }],
+    ['a[i + 1].name', { kind: 'selector', operand: { kind: 'index', index: { operator: '+' } } }],
+    ['s[1:n]', { kind: 'slice', low: { value: 1n }, high: { kind: 'name' } }],
+    ['s[:]', { kind: 'slice', low: undefined, high: undefined }],
+    ['m["k\\x41"]', { kind: 'index', index: { kind: 'string', bytes: new Uint8Array([0x6b, 0x41]) } }],
+    ['x.(*net/http.T)', { kind: 'assertion', type: '*net/http.T' }],
+    ['x.(map[string] []int).y', { operand: { kind: 'assertion', type: 'map[string][]int' } }],
+    ['strings.HasPrefix(s, `a`)', { kind: 'call', args: [{ kind: 'name' }, { kind: 'string' }] }],
+    ['$latency > 1m30s', { operator: '>', left: { kind: 'fact', fact: 'latency' }, right: { ns: 90_000_000_000n } }],
+    ['0x_ff', { kind: 'integer', value: 255n }],
+    ['017', { kind: 'integer', value: 15n }],
+    ["'\\n'", { kind: 'integer', value: 10n }],
+    ['1.5e3', { kind: 'float', value: 1500 }],
+  ])('reads %s', (text, wanted) => {
+    expect(tree(text.replaceAll('\\\\', '\\'))).toMatchObject(wanted);
+  });
+
+  it.each([
+    ['&x', 1, 'taking an address is not supported'],
+    ['<-c', 1, 'receiving from a channel is not supported'],
+    ['T{}', 2, 'a composite literal is not supported'],
+    ['2i', 1, 'an imaginary literal is not supported'],
+    ['func', 1, `'func' is not supported`],
+    ['s[1:2:3]', 6, 'a slice with a capacity is not supported'],
   ])('refuses %s by name', (text, column, message) => {
     expect(refusal(text)).toBe(`goexpr.unsupported ${column}: ${message} (at character ${column} of '${text}')`);
   });
@@ -74,6 +90,11 @@ describe('parseExpression', () => {
     ['a b', `goexpr.syntax 3: 'b' stands where the end of the expression should be (at character 3 of 'a b')`],
     ['(a', `goexpr.syntax 3: the expression ends where ')' should be (at character 3 of '(a')`],
     ['a)', `goexpr.syntax 2: ')' stands where the end of the expression should be (at character 2 of 'a)')`],
+    ['$cpu', `goexpr.syntax 1: there is no $cpu (at character 1 of '$cpu')`],
+    ['a[1', `goexpr.syntax 4: the expression ends where ']' should be (at character 4 of 'a[1')`],
+    ['f(a b)', `goexpr.syntax 5: 'b' stands where ',' or ')' should be (at character 5 of 'f(a b)')`],
+    ['"\\q"', `goexpr.syntax 1: "\\q" is no string of Go (at character 1 of '"\\q"')`],
+    ['08', `goexpr.syntax 1: 08 is no number of Go (at character 1 of '08')`],
     ['$', `goexpr.syntax 1: '$' stands where a name should be (at character 1 of '$')`],
     ['.x', `goexpr.syntax 1: '.' stands where a name should be (at character 1 of '.x')`],
   ])('explains %j', (text, message) => {
@@ -82,7 +103,7 @@ describe('parseExpression', () => {
 
   it('takes the span of the script where there is one', () => {
     const span = { start: 90, end: 95, line: 7, column: 12 };
-    const parsed = parseExpression('a[0]', span);
+    const parsed = parseExpression('a[0', span);
     expect(parsed).toMatchObject({ ok: false, diagnostics: [{ span }] });
   });
 
@@ -103,6 +124,22 @@ describe('parseExpression', () => {
           .record({ operand: tie('expression'), field: name })
           .map((each) => ({ kind: 'selector', ...each, fieldStart: 0, start: 0, end: 0 }) as const),
         tie('expression').map((operand) => ({ kind: 'dereference', operand, start: 0, end: 0 }) as const),
+        fc
+          .record({ operator: fc.constantFrom('-', '!', '^', '+'), operand: tie('expression') })
+          .map((each) => ({ kind: 'unary', ...each, start: 0, end: 0 }) as const),
+        fc
+          .record({
+            operator: fc.constantFrom('+', '*', '&&', '||', '==', '<<', '-'),
+            left: tie('expression'),
+            right: tie('expression'),
+          })
+          .map((each) => ({ kind: 'binary', ...each, start: 0, end: 0 }) as const),
+        fc
+          .record({ operand: tie('expression'), index: tie('expression') })
+          .map((each) => ({ kind: 'index', ...each, start: 0, end: 0 }) as const),
+        fc
+          .record({ callee: tie('expression'), args: fc.array(tie('expression'), { maxLength: 2 }) })
+          .map((each) => ({ kind: 'call', ...each, start: 0, end: 0 }) as const),
       ),
     }));
     fc.assert(

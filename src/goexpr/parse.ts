@@ -1,44 +1,31 @@
-import type { Diagnostic, Span } from '#base';
+import { type Diagnostic, nearest, parseDuration, type Span } from '#base';
+import { floatValue, integerValue, runeValue, stringBytes } from './literal.ts';
 import { type Token, tokenize } from './token.ts';
-import type { Expression } from './tree.ts';
+import {
+  type BinaryOperator,
+  binaryPower,
+  callFacts,
+  type Expression,
+  primaryPower,
+  type UnaryOperator,
+  unaryPower,
+} from './tree.ts';
 
 export type ParsedExpression =
   | { readonly ok: true; readonly expression: Expression }
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
 
-/** How deep `*`, `(` and `.` may nest: a bound for the parser's own stack. */
+/** How deep an expression may nest: a bound for the parser's own stack, and for all that walks over the tree. */
 const deepest = 100;
 
-const supported = 'what is supported: names, $0, #0, fields (a.b.c), *p';
+const supported =
+  'what is supported: variables, $0, #0, literals, fields, *p, a[i], s[i:j], m[k], x.(*T), len, cap, conversions, operators, strings.HasPrefix/HasSuffix/Contains';
 
-/** What an operator after a complete operand is called in words; binding powers as in Go's specification, "Operator precedence". */
-const infix: Readonly<Record<string, { readonly power: number; readonly what: string }>> = {
-  '||': { power: 1, what: 'boolean operators are' },
-  '&&': { power: 2, what: 'boolean operators are' },
-  ...powers(3, 'comparison is', '== != < <= > >='),
-  ...powers(4, 'arithmetic is', '+ - | ^'),
-  ...powers(5, 'arithmetic is', '* / % << >> & &^'),
-  '.': { power: 7, what: '' },
-  '[': { power: 7, what: 'indexing is' },
-  '(': { power: 7, what: 'a call or conversion is' },
-  '{': { power: 7, what: 'a composite literal is' },
-};
-
-const prefix: Readonly<Record<string, string>> = {
+/** Operators and beginnings that are Go's, but have no place here: what they are in words. */
+const refused: Readonly<Record<string, string>> = {
   '&': 'taking an address is',
-  '!': 'boolean operators are',
-  '-': 'arithmetic is',
-  '+': 'arithmetic is',
-  '^': 'arithmetic is',
   '<-': 'receiving from a channel is',
-  '[': 'a slice or array type is',
-};
-const unaryPower = 6;
-
-const literals: Readonly<Record<string, string>> = {
-  number: 'a number literal is',
-  string: 'a string literal is',
-  rune: 'a rune literal is',
+  '{': 'a composite literal is',
 };
 
 const keywords = new Set(
@@ -48,7 +35,7 @@ const keywords = new Set(
 );
 
 /**
- * Parses one expression in Go's syntax. What of that syntax is not there yet is refused by name (`goexpr.unsupported`);
+ * Parses one expression in Go's syntax. What of that syntax has no place here is refused by name (`goexpr.unsupported`);
  * anything else is `goexpr.syntax`. A diagnostic's span is in the expression's own text, unless `span` tells where the
  * expression stands in a script: then it is that, and the message names the place.
  */
@@ -90,11 +77,13 @@ class Refusal extends Error {
 
 /** A Pratt parser: `expression(power)` takes in every operator that binds tighter than `power`. */
 class Parser {
+  readonly #text: string;
   readonly #tokens: readonly Token[];
   #at = 0;
   #depth = 0;
 
   constructor(text: string) {
+    this.#text = text;
     this.#tokens = tokenize(text);
   }
 
@@ -105,8 +94,8 @@ class Parser {
     return expression;
   }
 
-  #peek(): Token {
-    return this.#tokens[this.#at]!;
+  #peek(ahead = 0): Token {
+    return this.#tokens[Math.min(this.#at + ahead, this.#tokens.length - 1)]!;
   }
 
   #take(): Token {
@@ -115,59 +104,133 @@ class Parser {
     return token;
   }
 
+  #expect(text: string): Token {
+    if (this.#peek().text !== text || this.#peek().kind !== 'operator') throw this.#unexpected(`'${text}'`);
+    return this.#take();
+  }
+
   #expression(power: number): Expression {
-    if (++this.#depth > deepest) throw new Refusal('goexpr.syntax', 'the expression is nested too deep', this.#peek());
+    if (++this.#depth > deepest) throw this.#tooDeep();
     let left = this.#operand();
     for (let count = 0; ; count++) {
       const token = this.#peek();
-      const operator = token.kind === 'operator' ? infix[token.text] : undefined;
-      if (operator === undefined || operator.power <= power) break;
-      if (token.text !== '.') throw this.#unsupported(operator.what, token);
-      if (count >= deepest) throw new Refusal('goexpr.syntax', 'the expression is nested too deep', token);
-      left = this.#selector(left);
+      if (token.kind !== 'operator') break;
+      if (count >= deepest) throw this.#tooDeep();
+      const binary = isBinary(token.text) ? token.text : undefined;
+      if (binary !== undefined) {
+        const own = binaryPower[binary];
+        if (own <= power) break;
+        this.#take();
+        const right = this.#expression(own);
+        left = { kind: 'binary', operator: binary, left, right, start: left.start, end: right.end };
+        continue;
+      }
+      if (primaryPower <= power) break;
+      if (token.text === '.') left = this.#selector(left);
+      else if (token.text === '[') left = this.#index(left);
+      else if (token.text === '(') left = this.#call(left);
+      else if (token.text === '{') throw this.#unsupported(refused['{']!, token);
+      else break;
     }
     this.#depth--;
     return left;
   }
 
   #operand(): Expression {
-    const token = this.#take();
+    const token = this.#peek();
+    const range = { start: token.start, end: token.end };
     switch (token.kind) {
       case 'identifier':
         if (keywords.has(token.text)) throw this.#unsupported(`'${token.text}' is`, token);
-        return { kind: 'name', name: token.text, start: token.start, end: token.end };
+        this.#take();
+        return { kind: 'name', name: token.text, ...range };
       case 'result':
       case 'parameter':
-        return { kind: token.kind, index: Number(token.text.slice(1)), start: token.start, end: token.end };
+        this.#take();
+        return { kind: token.kind, index: Number(token.text.slice(1)), ...range };
+      case 'fact':
+        return this.#fact();
+      case 'duration':
       case 'number':
       case 'string':
       case 'rune':
-        throw this.#unsupported(literals[token.kind]!, token);
+        return this.#literal();
       case 'operator': {
         if (token.text === '*') {
+          this.#take();
           const operand = this.#expression(unaryPower);
           return { kind: 'dereference', operand, start: token.start, end: operand.end };
         }
+        if (isUnary(token.text)) {
+          this.#take();
+          const operand = this.#expression(unaryPower);
+          return { kind: 'unary', operator: token.text, operand, start: token.start, end: operand.end };
+        }
         if (token.text === '(') {
+          this.#take();
           const inner = this.#expression(0);
-          if (this.#peek().text !== ')') throw this.#unexpected(`')'`);
-          const close = this.#take();
+          const close = this.#expect(')');
           return { ...inner, start: token.start, end: close.end };
         }
-        const what = prefix[token.text];
+        if (token.text === '[') throw this.#unsupported('a slice or array type is', token);
+        const what = refused[token.text];
         if (what !== undefined) throw this.#unsupported(what, token);
         break;
       }
       default:
     }
-    this.#at = this.#tokens.indexOf(token);
     throw this.#unexpected('a name');
+  }
+
+  #fact(): Expression {
+    const token = this.#peek();
+    const name = token.text.slice(1);
+    const fact = callFacts.find((each) => each === name);
+    if (fact === undefined) {
+      const hints = nearest(name, callFacts, 1).map((each) => `did you mean $${each}?`);
+      throw new Refusal('goexpr.syntax', `there is no ${token.text}`, token, [
+        ...hints,
+        'there are $0, $1, … (results), $latency and $outcome',
+      ]);
+    }
+    this.#take();
+    return { kind: 'fact', fact, start: token.start, end: token.end };
+  }
+
+  #literal(): Expression {
+    const token = this.#take();
+    const { text, start, end } = token;
+    switch (token.kind) {
+      case 'duration': {
+        const ns = parseDuration(text);
+        if (ns !== undefined) return { kind: 'duration', ns, text, start, end };
+        break;
+      }
+      case 'string': {
+        const bytes = stringBytes(text);
+        if (bytes !== undefined) return { kind: 'string', bytes, text, start, end };
+        break;
+      }
+      case 'rune': {
+        const value = runeValue(text);
+        if (value !== undefined) return { kind: 'integer', value: BigInt(value), text, start, end };
+        break;
+      }
+      default: {
+        if (text.endsWith('i')) throw this.#unsupported('an imaginary literal is', token);
+        const integer = integerValue(text);
+        if (integer !== undefined) return { kind: 'integer', value: integer, text, start, end };
+        const value = floatValue(text);
+        if (value !== undefined) return { kind: 'float', value, text, start, end };
+      }
+    }
+    throw new Refusal('goexpr.syntax', `${text} is no ${token.kind} of Go`, token);
   }
 
   #selector(operand: Expression): Expression {
     this.#take();
     const field = this.#peek();
-    if (field.text === '(') throw this.#unsupported('a type assertion is', field);
+    if (field.text === '(') return this.#assertion(operand);
     if (field.kind !== 'identifier') throw this.#unexpected(`a field's name after '.'`);
     this.#take();
     return {
@@ -180,8 +243,59 @@ class Parser {
     };
   }
 
+  /** A type is taken as it stands, up to its own closing parenthesis. */
+  #assertion(operand: Expression): Expression {
+    const open = this.#take();
+    let nested = 0;
+    for (; this.#peek().kind !== 'end'; this.#take()) {
+      const { kind, text } = this.#peek();
+      if (kind !== 'operator') continue;
+      if ('([{'.includes(text)) nested++;
+      else if (text === ')' && nested === 0) break;
+      else if (')]}'.includes(text)) nested--;
+    }
+    const close = this.#expect(')');
+    const type = this.#text.slice(open.end, close.start).replaceAll(/\s+/g, '');
+    if (type === '') throw new Refusal('goexpr.syntax', 'a type is missing between the parentheses', close);
+    return { kind: 'assertion', operand, type, start: operand.start, end: close.end };
+  }
+
+  #index(operand: Expression): Expression {
+    this.#take();
+    const colon = () => this.#peek().kind === 'operator' && this.#peek().text === ':';
+    const closing = () => this.#peek().kind === 'operator' && this.#peek().text === ']';
+    const low = colon() ? undefined : this.#expression(0);
+    if (!colon() && low !== undefined) {
+      const close = this.#expect(']');
+      return { kind: 'index', operand, index: low, start: operand.start, end: close.end };
+    }
+    this.#take();
+    const high = closing() ? undefined : this.#expression(0);
+    if (colon()) throw this.#unsupported('a slice with a capacity is', this.#peek());
+    const close = this.#expect(']');
+    return { kind: 'slice', operand, low, high, start: operand.start, end: close.end };
+  }
+
+  #call(callee: Expression): Expression {
+    this.#take();
+    const args: Expression[] = [];
+    const closing = () => this.#peek().kind === 'operator' && this.#peek().text === ')';
+    while (!closing()) {
+      args.push(this.#expression(0));
+      if (closing()) break;
+      if (this.#peek().text !== ',') throw this.#unexpected(`',' or ')'`);
+      this.#take();
+    }
+    const close = this.#expect(')');
+    return { kind: 'call', callee, args, start: callee.start, end: close.end };
+  }
+
+  #tooDeep(): Refusal {
+    return new Refusal('goexpr.syntax', 'the expression is nested too deep', this.#peek());
+  }
+
   #unsupported(what: string, at: Token): Refusal {
-    return new Refusal('goexpr.unsupported', `${what} not supported yet`, at, [supported]);
+    return new Refusal('goexpr.unsupported', `${what} not supported`, at, [supported]);
   }
 
   #unexpected(wanted: string): Refusal {
@@ -190,6 +304,10 @@ class Parser {
   }
 }
 
-function powers(power: number, what: string, operators: string): Record<string, { power: number; what: string }> {
-  return Object.fromEntries(operators.split(' ').map((operator) => [operator, { power, what }]));
+function isBinary(text: string): text is BinaryOperator {
+  return Object.hasOwn(binaryPower, text);
+}
+
+function isUnary(text: string): text is UnaryOperator {
+  return text === '-' || text === '+' || text === '^' || text === '!';
 }

@@ -1,8 +1,10 @@
-/** Tokens of Go expressions (Go specification, "Lexical elements"), plus `$n` and `#n`. */
+/** Tokens of Go expressions (Go specification, "Lexical elements"), plus `$n`, `#n`, `$latency` and durations (`10ms`). */
 export type TokenKind =
   | 'identifier'
   | 'result'
   | 'parameter'
+  | 'fact'
+  | 'duration'
   | 'number'
   | 'string'
   | 'rune'
@@ -22,6 +24,8 @@ const patterns: readonly (readonly [TokenKind, RegExp])[] = [
   ['identifier', /[\p{L}_][\p{L}\p{Nd}_]*/uy],
   ['result', /\$\d+/y],
   ['parameter', /#\d+/y],
+  ['fact', /\$[a-z]+/y],
+  ['duration', /(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+(?![\p{L}\d_])/uy],
   ['number', /(?:0[xX][\da-fA-F_]+|0[bB][01_]+|0[oO][0-7_]+|(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?)i?/y],
   ['string', /"(?:[^"\\\n]|\\.)*"|`[^`]*`/y],
   ['rune', /'(?:[^'\\\n]|\\[^\n]+?)'/uy],

@@ -58,7 +58,19 @@ export const eventKinds = {
 export type EventKind = (typeof eventKinds)[keyof typeof eventKinds];
 
 /** A status byte of a slot. `cold`, of a string: its bytes could not be read, its slot holds the length and then their address (u64). */
-export const slotStatus = { captured: 0, nil: 1, unreadable: 2, notRead: 3, cold: 4 } as const;
+export const slotStatus = {
+  captured: 0,
+  nil: 1,
+  unreadable: 2,
+  notRead: 3,
+  cold: 4,
+  /** An index is beyond the elements. */
+  outOfRange: 5,
+  /** An interface holds something else than was said. */
+  otherType: 6,
+  /** An index could not be computed. */
+  noIndex: 7,
+} as const;
 
 /** Further ones, of floats that were in registers. `noKicker`: the slot holds the number of the CPU. */
 export const floatStatus = { noKicker: 16, notSaved: 17 } as const;
@@ -145,12 +157,3 @@ export interface Hole {
   readonly size: number;
   readonly reason: string;
 }
-
-/** How a column's value is made of slots: a slot's value, an object of parts in order, or nothing, with the reason. */
-export type ValueShape =
-  /** `duration`: a `time.Duration` that is a part of JSON. */
-  | { readonly kind: 'slot'; readonly slot: number; readonly duration?: true }
-  /** A value of a type of the graph. `holes`: bytes of it that could not be captured. */
-  | { readonly kind: 'graph'; readonly slot: number; readonly type: number; readonly holes: readonly Hole[] }
-  | { readonly kind: 'object'; readonly fields: readonly { readonly name: string; readonly value: ValueShape }[] }
-  | { readonly kind: 'missing'; readonly reason: string };

@@ -21,7 +21,6 @@ export {
   type Slot,
   seenWords,
   slotStatus,
-  type ValueShape,
   type WalkLayout,
   walkCut,
   walkState,

@@ -39,6 +39,8 @@ export interface CaptureColumn {
 export interface LogicalProbe {
   readonly function: string;
   readonly columns: readonly CaptureColumn[];
+  /** A Go expression over arguments, results and `$latency`, `$outcome`: calls for which it is not true get no row. */
+  readonly when?: { readonly text: string; readonly span?: Span };
   readonly span?: Span;
 }
 

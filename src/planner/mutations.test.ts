@@ -201,7 +201,7 @@ describe('compileMutations', () => {
       ["6:35 pxl.probe the expression of ArgExpr() is empty [ArgExpr('name') or ArgExpr('r.URL.Path')]"],
     ],
     ['no Go expression', script("return [{'n': pxtrace.ArgExpr('a b')}]"), ['6:35 goexpr.syntax ']],
-    ['a Go expression for later', script("return [{'n': pxtrace.ArgExpr('a[0]')}]"), ['6:35 goexpr.unsupported ']],
+    ['a Go expression for later', script("return [{'n': pxtrace.ArgExpr('&a')}]"), ['6:35 goexpr.unsupported ']],
     [
       'outside a probe',
       'import pxtrace\nx = pxtrace.FunctionLatency()',

@@ -3,6 +3,7 @@ import { parseExpression } from '#goexpr';
 import {
   type CaptureColumn,
   implicitColumns,
+  type LogicalProbe,
   type LogicalTracepoint,
   type PodSelector,
   type Target,
@@ -71,17 +72,28 @@ export function pxtraceMember(session: Session, name: string, span: Span): Value
 }
 
 function probeDecorator(site: CallSite): Value {
-  const { fn_name } = bind(site, ['fn_name']);
+  const { fn_name, when } = bind(site, ['fn_name', 'when?']);
   const target = checkedName(stringArgument(fn_name!, 'fn_name'), 'name of the function', fn_name!.span).trim();
+  const condition = when === undefined ? undefined : conditionOf(when);
   return {
     kind: 'builtin',
     name: 'probe',
     call: (inner) => {
       const { fn } = bind(inner, ['fn']);
       if (fn!.value.kind !== 'function') return wrongKind('Function', 'fn', fn!);
-      return { kind: 'probe', target, span: originOf(fn_name!), function: fn!.value };
+      return { kind: 'probe', target, when: condition, span: originOf(fn_name!), function: fn!.value };
     },
   };
+}
+
+/** `when='n > 1000 && err != nil'` */
+function conditionOf(argument: Argument): LogicalProbe['when'] {
+  const text = stringArgument(argument, 'when').trim();
+  const span = originOf(argument);
+  if (text === '') fault('pxl.probe', 'the condition is empty', argument.span, ["when='n > 1000 && err != nil'"]);
+  const parsed = parseExpression(text, span);
+  if (!parsed.ok) throw new Fault(parsed.diagnostics[0]);
+  return { text, span };
 }
 
 function inProbe(session: Session, site: CallSite): void {
@@ -111,7 +123,7 @@ function upsert(session: Session, site: CallSite): Value {
   const table = checkedName(stringArgument(table_name!, 'table_name'), 'name of the table', table_name!.span);
   const ttlNs = ttlOf(ttl!);
   const place = targetOf(target!);
-  const { function: traced, columns, span } = probeOf(session, probe_fn!);
+  const probe = probeOf(session, probe_fn!);
   if (session.upserts.some((other) => other.name === tracepointName)) {
     fault('pxl.value', `tracepoint with name '${tracepointName}', already used`, name!.span);
   }
@@ -120,7 +132,7 @@ function upsert(session: Session, site: CallSite): Value {
     table,
     target: place,
     ttlNs,
-    probes: [{ function: traced, columns, span }],
+    probes: [probe],
     span: site.span,
   };
   session.upserts.push(tracepoint);
@@ -196,7 +208,7 @@ function targetOf(argument: Argument): Target {
   return { kind: 'upid', upid, span: originOf(argument) };
 }
 
-function probeOf(session: Session, argument: Argument) {
+function probeOf(session: Session, argument: Argument): LogicalProbe {
   const { value } = argument;
   if (value.kind !== 'probe') {
     if (value.kind === 'function') {
@@ -223,7 +235,8 @@ function probeOf(session: Session, argument: Argument) {
   try {
     const result = session.callFunction(value.function, argument.span);
     const columns = columnsOf({ value: result, span: definition.nameSpan });
-    return { function: value.target, columns, span: value.span };
+    const { when, span } = value;
+    return { function: value.target, columns, ...(when && { when }), span };
   } finally {
     session.inProbe = false;
   }

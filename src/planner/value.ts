@@ -1,5 +1,5 @@
 import type { Span } from '#base';
-import type { Capture, ColumnType, PodSelector, SemanticType } from '#model';
+import type { Capture, ColumnType, LogicalProbe, PodSelector, SemanticType } from '#model';
 import type { Expression, FunctionDefinition } from '#pxl';
 import type { AggregateName } from './aggregates/names.ts';
 import type { ConstantScalar, PlanColumn, Relational, Scalar } from './plan.ts';
@@ -78,7 +78,13 @@ export type Value =
   | { readonly kind: 'module'; readonly name: string; readonly member: (name: string, span: Span) => Value }
   | { readonly kind: 'builtin'; readonly name: string; readonly call: (site: CallSite) => Value }
   | FunctionValue
-  | { readonly kind: 'probe'; readonly target: string; readonly span: Span; readonly function: FunctionValue }
+  | {
+      readonly kind: 'probe';
+      readonly target: string;
+      readonly when: LogicalProbe['when'];
+      readonly span: Span;
+      readonly function: FunctionValue;
+    }
   /** Which processes a tracepoint is for, made by PodProcess and its like. */
   | { readonly kind: 'pods'; readonly pods: PodSelector }
   | { readonly kind: 'capture'; readonly capture: Capture }

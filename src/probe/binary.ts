@@ -9,6 +9,7 @@ import type {
   GoType,
   RuntimeOffsets,
   TypeRef,
+  VariableLookup,
 } from '#gobin';
 
 export type { Architecture } from '#gobin';
@@ -20,6 +21,8 @@ export interface BinaryView {
   type(ref: TypeRef): GoType;
   /** The types that values in interfaces may have; without, what they hold is not looked into. */
   dynamicTypes?(): readonly DynamicType[];
+  /** By its package's import path, or the last element of that; without, there are none. */
+  packageVariable?(path: string, name: string): VariableLookup;
 }
 
 /** What all stages together ask. */

@@ -276,9 +276,9 @@ describe('diagnostics', () => {
 
   it('explain what has no fields, and ambiguous ones', () => {
     const message = (text: string) => refused('main.mixed', argument(text))[0]!.message;
-    expect(message('e.x')).toBe(`'e.x': e is an interface (error): what it holds is not reached yet`);
+    expect(message('e.x')).toBe(`'e.x': e is an interface (error): say what it holds, e.(T)`);
     expect(message('m.x')).toBe(`'m.x': m is of type map[string]int, which has no fields`);
     expect(message('*x')).toBe(`'*x': x is of type float64, not a pointer`);
-    expect(message('s[0]')).toBe(`indexing is not supported yet (at character 2 of 's[0]')`);
+    expect(message('s[0:1:2]')).toBe(`a slice with a capacity is not supported (at character 6 of 's[0:1:2]')`);
   });
 });

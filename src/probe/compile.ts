@@ -2,6 +2,7 @@ import type { Address, Diagnostic, Span } from '#base';
 import type { Place } from '#gobin';
 import { eventKinds, headerSize, implicitColumns, type LogicalTracepoint, type Relation, sameRelation } from '#model';
 import type { Architecture, CompilableBinary } from './binary.ts';
+import { leavesOf } from './computation/index.ts';
 import {
   type EmitContext,
   entryProgram,
@@ -52,6 +53,8 @@ export interface CompileOptions {
   readonly floats?: () => FloatState | string;
   /** Index of the process in its tracepoint: records carry it, the decoder's targets are listed by it. */
   readonly targetIndex: number;
+  /** Addresses of the file plus this are the process's. Default 0: the file is not position-independent. */
+  readonly bias?: number;
   /** Text of the one instruction that the bytes are (`createX86Formatter(iced)`). */
   readonly instructionText: (bytes: Uint8Array, at: Address) => string;
   /** What is never captured. Default: nothing is hidden. */
@@ -96,7 +99,10 @@ export function compileTarget(
   const builder = new TypeGraphBuilder(binary, options.redaction, options.limits);
   const foundProbes = logical.probes.map((probe) => resolveProbe(probe, binary, builder));
   const walks = foundProbes.some(
-    (each) => each.ok && each.value.columns.some((column) => 'value' in column && isWalked(column.value)),
+    (each) =>
+      each.ok &&
+      (each.value.columns.some((column) => 'value' in column && isWalked(column.value)) ||
+        conditionValues(each.value).some(isWalked)),
   );
   const types = walks ? builder.finish() : undefined;
   for (const [index, probe] of logical.probes.entries()) {
@@ -136,6 +142,7 @@ export function compileTarget(
     probes: planned.length,
     entries: types?.graph.entries ?? [],
     dynamicTypes: (types?.dynamic.length ?? 0) > 0,
+    bias: options.bias ?? 0,
   };
   const programs = [
     ...unwindPrograms(emission, planned, binary, context, warnings),
@@ -147,7 +154,7 @@ export function compileTarget(
     value: {
       compiled: { plans: planned.map((each) => each.plan), programs },
       relation: relationOf(planned),
-      maps: tracepointMaps(planned.length, largest, types),
+      maps: tracepointMaps(planned.length, largest, { types, wanted: planned.some(decidesReturns) }),
       sites,
       resolved,
       planned,
@@ -172,6 +179,11 @@ function readsFloats(plan: PlannedProbe): boolean {
 
 function withFloats(features: EmitFeatures, floats: FloatState | string): EmitFeatures {
   return typeof floats === 'string' ? features : { ...features, floats };
+}
+
+/** Does a condition at the entry tell which returns count? */
+function decidesReturns(plan: PlannedProbe): boolean {
+  return plan.entry?.condition !== undefined && plan.return !== undefined;
 }
 
 function sleepable(event: EventPlan): Pick<ProgramSites, 'sleepable'> {
@@ -208,7 +220,7 @@ function columnsText(fn: string, relation: Relation): string {
 
 function entryPrograms(context: EmitContext, index: number, plan: PlannedProbe, sites: ProbeSites): ProgramSites[] {
   if (plan.entry === undefined || sites.entry === undefined) return [];
-  const program = entryProgram(context, index, plan.entry, sites.entry);
+  const program = entryProgram(context, index, plan.entry, sites.entry, { returns: plan.return !== undefined });
   return [{ program, kind: eventKinds.entry, sites: [sites.entry], ...sleepable(plan.entry) }];
 }
 
@@ -219,7 +231,11 @@ function exitPrograms(context: EmitContext, index: number, plan: PlannedProbe, s
   return (['return', 'tail'] as const).flatMap((kind) => {
     const own = sites.returns.filter((site) => site.role === kind);
     if (own.length === 0) return [];
-    const program = returnProgram(context, index, kind, event, { hits, sites: own.length });
+    const program = returnProgram(context, index, kind, event, {
+      hits,
+      wanted: decidesReturns(plan),
+      sites: own.length,
+    });
     return [{ program, kind: eventKinds[kind], sites: own, ...(kind === 'return' ? sleepable(event) : {}) }];
   });
 }
@@ -294,18 +310,34 @@ function morestackEntries(binary: CompilableBinary): ReadonlySet<number> {
 
 /** What must still be in place at the entry site: the registers and stack words that the record is filled from. */
 function entryIntact(plan: PlannedProbe, architecture: Architecture): Intact {
-  const sources = plan.entry?.sources ?? [];
-  const places = sources.map((source) => rootsOf(source).map(rootPlace));
+  const condition = plan.entry?.condition;
+  const sources = [...(plan.entry?.sources ?? []), ...(condition === undefined ? [] : leavesOf(condition))];
+  const places = sources.map((source) => rootsOf(source).flatMap(rootPlaces));
   const followed = sources.some(followsPointers);
   return intactFor(architecture, places, followed);
 }
 
 /** Is there a part of the value that the object graph is walked from? */
 function isWalked(value: ResolvedValue): boolean {
-  return value.kind === 'graph' || (value.kind === 'object' && value.fields.some((field) => isWalked(field.value)));
+  if (value.kind === 'computed') return leavesOf(value.computation).some(isWalked);
+  return (
+    value.kind === 'graph' ||
+    value.kind === 'part' ||
+    (value.kind === 'object' && value.fields.some((field) => isWalked(field.value)))
+  );
 }
 
-function rootPlace(root: Root | FloatRoot): Place {
+function conditionValues({ condition }: ResolvedProbe): ResolvedValue[] {
+  if (condition === undefined) return [];
+  return leavesOf(condition).flatMap((leaf) => ('value' in leaf ? leaf.value : []));
+}
+
+function rootPlaces(root: Root | FloatRoot): Place[] {
+  if (root.kind === 'static') return [];
+  return [rootPlace(root)];
+}
+
+function rootPlace(root: Exclude<Root, { kind: 'static' }> | FloatRoot): Place {
   return root.kind === 'stack'
     ? { kind: 'stack', frameOffset: root.frameOffset, offset: 0, size: 8 }
     : { kind: root.kind, register: root.register, offset: 0, size: 8 };

@@ -1,13 +1,14 @@
 import { disassemble } from '#asm';
 import { formatDuration } from '#base';
-import { type EventLayout, eventKinds, formatUpid, type ProcessTracepoint, type Slot, type ValueShape } from '#model';
+import { type EventLayout, eventKinds, formatUpid, type ProcessTracepoint, type Slot } from '#model';
 import type { CompilableBinary } from './binary.ts';
 import type { Compilation } from './compile.ts';
+import { computationText, conjuncts } from './computation/index.ts';
 import { machine } from './emit/index.ts';
 import type { TypeTable } from './graph/index.ts';
-import { accessText, type EventPlan, sourceText } from './plan/index.ts';
-import type { ResolvedProbe, ResolvedValue } from './resolve/index.ts';
-import type { ProbeSites, ProgramSites, Site } from './types.ts';
+import { type EventPlan, sourceText, valueText } from './plan/index.ts';
+import type { ResolvedProbe } from './resolve/index.ts';
+import type { ConditionShape, ProbeSites, ProgramSites, Site, ValueShape } from './types.ts';
 
 /** One stage of a compilation as text, for `px debug compile`. */
 export interface Stage {
@@ -35,6 +36,19 @@ export function describeCompilation(
           `${plan.function}${plan.rowAtEntry ? ', a row at the entry' : ''}`,
           ...(entry === undefined ? [] : [describeLayout('entry', entry, registerName)]),
           ...(exit === undefined ? [] : [describeLayout('return', exit, registerName)]),
+          ...[entry, exit].flatMap((event) =>
+            event?.condition === undefined
+              ? []
+              : conjuncts(event.condition).map(
+                  (part) =>
+                    `  when ${computationText(part, (leaf) => `[${sourceText(leaf, registerName)}]`)}: decided in the kernel`,
+                ),
+          ),
+          ...(plan.condition === undefined
+            ? []
+            : conjuncts(plan.condition).map(
+                (part) => `  when ${computationText(part, conditionText)}: decided on the captured values`,
+              )),
           ...plan.columns.map(({ column, source }) =>
             source.kind === 'entry' || source.kind === 'return'
               ? `  column ${column.name} = ${source.kind} ${shapeText(source.shape)}`
@@ -67,7 +81,7 @@ function describeLogical(logical: ProcessTracepoint): string {
   return [
     `tracepoint ${logical.name}, table ${logical.table}, target ${formatUpid(target.upid)}, ttl ${formatDuration(logical.ttlNs)}`,
     ...logical.probes.flatMap((probe) => [
-      `probe ${probe.function}`,
+      `probe ${probe.function}${probe.when === undefined ? '' : ` when ${probe.when.text}`}`,
       ...probe.columns.map(
         ({ name, capture }) =>
           `  ${name} = ${capture.kind}${'text' in capture ? ` ${JSON.stringify(capture.text)}` : ''}`,
@@ -88,21 +102,6 @@ function describeResolved(probe: ResolvedProbe, binary: Pick<CompilableBinary, '
       return `  ${each.column.name} ${each.column.type} = ${each.from}${value}`;
     }),
   ].join('\n');
-}
-
-function valueText(value: ResolvedValue): string {
-  switch (value.kind) {
-    case 'missing':
-      return `not captured: ${value.reason}`;
-    case 'object':
-      return `{${value.fields.map((field) => `${field.name}: ${valueText(field.value)}`).join(', ')}}`;
-    case 'string':
-      return `string ${accessText(value.access)}`;
-    case 'graph':
-      return `${value.name} ${accessText(value.access)}`;
-    default:
-      return `${value.kind}${value.size * 8} ${accessText(value.access)}`;
-  }
 }
 
 /** The sites of one probe, one a line: for `px debug sites` too. */
@@ -166,6 +165,10 @@ function shapeText(shape: ValueShape): string {
       return [`slot ${shape.slot}`, ...shape.holes.map((hole) => `without +${hole.offset}: ${hole.reason}`)].join(', ');
     case 'missing':
       return `not captured: ${shape.reason}`;
+    case 'computed':
+      return `computed when captured: ${computationText(shape.computation, (leaf) => `[${shapeText(leaf)}]`)}`;
+    case 'part':
+      return `${shape.steps.map((step) => step.kind).join(', ')}, looked up when captured, in ${shapeText(shape.whole)}`;
     case 'object':
       return `{${shape.fields.map((field) => `${field.name}: ${shapeText(field.value)}`).join(', ')}}`;
   }
@@ -174,4 +177,8 @@ function shapeText(shape: ValueShape): string {
 function describeProgram({ program, kind, sites, sleepable }: ProgramSites): string {
   const name = Object.entries(eventKinds).find(([, value]) => value === kind)?.[0] ?? '?';
   return `program ${program.name} (${name}), ${program.instructions.length / 8} slots, ${sites.length} sites${sleepable === true ? ', sleepable' : ''}\n${disassemble(program)}`;
+}
+
+function conditionText(leaf: ConditionShape): string {
+  return 'shape' in leaf ? `[${leaf.from} ${shapeText(leaf.shape)}]` : `$${leaf.from}`;
 }

@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findFloats, floatTrial, Kickers } from '#bpf';
 import type { GoBinary } from '#gobin';
-import { type CaptureColumn, eventKinds, floatStatus, header, type ValueShape } from '#model';
+import { type CaptureColumn, eventKinds, floatStatus, header } from '#model';
 import { openSys } from '#sys';
 import { openGoFile } from '../../testing/ebpf/index.ts';
 import { type Tracer, trace } from '../../testing/ebpf/tracer.ts';
@@ -11,7 +11,7 @@ import { goFixture } from '../../testing/go-fixtures.ts';
 import { withoutKickersOn } from '../../testing/kickers.ts';
 import { type RunningProcess, startProcess } from '../../testing/process.ts';
 import { floatTrialProgram } from './emit/index.ts';
-import { controlOffset } from './index.ts';
+import { controlOffset, type ValueShape } from './index.ts';
 
 /** Text of an expression, then the number of its float in the fixture and its size; of a complex number those of both parts. */
 type Float = readonly [text: string, size: 4 | 8, ...number: number[]];

@@ -41,4 +41,5 @@ export {
   type Resolution,
   type Site,
   type TracepointMaps,
+  type ValueShape,
 } from './types.ts';

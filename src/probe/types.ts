@@ -1,8 +1,10 @@
 import type { MapSpec, Program } from '#asm';
 import type { Address, Diagnostic, FileOffset } from '#base';
 import type { GoFunction, InstructionClass } from '#gobin';
-import type { Column, EventKind, EventLayout, ValueShape } from '#model';
+import type { Column, EventKind, EventLayout, Hole } from '#model';
+import type { Computation } from './computation/index.ts';
 import type { TypeGraph } from './graph/index.ts';
+import type { PartStep } from './resolve/index.ts';
 
 /** What of the kernel and the process a program may use: found by trying, passed in as data. */
 export interface EmitFeatures {
@@ -61,6 +63,37 @@ export interface ProbeSites {
   readonly warnings: readonly string[];
 }
 
+/** How a column's value is made of slots. */
+export type ValueShape =
+  /** `duration`: a `time.Duration` that is a part of JSON. */
+  | { readonly kind: 'slot'; readonly slot: number; readonly duration?: true }
+  /** A value of a type of the graph. `holes`: bytes of it that could not be captured. */
+  | GraphShape
+  /** An object of parts in order. */
+  | { readonly kind: 'object'; readonly fields: readonly { readonly name: string; readonly value: ValueShape }[] }
+  | { readonly kind: 'computed'; readonly computation: Computation<ValueShape> }
+  /** A part of a captured value; `part`: its type in the graph. */
+  | {
+      readonly kind: 'part';
+      readonly whole: GraphShape;
+      readonly steps: readonly PartStep<ValueShape>[];
+      readonly part: number;
+    }
+  /** Nothing, with the reason. */
+  | { readonly kind: 'missing'; readonly reason: string };
+
+export interface GraphShape {
+  readonly kind: 'graph';
+  readonly slot: number;
+  readonly type: number;
+  readonly holes: readonly Hole[];
+}
+
+/** What the decoder asks of a call to decide whether it gets a row. */
+export type ConditionShape =
+  | { readonly from: 'entry' | 'return'; readonly shape: ValueShape }
+  | { readonly from: 'latency' | 'outcome' };
+
 /** Where a column's value comes from. */
 export interface ColumnPlan {
   readonly column: Column;
@@ -79,6 +112,8 @@ export interface ProbePlan {
   readonly return?: EventLayout;
   /** Rows are made at the entry: nothing of the return is wanted. */
   readonly rowAtEntry: boolean;
+  /** What the kernel has not decided already: calls for which it is not true get no row. */
+  readonly condition?: Computation<ConditionShape>;
   /** The types of its values of shape `graph`; one object for all probes of a tracepoint. */
   readonly graph?: TypeGraph;
 }
@@ -103,6 +138,8 @@ export interface TracepointMaps {
   readonly ring: MapSpec;
   /** An array map with one value: `control` below. */
   readonly control: MapSpec;
+  /** The calls that are open and wanted, where a condition at the entry tells which returns are. */
+  readonly calls?: MapSpec;
   /** An array map with one value, to be filled with `bytes`: the types that the walk over objects knows (`graph/table.ts`). */
   readonly types?: { readonly spec: MapSpec; readonly bytes: Uint8Array };
   /**
@@ -115,11 +152,11 @@ export interface TracepointMaps {
 }
 
 /**
- * The value of the control map, u64 words: [0] gate (entries are dropped while 0); then for probe p three words at
- * 1 + 3 * p: hits (calls counted at the entry site, or returns of a probe without one), drops of entry events, drops of return
- * (and tail) events; behind the last probe's two words: drops of recovery and Goexit events; nanoseconds that hits waited for float registers.
+ * The value of the control map, u64 words: [0] gate (entries are dropped while 0); then for probe p four words at
+ * 1 + 4 * p: hits (calls counted at the entry site, or returns of a probe without one), drops of entry events, drops of return
+ * (and tail) events, calls for which the condition could not be decided; behind the last probe's two words: drops of recovery and Goexit events; nanoseconds that hits waited for float registers.
  */
-export const control = { gate: 0, hits: 0, entryDrops: 1, returnDrops: 2, wordsPerProbe: 3 } as const;
+export const control = { gate: 0, hits: 0, entryDrops: 1, returnDrops: 2, undecided: 3, wordsPerProbe: 4 } as const;
 
 export type Resolution<T> =
   | { readonly ok: true; readonly value: T }

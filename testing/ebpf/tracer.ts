@@ -10,10 +10,11 @@ import {
   openRingBuffer,
 } from '#bpf';
 import type { GoBinary } from '#gobin';
-import type { CaptureColumn, LogicalTracepoint } from '#model';
+import type { LogicalProbe, LogicalTracepoint } from '#model';
 import {
   compileTarget,
   control,
+  controlOffset,
   EventDecoder,
   type FloatState,
   mapNames,
@@ -52,12 +53,7 @@ export interface TracerOptions {
 }
 
 /** Compiles, loads, attaches, opens the gate. Throws what is wrong. */
-export function trace(
-  pid: number,
-  binary: GoBinary,
-  probes: readonly { readonly function: string; readonly columns: readonly CaptureColumn[] }[],
-  options: TracerOptions,
-): Tracer {
+export function trace(pid: number, binary: GoBinary, probes: readonly LogicalProbe[], options: TracerOptions): Tracer {
   const upid = { agentId: 1, pid, startTicks: 5n };
   const logical: LogicalTracepoint = { name: 't', table: 't', target: { kind: 'upid', upid }, ttlNs: 1n, probes };
   const found = compileTarget(logical, binary, {
@@ -85,6 +81,11 @@ export function trace(
       ['ring', ring],
       ['control', counters],
     ]);
+    if (maps.calls !== undefined) {
+      const calls = makeMap(sys, maps.calls);
+      cleanup.push(() => calls.close());
+      byName.set('calls', calls);
+    }
     if (options.floats) byName.set(mapNames.kicks, options.floats.kicks);
     // The tests' programs are not position-independent.
     for (const map of makeTypeMaps(sys, maps, 0)) {
@@ -102,7 +103,11 @@ export function trace(
     const reader = openRingBuffer(sys, ring.fd, options.ringBytes ?? maps.ring.maxEntries);
     cleanup.push(() => reader.close());
     const { words } = counters;
-    const decoder = new EventDecoder({ relation, counters: () => words });
+    const decoder = new EventDecoder({
+      relation,
+      counters: () => words,
+      undecided: (probe) => Atomics.add(words, controlOffset(probe, 'undecided') / 8, 1n),
+    });
     decoder.addTarget(0, upid, compiled.plans, {
       bias: 0,
       functionName: (code) => binary.functionAt(address(code))?.name,

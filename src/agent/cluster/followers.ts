@@ -77,7 +77,7 @@ export class Followers implements Followed {
   }
 
   ended(
-    { logical: { name }, reason, state, hits, rows, drops }: Tracepoint,
+    { logical: { name }, reason, state, hits, rows, drops, undecided }: Tracepoint,
     running: readonly { readonly upid: Upid; readonly call: OpenCall }[],
   ): void {
     this.#armed.delete(name);
@@ -89,6 +89,7 @@ export class Followers implements Followed {
         calls: BigInt(hits),
         rows: BigInt(rows),
         drops: BigInt(drops + out.dropped),
+        undecided: BigInt(undecided),
         running: running.map(({ call, upid }) => runningCall(call, upid)),
         node: this.#node,
       };

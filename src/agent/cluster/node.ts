@@ -304,6 +304,7 @@ export class ClusterNode {
       reason,
       processes: over === undefined ? (held?.processes ?? 0) : 0,
       hits: held?.hits ?? 0,
+      ...(held !== undefined && held.undecided > 0 ? { undecided: held.undecided } : {}),
       rows: held?.rows ?? 0,
       drops: held?.drops ?? 0,
       bootId: this.#identity.bootId,

@@ -1,7 +1,7 @@
 import { parentPort } from 'node:worker_threads';
 import { openRingBuffer, type RingBuffer } from '#bpf';
 import { header, type RowBatch } from '#model';
-import { EventDecoder } from '#probe';
+import { controlOffset, EventDecoder } from '#probe';
 import { clock, type Mapping, mapFlag, openSys, protection, type Readiness } from '#sys';
 import { ImageServices } from './image.ts';
 import type { FromReader, OpenCall, RingDescription, ToReader } from './messages.ts';
@@ -34,9 +34,13 @@ class Ring {
     this.#rowsOfRunning = description.rowsOfRunning;
     this.#ring = openRingBuffer(sys, ringFd, ringBytes);
     const length = Math.ceil(controlBytes / sys.pageSize) * sys.pageSize;
-    this.#controls = sys.mmap(controlFd, length, protection.read, mapFlag.shared, 0);
+    this.#controls = sys.mmap(controlFd, length, protection.read | protection.write, mapFlag.shared, 0);
     const words = new BigUint64Array(this.#controls.buffer);
-    this.#decoder = new EventDecoder({ relation, counters: () => words });
+    this.#decoder = new EventDecoder({
+      relation,
+      counters: () => words,
+      undecided: (probe) => Atomics.add(words, controlOffset(probe, 'undecided') / 8, 1n),
+    });
     this.#image = new ImageServices(description.executable, description.bias);
     this.#decoder.addTarget(0, upid, plans, this.#image);
     this.#readiness = this.#ring.onReadable(() => {

@@ -185,6 +185,8 @@ export interface TraceRequest {
   durationNs: bigint;
   /** in a cluster, and then alone: NAMESPACE/NAME of a Tracepoint that the client writes */
   tracepoint: string;
+  /** a Go expression: calls for which it is not true are not shown; empty: all are */
+  when: string;
 }
 
 export interface TraceReply {
@@ -236,6 +238,8 @@ export interface TraceEnd {
   failed: boolean;
   /** in a cluster: each node has an end of its own */
   node: string;
+  /** calls whose condition could not be decided: they were not shown */
+  undecided: bigint;
 }
 
 export interface ListTracepointsRequest {
@@ -265,6 +269,8 @@ export interface TracepointInfo {
   namespace: string;
   /** name of its object */
   object: string;
+  /** calls without a row because their condition could not be decided */
+  undecided: bigint;
 }
 
 export interface DeleteTracepointRequest {
@@ -2154,7 +2160,7 @@ export const FunctionInfo: MessageFns<FunctionInfo> = {
 };
 
 function createBaseTraceRequest(): TraceRequest {
-  return { process: "", function: "", count: 0n, open: false, durationNs: 0n, tracepoint: "" };
+  return { process: "", function: "", count: 0n, open: false, durationNs: 0n, tracepoint: "", when: "" };
 }
 
 export const TraceRequest: MessageFns<TraceRequest> = {
@@ -2182,6 +2188,9 @@ export const TraceRequest: MessageFns<TraceRequest> = {
     }
     if (message.tracepoint !== "") {
       writer.uint32(50).string(message.tracepoint);
+    }
+    if (message.when !== "") {
+      writer.uint32(58).string(message.when);
     }
     return writer;
   },
@@ -2247,6 +2256,14 @@ export const TraceRequest: MessageFns<TraceRequest> = {
             message.tracepoint = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.when = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2272,6 +2289,7 @@ export const TraceRequest: MessageFns<TraceRequest> = {
       ? BigInt(object.durationNs)
       : 0n;
     message.tracepoint = object.tracepoint ?? "";
+    message.when = object.when ?? "";
     return message;
   },
 };
@@ -2717,7 +2735,7 @@ export const TraceCall: MessageFns<TraceCall> = {
 };
 
 function createBaseTraceEnd(): TraceEnd {
-  return { reason: "", calls: 0n, rows: 0n, drops: 0n, running: [], failed: false, node: "" };
+  return { reason: "", calls: 0n, rows: 0n, drops: 0n, running: [], failed: false, node: "", undecided: 0n };
 }
 
 export const TraceEnd: MessageFns<TraceEnd> = {
@@ -2751,6 +2769,12 @@ export const TraceEnd: MessageFns<TraceEnd> = {
     }
     if (message.node !== "") {
       writer.uint32(58).string(message.node);
+    }
+    if (message.undecided !== 0n) {
+      if (BigInt.asUintN(64, message.undecided) !== message.undecided) {
+        throw new globalThis.Error("value provided for field message.undecided of type uint64 too large");
+      }
+      writer.uint32(64).uint64(message.undecided);
     }
     return writer;
   },
@@ -2824,6 +2848,14 @@ export const TraceEnd: MessageFns<TraceEnd> = {
             message.node = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.undecided = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2848,6 +2880,7 @@ export const TraceEnd: MessageFns<TraceEnd> = {
     message.running = object.running?.map((e) => TraceCall.fromPartial(e)) || [];
     message.failed = object.failed ?? false;
     message.node = object.node ?? "";
+    message.undecided = (object.undecided !== undefined && object.undecided !== null) ? BigInt(object.undecided) : 0n;
     return message;
   },
 };
@@ -2966,6 +2999,7 @@ function createBaseTracepointInfo(): TracepointInfo {
     functions: [],
     namespace: "",
     object: "",
+    undecided: 0n,
   };
 }
 
@@ -3024,6 +3058,12 @@ export const TracepointInfo: MessageFns<TracepointInfo> = {
     }
     if (message.object !== "") {
       writer.uint32(114).string(message.object);
+    }
+    if (message.undecided !== 0n) {
+      if (BigInt.asUintN(64, message.undecided) !== message.undecided) {
+        throw new globalThis.Error("value provided for field message.undecided of type uint64 too large");
+      }
+      writer.uint32(120).uint64(message.undecided);
     }
     return writer;
   },
@@ -3153,6 +3193,14 @@ export const TracepointInfo: MessageFns<TracepointInfo> = {
             message.object = reader.string();
             continue;
           }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.undecided = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3184,6 +3232,7 @@ export const TracepointInfo: MessageFns<TracepointInfo> = {
     message.functions = object.functions?.map((e) => e) || [];
     message.namespace = object.namespace ?? "";
     message.object = object.object ?? "";
+    message.undecided = (object.undecided !== undefined && object.undecided !== null) ? BigInt(object.undecided) : 0n;
     return message;
   },
 };

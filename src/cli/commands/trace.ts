@@ -15,6 +15,8 @@ export interface TraceOptions extends Where, PodOptions {
   readonly for?: bigint;
   readonly count?: bigint;
   readonly open?: boolean;
+  /** A Go expression. */
+  readonly when?: string;
 }
 
 /** After a wish to end, how long the agent has for its summary before the call is simply cut. */
@@ -41,14 +43,16 @@ interface Source extends AsyncIterable<sonde.TraceReply> {
 
 async function sourceOf(agent: Agent, target: string, name: string, options: TraceOptions): Promise<Source> {
   const { cluster } = agent.endpoint;
+  const { when = '' } = options;
   const meant = await meantBy(target, options, cluster);
   if (cluster !== undefined) {
     if (options.open) throw new UsageError('--open reads the stacks of a process: px on its node does that');
     const { ClusterTrace } = await import('../trace/cluster.ts');
-    return Object.assign(new ClusterTrace(agent, cluster, meant, name), { endsItself: false });
+    const probe = { function: name, ...(when === '' ? {} : { when: { text: when } }) };
+    return Object.assign(new ClusterTrace(agent, cluster, meant, probe), { endsItself: false });
   }
   const { count = 0n, for: durationNs = 0n, open = false } = options;
-  const request = sonde.TraceRequest.fromPartial({ process: target, function: name, count, durationNs, open });
+  const request = sonde.TraceRequest.fromPartial({ process: target, function: name, count, durationNs, open, when });
   return Object.assign(agent.stream(sondeMethods.trace, request), {
     stop: (traced: string) => agent.call(sondeMethods.deleteTracepoint, { name: traced }),
     endsItself: true,
@@ -167,6 +171,9 @@ class TraceSession {
     const withPid = (this.#armed?.processes ?? 0) > 1;
     const whose = (call: sonde.TraceCall) => whoseCall(call, this.#places.get(call.upid), withPid);
     tell(this.#context, `${plural(end.calls, 'call')}, ${plural(end.rows, 'row')}, ${plural(end.drops, 'drop')}`);
+    if (end.undecided > 0n) {
+      tell(this.#context, `the condition could not be decided for ${plural(end.undecided, 'call')}: not shown`);
+    }
     if (end.running.length > 0) tell(this.#context, `still running: ${plural(end.running.length, 'call')}`);
     for (const call of end.running.slice(0, mostRunning)) tell(this.#context, `  ${runningLine(call, whose(call))}`);
     if (end.running.length > mostRunning) tell(this.#context, `  and ${end.running.length - mostRunning} more`);

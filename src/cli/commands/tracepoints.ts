@@ -56,7 +56,7 @@ export async function listTracepoints(context: Context, { output: format, ...whe
       tracepoint.drops,
       orMissing(tracepoint.owner),
       ...(person ? [] : [tracepoint.id]),
-      orMissing(person ? tracepoint.reason.replace(/\s*\n\s*/g, '; ') : tracepoint.reason),
+      orMissing(person ? reasonOf(tracepoint).replace(/\s*\n\s*/g, '; ') : reasonOf(tracepoint)),
     ],
   }));
   await printRows(context, format, 'tracepoints', columns, rows);
@@ -115,6 +115,12 @@ async function deleteObject(
     );
   const { tracepointReference } = await import('#cluster');
   return cluster.delete(tracepointReference(first.object, first.namespace));
+}
+
+function reasonOf({ reason, undecided }: sonde.TracepointInfo): string {
+  if (undecided === 0n) return reason;
+  const told = `the condition could not be decided for ${undecided} ${undecided === 1n ? 'call' : 'calls'}`;
+  return reason === '' ? told : `${reason}; ${told}`;
 }
 
 function isLive(state: string): boolean {

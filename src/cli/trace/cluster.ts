@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { callColumns, sonde } from '#api';
 import { type ClusterClient, type TracepointObject, toObject, tracepointReference, writeTracepoint } from '#cluster';
-import { parseUpid, type Target } from '#model';
+import { type LogicalProbe, parseUpid, type Target } from '#model';
 import { type Agent, sondeMethods } from '../connect/agent.ts';
 import type { Meant } from '../connect/pods.ts';
 import { UserError } from '../failure.ts';
@@ -23,18 +23,18 @@ export class ClusterTrace implements AsyncIterable<sonde.TraceReply> {
   readonly #agent: Agent;
   readonly #cluster: ClusterClient;
   readonly #meant: Meant;
-  readonly #function: string;
+  readonly #probe: Pick<LogicalProbe, 'function' | 'when'>;
   readonly #over = new AbortController();
   readonly #name = `px-trace-${randomBytes(4).toString('hex')}`;
   #reference: ReturnType<typeof tracepointReference> | undefined;
   #cancelStream: () => void = () => {};
 
   /** `fn`: the function that is traced. */
-  constructor(agent: Agent, cluster: ClusterClient, meant: Meant, fn: string) {
+  constructor(agent: Agent, cluster: ClusterClient, meant: Meant, probe: Pick<LogicalProbe, 'function' | 'when'>) {
     this.#agent = agent;
     this.#cluster = cluster;
     this.#meant = meant;
-    this.#function = fn;
+    this.#probe = probe;
   }
 
   /** Takes the probes off; what they have seen still comes, and then the end. */
@@ -109,7 +109,7 @@ export class ClusterTrace implements AsyncIterable<sonde.TraceReply> {
       table: '',
       target,
       ttlNs,
-      probes: [{ function: this.#function, columns: callColumns }],
+      probes: [{ ...this.#probe, columns: callColumns }],
     };
     const now = new Date(await this.#cluster.time());
     const object = toObject(logical, namespace === '' ? undefined : namespace, now);
@@ -150,11 +150,12 @@ class MergedEnd {
   }
 
   /** True when all nodes that traced have ended by themselves. */
-  add({ reason, failed, calls, rows, drops, running, node }: sonde.TraceEnd): boolean {
+  add({ reason, failed, calls, rows, drops, undecided, running, node }: sonde.TraceEnd): boolean {
     this.heard = true;
     this.end.calls += calls;
     this.end.rows += rows;
     this.end.drops += drops;
+    this.end.undecided += undecided;
     this.end.running.push(...running);
     this.end.failed ||= failed;
     this.#open.delete(node);

@@ -143,7 +143,7 @@ describe('EventDecoder', () => {
   });
 
   it('says when the event was dropped', () => {
-    const words = new BigUint64Array(8);
+    const words = new BigUint64Array(16);
     const it = decoder([plan('main.f')], { counters: () => words });
     it.made.setClock(0n);
     it.enter(0x100, 1n);
@@ -178,7 +178,7 @@ describe('EventDecoder', () => {
   });
 
   it('tells returns of calls that began before from those whose entry was dropped', () => {
-    const words = new BigUint64Array(8);
+    const words = new BigUint64Array(16);
     const it = decoder([plan('main.f')], { counters: () => words });
     it.leave(0x100, 0n);
     expect(it.made.stats).toMatchObject({ beganBefore: 1, unmatched: 0, rows: 0 });

@@ -30,15 +30,18 @@ import {
   unwindDropped,
 } from './ending.ts';
 import { Notes } from './notes.ts';
+import type { RecordBytes } from './record.ts';
 import { type RowTarget, RowWriter, rowTarget } from './row.ts';
 import type { BinaryServices } from './target.ts';
-import { json, type RecordBytes } from './value.ts';
+import { json } from './value.ts';
 
 export interface DecoderOptions {
   /** The table's: what `compileTarget` gave. */
   readonly relation: Relation;
   /** The control map's value, read now (or its live mapping). Tells a dropped return from a call that never returned. */
   readonly counters?: () => BigUint64Array;
+  /** Told of every call of a probe whose condition could not be decided. */
+  readonly undecided?: (probe: number) => void;
   /** Most calls that may be open at once; beyond, a call is lost ("too many open calls"). Default 65,536. */
   readonly maxOpenCalls?: number;
   /** Most bytes of entry records kept for open calls. Default 64 MiB. */
@@ -56,6 +59,8 @@ export interface DecoderStats {
   beganBefore: number;
   /** Returns without an entry while entry events were being dropped, or without a known goroutine: no row. */
   unmatched: number;
+  /** Calls whose condition could not be decided: no row. */
+  undecided: number;
   /** Records that are none of ours: a bug, or a target that was taken away. */
   foreign: number;
 }
@@ -89,12 +94,21 @@ interface Target extends RowTarget {
  * entry by the goroutine's stack discipline (FACTS, rule 20): every call ends exactly once. Times that are handed in are CLOCK_MONOTONIC nanoseconds.
  */
 export class EventDecoder {
-  readonly stats: DecoderStats = { events: 0, rows: 0, lost: 0, beganBefore: 0, unmatched: 0, foreign: 0 };
+  readonly stats: DecoderStats = {
+    events: 0,
+    rows: 0,
+    lost: 0,
+    beganBefore: 0,
+    unmatched: 0,
+    undecided: 0,
+    foreign: 0,
+  };
   readonly #relation: Relation;
   readonly #rows: RowWriter;
   readonly #pool = new CallPool();
   readonly #targets = new Map<number, Target>();
   readonly #readCounters: () => BigUint64Array | undefined;
+  readonly #undecided: (probe: number) => void;
   readonly #maxCalls: number;
   readonly #maxBytes: number;
   /** As of the last `setClock`. */
@@ -110,6 +124,7 @@ export class EventDecoder {
     this.#relation = options.relation;
     this.#rows = new RowWriter(options.relation.columns);
     this.#readCounters = options.counters ?? (() => undefined);
+    this.#undecided = options.undecided ?? (() => {});
     this.#maxCalls = options.maxOpenCalls ?? 65_536;
     this.#maxBytes = options.maxOpenBytes ?? 64 << 20;
     const none = new Uint8Array(0);
@@ -378,7 +393,14 @@ export class EventDecoder {
     end: bigint,
     ending: Ending,
   ): void {
-    this.#rows.write(target, plan, entry ?? this.#record, entry, exit, end, ending);
+    const written = this.#rows.write(target, plan, entry ?? this.#record, entry, exit, end, ending);
+    if (written !== 'written') {
+      if (written === 'undecided') {
+        this.stats.undecided++;
+        this.#undecided(target.plans.indexOf(plan));
+      }
+      return;
+    }
     this.stats.rows++;
     if (ending.outcome === 'lost') this.stats.lost++;
   }

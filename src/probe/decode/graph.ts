@@ -6,10 +6,10 @@ import { errorText } from './errors.ts';
 import { complexText, floatJson } from './float.ts';
 import { mapJson } from './maps.ts';
 import type { Notes } from './notes.ts';
+import type { RecordBytes } from './record.ts';
 import { type Chunk, Snapshot, word } from './snapshot.ts';
 import type { TargetContext } from './target.ts';
 import { escapeBytes, escapedNote, utf8End } from './utf8.ts';
-import type { RecordBytes } from './value.ts';
 import { wellKnown } from './wellknown/index.ts';
 
 /** Where a value lies in the record's buffer, up to where that buffer holds its object, and how deep that object is. */
@@ -315,6 +315,15 @@ export class GraphRenderer {
     return end < 0 ? escapeBytes(bytes, 0, bytes.length) : decodeUtf8(bytes.subarray(0, end));
   }
 
+  /** A string's bytes, as far as they were captured; a text: why there are none. */
+  stringAt(place: Place): { readonly bytes: Uint8Array; readonly length: number } | string {
+    const mark = this.notes.mark();
+    const found = this.#bytesAt(place, '');
+    if (found !== undefined) return found;
+    this.notes.cut(mark);
+    return 'its bytes were not captured';
+  }
+
   /** The bytes of a string or byte slice: from the snapshot, else from the executable file. */
   #bytesAt(place: Place, path: string): { readonly bytes: Uint8Array; readonly length: number } | undefined {
     const length = word(this.view, place.at + 8);
@@ -363,13 +372,14 @@ export class GraphRenderer {
     }
     if (length === 0) return '[]';
     if (elem.redacted === true) return this.missing(path, 'redacted');
-    if (elem.size === 0) return this.#elements(type.elem, 0, { at: 0, end: 0, depth: place.depth }, length, path);
+    if (elem.size === 0) return this.elements(type.elem, 0, { at: 0, end: 0, depth: place.depth }, length, path);
     const chunk = this.reach(address, type.elem, place.depth, 1);
     if (typeof chunk === 'string') return this.missing(path, chunk);
-    return this.#elements(type.elem, elem.size, { at: chunk.start, end: chunk.end, depth: chunk.depth }, length, path);
+    return this.elements(type.elem, elem.size, { at: chunk.start, end: chunk.end, depth: chunk.depth }, length, path);
   }
 
-  #elements(elem: number, stride: number, place: Place, length: number, path: string): string {
+  /** The elements from `place` on, of `length` that there are. */
+  elements(elem: number, stride: number, place: Place, length: number, path: string): string {
     const whole = stride === 0 ? this.graph.limits.elements : Math.floor((place.end - place.at) / stride);
     const shown = Math.min(length, whole, this.graph.limits.elements);
     if (shown < length) this.notes.add(path, `truncated from ${length} elements`);
@@ -390,7 +400,7 @@ export class GraphRenderer {
     if (this.#holes !== undefined && type.count === 1) {
       return `[${this.value(type.elem, place, `${path}[0]`)}]`;
     }
-    return this.#elements(type.elem, elem.size, place, type.count, path);
+    return this.elements(type.elem, elem.size, place, type.count, path);
   }
 
   #channel(type: Extract<GraphType, { kind: 'chan' }>, place: Place, path: string): string {
@@ -409,7 +419,7 @@ export class GraphRenderer {
     const inner = `${path}.buffered`;
     if (count === 0) return `{${own},"buffered":[]}`;
     if (size === 0)
-      return `{${own},"buffered":${this.#elements(type.elem, 0, { at: 0, end: 0, depth: 0 }, count, inner)}}`;
+      return `{${own},"buffered":${this.elements(type.elem, 0, { at: 0, end: 0, depth: 0 }, count, inner)}}`;
     const buffer = this.reach(word(this.view, field('buf')), type.elem, chunk.depth, 0);
     if (typeof buffer === 'string') return `{${own},"buffered":${this.missing(inner, buffer)}}`;
     const first = word(this.view, field('recvx'));

@@ -6,24 +6,28 @@ type MapType = Extract<GraphType, { kind: 'map' }>;
 type Struct = Extract<GraphType, { kind: 'struct' }>;
 
 /** One entry's key and value, wherever they lie. */
-interface Entry {
+export interface Entry {
   readonly key: Place & { readonly type: number };
   readonly value: Place & { readonly type: number };
 }
 
-/**
- * An object where all keys are text, else a list of [key, value]. In the order of keys; one that is being grown too. What of its
- * memory is not there is told in the notes.
- */
-export function mapJson(renderer: GraphRenderer, type: MapType, place: Place, path: string): string {
+/** What was captured of a map. `count`: its entries when it was read; `missing`: why some are not here. */
+export interface MapEntries {
+  readonly entries: readonly Entry[];
+  readonly count: number;
+  readonly missing: readonly string[];
+}
+
+/** The captured entries, in no order, at most as many as the map has; a text: why there are none; undefined: the map is nil. */
+export function mapEntries(renderer: GraphRenderer, type: MapType, place: Place): MapEntries | string | undefined {
   const address = word(renderer.view, place.at);
-  if (address === 0) return 'null';
+  if (address === 0) return undefined;
   const header = renderer.type(type.header);
   const chunk = renderer.reach(address, type.header, place.depth, 1);
-  if (typeof chunk === 'string') return renderer.missing(path, chunk);
-  if (header.kind !== 'struct') return renderer.missing(path, 'debug info has no layout of it');
+  if (typeof chunk === 'string') return chunk;
+  if (header.kind !== 'struct') return 'debug info has no layout of it';
   const own = { at: chunk.start, end: chunk.end, depth: chunk.depth };
-  if (own.end - own.at < header.size) return renderer.missing(path, 'only a part of it was captured');
+  if (own.end - own.at < header.size) return 'only a part of it was captured';
   const missing: string[] = [];
   const used = header.role === 'swiss' ? 'used' : 'count';
   const count = word(renderer.view, own.at + fieldOffset(header, used));
@@ -33,13 +37,24 @@ export function mapJson(renderer: GraphRenderer, type: MapType, place: Place, pa
       : header.role === 'hmap'
         ? bucketEntries(renderer, header, own, missing)
         : undefined;
-  if (found === undefined) return renderer.missing(path, 'this form of map is not known to this version of Sonde');
+  if (found === undefined) return 'this form of map is not known to this version of Sonde';
+  return { entries: found.slice(0, count), count, missing: [...new Set(missing)] };
+}
+
+/**
+ * An object where all keys are text, else a list of [key, value]. In the order of keys; one that is being grown too. What of its
+ * memory is not there is told in the notes.
+ */
+export function mapJson(renderer: GraphRenderer, type: MapType, place: Place, path: string): string {
+  const found = mapEntries(renderer, type, place);
+  if (found === undefined) return 'null';
+  if (typeof found === 'string') return renderer.missing(path, found);
+  const { count, missing } = found;
   const most = renderer.graph.limits.elements;
-  const entries = found.slice(0, Math.min(most, count));
+  const entries = found.entries.slice(0, most);
   // Changed while it was read, or cut.
   if (entries.length < count) {
-    const why =
-      missing.length > 0 && found.length < Math.min(count, most) ? ` (${[...new Set(missing)].join('; ')})` : '';
+    const why = missing.length > 0 && found.entries.length < Math.min(count, most) ? ` (${missing.join('; ')})` : '';
     renderer.notes.add(path, `truncated from ${count} entries${why}`);
   }
   return entriesJson(renderer, type, entries, path);
@@ -63,15 +78,21 @@ function entriesJson(renderer: GraphRenderer, type: MapType, entries: readonly E
   return asObject ? `{${parts.join(',')}}` : `[${parts.join(',')}]`;
 }
 
-/** A key or value of more than 128 bytes is behind a pointer (runtime/map.go, internal/runtime/maps: indirect). */
+/** A key or value as JSON. */
 function actual(renderer: GraphRenderer, place: Entry['key'], wanted: number, path: string): string {
+  const found = actualPlace(renderer, place, wanted);
+  return typeof found === 'string' ? renderer.missing(path, found) : renderer.value(found.type, found, path);
+}
+
+/** Where a key or value really is: one of more than 128 bytes is behind a pointer (runtime/map.go, internal/runtime/maps: indirect). */
+export function actualPlace(renderer: GraphRenderer, place: Entry['key'], wanted: number): Entry['key'] | string {
   const type = renderer.type(place.type);
   const isIndirect = type.kind === 'pointer' && type.elem === wanted && renderer.type(wanted).size > 128;
-  if (!isIndirect) return renderer.value(place.type, place, path);
-  if (place.at + 8 > place.end) return renderer.missing(path, 'only a part of the map was captured');
+  if (!isIndirect) return place;
+  if (place.at + 8 > place.end) return 'only a part of the map was captured';
   const chunk = renderer.reach(word(renderer.view, place.at), wanted, place.depth, 1);
-  if (typeof chunk === 'string') return renderer.missing(path, chunk);
-  return renderer.value(wanted, { at: chunk.start, end: chunk.end, depth: chunk.depth }, path);
+  if (typeof chunk === 'string') return chunk;
+  return { at: chunk.start, end: chunk.end, depth: chunk.depth, type: wanted };
 }
 
 /** Go 1.24 and later (internal/runtime/maps): a small map is one group, others have a directory of tables of groups of eight slots. */

@@ -1,10 +1,13 @@
 import { BugError } from '#base';
 import { header, headerFlags, type RowBatch, RowBatchBuilder, type Upid, upidWords } from '#model';
+import { evaluate, Unknown, type Value } from '../computation/index.ts';
 import type { ColumnPlan, ProbePlan } from '../types.ts';
+import { valueOfShape } from './computed.ts';
 import type { Ending } from './ending.ts';
 import { Notes } from './notes.ts';
+import type { RecordBytes } from './record.ts';
 import { type BinaryServices, TargetContext } from './target.ts';
-import { type RecordBytes, writeValue } from './value.ts';
+import { writeValue } from './value.ts';
 
 /** One process: whose rows these are. */
 export interface RowTarget {
@@ -16,6 +19,8 @@ export interface RowTarget {
 export function rowTarget(upid: Upid, services?: BinaryServices): RowTarget {
   return { upid, words: upidWords(upid), context: new TargetContext(services) };
 }
+
+const utf8 = new TextEncoder();
 
 /** Columns before the script's own: upid, time_, goid_. */
 const implicitCount = 3;
@@ -41,7 +46,8 @@ export class RowWriter {
 
   /**
    * Appends the row of a call: `entry` and `exit` are its records, as far as there are any (`any` is one of them, or a record
-   * that has a header only), `end` the CLOCK_MONOTONIC nanoseconds of its end.
+   * that has a header only), `end` the CLOCK_MONOTONIC nanoseconds of its end. Nothing is written where the plan's condition does not hold
+   * or cannot be decided.
    */
   write(
     target: RowTarget,
@@ -51,7 +57,11 @@ export class RowWriter {
     exit: RecordBytes | undefined,
     end: bigint,
     ending: Ending,
-  ): void {
+  ): 'written' | 'unwanted' | 'undecided' {
+    if (plan.condition !== undefined) {
+      const holds = this.#decide(plan.condition, target, plan, entry, exit, end, ending);
+      if (holds !== true) return holds === false ? 'unwanted' : 'undecided';
+    }
     const builder = this.#builder;
     builder.column(0).uint128(target.words.high, target.words.low);
     builder.column(1).int(end + this.clockOffset);
@@ -65,6 +75,44 @@ export class RowWriter {
       this.#value(i, target, plan, plan.columns[i]!, entry, exit, end, ending);
     }
     builder.endRow(this.#notes.take());
+    return 'written';
+  }
+
+  /** What the kernel has left to be decided. */
+  #decide(
+    condition: NonNullable<ProbePlan['condition']>,
+    { context }: RowTarget,
+    plan: ProbePlan,
+    entry: RecordBytes | undefined,
+    exit: RecordBytes | undefined,
+    end: bigint,
+    ending: Ending,
+  ): Value | Unknown {
+    const { graph } = plan;
+    const holds = evaluate(
+      condition,
+      (leaf): Value | Unknown => {
+        switch (leaf.from) {
+          case 'latency':
+            return ending.seen && entry !== undefined
+              ? end - entry.view.getBigInt64(entry.offset + header.ktime, true)
+              : new Unknown(ending.reason);
+          case 'outcome': {
+            const bytes = utf8.encode(ending.outcome);
+            return { bytes, length: bytes.length };
+          }
+          default: {
+            const [record, layout] = leaf.from === 'entry' ? [entry, plan.entry] : [exit, plan.return];
+            if (record === undefined || layout === undefined) return new Unknown(ending.reason);
+            return valueOfShape(leaf.shape, { layout, graph, target: context }, record, this.#notes);
+          }
+        }
+      },
+      context.bias,
+    );
+    // What was noted on the way is of no row.
+    this.#notes.take();
+    return holds;
   }
 
   #value(

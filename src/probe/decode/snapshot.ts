@@ -1,6 +1,6 @@
 import { chunkHeader, chunkHeaderSize, type EventLayout, slotStatus, walkCut, walkState } from '#model';
 import type { TypeGraph } from '../graph/index.ts';
-import type { RecordBytes } from './value.ts';
+import type { RecordBytes } from './record.ts';
 
 /** Captured bytes of one object, or of several in a row. Places count from the start of the record's buffer. */
 export interface Chunk {

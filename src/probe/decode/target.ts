@@ -17,11 +17,12 @@ export class TargetContext {
   readonly functionName: BinaryServices['functionName'];
   readonly typeName: BinaryServices['typeName'];
   readonly fileBytes: BinaryServices['fileBytes'];
-  readonly #bias: number;
+  /** The file's addresses plus this are the process's. */
+  readonly bias: number;
   readonly #known = new WeakMap<TypeGraph, { readonly dynamic: Map<number, number>; readonly bytes: number[] }>();
 
   constructor(services: BinaryServices = { bias: 0 }) {
-    this.#bias = services.bias;
+    this.bias = services.bias;
     this.functionName = services.functionName?.bind(services);
     this.typeName = services.typeName?.bind(services);
     this.fileBytes = services.fileBytes?.bind(services);
@@ -29,7 +30,7 @@ export class TargetContext {
 
   /** The type whose descriptor is at an address. */
   dynamicType(graph: TypeGraph, descriptor: number): number | undefined {
-    return this.#derived(graph).dynamic.get(descriptor - this.#bias);
+    return this.#derived(graph).dynamic.get(descriptor - this.bias);
   }
 
   /** All types that are bytes. */

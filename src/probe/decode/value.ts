@@ -1,35 +1,13 @@
 import { BugError, decodeUtf8 } from '#base';
-import {
-  chunkHeader,
-  chunkHeaderSize,
-  type EventLayout,
-  type GrowingColumn,
-  type Slot,
-  slotStatus,
-  type ValueShape,
-} from '#model';
-import type { TypeGraph } from '../graph/index.ts';
-import { floatAt, floatFault, floatJson } from './float.ts';
+import { chunkHeader, chunkHeaderSize, type GrowingColumn, type Slot, slotStatus } from '#model';
+import type { ValueShape } from '../types.ts';
+import { computedJson, writeComputed } from './computed.ts';
+import { floatAt, floatJson } from './float.ts';
 import { GraphRenderer } from './graph.ts';
 import type { Notes } from './notes.ts';
-import type { TargetContext } from './target.ts';
+import { type RecordBytes, type RecordContext, statusReason, storedText } from './record.ts';
 import { escapeBytes, escapedNote, utf8End } from './utf8.ts';
 import { durationText } from './wellknown/time.ts';
-
-/** A record in some bytes: of the ring, or of a call's kept copy. */
-export interface RecordBytes {
-  readonly bytes: Uint8Array;
-  readonly view: DataView;
-  /** Where the record begins. */
-  readonly offset: number;
-}
-
-/** Where the values of a record come from: its layout, the types of its graph, its process. */
-export interface RecordContext {
-  readonly layout: EventLayout;
-  readonly graph: TypeGraph | undefined;
-  readonly target: TargetContext;
-}
 
 /** Appends a column's value from the record's slots; what is missing is missing there and named in the notes. */
 export function writeValue(
@@ -48,6 +26,10 @@ export function writeValue(
   }
   if (shape.kind === 'object') {
     column.text(json(shape, context, record, name, notes));
+    return;
+  }
+  if (shape.kind === 'computed' || shape.kind === 'part') {
+    writeComputed(column, shape, context, record, name, notes);
     return;
   }
   const slot = layout.slots[shape.slot]!;
@@ -109,6 +91,7 @@ export function json(
     );
     return `{${fields.join(',')}}`;
   }
+  if (shape.kind === 'computed' || shape.kind === 'part') return computedJson(shape, context, record, path, notes);
   const slot = layout.slots[shape.slot]!;
   const { bytes, view, offset } = record;
   const status = bytes[offset + slot.status]!;
@@ -148,30 +131,6 @@ export function json(
   }
 }
 
-/** Bytes of a string of `length` bytes, from `start` to `shown` of `source`. */
-interface StoredText {
-  readonly source: Uint8Array;
-  readonly start: number;
-  readonly shown: number;
-  readonly length: number;
-}
-
-/** The bytes that a string's slot holds, or, where they were not resident, those of the executable file; undefined: neither. */
-function storedText(
-  slot: Slot & { kind: 'string' },
-  { bytes, view, offset }: RecordBytes,
-  target: TargetContext,
-): StoredText | undefined {
-  const at = offset + slot.offset;
-  const status = bytes[offset + slot.status];
-  const length = wordAt(view, at);
-  const wanted = Math.min(length, slot.maxBytes);
-  if (status === slotStatus.captured) return { source: bytes, start: at + 8, shown: at + 8 + wanted, length };
-  if (status !== slotStatus.cold) return undefined;
-  const source = target.fileBytes?.(wordAt(view, at + 8), wanted);
-  return source && { source, start: 0, shown: source.length, length };
-}
-
 function noteString(
   slot: Slot & { kind: 'string' },
   length: number,
@@ -184,23 +143,6 @@ function noteString(
   notes.add(path, truncated === '' ? escapedNote : escaped ? `${truncated}; ${escapedNote}` : truncated);
 }
 
-/** As a number: one of 2^53 and more (garbage) loses its last digits only. */
-function wordAt(view: DataView, at: number): number {
-  return view.getUint32(at + 4, true) * 0x1_0000_0000 + view.getUint32(at, true);
-}
-
 function addressText(view: DataView, at: number): string {
   return `0x${view.getBigUint64(at, true).toString(16)}`;
-}
-
-function statusReason(status: number, view: DataView, at: number): string {
-  switch (status) {
-    case slotStatus.nil:
-      return 'nil pointer';
-    case slotStatus.unreadable:
-    case slotStatus.cold:
-      return 'its memory could not be read (not mapped, or not resident)';
-    default:
-      return floatFault(status, view, at) ?? 'not read';
-  }
 }

@@ -58,7 +58,7 @@ let world: World;
 let g: TestGoroutine;
 
 beforeEach(() => {
-  world = newWorld(8);
+  world = newWorld(12);
   world.tgid = 42;
   world.control[0] = 1n;
   g = addGoroutine(world, 0xc0_0000_1000n, 18n, 0xc0_0010_0000n, 0xc0_0010_8000n);
@@ -141,7 +141,7 @@ describe('entry program', () => {
     world.control[0] = 0n;
     run(program, world);
     expect(world.records).toHaveLength(0);
-    expect([...world.control]).toEqual([0n, 0n, 0n, 0n, 0n, 0n, 0n, 0n]);
+    expect([...world.control]).toEqual(new Array(12).fill(0n));
     world.control[0] = 1n;
     run(program, world);
     expect(world.records).toHaveLength(1);
@@ -452,7 +452,7 @@ describe('recovery and Goexit programs', () => {
   });
 
   it('is shallower than every callee of the frame that goes on, on arm64 too', () => {
-    const arm = newWorld(8, 272);
+    const arm = newWorld(12, 272);
     arm.tgid = 42;
     arm.control[0] = 1n;
     const other = addGoroutine(arm, 0xc0_0000_1000n, 18n, 0xc0_0010_0000n, 0xc0_0010_8000n);
@@ -589,7 +589,7 @@ describe('tracepointMaps', () => {
       name: 'control',
       type: 'array',
       keySize: 4,
-      valueSize: 96,
+      valueSize: 120,
       maxEntries: 1,
     });
   });

@@ -11,6 +11,10 @@ export const frame = {
   floatFault: -64,
   /** Where the kernel has saved XMM0; 0: all of them are zero. */
   floatArea: -72,
+  /** 64 bytes of a text that is compared. */
+  text: -144,
+  /** The first of the words of computations under way; the others are below it. */
+  temps: -152,
 } as const;
 
 /**
@@ -23,4 +27,5 @@ export const mapNames = {
   kicks: 'kicks',
   types: 'types',
   dynamic: 'dynamic',
+  calls: 'calls',
 } as const;

@@ -2,6 +2,7 @@ import type { MapSpec } from '#asm';
 import { dynamicKeyBytes, dynamicValueBytes, type TypeTable } from '../graph/index.ts';
 import { control, type TracepointMaps } from '../types.ts';
 import { mapNames } from './frame.ts';
+import { mostWanted, wantedKeyBytes } from './wanted.ts';
 
 /** Records of the largest size that the ring should hold, at least: 15 ms of a million hits a second, three times what the reader lets gather; large records get fewer, for a ring's pages count twice in the reader's memory. */
 const ringRecords = 16_384;
@@ -12,7 +13,7 @@ const largestRing = 1 << 23;
 const recordOverhead = 8;
 
 /** Offset in the control value, bytes, of a word of a probe. */
-export function controlOffset(probe: number, word: 'hits' | 'entryDrops' | 'returnDrops'): number {
+export function controlOffset(probe: number, word: 'hits' | 'entryDrops' | 'returnDrops' | 'undecided'): number {
   return 8 * (1 + control.wordsPerProbe * probe + control[word]);
 }
 
@@ -26,15 +27,27 @@ export function floatNsOffset(probes: number): number {
   return unwindDropsOffset(probes) + 8;
 }
 
-/** Maps for `probes` probes whose largest record has `recordBytes`, and whose values are of `types` (undefined: none is walked over). The ring's memory is the kernel's, charged when it is made. */
-export function tracepointMaps(probes: number, recordBytes: number, types?: TypeTable): TracepointMaps {
-  const wanted = ringRecords * (recordBytes + recordOverhead);
+/** Maps for `probes` probes (`wanted`: some have a condition that decides which returns count) whose largest record has `recordBytes`, and whose values are of `types` (undefined: none is walked over). The ring's memory is the kernel's, charged when it is made. */
+export function tracepointMaps(
+  probes: number,
+  recordBytes: number,
+  { types, wanted = false }: { readonly types?: TypeTable | undefined; readonly wanted?: boolean } = {},
+): TracepointMaps {
+  const room = ringRecords * (recordBytes + recordOverhead);
   let size = smallestRing;
-  while (size < wanted && size < largestRing) size *= 2;
+  while (size < room && size < largestRing) size *= 2;
   const ring: MapSpec = { name: mapNames.ring, type: 'ringbuf', keySize: 0, valueSize: 0, maxEntries: size };
   const values = floatNsOffset(probes) + 8;
   const controls: MapSpec = { name: mapNames.control, type: 'array', keySize: 4, valueSize: values, maxEntries: 1 };
-  if (types === undefined) return { ring, control: controls };
+  const calls: MapSpec = {
+    name: mapNames.calls,
+    type: 'lru_hash',
+    keySize: wantedKeyBytes,
+    valueSize: 8,
+    maxEntries: mostWanted,
+  };
+  const common = { ring, control: controls, ...(wanted ? { calls } : {}) };
+  if (types === undefined) return common;
   const table: MapSpec = {
     name: mapNames.types,
     type: 'array',
@@ -42,7 +55,7 @@ export function tracepointMaps(probes: number, recordBytes: number, types?: Type
     valueSize: types.bytes.length,
     maxEntries: 1,
   };
-  if (types.dynamic.length === 0) return { ring, control: controls, types: { spec: table, bytes: types.bytes } };
+  if (types.dynamic.length === 0) return { ...common, types: { spec: table, bytes: types.bytes } };
   const dynamic: MapSpec = {
     name: mapNames.dynamic,
     type: 'hash',
@@ -51,8 +64,7 @@ export function tracepointMaps(probes: number, recordBytes: number, types?: Type
     maxEntries: types.dynamic.length,
   };
   return {
-    ring,
-    control: controls,
+    ...common,
     types: { spec: table, bytes: types.bytes },
     dynamic: { spec: dynamic, entries: types.dynamic },
   };

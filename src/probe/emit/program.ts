@@ -2,9 +2,10 @@ import { Assembler, fp, immediate, type Label, type Program, r0, r1, r6, r8, r9 
 import { BugError } from '#base';
 import type { RuntimeOffsets } from '#gobin';
 import { type EventKind, eventKinds, headerFlags, headerSize } from '#model';
-import { type EventPlan, rootsOf, type SlotSource } from '../plan/index.ts';
+import { type EventPlan, type KernelCondition, rootsOf, type SlotSource } from '../plan/index.ts';
 import type { EmitFeatures, ProcessFilter, Site } from '../types.ts';
 import { checkReservations, checkStack } from './check.ts';
+import { requireCondition } from './compute.ts';
 import { filterProcess } from './filter.ts';
 import { saveFloats } from './floats.ts';
 import { frame, mapNames } from './frame.ts';
@@ -15,6 +16,7 @@ import { readWord } from './read.ts';
 import { count, noteTime, reserve, submit, writeHeader, writeSite } from './record.ts';
 import { writeSlot } from './slot.ts';
 import { walk } from './walk.ts';
+import { noteUnwanted, noteWanted, takeWanted } from './wanted.ts';
 
 /** What all programs of one process's tracepoint are emitted with. */
 export interface EmitContext {
@@ -30,12 +32,20 @@ export interface EmitContext {
   readonly entries?: readonly number[];
   /** There is a map of the types that interfaces may hold. */
   readonly dynamicTypes?: boolean;
+  /** Addresses of the file plus this are the process's. */
+  readonly bias?: number;
 }
 
 const noEvent: EventPlan = { layout: { size: headerSize, slots: [] }, sources: [] };
 
-/** Sends a call's arguments. Only this program looks at the gate; it counts hits. */
-export function entryProgram(context: EmitContext, probe: number, event: EventPlan, site: Site): Program {
+/** Sends a call's arguments. Only this program looks at the gate; it counts hits. `returns`: the probe has a return program too. */
+export function entryProgram(
+  context: EmitContext,
+  probe: number,
+  event: EventPlan,
+  site: Site,
+  options: { readonly returns: boolean } = { returns: false },
+): Program {
   return build(`entry_${probe}`, (asm, out) => {
     filterProcess(asm, context.filter, out);
     if (site.notTaken !== undefined) testFlags(asm, context.machine, site.notTaken, out);
@@ -43,6 +53,7 @@ export function entryProgram(context: EmitContext, probe: number, event: EventPl
     asm.load(8, r1, r1, 0);
     asm.jumpIf('eq', r1, immediate(0), out);
     count(asm, controlOffset(probe, 'hits'));
+    if (event.condition !== undefined) decide(asm, context, probe, event.condition, options.returns, out);
     if (wantsFloats(event)) askForFloats(asm, context);
     findGoroutine(asm, context.machine, context.runtime, context.features);
     const full = asm.newLabel();
@@ -57,20 +68,28 @@ export function entryProgram(context: EmitContext, probe: number, event: EventPl
   });
 }
 
-/** Sends a call's results at a `ret`, or that the call is over at a tail jump. `hits`: the probe has no entry program to count them. */
+/**
+ * Sends a call's results at a `ret`, or that the call is over at a tail jump. `hits`: the probe has no entry program to count them;
+ * `wanted`: an entry program tells which calls are wanted.
+ */
 export function returnProgram(
   context: EmitContext,
   probe: number,
   kind: 'return' | 'tail',
   event: EventPlan,
-  options: { readonly hits: boolean; readonly sites: number },
+  options: { readonly hits: boolean; readonly wanted?: boolean; readonly sites: number },
 ): Program {
   const sent = kind === 'return' ? event : noEvent;
   return build(`${kind}_${probe}`, (asm, out) => {
     filterProcess(asm, context.filter, out);
-    if (wantsFloats(sent)) askForFloats(asm, context);
-    else noteTime(asm);
+    if (!wantsFloats(sent)) noteTime(asm);
+    if (options.wanted === true) {
+      findGoroutine(asm, context.machine, context.runtime, context.features);
+      takeWanted(asm, probe, out);
+    }
     if (options.hits) count(asm, controlOffset(probe, 'hits'));
+    if (sent.condition !== undefined) decide(asm, context, probe, sent.condition, false, out);
+    if (wantsFloats(sent)) askForFloats(asm, context);
     findGoroutine(asm, context.machine, context.runtime, context.features);
     const full = asm.newLabel();
     reserve(asm, sent.layout.size, full);
@@ -82,6 +101,38 @@ export function returnProgram(
     asm.label(full);
     count(asm, controlOffset(probe, 'returnDrops'));
   });
+}
+
+/** Goes on where the condition holds. `returns`: notes for the return program that the call is wanted, or that it is not. */
+function decide(
+  asm: Assembler,
+  context: EmitContext,
+  probe: number,
+  condition: KernelCondition,
+  returns: boolean,
+  out: Label,
+): void {
+  const [no, undecided, yes] = [asm.newLabel(), asm.newLabel(), asm.newLabel()];
+  requireCondition(asm, context, condition, { no, undecided });
+  if (returns) {
+    findGoroutine(asm, context.machine, context.runtime, context.features);
+    noteWanted(asm, probe);
+  }
+  asm.jump(yes);
+  if (asm.isUsed(undecided)) {
+    asm.label(undecided);
+    count(asm, controlOffset(probe, 'undecided'));
+    asm.jump(no);
+  }
+  if (asm.isUsed(no)) {
+    asm.label(no);
+    if (returns) {
+      findGoroutine(asm, context.machine, context.runtime, context.features);
+      noteUnwanted(asm, probe);
+    }
+    asm.jump(out);
+  }
+  asm.label(yes);
 }
 
 /** Whether a program that sends `event` has to be sleepable. */
@@ -161,7 +212,7 @@ function walkOptions({ dynamicTypes = false, features }: EmitContext) {
 function writeEvent(asm: Assembler, context: EmitContext, kind: EventKind, probe: number, event: EventPlan): void {
   writeHeader(asm, { kind, probe, target: context.target, layout: event.layout });
   event.layout.slots.forEach((slot, index) => {
-    writeSlot(asm, context.machine, slot, event.sources[index] as SlotSource, context.entries ?? []);
+    writeSlot(asm, context, slot, event.sources[index] as SlotSource, context.entries ?? []);
   });
 }
 

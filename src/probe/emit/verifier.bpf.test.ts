@@ -85,7 +85,7 @@ describe('the verifier takes a walk over objects', () => {
       entries: types.graph.entries,
       dynamicTypes: true,
     };
-    const specs = tracepointMaps(1, planned.entry!.layout.size, types);
+    const specs = tracepointMaps(1, planned.entry!.layout.size, { types });
     using ring = makeMap(sys, specs.ring);
     using control = makeMap(sys, specs.control);
     using table = makeMap(sys, specs.types!.spec);

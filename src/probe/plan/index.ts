@@ -1,3 +1,4 @@
+export { conditionRefusal, type KernelCondition } from './condition.ts';
 export { maxRecordBytes } from './layout.ts';
 export { type EventPlan, type PlannedProbe, planProbe } from './plan.ts';
 export {
@@ -7,6 +8,9 @@ export {
   maxStringBytes,
   type Root,
   rootsOf,
+  type ScalarSource,
   type SlotSource,
   sourceText,
+  valueText,
+  type Way,
 } from './source.ts';

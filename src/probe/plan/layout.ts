@@ -1,14 +1,8 @@
-import {
-  chunkHeaderSize,
-  type EventLayout,
-  headerSize,
-  type Slot,
-  type ValueShape,
-  type WalkLayout,
-  walkStateSize,
-} from '#model';
+import { chunkHeaderSize, type EventLayout, headerSize, type Slot, type WalkLayout, walkStateSize } from '#model';
+import { mapLeaves } from '../computation/index.ts';
 import type { TypeTable } from '../graph/index.ts';
-import type { ResolvedValue } from '../resolve/index.ts';
+import type { PartStep, ResolvedValue } from '../resolve/index.ts';
+import type { ValueShape } from '../types.ts';
 import type { PlanContext } from './plan.ts';
 import { graphSource, type SlotSource, slotSource } from './source.ts';
 
@@ -42,6 +36,13 @@ export class LayoutBuilder {
           kind: 'object',
           fields: value.fields.map((field) => ({ name: field.name, value: this.add(field.value) })),
         };
+      case 'computed':
+        return { kind: 'computed', computation: mapLeaves(value.computation, (leaf) => this.add(leaf)) };
+      case 'part': {
+        const whole = this.add(value.whole);
+        if (whole.kind !== 'graph') return whole;
+        return { kind: 'part', whole, steps: value.steps.map((step) => this.#step(step)), part: value.part };
+      }
       case 'graph': {
         const found = graphSource(value, this.#noFloats);
         if (typeof found === 'string') return { kind: 'missing', reason: `type ${value.name}: ${found}` };
@@ -58,8 +59,24 @@ export class LayoutBuilder {
     }
   }
 
+  #step(step: PartStep<ResolvedValue>): PartStep<ValueShape> {
+    const shaped = (value: Parameters<typeof mapLeaves<ResolvedValue, ValueShape>>[0]) =>
+      mapLeaves(value, (leaf) => this.add(leaf));
+    switch (step.kind) {
+      case 'key':
+      case 'index':
+        return { ...step, value: shaped(step.value) };
+      case 'slice': {
+        const { low, high, ...rest } = step;
+        return { ...rest, ...(low && { low: shaped(low) }), ...(high && { high: shaped(high) }) };
+      }
+      default:
+        return step;
+    }
+  }
+
   #slot(source: SlotSource): number | { readonly kind: 'missing'; readonly reason: string } {
-    const key = JSON.stringify(source);
+    const key = JSON.stringify(source, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value));
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     // One status byte each, and up to 7 bytes of padding behind them all; the first root brings the walk's state.

@@ -1,7 +1,9 @@
 import type { EventLayout } from '#model';
+import { type Computation, conjunction, conjuncts, leavesOf, mapLeaves } from '../computation/index.ts';
 import type { TypeTable } from '../graph/index.ts';
-import type { ResolvedProbe } from '../resolve/index.ts';
-import type { ColumnPlan, ProbePlan } from '../types.ts';
+import type { ConditionLeaf, ResolvedProbe } from '../resolve/index.ts';
+import type { ColumnPlan, ConditionShape, ProbePlan } from '../types.ts';
+import { decidedInKernel, type KernelCondition } from './condition.ts';
 import { LayoutBuilder } from './layout.ts';
 import type { SlotSource } from './source.ts';
 
@@ -9,6 +11,8 @@ import type { SlotSource } from './source.ts';
 export interface EventPlan {
   readonly layout: EventLayout;
   readonly sources: readonly SlotSource[];
+  /** Decided in the kernel, before anything is captured. */
+  readonly condition?: KernelCondition;
 }
 
 /** A probe's plan (what the decoder gets) and the events that its programs send. */
@@ -44,15 +48,38 @@ export function planProbe(resolved: ResolvedProbe, context: PlanContext = {}): P
         return { column, source: { kind: each.from } };
     }
   });
-  const rowAtEntry = resolved.columns.every((each) => each.from === 'entry');
-  const needsEntry = rowAtEntry || resolved.columns.some((each) => each.from !== 'return');
-  const entryPlan = needsEntry ? entry.finish() : undefined;
-  const returnPlan = rowAtEntry ? undefined : exit.finish();
+  const parts = resolved.condition === undefined ? [] : conjuncts(resolved.condition);
+  const sides = new Set(parts.flatMap((part) => leavesOf(part).map((leaf) => leaf.from)));
+  const rowAtEntry =
+    resolved.columns.every((each) => each.from === 'entry') && [...sides].every((side) => side === 'entry');
+  const needsEntry =
+    rowAtEntry ||
+    resolved.columns.some((each) => each.from !== 'return') ||
+    [...sides].some((side) => side !== 'return');
+  const decided = { entry: [] as KernelCondition[], return: [] as KernelCondition[] };
+  const rest: Computation<ConditionLeaf>[] = [];
+  for (const part of parts) {
+    const own = leavesOf(part);
+    const side = own.every((leaf) => leaf.from === 'return') && !needsEntry ? 'return' : 'entry';
+    const found = own.every((leaf) => leaf.from === side) ? decidedInKernel(part) : undefined;
+    if (found !== undefined) decided[side].push(found);
+    else rest.push(part);
+  }
+  const condition = conjunction(rest);
+  const shaped =
+    condition &&
+    mapLeaves(condition, (leaf): ConditionShape => {
+      if (!('value' in leaf)) return leaf;
+      return { from: leaf.from, shape: (leaf.from === 'entry' ? entry : exit).add(leaf.value) };
+    });
+  const entryPlan = needsEntry ? withCondition(entry.finish(), decided.entry) : undefined;
+  const returnPlan = rowAtEntry ? undefined : withCondition(exit.finish(), decided.return);
   return {
     plan: {
       function: resolved.function.name,
       columns,
       rowAtEntry,
+      ...(shaped === undefined ? {} : { condition: shaped }),
       ...(walks(entryPlan) || walks(returnPlan) ? { graph: context.types!.graph } : {}),
       ...(entryPlan === undefined ? {} : { entry: entryPlan.layout }),
       ...(returnPlan === undefined ? {} : { return: returnPlan.layout }),
@@ -64,4 +91,9 @@ export function planProbe(resolved: ResolvedProbe, context: PlanContext = {}): P
 
 function walks(plan: EventPlan | undefined): boolean {
   return plan?.layout.walk !== undefined;
+}
+
+function withCondition(plan: EventPlan, parts: readonly KernelCondition[]): EventPlan {
+  const condition = conjunction(parts);
+  return condition === undefined ? plan : { ...plan, condition };
 }

@@ -1,13 +1,16 @@
-import type { GoVariable, Place } from '#gobin';
+import type { Place } from '#gobin';
 import type { Hole } from '#model';
-import type { Access, ResolvedValue } from '../resolve/index.ts';
+import { type Computation, computationText, leavesOf, mapLeaves } from '../computation/index.ts';
+import type { Access, Guard, Hop, ResolvedValue } from '../resolve/index.ts';
 
 /** Where a machine word, or less, of a variable's value lies when the probe is hit. */
 export type Root =
   /** Integer register by DWARF number; the wanted bytes begin `shift` bits up. */
   | { readonly kind: 'register'; readonly register: number; readonly shift: number }
   /** At `frameOffset` bytes above the address of the return address. */
-  | { readonly kind: 'stack'; readonly frameOffset: number };
+  | { readonly kind: 'stack'; readonly frameOffset: number }
+  /** At an address of the file, in the process that plus the load bias. */
+  | { readonly kind: 'static'; readonly address: number };
 
 /** The low bytes of a float register, by its DWARF number. */
 export interface FloatRoot {
@@ -22,33 +25,36 @@ export interface ValuePart {
   readonly size: number;
 }
 
-/** How the emitter fills a slot. Each hop: the 8 bytes so far are a pointer; go `hop` bytes behind where it points. */
+/** From a root to the wanted bytes: `Access` with places for its variables. */
+export interface Way {
+  readonly root: Root;
+  readonly hops: readonly Hop<ScalarSource>[];
+  readonly guards?: readonly Guard<ScalarSource>[];
+}
+
+/** A number, bool or address of `size` bytes. */
+export interface ScalarSource extends Way {
+  readonly kind: 'int' | 'uint' | 'bool' | 'address' | 'float';
+  readonly size: number;
+}
+
+/** How the emitter fills a slot. */
 export type SlotSource =
-  | {
-      readonly kind: 'int' | 'uint' | 'bool' | 'address' | 'float';
-      readonly size: number;
-      readonly root: Root;
-      readonly hops: readonly number[];
-    }
+  | ScalarSource
   | (FloatRoot & { readonly size: number })
-  /** A string header (pointer, length) in memory, behind at least one hop. */
-  | { readonly kind: 'string-header'; readonly root: Root; readonly hops: readonly number[]; readonly maxBytes: number }
+  /** A string header (pointer, length) in memory. */
+  | (Way & { readonly kind: 'string-header'; readonly maxBytes: number })
   /** A string whose two words lie in places of their own. */
   | { readonly kind: 'string-parts'; readonly pointer: Root; readonly length: Root; readonly maxBytes: number }
   /** A value of any type in memory, `bytes` of it captured. */
-  | {
-      readonly kind: 'graph-memory';
-      readonly type: number;
-      readonly bytes: number;
-      readonly root: Root;
-      readonly hops: readonly number[];
-    }
+  | (Way & { readonly kind: 'graph-memory'; readonly type: number; readonly bytes: number })
   /** A value of any type in registers, part by part. */
   | {
       readonly kind: 'graph-parts';
       readonly type: number;
       readonly bytes: number;
       readonly parts: readonly ValuePart[];
+      readonly guards?: readonly Guard<ScalarSource>[];
     };
 
 /** Bytes of a string that are captured; what is longer is cut, and the row's notes say so. */
@@ -57,21 +63,20 @@ export const maxStringBytes = 512;
 /** Most bytes of a value that is itself an argument or result. */
 export const maxRootBytes = 2048;
 
+export type LeafValue = Exclude<ResolvedValue, { kind: 'object' | 'missing' | 'graph' | 'computed' | 'part' }>;
+
 /** The source of a leaf value, or why there is none. `noFloats`: why float registers cannot be had, if so; asked only where one is wanted. */
-export function slotSource(
-  value: Exclude<ResolvedValue, { kind: 'object' | 'missing' | 'graph' }>,
-  noFloats: () => string | undefined,
-): SlotSource | string {
+export function slotSource(value: LeafValue, noFloats: () => string | undefined): SlotSource | string {
   const { access } = value;
-  const { variable, offset, hops } = access;
-  if (value.kind === 'string' && hops.length === 0) {
+  const { variable, offset, hops, guards = [] } = access;
+  if (value.kind === 'string' && hops.length === 0 && guards.length === 0) {
     const pointer = root(variable, offset, 8);
     const length = root(variable, offset + 8, 8);
     if (typeof pointer === 'string') return pointer;
     if (typeof length === 'string') return length;
     return { kind: 'string-parts', pointer, length, maxBytes: maxStringBytes };
   }
-  if (value.kind === 'float' && hops.length === 0) {
+  if (value.kind === 'float' && hops.length === 0 && 'places' in variable) {
     const place = variable.places.find((each) => each.offset === offset && each.size === value.size);
     if (place?.kind === 'float-register') {
       const reason = noFloats();
@@ -79,11 +84,10 @@ export function slotSource(
       return { kind: 'float-register', register: place.register, size: value.size };
     }
   }
-  const size = value.kind === 'string' ? 16 : value.size;
-  const start = root(variable, offset, hops.length > 0 ? 8 : size);
-  if (typeof start === 'string') return start;
-  if (value.kind === 'string') return { kind: 'string-header', root: start, hops, maxBytes: maxStringBytes };
-  return { kind: value.kind, size, root: start, hops };
+  const found = way(access, value.kind === 'string' ? 16 : value.size);
+  if (typeof found === 'string') return found;
+  if (value.kind === 'string') return { kind: 'string-header', ...found, maxBytes: maxStringBytes };
+  return { kind: value.kind, size: value.size, ...found };
 }
 
 /** The source of a value of any type and what of it cannot be had; a text where that is all. `noFloats` as for `slotSource`. */
@@ -92,21 +96,18 @@ export function graphSource(
   noFloats: () => string | undefined,
 ): { readonly source: SlotSource; readonly holes: readonly Hole[] } | string {
   const { access, type, size } = value;
-  const { variable, offset, hops } = access;
+  const { variable, offset, hops, guards = [] } = access;
   const bytes = Math.min(size, maxRootBytes);
-  if (hops.length > 0) {
-    const start = root(variable, offset, 8);
-    if (typeof start === 'string') return start;
-    return { source: { kind: 'graph-memory', type, bytes, root: start, hops }, holes: [] };
-  }
-  if (size === 0) return { source: { kind: 'graph-parts', type, bytes: 0, parts: [] }, holes: [] };
-  const stacked = root(variable, offset, size);
-  if (typeof stacked !== 'string' && stacked.kind === 'stack') {
-    return { source: { kind: 'graph-memory', type, bytes, root: stacked, hops: [] }, holes: [] };
+  const memory = hops.length > 0 || 'address' in variable || onStack(root(variable, offset, size));
+  if (size === 0 && hops.length === 0) return { source: { kind: 'graph-parts', type, bytes: 0, parts: [] }, holes: [] };
+  if (memory) {
+    const found = way(access, size);
+    if (typeof found === 'string') return found;
+    return { source: { kind: 'graph-memory', type, bytes, ...found }, holes: [] };
   }
   const parts: ValuePart[] = [];
   const holes: Hole[] = [];
-  for (const place of variable.places) {
+  for (const place of 'places' in variable ? variable.places : []) {
     const part = within(place, offset, size);
     if (part === undefined) continue;
     const reason = place.kind === 'float-register' ? noFloats() : undefined;
@@ -114,7 +115,53 @@ export function graphSource(
     else holes.push({ offset: part.offset, size: part.size, reason: `in a float register: ${reason}` });
   }
   if (parts.length === 0) return holes[0]?.reason ?? 'its place is not known';
-  return { source: { kind: 'graph-parts', type, bytes, parts }, holes };
+  try {
+    return { source: { kind: 'graph-parts', type, bytes, parts, ...sourcedGuards(guards) }, holes };
+  } catch (failure) {
+    if (!(failure instanceof NoSource)) throw failure;
+    return failure.message;
+  }
+}
+
+function onStack(found: Root | string): boolean {
+  return typeof found !== 'string' && found.kind === 'stack';
+}
+
+/** The access with places, for `size` bytes at its end; a text: why there are none. */
+function way(access: Access, size: number): Way | string {
+  const { variable, offset, hops, guards = [] } = access;
+  const start = root(variable, offset, hops.length > 0 ? 8 : size);
+  if (typeof start === 'string') return start;
+  try {
+    return {
+      root: start,
+      hops: hops.map((hop) => (typeof hop === 'number' ? hop : { ...hop, index: sourced(hop.index) })),
+      ...sourcedGuards(guards),
+    };
+  } catch (failure) {
+    if (!(failure instanceof NoSource)) throw failure;
+    return failure.message;
+  }
+}
+
+/** Never leaves this file. */
+class NoSource extends Error {}
+
+function sourcedGuards(guards: readonly Guard<ResolvedValue>[]): { guards?: readonly Guard<ScalarSource>[] } {
+  return guards.length === 0 ? {} : { guards: guards.map((guard) => ({ ...guard, check: sourced(guard.check) })) };
+}
+
+/** A computation that the kernel does itself, with the sources of its leaves. */
+function sourced(computation: Computation<ResolvedValue>): Computation<ScalarSource> {
+  return mapLeaves(computation, (value) => {
+    if (value.kind === 'missing') throw new NoSource(value.reason);
+    if (value.kind !== 'int' && value.kind !== 'uint' && value.kind !== 'bool' && value.kind !== 'address') {
+      throw new NoSource(`a ${value.kind} is not read here`);
+    }
+    const source = slotSource(value, () => undefined);
+    if (typeof source === 'string') throw new NoSource(source);
+    return source as ScalarSource;
+  });
 }
 
 /** The part of the wanted bytes that lies in a place; `offset` counts from the wanted bytes' start. */
@@ -128,7 +175,8 @@ function within(place: Place, offset: number, size: number): ValuePart | undefin
   return { root: { kind: 'register', register, shift: (from - place.offset) * 8 }, ...piece };
 }
 
-function root(variable: GoVariable, offset: number, size: number): Root | string {
+function root(variable: Access['variable'], offset: number, size: number): Root | string {
+  if ('address' in variable) return { kind: 'static', address: variable.address + offset };
   for (const place of variable.places) {
     if (offset < place.offset || offset + size > place.offset + place.size) continue;
     if (place.kind === 'stack') return { kind: 'stack', frameOffset: place.frameOffset + offset - place.offset };
@@ -146,16 +194,27 @@ export function rootsOf(source: SlotSource): readonly (Root | FloatRoot)[] {
     case 'string-parts':
       return [source.pointer, source.length];
     case 'graph-parts':
-      return source.parts.map((part) => part.root);
+      return [
+        ...source.parts.map((part) => part.root),
+        ...computations(source).flatMap((each) => leavesOf(each).flatMap(rootsOf)),
+      ];
     default:
-      return [source.root];
+      return [source.root, ...computations(source).flatMap((each) => leavesOf(each).flatMap(rootsOf))];
   }
+}
+
+/** What is computed on the way. */
+function computations({ hops = [], guards = [] }: Partial<Way>): Computation<ScalarSource>[] {
+  return [...hops.flatMap((hop) => (typeof hop === 'number' ? [] : hop.index)), ...guards.map(({ check }) => check)];
 }
 
 /** Does it read memory behind its roots? */
 export function followsPointers(source: SlotSource): boolean {
   return (
-    source.kind.startsWith('string') || source.kind.startsWith('graph') || ('hops' in source && source.hops.length > 0)
+    source.kind.startsWith('string') ||
+    source.kind.startsWith('graph') ||
+    ('hops' in source &&
+      (source.hops.length > 0 || computations(source).some((each) => leavesOf(each).some(followsPointers))))
   );
 }
 
@@ -163,16 +222,49 @@ export function followsPointers(source: SlotSource): boolean {
 export function sourceText(source: SlotSource, registerName: (register: number) => string): string {
   const at = (place: Root | FloatRoot) => {
     if (place.kind === 'stack') return `stack +${place.frameOffset}`;
+    if (place.kind === 'static') return `0x${place.address.toString(16)}`;
     const shift = place.kind === 'register' && place.shift !== 0 ? ` >> ${place.shift}` : '';
     return registerName(place.register) + shift;
   };
   if (source.kind === 'float-register') return at(source);
   if (source.kind === 'string-parts') return `${at(source.pointer)}, ${at(source.length)}`;
   if (source.kind === 'graph-parts') return source.parts.map((part) => `+${part.offset} ${at(part.root)}`).join(', ');
-  return at(source.root) + source.hops.map((hop) => ` -> +${hop}`).join('');
+  const inner = (each: Computation<ScalarSource>) =>
+    computationText(each, (leaf) => `[${sourceText(leaf, registerName)}]`);
+  const hops = source.hops.map((hop) =>
+    typeof hop === 'number' ? ` -> +${hop}` : ` +${hop.offset} + ${inner(hop.index)} * ${hop.stride}`,
+  );
+  const guards = source.guards?.map(({ check, otherwise }) => ` if ${inner(check)} else ${otherwise}`) ?? [];
+  return [at(source.root), ...hops, ...guards].join('');
 }
 
 /** The access in the same notation, without places. */
 export function accessText(access: Access): string {
-  return `${access.variable.name}${access.offset === 0 ? '' : ` +${access.offset}`}${access.hops.map((hop) => ` -> +${hop}`).join('')}`;
+  const hops = access.hops.map((hop) =>
+    typeof hop === 'number'
+      ? ` -> +${hop}`
+      : ` +${hop.offset} + ${computationText(hop.index, valueText)} * ${hop.stride}`,
+  );
+  const guards = access.guards?.map(({ check }) => ` if ${computationText(check, valueText)}`) ?? [];
+  return [access.variable.name, access.offset === 0 ? '' : ` +${access.offset}`, ...hops, ...guards].join('');
+}
+
+/** A value in the same notation. */
+export function valueText(value: ResolvedValue): string {
+  switch (value.kind) {
+    case 'missing':
+      return `not captured: ${value.reason}`;
+    case 'object':
+      return `{${value.fields.map((field) => `${field.name}: ${valueText(field.value)}`).join(', ')}}`;
+    case 'string':
+      return `string ${accessText(value.access)}`;
+    case 'graph':
+      return `${value.name} ${accessText(value.access)}`;
+    case 'computed':
+      return computationText(value.computation, (leaf) => `[${valueText(leaf)}]`);
+    case 'part':
+      return `${value.steps.map((step) => step.kind).join(', ')} of ${valueText(value.whole)}`;
+    default:
+      return `${value.kind}${value.size * 8} ${accessText(value.access)}`;
+  }
 }

@@ -1,6 +1,7 @@
 import type { GoType, TypeRef } from '#gobin';
 import type { Column, SemanticType } from '#model';
 import type { BinaryView } from '../binary.ts';
+import type { Scalar } from '../computation/index.ts';
 import type { TypeGraphBuilder } from '../graph/index.ts';
 import type { Access, ResolvedValue } from './resolved.ts';
 import { typeName } from './type-text.ts';
@@ -30,6 +31,22 @@ export function columnForm(type: GoType): ColumnForm {
   }
 }
 
+/** As `columnForm`, for a value that is computed; `name`: its Go type's. */
+export function scalarForm(type: Scalar, name: string): ColumnForm {
+  switch (type.kind) {
+    case 'bool':
+      return form('BOOLEAN');
+    case 'int':
+      return name === 'time.Duration' ? durationForm : form('INT64');
+    case 'uint':
+      return type.size === 8 ? unsignedForm : form('INT64');
+    case 'float':
+      return form('FLOAT64');
+    case 'string':
+      return textForm;
+  }
+}
+
 /**
  * The value of type `ref` that `access` reaches: a scalar or string in a slot of its own, anything else as part of the object graph;
  * missing, with the reason in words, where neither can be.
@@ -42,7 +59,7 @@ export function leaf(
 ): ResolvedValue {
   const type = binary.type(ref);
   const { variable } = access;
-  if (variable.unknown !== undefined) return { kind: 'missing', reason: variable.unknown };
+  if ('unknown' in variable && variable.unknown !== undefined) return { kind: 'missing', reason: variable.unknown };
   switch (type.kind) {
     case 'bool':
       return { kind: 'bool', access, size: 1 };

@@ -4,7 +4,8 @@ import type { CaptureColumn, Column, LogicalProbe } from '#model';
 import type { BinaryView } from '../binary.ts';
 import { TypeGraphBuilder } from '../graph/index.ts';
 import type { Resolution } from '../types.ts';
-import { resolveExpression } from './expression.ts';
+import { startOf } from './access.ts';
+import { resolveCondition, resolveExpression } from './expression.ts';
 import { resolveFunction } from './function.ts';
 import { type ColumnForm, durationForm, leaf, textForm } from './leaf.ts';
 import type { ResolvedColumn, ResolvedProbe, ResolvedValue } from './resolved.ts';
@@ -34,10 +35,7 @@ export function resolveProbe(
             name: variable.name,
             value: graph.isRedacted(variable.name, variable.type)
               ? { kind: 'missing', reason: 'redacted' }
-              : asText(
-                  leaf({ variable, offset: 0, hops: [] }, variable.type, binary, graph),
-                  binary.type(variable.type).name,
-                ),
+              : asText(leaf(startOf(variable), variable.type, binary, graph), binary.type(variable.type).name),
           })),
         };
 
@@ -77,8 +75,12 @@ export function resolveProbe(
         break;
     }
   }
+  const scope = { function: fn.name, signature, side: 'condition', binary, graph } as const;
+  const when = probe.when === undefined ? undefined : resolveCondition(probe.when.text, scope, probe.when.span);
+  if (when?.ok === false) diagnostics.push(...when.diagnostics);
   if (diagnostics.length > 0) return { ok: false, diagnostics };
-  return { ok: true, value: { function: fn, signature, inlinedCopies, columns } };
+  const condition = when?.ok === true ? { condition: when.condition } : {};
+  return { ok: true, value: { function: fn, signature, inlinedCopies, columns, ...condition } };
 }
 
 /** In JSON a duration is text, as everywhere in it. */

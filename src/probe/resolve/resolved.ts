@@ -1,14 +1,24 @@
-import type { GoFunction, GoSignature, GoVariable } from '#gobin';
+import type { GoFunction, GoSignature, GoVariable, PackageVariable } from '#gobin';
 import type { Column } from '#model';
+import type { Computation } from '../computation/index.ts';
 
-/**
- * How to reach bytes: from byte `offset` of a variable's value, then for each hop: take the 8 bytes found there as a pointer
- * and go to `hop` bytes behind where it points.
- */
+/** A number: take the 8 bytes found so far as a pointer, and go to so many bytes behind where it points. Else: go to an element, then `offset` bytes on. */
+export type Hop<Leaf> =
+  | number
+  | { readonly index: Computation<Leaf>; readonly stride: number; readonly offset: number };
+
+/** What must hold before bytes may be taken for what they are said to be, and what it means where it does not. */
+export interface Guard<Leaf> {
+  readonly check: Computation<Leaf>;
+  readonly otherwise: 'outOfRange' | 'otherType';
+}
+
+/** How to reach bytes: from byte `offset` of a variable's value, by the hops in order, if all guards hold. */
 export interface Access {
-  readonly variable: GoVariable;
+  readonly variable: GoVariable | PackageVariable;
   readonly offset: number;
-  readonly hops: readonly number[];
+  readonly hops: readonly Hop<ResolvedValue>[];
+  readonly guards?: readonly Guard<ResolvedValue>[];
 }
 
 /** What a column, or a part of one, is made of. */
@@ -31,8 +41,34 @@ export type ResolvedValue =
     }
   /** A string header (pointer, length), 16 bytes. */
   | { readonly kind: 'string'; readonly access: Access }
+  /** What remains to be computed when its leaves have been captured. */
+  | { readonly kind: 'computed'; readonly computation: Computation<ResolvedValue> }
+  /** A part of a value of the graph, reached in what was captured of it: `part` is the index of its type. */
+  | {
+      readonly kind: 'part';
+      readonly whole: Extract<ResolvedValue, { kind: 'graph' }>;
+      readonly steps: readonly PartStep<ResolvedValue>[];
+      readonly part: number;
+    }
   | { readonly kind: 'object'; readonly fields: readonly { readonly name: string; readonly value: ResolvedValue }[] }
   | { readonly kind: 'missing'; readonly reason: string };
+
+/** From a captured value to a part of it: a map's value by its key, an element, a field by its offset, what a pointer points to. `type`: the part's, in the graph. */
+export type PartStep<Leaf> =
+  | { readonly kind: 'key' | 'index'; readonly value: Computation<Leaf>; readonly type: number }
+  | { readonly kind: 'field'; readonly offset: number; readonly type: number }
+  | { readonly kind: 'pointer'; readonly type: number }
+  | {
+      readonly kind: 'slice';
+      readonly low?: Computation<Leaf>;
+      readonly high?: Computation<Leaf>;
+      readonly type: number;
+    };
+
+/** What a condition looks at: a value at the entry or at the return, or a fact of the call's end. */
+export type ConditionLeaf =
+  | { readonly from: 'entry' | 'return'; readonly value: ResolvedValue }
+  | { readonly from: 'latency' | 'outcome' };
 
 export type ResolvedColumn =
   | { readonly column: Column; readonly from: 'entry' | 'return'; readonly value: ResolvedValue }
@@ -44,4 +80,6 @@ export interface ResolvedProbe {
   readonly signature: GoSignature;
   readonly inlinedCopies: number;
   readonly columns: readonly ResolvedColumn[];
+  /** Calls for which this is not true get no row. */
+  readonly condition?: Computation<ConditionLeaf>;
 }
