@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { SondeError } from '#base';
 import { attribute, openDwarf, readSubprogram, runLineProgram, wholeSection } from '#dwarf';
-import { bytesSource, encodeUtf8, openElf } from '#elf';
+import { bytesSource, openElf } from '#elf';
 import { TypeReader } from '#gobin';
 import { nodeInflate } from '../testing/binary-file.ts';
 import { goFixture } from '../testing/go-fixtures.ts';

@@ -3,4 +3,5 @@ export { formatDuration, parseDuration } from './duration.ts';
 export { BugError, SondeError } from './error.ts';
 export { nearest } from './nearest.ts';
 export { ByteReader, decodeUtf8, EndOfInput, NumberTooLarge } from './reader.ts';
+export { encodeUtf8 } from './text.ts';
 export { type Address, address, type FileOffset, fileOffset, type SectionOffset, sectionOffset } from './units.ts';

@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { bytesSource, encodeUtf8, openElf } from '#elf';
+import { encodeUtf8 } from '#base';
+import { bytesSource, openElf } from '#elf';
 import { TypeReader } from '#gobin';
 import { nodeInflate } from '../../testing/binary-file.ts';
 import { goFixture } from '../../testing/go-fixtures.ts';

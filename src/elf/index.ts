@@ -7,5 +7,4 @@ export { type Packing, packing, type Section } from './section.ts';
 export type { Segment } from './segment.ts';
 export { type ByteSource, bytesSource, type Inflate } from './source.ts';
 export { type ElfSymbol, SymbolTable } from './symbols.ts';
-export { encodeUtf8 } from './text.ts';
 export { partialWindow, type SectionWindow, wholeWindow } from './window.ts';

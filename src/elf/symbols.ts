@@ -1,6 +1,5 @@
-import { type Address, address } from '#base';
+import { type Address, address, encodeUtf8 } from '#base';
 import { text } from './section.ts';
-import { encodeUtf8 } from './text.ts';
 
 /** One entry of `.symtab`, made on demand. */
 export interface ElfSymbol {

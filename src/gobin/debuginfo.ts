@@ -1,6 +1,5 @@
-import { address, SondeError } from '#base';
+import { address, encodeUtf8, SondeError } from '#base';
 import { type Dwarf, type FunctionTable, readSubprogram, type Subprogram } from '#dwarf';
-import { encodeUtf8 } from '#elf';
 import { type FunctionIndex, hashName, hashTail } from './function-index.ts';
 import { TypeReader } from './gotypes.ts';
 import { endsAtBorder } from './names.ts';

@@ -1,6 +1,6 @@
-import { ByteReader, SondeError } from '#base';
+import { ByteReader, encodeUtf8, SondeError } from '#base';
 import { type FunctionTable, hashBytes, type UnitHeader } from '#dwarf';
-import { encodeUtf8, type InflatePoints } from '#elf';
+import type { InflatePoints } from '#elf';
 import { lastComponent } from './names.ts';
 import type { RuntimeOffsets } from './types.ts';
 

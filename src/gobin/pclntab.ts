@@ -1,5 +1,5 @@
-import { type Address, address, ByteReader, decodeUtf8, EndOfInput, SondeError } from '#base';
-import { encodeUtf8, type SectionWindow, wholeWindow } from '#elf';
+import { type Address, address, ByteReader, decodeUtf8, EndOfInput, encodeUtf8, SondeError } from '#base';
+import { type SectionWindow, wholeWindow } from '#elf';
 import type { GoFunction, SourceLine } from './types.ts';
 
 /** `.gopclntab` does not hold together. `offset` counts from its start. */

@@ -1,3 +1,4 @@
+import { encodeUtf8 } from '#base';
 /** The values of Go's literals (Go specification, "Integer literals" to "String literals"). */
 
 /** Undefined: the text is no integer literal. `077` is octal, as in Go. */
@@ -32,12 +33,12 @@ const escapes = /\\(?:x([\da-fA-F]{2})|u([\da-fA-F]{4})|U([\da-fA-F]{8})|([0-7]{
 
 /** The bytes of a quoted or raw string literal; undefined: an escape in it is not Go's. */
 export function stringBytes(literal: string): Uint8Array | undefined {
-  if (literal.startsWith('`')) return new TextEncoder().encode(literal.slice(1, -1).replaceAll('\r', ''));
+  if (literal.startsWith('`')) return encodeUtf8(literal.slice(1, -1).replaceAll('\r', ''));
   const bytes: number[] = [];
   for (const piece of pieces(literal.slice(1, -1)) ?? [undefined]) {
     if (piece === undefined) return undefined;
     if (piece.byte) bytes.push(piece.value);
-    else bytes.push(...new TextEncoder().encode(String.fromCodePoint(piece.value)));
+    else bytes.push(...encodeUtf8(String.fromCodePoint(piece.value)));
   }
   return Uint8Array.from(bytes);
 }

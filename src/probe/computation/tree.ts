@@ -1,3 +1,4 @@
+import { decodeUtf8 } from '#base';
 import type { BinaryOperator } from '#goexpr';
 
 /** What a computation may yield: Go's basic types by kind and width (bytes). A pointer is a `uint` of 8 bytes. */
@@ -93,7 +94,7 @@ export function computationText<Leaf>(node: Computation<Leaf>, leafText: (leaf: 
     case 'leaf':
       return leafText(node.leaf);
     case 'constant':
-      return node.value instanceof Uint8Array ? JSON.stringify(new TextDecoder().decode(node.value)) : `${node.value}`;
+      return node.value instanceof Uint8Array ? JSON.stringify(decodeUtf8(node.value)) : `${node.value}`;
     case 'address':
       return `0x${node.address.toString(16)}`;
     case 'unknown':

@@ -1,4 +1,4 @@
-import { BugError } from '#base';
+import { BugError, encodeUtf8 } from '#base';
 import { header, headerFlags, type RowBatch, RowBatchBuilder, type Upid, upidWords } from '#model';
 import { evaluate, Unknown, type Value } from '../computation/index.ts';
 import type { ColumnPlan, ProbePlan } from '../types.ts';
@@ -19,8 +19,6 @@ export interface RowTarget {
 export function rowTarget(upid: Upid, services?: BinaryServices): RowTarget {
   return { upid, words: upidWords(upid), context: new TargetContext(services) };
 }
-
-const utf8 = new TextEncoder();
 
 /** Columns before the script's own: upid, time_, goid_. */
 const implicitCount = 3;
@@ -98,7 +96,7 @@ export class RowWriter {
               ? end - entry.view.getBigInt64(entry.offset + header.ktime, true)
               : new Unknown(ending.reason);
           case 'outcome': {
-            const bytes = utf8.encode(ending.outcome);
+            const bytes = encodeUtf8(ending.outcome);
             return { bytes, length: bytes.length };
           }
           default: {

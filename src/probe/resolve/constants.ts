@@ -1,3 +1,4 @@
+import { decodeUtf8 } from '#base';
 import type { BinaryOperator, UnaryOperator } from '#goexpr';
 import type { Scalar } from '../computation/index.ts';
 import { scalarText } from '../computation/index.ts';
@@ -42,7 +43,7 @@ export function defaultType(value: ConstantValue): { readonly type: Scalar; read
 }
 
 export function constantText(value: ConstantValue): string {
-  return value instanceof Uint8Array ? JSON.stringify(new TextDecoder().decode(value)) : `${value}`;
+  return value instanceof Uint8Array ? JSON.stringify(decodeUtf8(value)) : `${value}`;
 }
 
 /** Undefined: the operator has no meaning for it. */

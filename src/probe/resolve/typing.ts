@@ -1,4 +1,4 @@
-import { type Diagnostic, nearest, type Span } from '#base';
+import { type Diagnostic, decodeUtf8, encodeUtf8, nearest, type Span } from '#base';
 import type { GoType, GoVariable, TypeRef } from '#gobin';
 import { type BinaryOperator, type CallFact, type Expression, expressionText, type UnaryOperator } from '#goexpr';
 import {
@@ -271,7 +271,7 @@ export class Typing {
   #select(expression: Extract<Expression, { kind: 'selector' }>): Operand | undefined {
     const { operand: inner, field } = expression;
     if (inner.kind === 'string' || (inner.kind === 'name' && this.#variable(inner.name) === undefined)) {
-      const path = inner.kind === 'string' ? new TextDecoder().decode(inner.bytes) : inner.name;
+      const path = inner.kind === 'string' ? decodeUtf8(inner.bytes) : inner.name;
       const found = this.#packageVariable(path, field);
       if (found !== 'no package') return found;
       if (inner.kind === 'string') {
@@ -1088,7 +1088,7 @@ function withPath(path: string, expression: Expression): Expression | undefined 
   switch (expression.kind) {
     case 'name':
       if (path === '') return undefined;
-      return { kind: 'string', bytes: new TextEncoder().encode(path + expression.name), text: '', start: 0, end: 0 };
+      return { kind: 'string', bytes: encodeUtf8(path + expression.name), text: '', start: 0, end: 0 };
     case 'selector':
     case 'index':
     case 'slice': {
