@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { SondeError } from '#base';
+import { encodeUtf8, SondeError } from '#base';
 import { attribute, openDwarf, readSubprogram, runLineProgram, wholeSection } from '#dwarf';
 import { bytesSource, openElf } from '#elf';
 import { TypeReader } from '#gobin';
