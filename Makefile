@@ -5,11 +5,12 @@ DESTDIR ?=
 # npm brings the Node that everything here runs on; whatever Node the machine has only runs npm.
 NODE := node_modules/.bin/node
 
-.PHONY: help demo test install uninstall dist bench fuzz clean packages images cluster-binaries test-cluster
+.PHONY: help demo test test-matrix install uninstall dist bench fuzz clean packages images cluster-binaries test-cluster
 
 help:
 	@echo 'make demo     build the demo server, trace it live, show the rows, clean up (root)'
 	@echo 'make test     all checks and tests (root)'
+	@echo 'make test-matrix  values against every Go version and build flag; what it takes: time (root)'
 	@echo 'make install  put px into $$PREFIX/bin (PREFIX=$(PREFIX))'
 	@echo 'make dist     dist/px: a single executable that needs no Node.js, to bring to another host'
 	@echo 'make bench    measure; results on standard output (root)'
@@ -28,6 +29,10 @@ packages:
 test: packages
 	@bash tools/go.sh
 	@PATH="$(CURDIR)/node_modules/.bin:$$PATH" $(NODE) tools/test.ts
+
+test-matrix: packages
+	@bash tools/go.sh
+	@PATH="$(CURDIR)/node_modules/.bin:$$PATH" vitest run --config test/matrix/config.ts $(MATRIX)
 
 dist: packages
 	@$(NODE) --disable-warning=ExperimentalWarning tools/dist/build.ts

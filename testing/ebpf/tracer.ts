@@ -22,6 +22,8 @@ import {
   type ProcessFilter,
 } from '#probe';
 import { Fd, openSys } from '#sys';
+import { Executable } from '../../src/agent/executable.ts';
+import { loadBias } from '../../src/agent/stacks.ts';
 import { makeTypeMaps } from '../../src/agent/typemaps.ts';
 import { instructionText } from './go-binary.ts';
 import { rowsOf, type TestRow } from './rows.ts';
@@ -87,8 +89,9 @@ export function trace(pid: number, binary: GoBinary, probes: readonly LogicalPro
       byName.set('calls', calls);
     }
     if (options.floats) byName.set(mapNames.kicks, options.floats.kicks);
-    // The tests' programs are not position-independent.
-    for (const map of makeTypeMaps(sys, maps, 0)) {
+    using image = Executable.ofProcess(pid);
+    const bias = loadBias(sys, pid, image, binary, found.value.sites[0]!.function) ?? 0;
+    for (const map of makeTypeMaps(sys, maps, bias)) {
       cleanup.push(() => map.close());
       byName.set(map.spec.name, map);
     }
@@ -109,9 +112,9 @@ export function trace(pid: number, binary: GoBinary, probes: readonly LogicalPro
       undecided: (probe) => Atomics.add(words, controlOffset(probe, 'undecided') / 8, 1n),
     });
     decoder.addTarget(0, upid, compiled.plans, {
-      bias: 0,
-      functionName: (code) => binary.functionAt(address(code))?.name,
-      typeName: (descriptor) => binary.descriptorName(address(descriptor)),
+      bias,
+      functionName: (code) => binary.functionAt(address(code - bias))?.name,
+      typeName: (descriptor) => binary.descriptorName(address(descriptor - bias)),
     });
     Atomics.store(words, control.gate, 1n);
     return {
