@@ -100,6 +100,7 @@ export class Agent {
       tracepoints: this.#tracepoints,
       store,
       startedNs: this.#startedNs,
+      metadata: () => this.#node?.metadata(),
     });
     this.#tables = tables;
     this.tokens = new Tokens(dir);

@@ -30,8 +30,10 @@ export class TableFunctions {
     tracepoints: Tracepoints;
     store: Store;
     startedNs: bigint;
+    /** What a cluster's node knows of Kubernetes' objects: function, key, value, namespace. Undefined: this is none. */
+    metadata: () => readonly (readonly string[])[] | undefined;
   }) {
-    const { identity, placeOf, processes, tracepoints, store, startedNs } = parts;
+    const { metadata, identity, placeOf, processes, tracepoints, store, startedNs } = parts;
     this.#rows = {
       GetGoProcesses: () =>
         processes.list().map((process) => {
@@ -52,6 +54,12 @@ export class TableFunctions {
             place?.node,
           ];
         }),
+      _GetMetadata: () =>
+        metadata() ??
+        processes.list().flatMap(({ upid, commandLine, container }) => [
+          ['upid_to_cmdline', formatUpid(upid), commandLine, ''],
+          ['upid_to_container_id', formatUpid(upid), container, ''],
+        ]),
       GetTracepointStatus: () => tracepoints.list().map(tracepointRow),
       GetUDFList: functionList,
       GetUDAList: aggregateList,

@@ -181,6 +181,17 @@ export class ClusterClient {
     return answer.status?.token ?? '';
   }
 
+  /** Names of the service accounts of a namespace whose tokens this user may request, as far as rules name them. */
+  async requestableAccounts(namespace: string): Promise<string[]> {
+    const { status } = await this.#asked('asking for one’s own rights', () =>
+      this.config.makeApiClient(AuthorizationV1Api).createSelfSubjectRulesReview({ body: { spec: { namespace } } }),
+    );
+    const rules = (status?.resourceRules ?? []).filter(
+      ({ verbs, resources }) => verbs.includes('create') && resources?.includes('serviceaccounts/token'),
+    );
+    return [...new Set(rules.flatMap(({ resourceNames }) => resourceNames ?? []))].sort();
+  }
+
   /** Who holds a token; undefined for one that is not good for this audience. */
   async reviewToken(token: string, audience: string): Promise<{ user: string; groups: string[] } | undefined> {
     const body = { spec: { token, audiences: [audience] } };

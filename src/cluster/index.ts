@@ -4,6 +4,7 @@ export { ClusterClock } from './clock.ts';
 export { Forward } from './forward.ts';
 export { counter, Durations, gauge, type Metric, processMetrics, serveHealth } from './health.ts';
 export { readManifests } from './manifests.ts';
+export { type KnownProcess, type MetadataEntry, metadataEntries } from './metadata.ts';
 export { type PodInfo, Pods, podInfo, selects } from './pods.ts';
 export {
   apiVersion,
@@ -28,5 +29,12 @@ export {
   targetKinds,
   wordOf,
 } from './target.ts';
-export { ObjectWatch, type WatchEvents, watchPods, watchTracepoints } from './watch.ts';
+export {
+  ObjectWatch,
+  type Surroundings,
+  type WatchEvents,
+  watchPods,
+  watchSurroundings,
+  watchTracepoints,
+} from './watch.ts';
 export { ownerOf, TracepointTaken, writeTracepoint } from './write.ts';

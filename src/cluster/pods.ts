@@ -1,5 +1,6 @@
 import type { V1Pod } from '@kubernetes/client-node';
 import type { PodSelector } from '#model';
+import type { KnownPod } from './metadata.ts';
 
 /** What is known of a process's pod and container. */
 export interface PodInfo {
@@ -89,7 +90,7 @@ export function selects(selector: PodSelector, pod: PodInfo, container: string, 
 
 /** The pods of a node by their UID; one that is gone stays known for as long as `keepMs`, because its rows do. */
 export class Pods {
-  readonly #byUid = new Map<string, { info: PodInfo; goneAt: number | undefined }>();
+  readonly #byUid = new Map<string, { info: PodInfo; pod: V1Pod; goneAt: number | undefined }>();
   readonly #keepMs: number;
   readonly #now: () => number;
 
@@ -103,7 +104,7 @@ export class Pods {
     const before = this.#byUid.get(info.uid)?.info;
     // A container that was started again has a new id; rows of the old one are still asked for.
     const containers = new Map([...(before?.containers ?? []), ...info.containers]);
-    this.#byUid.set(info.uid, { info: { ...info, containers }, goneAt: undefined });
+    this.#byUid.set(info.uid, { info: { ...info, containers }, pod, goneAt: undefined });
   }
 
   gone(pod: V1Pod): void {
@@ -114,6 +115,11 @@ export class Pods {
 
   byUid(uid: string): PodInfo | undefined {
     return this.#byUid.get(uid)?.info;
+  }
+
+  /** Also those that are gone. */
+  all(): KnownPod[] {
+    return [...this.#byUid.values()].map(({ pod, goneAt }) => ({ pod, goneAt }));
   }
 
   #forget(): void {

@@ -1,10 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
+  AppsV1Api,
   CoreV1Api,
   type KubernetesListObject,
   type KubernetesObject,
   ListWatch,
+  type V1Deployment,
+  type V1Namespace,
   type V1Pod,
+  type V1ReplicaSet,
+  type V1Service,
   Watch,
 } from '@kubernetes/client-node';
 import type { ClusterClient } from './client.ts';
@@ -97,4 +102,26 @@ export function watchPods(
   const { namespace, labels } = which;
   const list = () => core.listNamespacedPod({ namespace, labelSelector: labels });
   return new ObjectWatch<V1Pod>(client, { path: `/api/v1/namespaces/${namespace}/pods`, list, labels }, events);
+}
+
+/** What pods belong to: services, replica sets, deployments and namespaces of the whole cluster. */
+export interface Surroundings {
+  readonly services: ObjectWatch<V1Service>;
+  readonly replicaSets: ObjectWatch<V1ReplicaSet>;
+  readonly deployments: ObjectWatch<V1Deployment>;
+  readonly namespaces: ObjectWatch<V1Namespace>;
+}
+
+export function watchSurroundings(client: ClusterClient, failed: (error: unknown) => void): Surroundings {
+  const core = client.config.makeApiClient(CoreV1Api);
+  const apps = client.config.makeApiClient(AppsV1Api);
+  const events = { changed: () => {}, gone: () => {}, failed };
+  const watch = <T extends KubernetesObject>(path: string, list: () => Promise<KubernetesListObject<T>>) =>
+    new ObjectWatch<T>(client, { path, list }, events);
+  return {
+    services: watch('/api/v1/services', () => core.listServiceForAllNamespaces()),
+    replicaSets: watch('/apis/apps/v1/replicasets', () => apps.listReplicaSetForAllNamespaces()),
+    deployments: watch('/apis/apps/v1/deployments', () => apps.listDeploymentForAllNamespaces()),
+    namespaces: watch('/api/v1/namespaces', () => core.listNamespace()),
+  };
 }

@@ -87,14 +87,18 @@ const functions: Readonly<Record<string, Write>> = {
   has_value: hasValue,
   has_service_name: hasValue,
   has_service_id: hasValue,
-  // Fields of a table that a table function made: processes by UPID, this machine.
-  processField: (upid, table, field) =>
-    `coalesce((SELECT any_value(p_.${field}) FROM ${table} AS p_ WHERE p_."upid" = ${upid}), '')`,
+  // What a table that a table function made has: of metadata by function and key, of this machine.
+  metadataField: (key, table, operation) => `coalesce(${metadata(key, table, operation)}, '')`,
+  metadataNumber: metadata,
   machineField: (table, field) => `coalesce((SELECT any_value(m_.${field}) FROM ${table} AS m_), '')`,
   machineNumber: (table, field) => `(SELECT any_value(m_.${field}) FROM ${table} AS m_)`,
   _script_reference: (label, script, ...rest) =>
     `CAST(json_object('label', ${label}, 'script', ${script}, 'args', json_object(${rest.join(', ')})) AS VARCHAR)`,
 };
+
+function metadata(key: string, table: string, operation: string): string {
+  return `(SELECT any_value(m_."value") FROM ${table} AS m_ WHERE m_."operation" = ${operation} AND m_."key" = ${key})`;
+}
 
 /** Whether a JSON array holds a text, or is that text itself. */
 function hasValue(array: string, value: string): string {

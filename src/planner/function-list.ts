@@ -37,7 +37,8 @@ export function aggregateList(): (readonly string[])[] {
 
 /** The rows of px.GetUDTFList(). */
 export function tableFunctionList(): (readonly string[])[] {
-  return Object.entries(tableFunctionRelations).map(([name, { columns }]) => {
+  const forScripts = Object.entries(tableFunctionRelations).filter(([name]) => !name.startsWith('_'));
+  return forScripts.map(([name, { columns }]) => {
     const relation = columns.map((column) => ({ name: column.name, type: column.type }));
     return [name, 'agent', '[]', JSON.stringify(relation)];
   });

@@ -9,6 +9,15 @@ function column(name: string, type: ColumnType, description: string, semantic: S
  * own columns behind, and Sonde's GetGoProcesses. The agent makes their rows.
  */
 export const tableFunctionRelations: Readonly<Record<string, Relation>> = {
+  /** What the functions on Kubernetes' objects give, by function and key: their calls look it up here. */
+  _GetMetadata: {
+    columns: [
+      column('operation', 'STRING', 'the function'),
+      column('key', 'STRING', 'its argument'),
+      column('value', 'STRING', 'its result'),
+      column('namespace', 'STRING', 'what it is about', 'ST_NAMESPACE_NAME'),
+    ],
+  },
   GetTracepointStatus: {
     columns: [
       column('tracepoint_id', 'UINT128', 'id of the tracepoint'),

@@ -3,15 +3,19 @@ import {
   type ClusterClient,
   ClusterClock,
   expiry,
+  type KnownProcess,
   type Metric,
+  metadataEntries,
   type NodeStatus,
   type ObjectWatch,
   Pods,
+  type Surroundings,
   selects,
   type TracepointKind,
   type TracepointObject,
   toLogical,
   watchPods,
+  watchSurroundings,
   watchTracepoints,
 } from '#cluster';
 import { formatUpid, type LogicalTracepoint, type Upid, upidWords } from '#model';
@@ -63,6 +67,10 @@ export class ClusterNode {
   readonly #traced = new Map<bigint, string>();
   /** Names of objects that have gone since the last round. */
   readonly #gone = new Set<string>();
+  /** What was known of the processes that were ever traced here. */
+  readonly #seen = new Map<string, KnownProcess>();
+  #surroundings: Surroundings | undefined;
+  readonly #client: ClusterClient;
   readonly #watches: ObjectWatch<never>[] = [];
   readonly #status: StatusWriter;
   readonly #clock: ClusterClock;
@@ -80,6 +88,7 @@ export class ClusterNode {
     parts: { identity: Identity; processes: Processes; tracepoints: Tracepoints; followers: Followers },
   ) {
     this.name = name;
+    this.#client = client;
     this.#identity = parts.identity;
     this.#processes = parts.processes;
     this.#tracepoints = parts.tracepoints;
@@ -143,6 +152,28 @@ export class ClusterNode {
     return { node: this.name, namespace: pod?.namespace ?? '', pod: pod?.name ?? '', container };
   }
 
+  /** What pods belong to is followed from the first time on that somebody wants to know it. */
+  async surroundings(): Promise<void> {
+    this.#surroundings ??= watchSurroundings(this.#client, (error) =>
+      log(`the API server: ${(error as Error).message}`),
+    );
+    await Promise.all(Object.values(this.#surroundings).map(({ ready }) => ready));
+  }
+
+  /** What PxL's functions on Kubernetes' objects give: function, key, value, namespace. Of what is gone too, for as long as its rows. */
+  metadata(): string[][] {
+    const known = {
+      node: this.name,
+      pods: this.#pods.all(),
+      processes: [...this.#seen.values(), ...this.#processes.list().map(knownProcess)],
+      services: this.#surroundings?.services.list() ?? [],
+      replicaSets: this.#surroundings?.replicaSets.list() ?? [],
+      deployments: this.#surroundings?.deployments.list() ?? [],
+      namespaces: this.#surroundings?.namespaces.list() ?? [],
+    };
+    return metadataEntries(known).map(({ operation, key, value, namespace }) => [operation, key, value, namespace]);
+  }
+
   /** The UPIDs, as one number each, of what was traced in pods of these namespaces. */
   tracedIn(namespaces: readonly string[]): bigint[] {
     return [...this.#traced].filter(([, namespace]) => namespaces.includes(namespace)).map(([upid]) => upid);
@@ -150,7 +181,7 @@ export class ClusterNode {
 
   async close(): Promise<void> {
     this.#abort.abort();
-    for (const watch of this.#watches) watch.close();
+    for (const watch of [...this.#watches, ...Object.values(this.#surroundings ?? {})]) watch.close();
     this.#clock.close();
     this.#wake();
     await this.#rounds;
@@ -245,7 +276,7 @@ export class ClusterNode {
       }
     }
     if (target.kind === 'upid') return;
-    for (const { upid } of fitting) this.#remember(upid, target.pods.namespace);
+    for (const process of fitting) this.#remember(process, target.pods.namespace);
     await this.#tracepoints.follow(
       wanted.name,
       fitting.map(({ upid }) => upid),
@@ -265,13 +296,14 @@ export class ClusterNode {
     if (process === undefined) return true;
     const place = this.placeOf(process)!;
     if (namespace !== undefined && place.namespace !== namespace) return false;
-    this.#remember(upid, place.namespace);
+    this.#remember(process, place.namespace);
     return true;
   }
 
-  #remember(upid: Upid, namespace: string): void {
-    const { high, low } = upidWords(upid);
+  #remember(process: GoProcess, namespace: string): void {
+    const { high, low } = upidWords(process.upid);
     this.#traced.set((high << 64n) | low, namespace);
+    this.#seen.set(formatUpid(process.upid), knownProcess(process));
   }
 
   #fits(process: GoProcess, selector: Parameters<typeof selects>[0]): boolean {
@@ -311,6 +343,10 @@ export class ClusterNode {
       observedGeneration: object.metadata.generation ?? 0,
     });
   }
+}
+
+function knownProcess({ upid, podUid, container, commandLine }: GoProcess): KnownProcess {
+  return { upid: formatUpid(upid), podUid, container, commandLine };
 }
 
 /** What `Tracepoints` and those who follow one know it by. */

@@ -76,6 +76,7 @@ export class NodeRows {
     const filled: string[] = [];
     try {
       for (const { table: input, function: name } of inputs) {
+        if (name === '_GetMetadata') await this.#node.surroundings();
         const made = this.#tables.rows(name, visibleIn(scope));
         await this.#store.putTemporary(input, made.relation, made.batch);
         filled.push(input);
@@ -89,6 +90,7 @@ export class NodeRows {
   }
 
   async callFunction({ function: name, scope }: sonde.CallFunctionRequest, send: Send): Promise<void> {
+    if (name === '_GetMetadata') await this.#node.surroundings();
     const { relation, batch } = this.#tables.rows(name, visibleIn(scope));
     for (const piece of splitBatch(batch)) await send(encodeBatch(piece, relation, '', 'sonde'));
   }

@@ -6,7 +6,7 @@ import type { Destination } from './where.ts';
 
 /** Where Sonde lives in a cluster. */
 export const sondeNamespace = 'sonde';
-/** The service account as which px shows itself to the broker, and what its token is for. */
+/** The service account as which px shows itself to the broker if it may, and what its token is for. */
 const account = 'px';
 const audience = 'sonde';
 const brokerLabels = 'app=sonde-broker';
@@ -59,7 +59,7 @@ export async function connectBroker(
     return undefined;
   }
   tell(context, `cluster ${client.contextName}`);
-  const token = await client.requestToken(sondeNamespace, account, audience);
+  const token = await ownToken(client);
   const forward = await Forward.open(client, sondeNamespace, pod, brokerPort);
   const endpoint: Endpoint = {
     socket: forward.socket,
@@ -68,4 +68,19 @@ export async function connectBroker(
     gone: async (_answered, detail) => new BrokerGone(forward.failure?.message ?? detail),
   };
   return { endpoint, close: () => forward.close() };
+}
+
+/**
+ * The rows that a user sees are those that the service account may whose token they may request: `px`, or one that was made for
+ * them (docs/security.md).
+ */
+async function ownToken(client: ClusterClient): Promise<string> {
+  try {
+    return await client.requestToken(sondeNamespace, account, audience);
+  } catch (error) {
+    if (!(error instanceof ClusterError) || error.status !== 403) throw error;
+    const [other] = await client.requestableAccounts(sondeNamespace);
+    if (other === undefined) throw error;
+    return client.requestToken(sondeNamespace, other, audience);
+  }
 }

@@ -5,6 +5,7 @@ import { type Application, apply, constant, type Scalar, type ScalarType } from 
 import { bounded } from '../scalars.ts';
 import type { Session } from '../session.ts';
 import { type Argument, type CallSite, scalarValue, unknown, type Value } from '../value.ts';
+import { metadataFunctions, toldByItself } from './metadata.ts';
 import { scalarFunctions } from './registry.ts';
 import { formText, type Overload, type Result } from './signature.ts';
 
@@ -15,23 +16,31 @@ export function callFunction(session: Session, name: string, site: CallSite): Va
   return scalarValue(fromThisMachine(session, value.scalar));
 }
 
-/** Fields of GetGoProcesses by the function that gives them of a UPID. */
-const processFields: Readonly<Record<string, string>> = {
-  upid_to_cmdline: 'cmdline',
-  upid_to_container_id: 'container',
-};
 const hostnames = new Set(['upid_to_hostname', '_exec_hostname']);
 
 /** What the agent knows of processes and of its machine comes as the rows of a table function. */
 function fromThisMachine(session: Session, call: Application): Scalar {
   const name = (text: string): Scalar => ({ ...constant('STRING', text), identifier: true });
-  const field = processFields[call.operation];
-  if (field) return apply('processField', call, call.arguments[0]!, name(session.input('GetGoProcesses')), name(field));
+  if (isLookedUp(call)) {
+    const [key] = call.arguments;
+    const text =
+      key!.type === 'UINT128' ? apply('upid_to_string', { type: 'STRING', semantic: 'ST_NONE' }, key!) : key!;
+    const operation = call.type === 'STRING' ? 'metadataField' : 'metadataNumber';
+    // Of a process outside any pod Pixie has a guess at the other end of its connections: there are none here.
+    const asked = call.operation === '_upid_to_podname_local_addr_fallback' ? 'upid_to_pod_name' : call.operation;
+    return apply(operation, call, text, name(session.input('_GetMetadata')), constant('STRING', asked));
+  }
   if (hostnames.has(call.operation))
     return apply('machineField', call, name(session.input('GetAgentStatus')), name('hostname'));
   if (call.operation === 'asid')
     return apply('machineNumber', call, name(session.input('GetAgentStatus')), name('asid'));
   return call;
+}
+
+/** Whether a function's result depends on what is known of processes and of Kubernetes' objects, by its first argument. */
+function isLookedUp({ operation, arguments: given }: Application): boolean {
+  if (!Object.hasOwn(metadataFunctions, operation) || hostnames.has(operation)) return false;
+  return given.length > 0 && operation.includes('_to_') && !toldByItself.has(operation);
 }
 
 function callScalarFunction(name: string, site: CallSite): Value {

@@ -104,6 +104,16 @@ export const metadataFunctions = signatures(`
   asid() -> INT64
 `);
 
+/** Of these the argument tells the result. */
+export const toldByItself: ReadonlySet<string> = new Set([
+  'upid_to_pid',
+  'upid_to_asid',
+  'upid_to_string',
+  'has_value',
+  'has_service_name',
+  'has_service_id',
+]);
+
 /**
  * The properties of `df.ctx[…]` and the function that gives each from a column: from the process, or, where a DataFrame has
  * no `upid` any more, from another object's id or name (Pixie's metadata_handler.cc). The first that fits is taken.

@@ -1,0 +1,81 @@
+import { expect, it } from 'vitest';
+import { metadataEntries } from './metadata.ts';
+
+const meta = (name: string, more = {}) => ({ uid: `uid-${name}`, name, namespace: 'shop', ...more });
+const owner = (kind: string, name: string) => [
+  { apiVersion: 'apps/v1', kind, name, uid: `uid-${name}`, controller: true },
+];
+const upid = '00000003-0024-844a-0000-000008caa618';
+const pod = {
+  metadata: meta('cart-5d8f-1', {
+    labels: { app: 'cart', 'pod-template-hash': '5d8f' },
+    ownerReferences: owner('ReplicaSet', 'cart-5d8f'),
+  }),
+  spec: { nodeName: 'n1', containers: [{ name: 'app' }] },
+  status: {
+    phase: 'Running',
+    podIP: '10.0.0.7',
+    qosClass: 'Burstable',
+    startTime: new Date('2026-11-25T04:00:00Z'),
+    containerStatuses: [{ name: 'app', containerID: 'containerd://aaa', state: { running: {} } } as never],
+  },
+};
+const service = (name: string, selector: Record<string, string>) => ({
+  metadata: meta(name),
+  spec: { selector, clusterIP: '10.96.0.1' },
+});
+const known = {
+  node: 'n1',
+  pods: [{ pod, goneAt: undefined as number | undefined }],
+  processes: [{ upid, podUid: 'uid-cart-5d8f-1', container: 'aaa', commandLine: '/cart -v' }],
+  services: [service('cart', { app: 'cart' }), service('other', { app: 'other' }), service('headless', {})],
+  replicaSets: [{ metadata: meta('cart-5d8f', { ownerReferences: owner('Deployment', 'cart') }) }],
+  deployments: [{ metadata: meta('cart') }],
+  namespaces: [{ metadata: { name: 'shop', uid: 'uid-shop' } }],
+};
+
+function of(objects: typeof known) {
+  const entries = metadataEntries(objects as never);
+  return (operation: string, key: string) =>
+    entries.find((each) => each.operation === operation && each.key === key)?.value;
+}
+
+it.each([
+  ['upid_to_pod_name', upid, 'shop/cart-5d8f-1'],
+  ['upid_to_pod_id', upid, 'uid-cart-5d8f-1'],
+  ['upid_to_namespace', upid, 'shop'],
+  ['upid_to_node_name', upid, 'n1'],
+  ['upid_to_container_name', upid, 'app'],
+  ['upid_to_container_id', upid, 'aaa'],
+  ['upid_to_cmdline', upid, '/cart -v'],
+  ['upid_to_service_name', upid, 'shop/cart'],
+  ['upid_to_deployment_name', upid, 'shop/cart'],
+  ['upid_to_deployment_id', upid, 'uid-cart'],
+  ['upid_to_replicaset_name', upid, 'shop/cart-5d8f'],
+  ['upid_to_pod_qos', upid, 'Burstable'],
+  ['pod_name_to_pod_ip', 'shop/cart-5d8f-1', '10.0.0.7'],
+  ['pod_name_to_start_time', 'shop/cart-5d8f-1', '1795579200000000000'],
+  ['pod_name_to_stop_time', 'shop/cart-5d8f-1', undefined],
+  ['pod_id_to_service_name', 'uid-cart-5d8f-1', 'shop/cart'],
+  ['ip_to_pod_id', '10.0.0.7', 'uid-cart-5d8f-1'],
+  ['service_name_to_service_id', 'shop/cart', 'uid-cart'],
+  ['replicaset_name_to_deployment_name', 'shop/cart-5d8f', 'shop/cart'],
+  ['deployment_name_to_namespace', 'shop/cart', 'shop'],
+  ['namespace_name_to_namespace_id', 'shop', 'uid-shop'],
+])('%s(%s) is %s', (operation, key, value) => {
+  expect(of(known)(operation, key)).toBe(value);
+});
+
+it('a pod that is gone is known by name as before, with the time when it went; its address is not its own any more', () => {
+  const gone = of({ ...known, pods: [{ pod, goneAt: 1_000 }], replicaSets: [], deployments: [] });
+  expect(gone('upid_to_pod_name', upid)).toBe('shop/cart-5d8f-1');
+  expect(gone('upid_to_deployment_name', upid)).toBe('shop/cart');
+  expect(gone('upid_to_service_name', upid)).toBe('shop/cart');
+  expect(gone('pod_name_to_stop_time', 'shop/cart-5d8f-1')).toBe('1000000000');
+  expect(gone('ip_to_pod_id', '10.0.0.7')).toBeUndefined();
+});
+
+it('several services of a pod are a JSON array', () => {
+  const two = of({ ...known, services: [service('cart', { app: 'cart' }), service('all', { app: 'cart' })] });
+  expect(two('upid_to_service_name', upid)).toBe('["shop/all","shop/cart"]');
+});
