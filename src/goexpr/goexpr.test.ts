@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Expression, expressionText, parseExpression } from './index.ts';
@@ -148,5 +149,15 @@ describe('parseExpression', () => {
         expect(expressionText(tree(text))).toBe(text);
       }),
     );
+  });
+});
+
+describe('docs/expressions.md', () => {
+  it('shows expressions that parse', () => {
+    const page = readFileSync(new URL('../../docs/expressions.md', import.meta.url), 'utf8');
+    const cells = page.split('\n').flatMap((line) => (line.startsWith('| `') ? [line.split(' | ')[0]!] : []));
+    const shown = cells.flatMap((cell) => [...cell.matchAll(/`([^`]+)`/g)].map((match) => match[1]!));
+    expect(shown.length).toBeGreaterThan(50);
+    for (const each of shown) expect(parseExpression(each), each).toMatchObject({ ok: true });
   });
 });
