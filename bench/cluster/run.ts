@@ -18,7 +18,7 @@ const queries: Readonly<Record<string, string>> = {
   'the last 100 rows': 'df = df.tail(100)',
   'the 10 slowest': "df = df.sort('latency', ascending=False).head(10)",
   'a window: needs all rows':
-    "df = df.window(by='path', before=('latency', px.lag))\ndf = df.agg(n=('before', px.count))",
+    "df = df.window(by='path', before=('latency', px.lag))\ndf = df.agg(n=('before', px.sum))",
 };
 
 console.log(`${machine()}; ${rowsEach.toLocaleString('en')} rows an agent, median of ${rounds} rounds\n`);
