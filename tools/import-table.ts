@@ -73,7 +73,14 @@ export const parts: Readonly<Record<string, PartRow>> = {
   cli: {
     world: 'node',
     parts: ['base', 'model', 'api', 'pxl', 'planner', 'cluster'],
-    packages: ['@grpc/grpc-js', 'commander', 'string-width', 'zod'],
+    packages: [
+      '@grpc/grpc-js',
+      'commander',
+      'string-width',
+      'vscode-languageserver',
+      'vscode-languageserver-textdocument',
+      'zod',
+    ],
   },
   web: { world: 'browser', parts: ['base', 'model', 'api', 'pxl'], files: [/\.(html|css|svg)$/] },
 };
@@ -88,6 +95,7 @@ export const testPackages: readonly string[] = [
   '@bufbuild/protobuf',
   '@duckdb/node-api',
   '@kubernetes/client-node',
+  'vscode-jsonrpc',
 ];
 
 export interface FolderRow {

@@ -87,6 +87,19 @@ export function program(context: Context, finish: Finish): Command {
       finish(await (await import('./commands/fmt.ts')).fmt(context, paths, options)),
     );
 
+  px.command('lsp')
+    .summary('a language server for PxL, for editors')
+    .description(
+      'Speaks the Language Server Protocol on standard input and output: completion (tables, columns, functions of px, functions of running programs in probes), types, faults as you type, formatting. Asks the agent if one runs.',
+    )
+    .option(
+      '-p, --process <process>',
+      'pid, UPID or name: whose functions to offer; default: those of the processes that the script traces',
+    )
+    .action(async (options: { process?: string }) =>
+      finish(await (await import('./commands/lsp.ts')).lsp(context, options)),
+    );
+
   const script = px.command('script').alias('scripts').description('list, show and run the bundled scripts');
   rows(script.command('list'))
     .description('list the bundled scripts')

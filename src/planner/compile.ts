@@ -95,10 +95,28 @@ function withoutOutput(session: Session): Diagnostic[] {
 function evaluate(
   script: string | Parsed,
   catalog: Catalog | undefined,
-  { calls, now, queryId = now.toString(36) }: CompileOptions,
+  options: CompileOptions,
   unsettled: ReadonlySet<string> = new Set(),
 ) {
   const parsed = typeof script === 'string' ? parse(script) : script;
+  const { session, evaluator } = evaluation(catalog, options, undefined, unsettled);
+  if (parsed.diagnostics.length > 0) return { session, diagnostics: parsed.diagnostics };
+  const directives = directivesOf(parsed.source);
+  if (directives.diagnostics.length > 0) return { session, diagnostics: directives.diagnostics };
+  evaluator.run(parsed.tree);
+  if (evaluator.diagnostics.length === 0) {
+    for (const call of options.calls ?? []) evaluator.guarded(() => callFromOutside(evaluator, call));
+  }
+  return { session, diagnostics: withoutRepeats(evaluator.diagnostics) };
+}
+
+/** An evaluator before it runs, and the session that it fills. */
+export function evaluation(
+  catalog: Catalog | undefined,
+  { calls, now, queryId = now.toString(36) }: CompileOptions,
+  observe?: Session['observe'],
+  unsettled: ReadonlySet<string> = new Set(),
+): { session: Session; evaluator: Evaluator } {
   let ids = 0;
   const session: Session = {
     catalog,
@@ -113,6 +131,7 @@ function evaluate(
     displaying: calls === undefined || calls.length === 0,
     inProbe: false,
     displayed: false,
+    ...(observe ? { observe } : {}),
     nextId: () => ++ids,
     input: (name) => {
       const there = session.inputs.find((each) => each.function === name && Object.keys(each.arguments).length === 0);
@@ -125,14 +144,7 @@ function evaluate(
       evaluator.callFunction(callee, { name: callee.definition.name, span, positional, keywords: new Map() }),
   };
   const evaluator = new Evaluator(session);
-  if (parsed.diagnostics.length > 0) return { session, diagnostics: parsed.diagnostics };
-  const directives = directivesOf(parsed.source);
-  if (directives.diagnostics.length > 0) return { session, diagnostics: directives.diagnostics };
-  evaluator.run(parsed.tree);
-  if (evaluator.diagnostics.length === 0) {
-    for (const call of calls ?? []) evaluator.guarded(() => callFromOutside(evaluator, call));
-  }
-  return { session, diagnostics: withoutRepeats(evaluator.diagnostics) };
+  return { session, evaluator };
 }
 
 /** One fault in a function that is called twice is told once. */

@@ -41,6 +41,8 @@ export class Evaluator {
   readonly session: Session;
   readonly diagnostics: Diagnostic[] = [];
   readonly globals = new Scope();
+  /** Told of each function of the script that is called. */
+  calling: (definition: FunctionDefinition) => void = () => {};
   #steps = 0;
   /** The names of pxviews, once a script has asked for one. */
   #views: Scope | undefined;
@@ -76,6 +78,7 @@ export class Evaluator {
 
   callFunction(callee: FunctionValue, site: CallSite): Value {
     const { definition } = callee;
+    this.calling(definition);
     const signature = definition.parameters.map((each) =>
       callee.defaults.has(each.name) ? `${each.name}?` : each.name,
     );
@@ -169,7 +172,8 @@ export class Evaluator {
     const { session } = this;
     if (name === 'px') return { kind: 'module', name, member: (member, at) => pxMember(session, member, at) };
     if (name === 'pxtrace') return { kind: 'module', name, member: (member, at) => pxtraceMember(session, member, at) };
-    if (name === 'pxviews') return { kind: 'module', name, member: (member, at) => this.#view(member, at) };
+    if (name === 'pxviews')
+      return { kind: 'module', name, member: (member, at) => this.#view(member, at), names: () => this.#viewNames() };
     if (name === 'pxconfig') {
       fault('pxl.unsupported', 'there are no agents of Pixie here whose settings pxconfig could change', span);
     }
@@ -180,29 +184,34 @@ export class Evaluator {
 
   /** A function of the module that is itself PxL. */
   #view(name: string, span: Span): Value {
+    const found = this.#viewScope().names.get(name);
+    if (found && !name.startsWith('_')) return found;
+    const hints = suggestions(name, this.#viewNames(), 'it has');
+    return fault('pxl.attribute', `'pxviews' object has no attribute '${name}'`, span, hints);
+  }
+
+  #viewNames(): string[] {
+    return [...this.#viewScope().names].flatMap(([each, value]) =>
+      value.kind === 'function' && !each.startsWith('_') ? [each] : [],
+    );
+  }
+
+  #viewScope(): Scope {
     if (!this.#views) {
       this.#views = new Scope();
       const { tree, diagnostics } = parse(pxviewsSource);
       if (diagnostics.length > 0) throw new BugError(`pxviews: ${diagnostics[0]!.message}`);
       this.#block(tree.body, this.#views);
     }
-    const found = this.#views.names.get(name);
-    if (found && !name.startsWith('_')) return found;
-    const known = [...this.#views.names].flatMap(([each, value]) =>
-      value.kind === 'function' && !each.startsWith('_') ? [each] : [],
-    );
-    return fault(
-      'pxl.attribute',
-      `'pxviews' object has no attribute '${name}'`,
-      span,
-      suggestions(name, known, 'it has'),
-    );
+    return this.#views;
   }
 
   #assignment(statement: Assignment, scope: Scope): void {
     const { target } = statement;
     if (target.kind === 'name') {
-      scope.names.set(target.name, this.#evaluate(statement.value, scope));
+      const assigned = this.#evaluate(statement.value, scope);
+      this.session.observe?.(target, assigned);
+      scope.names.set(target.name, assigned);
       return;
     }
     const object = this.#evaluate(target.object, scope);
@@ -279,7 +288,9 @@ export class Evaluator {
 
   #evaluate(node: Expression, scope: Scope): Value {
     this.#step(node.span);
-    return this.#deeper(node.span, () => this.#expression(node, scope));
+    const value = this.#deeper(node.span, () => this.#expression(node, scope));
+    this.session.observe?.(node, value);
+    return value;
   }
 
   #expression(node: Expression, scope: Scope): Value {

@@ -61,6 +61,8 @@ const methods: Readonly<Record<string, Method>> = {
     ]),
 };
 const methodNames = Object.keys(methods);
+/** What every DataFrame has beside its columns. */
+export const frameNames: readonly string[] = [...methodNames, 'ctx'];
 
 /** `df.name`: a method, the metadata, or a column. */
 export function frameMember(session: Session, frame: Frame, name: string, span: Span, called = false): Value {

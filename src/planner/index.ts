@@ -1,3 +1,5 @@
+export { type Analysis, analyse } from './analysis/analysis.ts';
+export { columnMembers, contextMembers, describe, type Member, membersOf } from './analysis/describe.ts';
 export { type Check, type CheckStage, checkScript, offlineCatalog } from './check.ts';
 export {
   type CompileOptions,
@@ -10,6 +12,7 @@ export {
 export { duckdbText } from './duckdb.ts';
 export { emptyTables } from './empty-tables.ts';
 export { aggregateList, functionList, tableFunctionList } from './function-list.ts';
+export { pixieTableNames } from './pixie-tables.ts';
 export { hasNotes, outputColumns, type Relational, type Scalar } from './plan.ts';
 export { BadPlan, planFromJson, planToJson } from './plan-json.ts';
 export { planText } from './plan-text.ts';
@@ -25,4 +28,5 @@ export type {
   PlanOutput,
   QueryPlan,
 } from './types.ts';
-export { readVis, type Vis, type VisVariable, visCalls } from './vis.ts';
+export type { Value as ScriptValue } from './value.ts';
+export { readVis, standIns, type Vis, type VisVariable, visCalls } from './vis.ts';

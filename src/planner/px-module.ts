@@ -105,7 +105,13 @@ export function pxMember(session: Session, name: string, span: Span): Value {
   if (Object.hasOwn(refusedNames, name)) {
     fault('pxl.unsupported', `px.${name} is not supported`, span, [refusedNames[name]!]);
   }
-  const known = [
+  const hints = suggestions(name, pxNames(session), 'it has');
+  return fault('pxl.attribute', `'px' object has no attribute '${name}'`, span, hints);
+}
+
+/** What `px` has. */
+export function pxNames(session: Session): string[] {
+  return [
     ...Object.keys(builtins),
     ...constantFunctionNames,
     ...aggregateNames,
@@ -115,7 +121,6 @@ export function pxMember(session: Session, name: string, span: Span): Value {
     ...Object.keys(operatorFunctions),
     ...(session.catalog?.tableFunctions() ?? Object.keys(tableFunctionRelations)),
   ];
-  return fault('pxl.attribute', `'px' object has no attribute '${name}'`, span, suggestions(name, known, 'it has'));
 }
 
 /** `px.DurationNanos(df.a)`: the same value with another unit. */

@@ -71,6 +71,11 @@ export function pxtraceMember(session: Session, name: string, span: Span): Value
   return fault('pxl.attribute', `'pxtrace' object has no attribute '${name}'`, span, hints);
 }
 
+/** What `pxtrace` has. */
+export function pxtraceNames(): string[] {
+  return Object.keys(builtins);
+}
+
 function probeDecorator(site: CallSite): Value {
   const { fn_name, when } = bind(site, ['fn_name', 'when?']);
   const target = checkedName(stringArgument(fn_name!, 'fn_name'), 'name of the function', fn_name!.span).trim();

@@ -1,5 +1,6 @@
 import type { Span } from '#base';
 import type { LogicalTracepoint } from '#model';
+import type { Expression } from '#pxl';
 import type { Catalog, PlanInput } from './types.ts';
 import type { Argument, Frame, FunctionValue, Value } from './value.ts';
 
@@ -25,6 +26,8 @@ export interface Session {
   inProbe: boolean;
   /** A display was seen, also one of an opaque DataFrame. */
   displayed: boolean;
+  /** Told of each expression's value, for editors. */
+  readonly observe?: (node: Expression, value: Value) => void;
   /** A number not given out before: identity of a column's definition. */
   nextId(): number;
   /** The table that a table function without arguments fills for this query; the same one each time. */

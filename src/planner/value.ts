@@ -75,7 +75,13 @@ export type Value =
   | { readonly kind: 'scalar'; readonly scalar: Scalar; readonly origin?: Span }
   | { readonly kind: 'list' | 'tuple'; readonly items: readonly Argument[] }
   | { readonly kind: 'dict'; readonly entries: readonly DictEntry[] }
-  | { readonly kind: 'module'; readonly name: string; readonly member: (name: string, span: Span) => Value }
+  | {
+      readonly kind: 'module';
+      readonly name: string;
+      readonly member: (name: string, span: Span) => Value;
+      /** Its members, where the module is PxL itself. */
+      readonly names?: () => readonly string[];
+    }
   | { readonly kind: 'builtin'; readonly name: string; readonly call: (site: CallSite) => Value }
   | FunctionValue
   | {

@@ -142,3 +142,15 @@ function textOf(json: Json, what: string): string {
   if (typeof json === 'string') return json;
   throw new Malformed(`${what} must be a string`);
 }
+
+/** Values for the variables that have no default: the first valid one, or one of the right form. */
+export function standIns(vis: Vis): ReadonlyMap<string, string> {
+  const forms: Record<string, string> = { PX_INT64: '1', PX_FLOAT64: '1', PX_BOOLEAN: 'true', PX_LIST: '[]' };
+  const wanted = vis.variables.filter(({ defaultValue }) => defaultValue === undefined);
+  return new Map(
+    wanted.map(({ name, type, validValues }) => [
+      name,
+      validValues?.[0] ?? forms[type] ?? '00000001-0000-0001-0000-000000000001',
+    ]),
+  );
+}

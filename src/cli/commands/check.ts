@@ -9,7 +9,7 @@ import {
   type FunctionCall,
   offlineCatalog,
   readVis,
-  type Vis,
+  standIns,
   visCalls,
 } from '#planner';
 import { type Context, tell } from '../context.ts';
@@ -103,18 +103,6 @@ function checkFile(source: ScriptSource, catalog: Catalog): Checked {
     calls = bound.value;
   }
   return { name, ...checkScript(source.text, catalog, { calls, now }) };
-}
-
-/** Values for the variables that have no default: the first valid one, or one of the right form. */
-function standIns(vis: Vis): ReadonlyMap<string, string> {
-  const forms: Record<string, string> = { PX_INT64: '1', PX_FLOAT64: '1', PX_BOOLEAN: 'true', PX_LIST: '[]' };
-  const wanted = vis.variables.filter(({ defaultValue }) => defaultValue === undefined);
-  return new Map(
-    wanted.map(({ name, type, validValues }) => [
-      name,
-      validValues?.[0] ?? forms[type] ?? '00000001-0000-0001-0000-000000000001',
-    ]),
-  );
 }
 
 async function printScripts(context: Context, checked: readonly Checked[], format: OutputFormat): Promise<void> {

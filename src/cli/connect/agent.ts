@@ -215,7 +215,11 @@ export async function withAgent<T>(
   }
 }
 
-async function connectAgent(context: Context, { start = true, anyVersion = false }: ConnectOptions): Promise<Agent> {
+/** This machine's agent. @throws NoAgent when none answers and none is to be started */
+export async function connectAgent(
+  context: Context,
+  { start = true, anyVersion = false }: ConnectOptions,
+): Promise<Agent> {
   const directory = agentDirectory(context.env, context.uid);
   const socket = socketPath(directory);
   if (Buffer.byteLength(socket) > 107) throw new SocketPathTooLong(socket);

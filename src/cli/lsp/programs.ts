@@ -1,0 +1,89 @@
+import { decodeBatch, decodeRelation, vizier } from '#api';
+import { type Column, columnTypes, type Relation } from '#model';
+import { type Catalog, offlineCatalog } from '#planner';
+import { type Agent, sondeMethods, vizierMethods } from '../connect/agent.ts';
+import { batchRows } from '../output/batch.ts';
+import type { BinaryFunction, Programs } from './completion.ts';
+
+/** An editor shows no more, and asks again with the next letter. */
+const mostFunctions = 200;
+/** How long what the agent said counts, in milliseconds. */
+const fresh = 5_000;
+
+/** What the agent knows, if one runs: tables, and functions of processes. Without one, what every machine has. */
+export class AgentKnowledge implements Programs {
+  readonly #agent: () => Promise<Agent | undefined>;
+  /** Process, UPID or name, whose functions are wanted; undefined: those that the script names, or all. */
+  readonly #process: string | undefined;
+  #catalog: Catalog = offlineCatalog;
+  #asked = 0;
+
+  constructor(agent: () => Promise<Agent | undefined>, process: string | undefined) {
+    this.#agent = agent;
+    this.#process = process;
+  }
+
+  async catalog(): Promise<Catalog> {
+    if (Date.now() - this.#asked < fresh) return this.#catalog;
+    this.#asked = Date.now();
+    const tables = await this.#tables().catch(() => undefined);
+    this.#catalog =
+      tables === undefined
+        ? offlineCatalog
+        : { ...offlineCatalog, table: (name) => tables.get(name), tables: () => [...tables.keys()] };
+    return this.#catalog;
+  }
+
+  async functions(pattern: string, upids: readonly string[]): Promise<readonly BinaryFunction[]> {
+    const agent = await this.#agent();
+    if (agent === undefined) return [];
+    try {
+      const found = new Map<string, BinaryFunction>();
+      for (const process of await this.#processes(agent, upids)) {
+        const stream = agent.stream(sondeMethods.listFunctions, { process, pattern });
+        for await (const { name, signature } of stream) {
+          found.set(name, { name, signature });
+          if (found.size >= mostFunctions) break;
+        }
+        stream.cancel();
+        if (found.size >= mostFunctions) break;
+      }
+      return [...found.values()];
+    } catch {
+      // The process is gone, or the agent: an editor goes on without.
+      return [];
+    }
+  }
+
+  async #processes(agent: Agent, upids: readonly string[]): Promise<readonly string[]> {
+    if (this.#process !== undefined) return [this.#process];
+    const { processes } = await agent.call(sondeMethods.listProcesses, {});
+    const all = processes.map((each) => each.upid);
+    const wanted = upids.filter((each) => all.includes(each));
+    return wanted.length > 0 ? wanted : all;
+  }
+
+  async #tables(): Promise<ReadonlyMap<string, Relation> | undefined> {
+    const agent = await this.#agent();
+    if (agent === undefined) return undefined;
+    const request = vizier.ExecuteScriptRequest.fromPartial({
+      queryStr: "import px\npx.display(px.GetSchemas()[['table_name', 'column_name', 'column_type']])",
+    });
+    const tables = new Map<string, { columns: Column[] }>();
+    let relation: Relation | undefined;
+    for await (const { result } of agent.stream(vizierMethods.executeScript, request)) {
+      if (result?.$case === 'metaData') relation = decodeRelation(result.value.relation ?? { columns: [] });
+      const batch = result?.$case === 'data' ? result.value.batch : undefined;
+      if (batch === undefined || relation === undefined) continue;
+      for (const { cells } of batchRows(relation.columns, decodeBatch(batch, relation))) {
+        const [table, name, text] = cells.map(String) as [string, string, string];
+        const type = columnTypes.find((each) => each === (text === 'UINT64' ? 'INT64' : text)) ?? 'STRING';
+        const known = tables.get(table) ?? { columns: [] };
+        tables.set(table, known);
+        const semantic = name === 'upid' ? 'ST_UPID' : name === 'latency' ? 'ST_DURATION_NS' : 'ST_NONE';
+        known.columns.push({ name, type, semantic, ...(text === 'UINT64' ? { unsigned: true } : {}) });
+      }
+    }
+    return tables;
+  }
+}
