@@ -47,6 +47,80 @@ describe('the library', () => {
     expect(slowest).toEqual([...slowest].sort((a, b) => b - a));
   });
 
+  it('px/go_heavy and px/go_errors trace several functions', async () => {
+    const upid = target[2]!;
+    const heavy = ['run', 'px/go_heavy', '--', '--upid', upid, '--functions', 'main.computeE, main.handleE'];
+    const errors = ['run', 'px/go_errors', '--', '--upid', upid, '--functions', 'strconv.ParseInt,main.computeE'];
+    await sonde.ok(heavy);
+    await sonde.ok(errors);
+    for (const iterations of ['5', 'many', '6', 'a"b']) await demo.get(`/e?iters=${encodeURIComponent(iterations)}`);
+    expect(await sonde.rows(heavy)).toMatchObject([
+      { function: 'main.handleE', calls: 4 },
+      { function: 'main.computeE', calls: 2 },
+    ]);
+    expect(
+      (await rows(errors, 'errors')).map(({ function: name, error, arguments: given }) => [name, error, given]),
+    ).toEqual([
+      ['strconv.ParseInt', 'invalid syntax', '{"s":"a\\"b","base":10,"bitSize":64}'],
+      ['strconv.ParseInt', 'invalid syntax', '{"s":"many","base":10,"bitSize":64}'],
+    ]);
+    expect(await rows(errors, 'texts')).toMatchObject([
+      { function: 'strconv.ParseInt', error: 'invalid syntax', calls: 2 },
+    ]);
+    expect(await rows(errors, 'functions_by_errors')).toMatchObject([
+      { function: 'strconv.ParseInt', calls: 4, errors: 2, share: 0.5 },
+      { function: 'main.computeE', calls: 2, errors: 0, share: 0 },
+    ]);
+  });
+
+  it('px/go_functions and px/goroutines look into the process without tracing it', async () => {
+    const upid = target[2]!;
+    const functions = await rows(['run', 'px/go_functions', '--', '--upid', upid], 'functions');
+    expect(functions).toContainEqual(
+      expect.objectContaining({ function: 'main.computeE', signature: 'func(iterations int64) float64', line: 27 }),
+    );
+    const places = await rows(['run', 'px/goroutines', '--', '--upid', upid], 'places');
+    expect(places).toContainEqual({
+      _tableName_: 'places',
+      goroutines: 1,
+      state: 'waiting',
+      function: 'internal/poll.runtime_pollWait',
+      started: 'runtime.main',
+    });
+    const serving = await rows(
+      ['run', 'px/goroutines', '--', '--upid', upid, '--match', 'main.main'],
+      'all_goroutines',
+    );
+    expect(serving).toMatchObject([{ goid: 1, stack: expect.stringContaining('"main.main","runtime.main"') }]);
+    const gone = await sonde.run(['run', 'px/goroutines', '--', '--upid', '00000001-0000-0001-0000-000000000001']);
+    expect([gone.code, gone.stderr]).toEqual([1, expect.stringContaining('is not of this machine')]);
+  });
+
+  it('stream() prints rows as they arrive, until Ctrl-C', async () => {
+    const file = join(sonde.folder, 'stream.pxl');
+    writeFileSync(
+      file,
+      `import px
+import pxtrace
+
+@pxtrace.probe('main.computeE')
+def probe():
+    return [{'n': pxtrace.ArgExpr('iterations')}]
+
+pxtrace.UpsertTracepoint('streamed', 'streamed', probe, px.uint128('${target[2]}'), '5m')
+df = px.DataFrame('streamed').stream()
+px.display(df[df.n > 5][['n']])
+`,
+    );
+    const run = await sonde.start(['run', '-f', file], { ready: /Deploying streamed/ });
+    for (const iterations of [6, 1, 7]) await demo.get(`/e?iters=${iterations}`);
+    await run.until('two rows', () => /^\S+ {2}6\n\S+ {2}7\n/m.test(run.stdout));
+    await demo.get('/e?iters=8');
+    await run.until('a third', () => /^\S+ {2}7\n\S+ {2}8\n/m.test(run.stdout));
+    expect((await run.kill('SIGINT')).code).toBe(0);
+    expect(run.stdout.split('\n')[0]).toBe('Table ID: output');
+  });
+
   it('the others tell of the agent, of processes and of functions', async () => {
     expect(await sonde.rows(['run', 'px/agent_status'])).toMatchObject([{ agent_state: 'AGENT_STATE_HEALTHY' }]);
     const programs = await rows(['run', 'px/go_processes'], 'programs');

@@ -96,7 +96,7 @@ export class Agent {
     const tables = new TableFunctions({
       identity: this.identity,
       placeOf: (process) => this.#node?.placeOf(process),
-      processes: this.#processes,
+      views: { sys: this.#sys, binaries: this.#binaries, processes: this.#processes },
       tracepoints: this.#tracepoints,
       store,
       startedNs: this.#startedNs,

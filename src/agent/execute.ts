@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { vizier } from '#api';
-import { compileMutations, compileQuery, type FunctionCall, type Mutations } from '#planner';
+import type { RowBatch } from '#model';
+import { compileMutations, compileQuery, type FunctionCall, type Mutations, type PlanOutput } from '#planner';
 import { parse } from '#pxl';
 import { QueryFailed, type Store } from '#store';
 import { type Caller, requireRole } from './access.ts';
@@ -20,6 +22,9 @@ export interface Execution {
   /** Sends one message; resolves when the client can take the next. */
   readonly send: (response: Response) => Promise<void>;
 }
+
+/** How often a stream looks for rows, in milliseconds. */
+const followMs = 200;
 
 /**
  * Runs a script in one open call: places its tracepoints, then runs its queries. The script's faults go out as a status with compiler errors, in the
@@ -76,14 +81,19 @@ export class ScriptRunner {
     let rows = 0n;
     try {
       for (const input of plan.value.inputs) {
-        const { relation, batch } = this.#tables.rows(input.function);
+        const { relation, batch } = await this.#tables.rows(input.function, input.arguments);
         await this.#store.putTemporary(input.table, relation, batch);
         inputs.push(input.table);
       }
-      for (const output of plan.value.outputs) {
+      for (const output of plan.value.outputs.filter(({ following }) => following === undefined)) {
         const batches = this.#store.query(output.sql, output.relation, { notes: output.notes, signal });
         rows += await sendTable(output, batches, { audience, seal, send });
       }
+      // These end with their call.
+      const streams = plan.value.outputs.filter(({ following }) => following !== undefined);
+      await Promise.all(
+        streams.map((output) => sendTable(output, this.#follow(output, signal), { audience, seal, send })),
+      );
     } finally {
       for (const table of inputs) await this.#store.dropTemporary(table);
     }
@@ -98,6 +108,19 @@ export class ScriptRunner {
     await send({
       result: { $case: 'data', value: { batch: undefined, executionStats, encryptedBatch: new Uint8Array() } },
     });
+  }
+
+  /** The rows that are there, and then those that arrive, until the signal. */
+  async *#follow({ following, relation, notes }: PlanOutput, signal: AbortSignal): AsyncGenerator<RowBatch> {
+    const { table, sql } = following!;
+    let after = -1n;
+    while (!signal.aborted) {
+      await this.#tracepoints.flush();
+      const upTo = this.#store.lastPlace(table);
+      if (upTo > after) yield* this.#store.query(sql(after, upTo), relation, { notes, signal });
+      else await sleep(followMs, undefined, { signal }).catch(() => {});
+      after = upTo;
+    }
   }
 
   async #mutate(mutations: Mutations, { request, caller }: Execution, send: Send): Promise<void> {

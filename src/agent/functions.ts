@@ -4,7 +4,7 @@ import { UserError } from './errors.ts';
 
 /** Functions whose names match, with signature and place in the source; one by one, since a binary may have 100,000. */
 export function* describeFunctions(binary: GoBinary, pattern: string): Generator<sonde.FunctionInfo> {
-  const matches = matcher(pattern);
+  const matches = nameMatcher(pattern);
   for (const fn of binary.functions()) {
     if (!matches(fn.name)) continue;
     const source = binary.sourceLine(fn);
@@ -20,7 +20,7 @@ export function* describeFunctions(binary: GoBinary, pattern: string): Generator
 }
 
 /** Empty: all. `re:…`: a regular expression. With `*` or `?`: a glob over the whole name. Else: a part of the name, in any case. */
-function matcher(pattern: string): (name: string) => boolean {
+export function nameMatcher(pattern: string): (name: string) => boolean {
   if (pattern === '') return () => true;
   if (pattern.startsWith('re:')) {
     try {

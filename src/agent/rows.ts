@@ -70,7 +70,9 @@ export async function sendTable(output: PlanOutput, batches: AsyncIterable<RowBa
   };
 
   const held: RowBatch[] = [];
-  if (audience === 'sonde') await announce();
+  // A stream has no end to be waited for: it has the column in any case.
+  withNotes = output.following !== undefined && audience !== 'sonde' && output.notes;
+  if (audience === 'sonde' || output.following !== undefined) await announce();
   for await (const batch of batches) {
     rows += batch.rows;
     bytes += textBytes(batch);

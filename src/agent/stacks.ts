@@ -75,7 +75,8 @@ export async function callsOnStacks(
   return { function: fn.name, calls, ...counts };
 }
 
-function goroutineOffsets(binary: GoBinary) {
+/** Undefined without debug info. */
+export function goroutineOffsets(binary: GoBinary) {
   const field = (name: string) => binary.structField('runtime.g', name)?.offset;
   const [goid, sched, status, syscallSp, syscallPc] = ['goid', 'sched', 'atomicstatus', 'syscallsp', 'syscallpc'].map(
     field,

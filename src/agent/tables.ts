@@ -1,10 +1,28 @@
 import { hostname } from 'node:os';
 import { BugError } from '#base';
-import { formatUpid, parseUuid, type Relation, type RowBatch, RowBatchBuilder, upidWords } from '#model';
-import { aggregateList, type Catalog, functionList, tableFunctionList, tableFunctionRelations } from '#planner';
+import {
+  formatUpid,
+  parseUuid,
+  type Relation,
+  type RowBatch,
+  RowBatchBuilder,
+  type Upid,
+  upidFromWords,
+  upidWords,
+} from '#model';
+import {
+  aggregateList,
+  type Catalog,
+  functionList,
+  type PlanInput,
+  tableFunctionList,
+  tableFunctionRelations,
+} from '#planner';
 import type { Store, StoredTable } from '#store';
+import { UserError } from './errors.ts';
 import type { Identity } from './identity.ts';
-import type { GoProcess, Processes } from './processes.ts';
+import { functionRows, goroutineRows, type ProcessViews } from './process-rows.ts';
+import type { GoProcess } from './processes.ts';
 import type { Tracepoint, Tracepoints } from './tracepoints.ts';
 
 /** Where a process is in a cluster; the names are empty where they are not known (yet). */
@@ -16,24 +34,27 @@ export interface Place {
   readonly container: string;
 }
 
+type Rows = readonly (readonly Value[])[];
+type Given = PlanInput['arguments'];
 type Value = string | bigint | boolean | { readonly high: bigint; readonly low: bigint } | undefined;
 
 /** The table functions of PxL (`px.GetTracepointStatus()`, …): their rows are made here when a query asks. */
 export class TableFunctions {
-  readonly #rows: Readonly<Record<string, () => readonly (readonly Value[])[]>>;
+  readonly #rows: Readonly<Record<string, (given: Given) => Rows | Promise<Rows>>>;
 
   constructor(parts: {
     identity: Identity;
     /** Where a process is in a cluster. */
     placeOf: (process: GoProcess) => Place | undefined;
-    processes: Processes;
+    views: ProcessViews;
     tracepoints: Tracepoints;
     store: Store;
     startedNs: bigint;
     /** What a cluster's node knows of Kubernetes' objects: function, key, value, namespace. Undefined: this is none. */
     metadata: () => readonly (readonly string[])[] | undefined;
   }) {
-    const { metadata, identity, placeOf, processes, tracepoints, store, startedNs } = parts;
+    const { metadata, identity, placeOf, views, tracepoints, store, startedNs } = parts;
+    const { processes } = views;
     this.#rows = {
       GetGoProcesses: () =>
         processes.list().map((process) => {
@@ -60,6 +81,8 @@ export class TableFunctions {
           ['upid_to_cmdline', formatUpid(upid), commandLine, ''],
           ['upid_to_container_id', formatUpid(upid), container, ''],
         ]),
+      GetGoFunctions: (given) => functionRows(views, upidOf(given), String(given.match ?? '')),
+      GetGoroutines: (given) => goroutineRows(views, upidOf(given)),
       GetTracepointStatus: () => tracepoints.list().map(tracepointRow),
       GetUDFList: functionList,
       GetUDAList: aggregateList,
@@ -98,13 +121,17 @@ export class TableFunctions {
     return Object.hasOwn(tableFunctionRelations, name) ? tableFunctionRelations[name] : undefined;
   }
 
-  /** `visible`: whether rows about this namespace may be seen; default: all may. */
-  rows(name: string, visible?: (namespace: string) => boolean): { relation: Relation; batch: RowBatch } {
+  /** `visible`: whether rows about this namespace may be seen; default: all may. @throws UserError */
+  async rows(
+    name: string,
+    given: Given,
+    visible?: (namespace: string) => boolean,
+  ): Promise<{ relation: Relation; batch: RowBatch }> {
     const relation = TableFunctions.relation(name);
     if (!relation) throw new BugError(`there is no table function ${name}`);
     const builder = new RowBatchBuilder(relation.columns.map((column) => column.type));
     const namespaceOf = namespaceReader(name, relation);
-    for (const row of this.#rows[name]!()) {
+    for (const row of await this.#rows[name]!(given)) {
       if (visible !== undefined && namespaceOf !== undefined && !visible(namespaceOf(row))) continue;
       row.forEach((value, i) => {
         const column = builder.column(i);
@@ -118,6 +145,12 @@ export class TableFunctions {
     }
     return { relation, batch: builder.finish() };
   }
+}
+
+function upidOf({ upid }: Given): Upid {
+  if (typeof upid === 'bigint') return upidFromWords(upid >> 64n, BigInt.asUintN(64, upid));
+  // A cluster's broker asks every node, and hands no arguments on.
+  throw new UserError('this is asked of one machine: px run --local, there');
 }
 
 /** How to tell which namespace a row is about; undefined for functions whose rows are about none. */

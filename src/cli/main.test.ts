@@ -80,10 +80,13 @@ test('px trace: SIGINT, SIGTERM and a lost reader end it cleanly, SIGKILL cuts t
 }, 30_000);
 
 test('the reader of a pipe goes while nothing is written: px trace ends', async () => {
-  const run = start('/bin/sh', ['-c', `"${launcher}" trace 1 main.f | sleep 1`]);
+  // The reader stays until px has begun, however long that takes, and a little longer.
+  const told = join(directory, 'told');
+  const reader = `{ until grep -q armed '${told}'; do sleep 0.1; done; sleep 1; }`;
+  const run = start('/bin/sh', ['-c', `"${launcher}" trace 1 main.f 2>'${told}' | ${reader}`]);
   expect(await run.ended).toMatchObject({ code: 0, out: '' });
-  expect(run.text()).toContain('0 calls, 0 rows, 0 drops');
-}, 20_000);
+  await expect.poll(() => readFileSync(told, 'utf8'), { timeout: 20_000 }).toContain('0 calls, 0 rows, 0 drops');
+}, 60_000);
 
 test('px is found through links', async () => {
   mkdirSync(join(directory, 'bin'));

@@ -1,4 +1,4 @@
-import { bind, intArgument, wrongKind } from './call.ts';
+import { bind, intArgument, stringArgument, wrongKind } from './call.ts';
 import { itemsOf } from './control.ts';
 import { fault } from './fault.ts';
 import { asText } from './format.ts';
@@ -83,4 +83,45 @@ export function dictMember(dict: Extract<Value, { kind: 'dict' }>, name: string)
     return found?.item.value ?? other?.value ?? { kind: 'none' };
   };
   return { kind: 'builtin', name, call };
+}
+
+type StringMethod = (text: string, site: CallSite) => Value;
+const text = (value: string): Value => scalarValue(constant('STRING', value));
+const truth = (value: boolean): Value => scalarValue(constant('BOOLEAN', value));
+/** The result of a method that takes nothing. */
+const bare = (site: CallSite, result: string): Value => {
+  bind(site, []);
+  return text(result);
+};
+const given = (site: CallSite, name: string): string => stringArgument(bind(site, [name])[name]!, name);
+
+/** Methods of a text that is known when the script is compiled; functions of `px` do the same for each row. */
+const stringMethods: Readonly<Record<string, StringMethod>> = {
+  split: (whole, site) => {
+    const { sep } = bind(site, ['sep?']);
+    const parts = sep ? whole.split(stringArgument(sep, 'sep')) : whole.split(/\s+/).filter((each) => each !== '');
+    return { kind: 'list', items: parts.map((each) => ({ value: text(each), span: site.span })) };
+  },
+  join: (whole, site) => {
+    const items = itemsOf(bind(site, ['iterable']).iterable!);
+    return text(items.map((item) => stringArgument(item, 'iterable')).join(whole));
+  },
+  replace: (whole, site) => {
+    const { old, new: by } = bind(site, ['old', 'new']);
+    return text(whole.replaceAll(stringArgument(old!, 'old'), () => stringArgument(by!, 'new')));
+  },
+  startswith: (whole, site) => truth(whole.startsWith(given(site, 'prefix'))),
+  endswith: (whole, site) => truth(whole.endsWith(given(site, 'suffix'))),
+  lower: (whole, site) => bare(site, whole.toLowerCase()),
+  upper: (whole, site) => bare(site, whole.toUpperCase()),
+  strip: (whole, site) => bare(site, whole.trim()),
+};
+export const stringMemberNames: readonly string[] = Object.keys(stringMethods);
+
+/** Undefined: no text, or no such method. */
+export function stringMember(value: Value, name: string): Value | undefined {
+  const found = constantOf(value);
+  const method = Object.hasOwn(stringMethods, name) ? stringMethods[name] : undefined;
+  if (found?.type !== 'STRING' || method === undefined) return undefined;
+  return { kind: 'builtin', name, call: (site) => method(String(found.value), site) };
 }

@@ -2,10 +2,10 @@ import type { Diagnostic, Span } from '#base';
 import { type Parsed, parse } from '#pxl';
 import { fromText } from './annotations.ts';
 import { directivesOf } from './directives.ts';
-import { duckdbText } from './duckdb.ts';
+import { duckdbText, followingOf } from './duckdb.ts';
 import { Evaluator } from './evaluator.ts';
 import { Fault, fault } from './fault.ts';
-import { hasNotes, outputColumns, type Relational } from './plan.ts';
+import { hasNotes, isStreamed, outputColumns, type Relational } from './plan.ts';
 import { addDisplay } from './px-module.ts';
 import { optimized } from './rules/optimized.ts';
 import type { Session } from './session.ts';
@@ -61,7 +61,8 @@ export function compileQuery(script: string | Parsed, catalog: Catalog, options:
   if (!logical.ok) return logical;
   const outputs = logical.value.outputs.map(({ name, optimized: plan }): PlanOutput => {
     const columns = outputColumns(plan).map(({ id: _id, ...column }) => column);
-    return { name, sql: duckdbText(plan), relation: { columns }, notes: hasNotes(plan) };
+    const following = isStreamed(plan) ? { following: followingOf(plan) } : {};
+    return { name, sql: duckdbText(plan), relation: { columns }, notes: hasNotes(plan), ...following };
   });
   return { ok: true, value: { inputs: logical.value.inputs, outputs } };
 }
@@ -79,7 +80,9 @@ export function compileLogical(
   const { mostRows } = directivesOf(typeof script === 'string' ? script : script.source);
   const outputs = session.displays.map(({ name, frame }) => {
     const plan: Relational =
-      mostRows === undefined ? frame.plan : { operator: 'limit', source: frame.plan, count: mostRows };
+      mostRows === undefined || isStreamed(frame.plan)
+        ? frame.plan
+        : { operator: 'limit', source: frame.plan, count: mostRows };
     return { name, plan, optimized: optimized(plan) };
   });
   return { ok: true, value: { inputs: session.inputs, emptyTables: [...session.emptyTables], outputs } };
@@ -133,11 +136,11 @@ export function evaluation(
     displayed: false,
     ...(observe ? { observe } : {}),
     nextId: () => ++ids,
-    input: (name) => {
-      const there = session.inputs.find((each) => each.function === name && Object.keys(each.arguments).length === 0);
+    input: (name, given = {}) => {
+      const there = session.inputs.find((each) => each.function === name && sameArguments(each.arguments, given));
       if (there) return there.table;
       const table = `px_${queryId}_${session.inputs.length}_${name}`;
-      session.inputs.push({ table, function: name, arguments: {} });
+      session.inputs.push({ table, function: name, arguments: given });
       return table;
     },
     callFunction: (callee, span, positional = []) =>
@@ -145,6 +148,11 @@ export function evaluation(
   };
   const evaluator = new Evaluator(session);
   return { session, evaluator };
+}
+
+function sameArguments(a: PlanInput['arguments'], b: PlanInput['arguments']): boolean {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
 }
 
 /** One fault in a function that is called twice is told once. */

@@ -59,9 +59,13 @@ function limited(items: readonly Argument[], span: Span): readonly Argument[] {
   return items;
 }
 
-/** The values of several names at once: as many as there are names. */
+/** The values of the names of a loop: an item whole for one name. */
 export function takenApart(argument: Argument, count: number): readonly Value[] {
-  if (count === 1) return [argument.value];
+  return count === 1 ? [argument.value] : partsOf(argument, count);
+}
+
+/** The values of several names at once: as many as there are names. */
+export function partsOf(argument: Argument, count: number): readonly Value[] {
   const items = itemsOf(argument);
   if (items.length !== count) {
     fault('pxl.value', `there are ${items.length} values for ${count} names`, argument.span);

@@ -1,3 +1,4 @@
+import { BugError } from '#base';
 import { aggregateOf } from './aggregates/all.ts';
 import { identifier, scalarText } from './duckdb-scalars.ts';
 import { duckdbType } from './duckdb-types.ts';
@@ -12,6 +13,8 @@ import {
   type SortKey,
   type Union,
 } from './plan.ts';
+import { withSources } from './rules/walk.ts';
+import type { Following } from './types.ts';
 
 /** Columns that the store adds to every table: each row's notes, and its place in the order of ingest. */
 const notesColumn = 'notes_';
@@ -42,6 +45,23 @@ interface Select {
  */
 export function duckdbText(plan: Relational): string {
   return text(selectOf(plan), false);
+}
+
+/** Of a plan that is streamed, the rows at some places in the order of arrival. */
+export function followingOf(plan: Relational): Following {
+  const sql = (after: bigint, upTo: bigint) => text(selectOf(atPlaces(plan, after, upTo)), false);
+  return { table: scanBelow(plan).table, sql };
+}
+
+function scanBelow(plan: Relational): Scan {
+  if (plan.operator === 'scan') return plan;
+  if (plan.operator === 'filter' || plan.operator === 'project') return scanBelow(plan.source);
+  throw new BugError(`${plan.operator} of rows that go on`);
+}
+
+function atPlaces(plan: Relational, after: bigint, upTo: bigint): Relational {
+  if (plan.operator === 'scan') return { ...plan, places: { after, upTo } };
+  return withSources(plan, (source) => atPlaces(source, after, upTo));
 }
 
 const unlimited = (select: Select) => select.limit === undefined && !select.groupBy;
@@ -133,6 +153,10 @@ function scanned(plan: Scan): Select {
   if (plan.startNs !== undefined) where.push(`${time} >= ${scalarText(constant('TIME64NS', plan.startNs), named)}`);
   if (plan.endNs !== undefined) where.push(`${time} <= ${scalarText(constant('TIME64NS', plan.endNs), named)}`);
   if (plan.predicate) where.push(scalarText(plan.predicate, named));
+  if (plan.places) {
+    const place = `${alias}.${identifier(sequenceColumn)}`;
+    where.push(`${place} > ${plan.places.after}`, `${place} <= ${plan.places.upTo}`);
+  }
   return {
     from: `${identifier(plan.table)} AS ${alias}`,
     columns: plan.columns,

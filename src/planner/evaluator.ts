@@ -1,9 +1,9 @@
 import { BugError, type Diagnostic, type Span } from '#base';
-import type { Assignment, Call, Expression, FunctionDefinition, Name, Script, Slice, Statement } from '#pxl';
+import type { Call, Expression, FunctionDefinition, Name, Script, Slice, Statement, Target } from '#pxl';
 import { parse } from '#pxl';
-import { converted, dictMember, pythonBuiltin } from './builtins.ts';
+import { converted, dictMember, pythonBuiltin, stringMember, stringMemberNames } from './builtins.ts';
 import { bind, intArgument } from './call.ts';
-import { isTrue, itemsOf, takenApart } from './control.ts';
+import { isTrue, itemsOf, partsOf, takenApart } from './control.ts';
 import { Fault, fault, suggestions } from './fault.ts';
 import { formatted } from './format.ts';
 import { assign, frameMember, groupedMember, requireMethod, rollingMember } from './frames.ts';
@@ -35,6 +35,9 @@ import {
 const mostSteps = 200_000;
 /** Expressions and calls inside each other, so that the stack is never exhausted. */
 const mostDepth = 600;
+
+/** Why the statements of a block were left: a returned value, a jump of the loop; undefined at their end. */
+type Left = Value | 'break' | 'continue' | undefined;
 
 /** Walks a script's tree and does what it says, on constants, plans and captures instead of rows. */
 export class Evaluator {
@@ -87,7 +90,8 @@ export class Evaluator {
     for (const { name } of definition.parameters)
       scope.names.set(name, (bound[name] ?? callee.defaults.get(name)!).value);
     return this.#deeper(site.span, () => {
-      return this.#block(definition.body, scope) ?? none;
+      const returned = this.#block(definition.body, scope);
+      return returned === undefined || typeof returned === 'string' ? none : returned;
     });
   }
 
@@ -103,15 +107,17 @@ export class Evaluator {
       for (const each of statement.modules) names.set(each.alias ?? each.name.split('.')[0]!, poison);
     } else if (statement.kind === 'from')
       for (const each of statement.names) names.set(each.alias ?? each.name, poison);
-    else if (statement.kind === 'assignment') {
-      const { target } = statement;
-      if (target.kind === 'name') names.set(target.name, poison);
-      else if (target.object.kind === 'name') names.set(target.object.name, poison);
-    }
+    else if (statement.kind === 'assignment') this.#poisonTarget(statement.target);
+    else if (statement.kind === 'unpacking')
+      for (const target of statement.targets.flatMap((each) => each.names)) this.#poisonTarget(target);
   }
 
-  /** The value of a `return`, undefined for all else. */
-  #statement(statement: Statement, scope: Scope): Value | undefined {
+  #poisonTarget(target: Target): void {
+    if (target.kind === 'name') this.globals.names.set(target.name, poison);
+    else if (target.object.kind === 'name') this.globals.names.set(target.object.name, poison);
+  }
+
+  #statement(statement: Statement, scope: Scope): Left {
     this.#step(statement.span);
     switch (statement.kind) {
       case 'import':
@@ -128,8 +134,17 @@ export class Evaluator {
         this.#evaluate(statement.value, scope);
         return undefined;
       case 'assignment':
-        this.#assignment(statement, scope);
+        this.#assign(statement.target, this.#argument(statement.value, scope), scope);
         return undefined;
+      case 'unpacking': {
+        const value = this.#argument(statement.value, scope);
+        for (const { names, whole } of statement.targets) {
+          const parts = whole ? [value.value] : partsOf(value, names.length);
+          for (const [i, target] of names.entries())
+            this.#assign(target, { value: parts[i]!, span: value.span }, scope);
+        }
+        return undefined;
+      }
       case 'function':
         scope.names.set(statement.name, this.#definition(statement, scope));
         return undefined;
@@ -142,22 +157,26 @@ export class Evaluator {
       case 'for': {
         for (const item of itemsOf(this.#argument(statement.iterable, scope))) {
           this.#name(statement.targets, item, scope);
-          const returned = this.#block(statement.body, scope);
-          if (returned) return returned;
+          const left = this.#block(statement.body, scope);
+          if (left === 'break') break;
+          if (left !== undefined && left !== 'continue') return left;
         }
         return undefined;
       }
       case 'pass':
         return undefined;
+      case 'break':
+      case 'continue':
+        return statement.kind;
       case 'invalid':
         throw new Fault();
     }
   }
 
-  #block(statements: readonly Statement[], scope: Scope): Value | undefined {
+  #block(statements: readonly Statement[], scope: Scope): Left {
     for (const statement of statements) {
-      const returned = this.#statement(statement, scope);
-      if (returned) return returned;
+      const left = this.#statement(statement, scope);
+      if (left !== undefined) return left;
     }
     return undefined;
   }
@@ -206,16 +225,13 @@ export class Evaluator {
     return this.#views;
   }
 
-  #assignment(statement: Assignment, scope: Scope): void {
-    const { target } = statement;
+  #assign(target: Target, value: Argument, scope: Scope): void {
     if (target.kind === 'name') {
-      const assigned = this.#evaluate(statement.value, scope);
-      this.session.observe?.(target, assigned);
-      scope.names.set(target.name, assigned);
+      this.session.observe?.(target, value.value);
+      scope.names.set(target.name, value.value);
       return;
     }
     const object = this.#evaluate(target.object, scope);
-    const value = this.#argument(statement.value, scope);
     if (object.kind === 'opaque') return;
     if (object.kind === 'module' && target.kind === 'attribute' && target.object.kind === 'name') {
       // `px.Pod = str`: this script's `px` has another member of that name from here on.
@@ -413,6 +429,13 @@ export class Evaluator {
           member ??
           fault('pxl.attribute', `'Dict' object has no attribute '${name}'`, span, ['it has: keys, values, items, get'])
         );
+      }
+      case 'scalar': {
+        const member = stringMember(object, name);
+        if (member) return member;
+        const what = kindName(object);
+        const hints = what === 'String' ? [`it has: ${stringMemberNames.join(', ')}`] : [];
+        return fault('pxl.attribute', `'${what}' object has no attribute '${name}'`, span, hints);
       }
       case 'rolling':
         return rollingMember(this.session, object.frame, object.column, name, span);

@@ -2,7 +2,16 @@ import type { Span } from '#base';
 import type { Column } from '#model';
 import { checkedName, stringArgument } from './call.ts';
 import { Fault, fault, suggestions } from './fault.ts';
-import { outputColumns, type PlanColumn, type Relational, reference, type Scalar, typeOf } from './plan.ts';
+import {
+  isStreamed,
+  outputColumns,
+  type PlanColumn,
+  type Relational,
+  reference,
+  type Scalar,
+  sourcesOf,
+  typeOf,
+} from './plan.ts';
 import type { Session } from './session.ts';
 import { type Argument, constantOf, type Frame, kindName } from './value.ts';
 
@@ -22,6 +31,13 @@ export function newColumn(
 }
 
 export function frameOf(plan: Relational, source: Frame | undefined, span: Span): Frame {
+  if (!/^(scan|filter|project)$/.test(plan.operator) && sourcesOf(plan).some(isStreamed)) {
+    fault(
+      'pxl.unsupported',
+      'rows that go on for ever are never all there: behind stream() come columns and filters',
+      span,
+    );
+  }
   const depth = (source?.depth ?? 0) + 1;
   const operators = (source?.operators ?? 0) + 1;
   if (depth > mostOperators || operators > mostInAll)

@@ -55,10 +55,10 @@ const methods: Readonly<Record<string, Method>> = {
   distinct,
   window,
   rolling,
-  stream: (_session, _frame, site) =>
-    fault('pxl.unsupported', 'a script reads what is there when it runs: stream() goes on for ever', site.span, [
-      '`px trace` shows calls as they happen',
-    ]),
+  stream: (_session, frame, site) => {
+    bind(site, []);
+    return { kind: 'frame', frame: frameOf(streamed(frame.plan, site.span), frame, site.span) };
+  },
 };
 const methodNames = Object.keys(methods);
 /** What every DataFrame has beside its columns. */
@@ -214,6 +214,24 @@ function fillMissing(session: Session, frame: Frame, site: CallSite): Frame {
     return { column: newColumn(session, old.name, old), value: apply('coalesce', typeOf(old), reference(old), given) };
   });
   return frameOf({ operator: 'project', source: frame.plan, outputs }, frame, site.span);
+}
+
+/** The plan over a table that goes on. What needs all rows has none to begin with. */
+function streamed(plan: Relational, span: Span): Relational {
+  switch (plan.operator) {
+    case 'scan':
+      return { ...plan, streamed: true };
+    case 'filter':
+    case 'project':
+      return { ...plan, source: streamed(plan.source, span) };
+    default:
+      return fault(
+        'pxl.unsupported',
+        'stream() goes on with the rows of a table, and these are made of all rows',
+        span,
+        ["px.DataFrame('table').stream(), with columns and filters"],
+      );
+  }
 }
 
 function limit(frame: Frame, site: CallSite, last: boolean): Value {

@@ -29,14 +29,17 @@ describe('the bundled library', () => {
     const vis = readVis(read(`scripts/px/${name}/vis.json`));
     if (!vis.ok) throw new Error(vis.diagnostics[0]!.message);
     const required = vis.value.variables.filter((variable) => variable.defaultValue === undefined);
-    const given: Record<string, string> = { upid: '00000003-0024-844a-0000-000008caa618', function: 'main.f' };
+    const given: Record<string, string> = {
+      upid: '00000003-0024-844a-0000-000008caa618',
+      function: 'main.f',
+      functions: 'main.f',
+    };
     const calls = visCalls(vis.value, new Map(required.map((variable) => [variable.name, given[variable.name]!])));
     if (!calls.ok) throw new Error(calls.diagnostics[0]!.message);
     const mutations = compileMutations(source, { now, calls: calls.value, catalog: catalogOf() });
     if (!mutations.ok) throw new Error(mutations.diagnostics[0]!.message);
-    expect(mutations.value.upserts.map((each) => each.probes[0]!.function)).toEqual(
-      required.length > 0 ? ['main.f'] : [],
-    );
+    const traces = required.some((variable) => variable.name.startsWith('function'));
+    expect(mutations.value.upserts.map((each) => each.probes[0]!.function)).toEqual(traces ? ['main.f'] : []);
     // What the tracepoint's table has, as far as these scripts capture it.
     const made = mutations.value.upserts.map(({ table, probes }): [string, Relation] => {
       const kinds: Record<string, ColumnType> = { latency: 'INT64' };

@@ -6,7 +6,9 @@ import { type Argument, constantOf, kindName, scalarValue, type Value } from './
 
 /** `a in b`: an item of a list, a key of a dictionary, a part of a text. `a is None` and its like. */
 export function membership(node: Membership, left: Argument, right: Argument): Value {
-  if (left.value.kind === 'opaque') return left.value;
+  // A DataFrame that is not there yet is a DataFrame.
+  const dataFrame = left.value.kind === 'opaque' && !left.value.poisoned && node.operator === 'is';
+  if (left.value.kind === 'opaque' && !dataFrame) return left.value;
   if (right.value.kind === 'opaque') return right.value;
   const found = node.operator === 'is' ? sameThing(left, right) : isIn(left, right);
   return scalarValue(node.negated ? unary('not', found, node.operatorSpan) : found);

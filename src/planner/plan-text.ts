@@ -1,4 +1,4 @@
-import type { Relational, Scalar, SortKey } from './plan.ts';
+import { type Relational, type Scalar, type SortKey, sourcesOf } from './plan.ts';
 
 const signs: Readonly<Record<string, string | undefined>> = {
   add: '+',
@@ -27,19 +27,6 @@ function lines(plan: Relational, indent: string): string[] {
   return [line, ...sourcesOf(plan).flatMap((source) => lines(source, `${indent}  `))];
 }
 
-function sourcesOf(plan: Relational): readonly Relational[] {
-  switch (plan.operator) {
-    case 'scan':
-      return [];
-    case 'join':
-      return [plan.left, plan.right];
-    case 'union':
-      return plan.sources.map((source) => source.plan);
-    default:
-      return [plan.source];
-  }
-}
-
 function operatorText(plan: Relational): string {
   switch (plan.operator) {
     case 'scan': {
@@ -48,6 +35,7 @@ function operatorText(plan: Relational): string {
       ];
       if (plan.startNs !== undefined) parts.push(`from ${plan.startNs}`);
       if (plan.endNs !== undefined) parts.push(`to ${plan.endNs}`);
+      if (plan.streamed) parts.push('and as they arrive');
       if (plan.predicate) parts.push(`where ${scalarWords(plan.predicate)}`);
       return parts.join(' ');
     }

@@ -83,6 +83,10 @@ export interface Scan {
   /** Bounds of `time_`, nanoseconds since 1970, both inclusive as in Pixie. */
   readonly startNs?: bigint;
   readonly endNs?: bigint;
+  /** Goes on with rows as they arrive. */
+  readonly streamed?: true;
+  /** Only the rows at these places in the order of arrival. */
+  readonly places?: { readonly after: bigint; readonly upTo: bigint };
   /** Put here by the rules; its columns need not be among `columns`. */
   readonly predicate?: Scalar;
 }
@@ -228,4 +232,23 @@ export function apply(operation: Operation, result: ScalarType, ...operands: rea
 
 export function typeOf(value: ScalarType): ScalarType {
   return { type: value.type, semantic: value.semantic, ...(value.unsigned ? { unsigned: true } : {}) };
+}
+
+/** The plans that a plan reads. */
+export function sourcesOf(plan: Relational): readonly Relational[] {
+  switch (plan.operator) {
+    case 'scan':
+      return [];
+    case 'join':
+      return [plan.left, plan.right];
+    case 'union':
+      return plan.sources.map((source) => source.plan);
+    default:
+      return [plan.source];
+  }
+}
+
+/** The rows go on for ever. */
+export function isStreamed(plan: Relational): boolean {
+  return plan.operator === 'scan' ? plan.streamed === true : sourcesOf(plan).some(isStreamed);
 }

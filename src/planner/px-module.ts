@@ -1,4 +1,5 @@
 import { formatDuration, type Span } from '#base';
+import type { ColumnType } from '#model';
 import { aggregateNames } from './aggregates/names.ts';
 import { semanticTypes } from './annotations.ts';
 import { bind, checkedName, originOf, stringArgument, stringsArgument, wrongKind } from './call.ts';
@@ -187,22 +188,31 @@ function dataFrame(session: Session, site: CallSite): Value {
   return { kind: 'frame', frame: frameOf(plan, undefined, site.span) };
 }
 
-/** Arguments that Pixie's table functions take; one agent answers them all alike. */
-const tableFunctionArguments: Readonly<Record<string, readonly string[]>> = { GetAgentStatus: ['include_kelvin?'] };
+/** Arguments that table functions take, as `bind` wants them. */
+const tableFunctionArguments: Readonly<Record<string, readonly string[]>> = {
+  // Pixie's; one agent answers alike whatever it is.
+  GetAgentStatus: ['include_kelvin?'],
+  GetGoFunctions: ['upid', 'match?'],
+  GetGoroutines: ['upid'],
+};
+const argumentTypes: Readonly<Record<string, ColumnType>> = { upid: 'UINT128', match: 'STRING' };
 
 function tableFunction(session: Session, name: string, site: CallSite): Value {
   const bound = bind(site, tableFunctionArguments[name] ?? []);
   const given: Record<string, string | bigint | boolean | number> = {};
   for (const [parameter, argument] of Object.entries(bound)) {
     if (!argument) continue;
+    if (argument.value.kind === 'opaque') return argument.value.poisoned ? argument.value : unknown;
     const value = constantOf(argument.value) ?? wrongKind('Constant', parameter, argument);
+    const wanted = argumentTypes[parameter] ?? value.type;
+    if (value.type !== wanted)
+      fault('pxl.type', `Expected ${wanted} in arg '${parameter}', got ${value.type}`, argument.span);
     given[parameter] = value.value;
   }
   if (!session.catalog) return unknown;
   const relation = session.catalog.tableFunction(name);
   if (!relation) return fault('pxl.unsupported', `px.${name} is not supported here`, site.span);
-  const table = `px_${session.queryId}_${session.inputs.length}_${name}`;
-  session.inputs.push({ table, function: name, arguments: given });
+  const table = session.input(name, given);
   const columns = relation.columns.map((column) => ({ ...newColumn(session, column.name, column), ...column }));
   return { kind: 'frame', frame: frameOf({ operator: 'scan', table, stored: false, columns }, undefined, site.span) };
 }

@@ -472,7 +472,9 @@ describe('faults', () => {
       frame('if df.n > 1:', '  pass'),
       ['3:4 this is known only of each row, and the script takes one way for all [write px.select'],
     ],
-    [frame('a, b = df'), ['3:1 assignment to several names']],
+    [frame('a, b = 1, 2, 3'), ['3:8 there are 3 values for 2 names']],
+    [frame("df.y = 'a'.foo()"), ["3:12 'String' object has no attribute 'foo'"]],
+    [frame('a, b = df'), ["3:8 'DataFrame' is nothing to go over"]],
     [frame('for a, b in [1]:', '  pass'), ["3:14 'Int' is nothing to go over"]],
     [frame('for i in range(100000):', '  pass'), ['3:10 range() gives more than 10000 numbers']],
     [

@@ -30,7 +30,7 @@ export interface Session {
   readonly observe?: (node: Expression, value: Value) => void;
   /** A number not given out before: identity of a column's definition. */
   nextId(): number;
-  /** The table that a table function without arguments fills for this query; the same one each time. */
-  input(name: string): string;
+  /** The table that a table function fills for this query; the same one for the same arguments. */
+  input(name: string, given?: PlanInput['arguments']): string;
   callFunction(callee: FunctionValue, span: Span, positional?: readonly Argument[]): Value;
 }

@@ -77,6 +77,23 @@ export const tableFunctionRelations: Readonly<Record<string, Relation>> = {
       column('node', 'STRING', 'its node', 'ST_NODE_NAME'),
     ],
   },
+  GetGoFunctions: {
+    columns: [
+      column('function', 'STRING', 'name, as the linker has it'),
+      column('signature', 'STRING', 'of its parameters and results; empty without debug info'),
+      column('file', 'STRING', 'where it is in the source'),
+      column('line', 'INT64', 'where it begins'),
+    ],
+  },
+  GetGoroutines: {
+    columns: [
+      column('goid', 'INT64', 'number of the goroutine'),
+      column('state', 'STRING', 'waiting, runnable, syscall, running'),
+      column('function', 'STRING', 'the innermost function that is not the runtime’s'),
+      column('started', 'STRING', 'the function that it began with'),
+      column('stack', 'STRING', 'JSON array of functions, innermost first; inlined ones under their caller’s name'),
+    ],
+  },
   GetUDFList: {
     columns: [
       column('name', 'STRING', 'name in PxL'),

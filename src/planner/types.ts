@@ -24,6 +24,14 @@ export interface PlanOutput {
   readonly relation: Relation;
   /** The last column of the SQL is each row's notes. */
   readonly notes: boolean;
+  /** Goes on with rows as they arrive: how to ask for those at some places in the order of arrival. `sql` is not to be run. */
+  readonly following?: Following;
+}
+
+export interface Following {
+  readonly table: string;
+  /** The rows behind the one place, up to and with the other. */
+  readonly sql: (after: bigint, upTo: bigint) => string;
 }
 
 export interface QueryPlan {

@@ -21,6 +21,8 @@ export class Cursor {
   previous: Token;
   /** Functions around the current statement. */
   functionDepth = 0;
+  /** Loops around it in the same function. */
+  loopDepth = 0;
   /** Something was accepted that is no Python: a comma left out between arguments on lines of their own. */
   lenient = false;
   #faulted = false;

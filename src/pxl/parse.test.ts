@@ -175,7 +175,7 @@ describe('faults', () => {
       'f(*a)',
     ].join('\n');
     const found = parse(source).diagnostics;
-    expect(found.map((each) => each.id)).toEqual(Array(14).fill('pxl.unsupported'));
+    expect(found.map((each) => each.id)).toEqual(Array(13).fill('pxl.unsupported'));
     expect(found.map((each) => each.message)).toMatchInlineSnapshot(`
       [
         "\`else\` behind \`for\` is not supported in PxL",
@@ -186,7 +186,6 @@ describe('faults', () => {
         "\`*\` in the parameters of a lambda is not supported in PxL",
         "the format \`>8\` is not supported in PxL",
         "the operator \`&\` is not supported in PxL",
-        "assignment to several names (\`a, b = …\`) is not supported in PxL",
         "\`del\` is not supported in PxL",
         "\`try\` statements are not supported in PxL",
         "\`*\` parameters are not supported in PxL",

@@ -3,7 +3,6 @@ import { Abandoned, Cursor } from './cursor.ts';
 import { parseExpression, parseExpressionList, parseForTargets, parseYield } from './expressions.ts';
 import { joined } from './token.ts';
 import type {
-  Assignment,
   Binary,
   BinaryOperator,
   Expression,
@@ -11,9 +10,12 @@ import type {
   FunctionDefinition,
   If,
   ImportedName,
+  Jump,
   Parameter,
   Script,
   Statement,
+  Target,
+  Unpacking,
 } from './tree.ts';
 
 /** A script's tree, whole or with `invalid` statements where `diagnostics` tell of faults. */
@@ -41,8 +43,6 @@ const simple: Record<string, string> = {
   raise: '`raise` is',
   global: '`global` is',
   nonlocal: '`nonlocal` is',
-  break: '`break` is',
-  continue: '`continue` is',
 };
 const augmented = new Set(['+=', '-=', '*=', '/=', '//=', '%=', '**=', '@=', '&=', '|=', '^=', '<<=', '>>=']);
 
@@ -115,7 +115,12 @@ function forStatement(cursor: Cursor): For {
   const iterable = parseExpressionList(cursor);
   cursor.expect(':', ' behind the head of `for`');
   const body: Statement[] = [];
-  block(cursor, body, `\`for\` on line ${head.span.line}`);
+  cursor.loopDepth++;
+  try {
+    block(cursor, body, `\`for\` on line ${head.span.line}`);
+  } finally {
+    cursor.loopDepth--;
+  }
   const other = cursor.accept('else');
   if (other) {
     cursor.unsupported('`else` behind `for` is', other.span);
@@ -144,11 +149,20 @@ function simpleStatement(cursor: Cursor): Statement {
   if (cursor.at('from')) return fromImport(cursor);
   if (cursor.at('return')) return returnStatement(cursor);
   if (cursor.accept('pass')) return { kind: 'pass', span: start.span };
+  if (cursor.accept('break')) return jump(cursor, 'break', start.span);
+  if (cursor.accept('continue')) return jump(cursor, 'continue', start.span);
   if (start.kind === 'keyword' && start.text in simple) {
     cursor.unsupported(simple[start.text]!, start.span);
     return unread(cursor, start.span);
   }
   return expressionOrAssignment(cursor);
+}
+
+function jump(cursor: Cursor, kind: Jump['kind'], span: Span): Jump {
+  if (cursor.loopDepth === 0) {
+    cursor.fault(kind === 'break' ? "'break' outside loop" : "'continue' not properly in loop", span);
+  }
+  return { kind, span };
 }
 
 /** Skips the rest of a simple statement that was refused. */
@@ -179,7 +193,7 @@ function expressionOrAssignment(cursor: Cursor): Statement {
     const span = cursor.spanFrom(start);
     const sign = operator.text.slice(0, -1);
     if (!isArithmetic(sign)) cursor.unsupported(`\`${operator.text}\` is`, operator.span, `write \`a = a ${sign} b\``);
-    else if (first.kind === 'name' || first.kind === 'attribute' || first.kind === 'subscript') {
+    else if (isTarget(first)) {
       const value: Binary = { kind: 'binary', operator: sign, operatorSpan: operator.span, left: first, right, span };
       return { kind: 'assignment', target: first, value: cursor.grown(value, first, right), span };
     }
@@ -195,19 +209,25 @@ function expressionOrAssignment(cursor: Cursor): Statement {
     value = cursor.at('yield') ? parseYield(cursor) : parseExpressionList(cursor);
   }
   const span = cursor.spanFrom(start);
-  const target = targets[0]!;
-  if (targets.length > 1) {
-    cursor.unsupported('assignment to several targets (`a = b = c`) is', span, 'write one assignment a line');
-    return { kind: 'invalid', span };
+  const [target] = targets;
+  if (targets.length === 1 && target !== undefined && isTarget(target))
+    return { kind: 'assignment', target, value, span };
+  const lists: Unpacking['targets'][number][] = [];
+  for (const each of targets) {
+    const whole = each.kind !== 'tuple' && each.kind !== 'list';
+    const names = (whole ? [each] : each.items).filter(isTarget);
+    if (names.length !== (whole ? 1 : each.items.length)) {
+      if (!whole)
+        cursor.unsupported('assignment to names inside each other is', each.span, 'write one assignment a line');
+      return { kind: 'invalid', span };
+    }
+    lists.push({ names, whole });
   }
-  if (target.kind === 'tuple' || target.kind === 'list') {
-    cursor.unsupported('assignment to several names (`a, b = …`) is', target.span, 'write one assignment a line');
-    return { kind: 'invalid', span };
-  }
-  if (target.kind !== 'name' && target.kind !== 'attribute' && target.kind !== 'subscript')
-    return { kind: 'invalid', span };
-  const assignment: Assignment = { kind: 'assignment', target, value, span };
-  return assignment;
+  return { kind: 'unpacking', targets: lists, value, span };
+}
+
+function isTarget(node: Expression): node is Target {
+  return node.kind === 'name' || node.kind === 'attribute' || node.kind === 'subscript';
 }
 
 function isArithmetic(sign: string): sign is BinaryOperator {
@@ -335,11 +355,14 @@ function functionDefinition(cursor: Cursor): Statement {
   cursor.expect(':', ' behind the head of the function');
   const head = cursor.spanFrom(start);
   cursor.functionDepth++;
+  const { loopDepth } = cursor;
+  cursor.loopDepth = 0;
   const body: Statement[] = [];
   try {
     block(cursor, body, `the function definition on line ${def.span.line}`);
   } finally {
     cursor.functionDepth--;
+    cursor.loopDepth = loopDepth;
   }
   const docstring = leadingString(body);
   const node: FunctionDefinition = {

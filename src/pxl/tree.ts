@@ -181,9 +181,16 @@ export interface ExpressionStatement extends Node {
   readonly kind: 'expression';
   readonly value: Expression;
 }
+export type Target = Name | Attribute | Subscript;
 export interface Assignment extends Node {
   readonly kind: 'assignment';
-  readonly target: Name | Attribute | Subscript;
+  readonly target: Target;
+  readonly value: Expression;
+}
+/** `a, b = value`: each list of targets takes the value apart; a list of one takes it whole, as in `a = b = value`. */
+export interface Unpacking extends Node {
+  readonly kind: 'unpacking';
+  readonly targets: readonly { readonly names: readonly Target[]; readonly whole: boolean }[];
   readonly value: Expression;
 }
 export interface Parameter extends Node {
@@ -223,6 +230,10 @@ export interface For extends Node {
 export interface Pass extends Node {
   readonly kind: 'pass';
 }
+/** Out of the loop around it, or to its next item. */
+export interface Jump extends Node {
+  readonly kind: 'break' | 'continue';
+}
 /** What could not be read, or what PxL does not have; a diagnostic was reported for it. */
 export interface InvalidStatement extends Node {
   readonly kind: 'invalid';
@@ -238,6 +249,8 @@ export type Statement =
   | If
   | For
   | Pass
+  | Jump
+  | Unpacking
   | InvalidStatement;
 
 export interface Script extends Node {

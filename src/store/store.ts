@@ -176,6 +176,13 @@ export class Store {
     yield* streamQuery(this.#engine(), { op: 'query', sql, relation, notes, batchRows }, signal);
   }
 
+  /** Place of a table's last row in its order of arrival (`seq_`); -1 before the first. @throws NoSuchTable */
+  lastPlace(table: string): bigint {
+    const known = this.#tables.get(table);
+    if (known === undefined) throw new NoSuchTable(table);
+    return BigInt(known.ledger.nextSequence - 1);
+  }
+
   /** Applies the limits now. */
   async retain(): Promise<void> {
     await Promise.all([...this.#tables.values()].map((table) => this.#cut(table)));

@@ -77,7 +77,7 @@ export class NodeRows {
     try {
       for (const { table: input, function: name } of inputs) {
         if (name === '_GetMetadata') await this.#node.surroundings();
-        const made = this.#tables.rows(name, visibleIn(scope));
+        const made = await this.#tables.rows(name, {}, visibleIn(scope));
         await this.#store.putTemporary(input, made.relation, made.batch);
         filled.push(input);
       }
@@ -91,7 +91,7 @@ export class NodeRows {
 
   async callFunction({ function: name, scope }: sonde.CallFunctionRequest, send: Send): Promise<void> {
     if (name === '_GetMetadata') await this.#node.surroundings();
-    const { relation, batch } = this.#tables.rows(name, visibleIn(scope));
+    const { relation, batch } = await this.#tables.rows(name, {}, visibleIn(scope));
     for (const piece of splitBatch(batch)) await send(encodeBatch(piece, relation, '', 'sonde'));
   }
 }

@@ -22,6 +22,9 @@ export class TableCollector implements RowPrinter {
   }
 
   begin(head: TableHead): void {
+    // A stream's table is begun again and again.
+    this.#current = this.tables.find((table) => table.head.name === head.name);
+    if (this.#current !== undefined) return;
     this.#current = { head, rows: [], count: 0 };
     this.tables.push(this.#current);
   }

@@ -32,6 +32,8 @@ export interface Row {
 export interface RowPrinter {
   begin(head: TableHead): void | Promise<void>;
   row(row: Row): void | Promise<void>;
+  /** More rows may be long in coming: prints those that wait. */
+  pause?(): void | Promise<void>;
   /** End of the table that `begin` started. */
   end(): void | Promise<void>;
 }

@@ -6,7 +6,10 @@ interface Table {
   ended: boolean;
 }
 
-/** Puts tables whose rows come interleaved one behind the other: the first announced one streams, the others wait for it. */
+/**
+ * Puts tables whose rows come interleaved one behind the other: the first announced one streams, the others wait for it. `endless` tables
+ * cannot wait for each other: they are begun anew whenever another has had rows.
+ */
 export class TableSequence {
   readonly #printer: RowPrinter;
   readonly #tables = new Map<string, Table>();
@@ -14,8 +17,11 @@ export class TableSequence {
   /** Tables begun so far. */
   count = 0;
 
-  constructor(printer: RowPrinter) {
+  readonly #endless: boolean;
+
+  constructor(printer: RowPrinter, endless = false) {
     this.#printer = printer;
+    this.#endless = endless;
   }
 
   async announce(id: string, head: TableHead): Promise<void> {
@@ -30,7 +36,12 @@ export class TableSequence {
   async rows(id: string, rows: Iterable<Row>): Promise<boolean> {
     const table = this.#tables.get(id);
     if (table === undefined) return false;
-    if (this.#queue[0] !== table) {
+    if (this.#queue[0] !== table && this.#endless) {
+      await this.#printer.end();
+      this.#queue.splice(this.#queue.indexOf(table), 1);
+      this.#queue.unshift(table);
+      await this.#printer.begin(table.head);
+    } else if (this.#queue[0] !== table) {
       for (const row of rows) table.waiting.push(row);
       return true;
     }

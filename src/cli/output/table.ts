@@ -63,6 +63,10 @@ export class TablePrinter implements RowPrinter {
     if (this.#waiting.length === measuredRows) return this.#printWaiting();
   }
 
+  pause(): void | Promise<void> {
+    if (this.#widths === undefined) return this.#printWaiting();
+  }
+
   end(): void | Promise<void> {
     if (this.#widths === undefined) return this.#printWaiting();
   }

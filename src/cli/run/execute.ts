@@ -48,7 +48,9 @@ export async function execute(
     execFuncs: [...script.calls],
   });
   const progress = new Progress(context.err);
-  const tables = new TableSequence(printer);
+  const streams = /\.stream\s*\(/.test(script.text);
+  const tables = new TableSequence(printer, streams);
+  let forget = () => {};
   const relations = new Map<string, Relation>();
   let mutation: vizier.MutationInfo | undefined;
   let missing: readonly vizier.QueryExecutionStats_MissingNode[] = [];
@@ -64,6 +66,7 @@ export async function execute(
     }
     const stream = agent.stream(vizierMethods.executeScript, request);
     context.out.onClosed(() => stream.cancel());
+    if (streams) forget = context.onInterrupt(() => stream.cancel());
     for await (const response of stream) {
       if (response.status !== undefined && response.status.code !== 0) throw failure(script, response.status, progress);
       if (response.mutationInfo !== undefined) {
@@ -93,6 +96,7 @@ export async function execute(
           throw new CallFailed(13, `the agent sent rows of a table that it did not announce (${batch.tableId})`);
         await tables.rows(batch.tableId, batchRows(relation.columns, decodeBatch(batch, relation)));
         if (batch.eos) await tables.end(batch.tableId);
+        else if (streams) await printer.pause?.();
         await context.out.flush();
       }
     }
@@ -100,6 +104,7 @@ export async function execute(
   } catch (error) {
     throw error instanceof CallFailed ? alreadyTold(error, progress) : error;
   } finally {
+    forget();
     progress.close();
     await context.out.flush();
   }
