@@ -125,7 +125,7 @@ export const folders: Readonly<Record<string, FolderRow>> = {
   },
   fuzz: { files: [typescript, /^corpus\//], packages: testPackages, folders: ['testing'] },
   bench: {
-    files: [typescript, /^[\w-]+\/[\w.-]+$/],
+    files: [typescript, /^[\w-]+\/[\w.-]+$/, /^[\w-]+\.py$/],
     packages: [...testPackages, '@duckdb/node-api'],
     folders: ['testing'],
   },

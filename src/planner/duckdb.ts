@@ -1,9 +1,11 @@
 import { BugError } from '#base';
 import { aggregateOf } from './aggregates/all.ts';
+import { shareOf } from './aggregates/quantile.ts';
 import { identifier, scalarText } from './duckdb-scalars.ts';
 import { duckdbType } from './duckdb-types.ts';
 import { windowText } from './duckdb-windows.ts';
 import {
+  type Aggregate,
   constant,
   type Join,
   type PlanColumn,
@@ -36,6 +38,8 @@ interface Select {
   readonly computed?: true;
   /** `order` is more than one ascending number. */
   readonly sorted?: true;
+  /** `order` of a merge as one number. */
+  readonly place?: string;
 }
 
 /**
@@ -113,12 +117,17 @@ function selectOf(plan: Relational): Select {
       return simple(made, () => false);
     }
     case 'aggregate': {
-      const source = simple(selectOf(plan.source), plain);
-      const [rows = '1'] = source.order;
+      const below = selectOf(plan.source);
+      // Rows of a merge have two places: as one number they need not be put in order to tell which group came first.
+      const direct =
+        below.place !== undefined && unlimited(below) && !plan.values.some((each) => ordered.has(each.function));
+      const source = direct ? below : simple(below, plain);
+      const [rows = '1'] = direct ? [below.place!] : source.order;
       const keys = plan.by?.map(({ column, value }) => ({ column, text: written(value, source) }));
       const values = plan.values.map(({ column, argument, function: name, order }) => {
         const value = name === 'count' ? '' : written(argument, source);
-        const site = { argument, result: column, order: order ? written(order, source) : rows, over: '' };
+        const shares = sharesOf(plan.values.filter((each) => written(each.argument, source) === value));
+        const site = { argument, result: column, order: order ? written(order, source) : rows, over: '', shares };
         return { column, text: aggregateOf(name).text(value, site) };
       });
       const all = [...(keys ?? []), ...values];
@@ -133,6 +142,20 @@ function selectOf(plan: Relational): Select {
       };
     }
   }
+}
+
+/** Aggregates whose value hangs on the order of rows. */
+const ordered: ReadonlySet<string> = new Set([
+  'first',
+  'last',
+  'first_place',
+  'last_place',
+  '_build_request_path_clusters',
+]);
+
+function sharesOf(values: Aggregate['values']): number[] {
+  const all = values.map((each) => shareOf(each.function)).filter((share) => share !== undefined);
+  return [...new Set(all)].sort((a, b) => a - b);
 }
 
 function keyTexts(keys: readonly SortKey[], source: Select): string[] {
@@ -197,7 +220,14 @@ function joined(plan: Join): Select {
     where: [],
     order: [`l.${identifier(sequenceColumn)}`, `r.${identifier(sequenceColumn)}`],
     sorted: true,
+    place: placeOfPair(`l.${identifier(sequenceColumn)}`, `r.${identifier(sequenceColumn)}`),
   };
+}
+
+/** Places are below 2^62; a row without a partner comes last. */
+function placeOfPair(left: string, right: string): string {
+  const last = 2n ** 62n;
+  return `coalesce(${left}, ${last})::HUGEINT * ${2n ** 63n} + coalesce(${right}, ${last})`;
 }
 
 /** A single row has a place too, so that a row without a partner is told from it. */

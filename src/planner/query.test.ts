@@ -490,7 +490,11 @@ describe('faults', () => {
     ],
     [frame("df = df.sort('n', ascending=1)"), ["3:29 Expected 'Bool' in arg 'ascending', got 'Int'"]],
     [frame("df = df.rolling('x').agg(n=('n', px.count))"), ["3:17 'x' is not a duration"]],
-    [frame('df = df.stream()'), ['3:6 a script reads what is there when it runs']],
+    [
+      frame("df = df.stream().groupby('s').agg(n=('n', px.sum))"),
+      ['3:6 rows that go on for ever are never all there: behind stream() come columns and filters'],
+    ],
+    [frame('df = df.head(3).stream()'), ['3:6 stream() goes on with the rows of a table']],
     [frame("df.a = f'{df.s:.2f}'"), ['3:11 the format `.2f` is for numbers, not STRING']],
     [frame('df = df.nn'), ["3:9 Column 'nn' not found in the DataFrame [did you mean `n`"]],
     ["import px\npx.display(px.DataFrame('call'))", ["2:25 Table 'call' not found [did you mean `calls`?]"]],

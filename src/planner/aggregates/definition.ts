@@ -9,6 +9,8 @@ export interface AggregateSite {
   readonly order: string;
   /** ` OVER (…)`, to stand behind every call of an aggregate; empty outside windows. */
   readonly over: string;
+  /** The shares of all quantiles of this argument in the same groups, ascending: one pass serves them all. */
+  readonly shares?: readonly number[];
 }
 
 /** One value that every node computes over its own rows, and the aggregate that makes one of them all. */

@@ -4,6 +4,11 @@ import { entriesText } from './states.ts';
 
 /** The share of values below, of the aggregates that are a quantile. */
 const shares = { median: 0.5, p50: 0.5, p75: 0.75, p90: 0.9, p95: 0.95, p99: 0.99, p999: 0.999 } as const;
+/** Undefined: the aggregate is no quantile. */
+export function shareOf(name: string): number | undefined {
+  return Object.hasOwn(shares, name) ? shares[name as keyof typeof shares] : undefined;
+}
+
 const percentiles = ['01', '10', '25', '50', '75', '90', '99'];
 
 /** Of so many values each stands for its own share; of more the difference is below what is shown. */
@@ -46,7 +51,10 @@ const split = (finish: Extract<Split, { kind: 'parts' }>['finish'] & {}): Split 
 function quantile(share: number): Aggregate {
   return {
     type: (argument) => (isNumber(argument) ? { type: 'FLOAT64', semantic: argument.semantic } : undefined),
-    text: (value) => quantileText(asDouble(value), `${share}`, `CAST(quantile_cont(${value}, ${share}) AS DOUBLE)`),
+    text: (value, { shares: all = [share] }) => {
+      const many = `quantile_cont(${value}, [${all.join(', ')}])[${all.indexOf(share) + 1}]`;
+      return quantileText(asDouble(value), `${share}`, `CAST(${many} AS DOUBLE)`);
+    },
     split: split(([states], result) => apply('quantileOfStates', result, states!, constant('FLOAT64', share))),
   };
 }
