@@ -40,7 +40,7 @@ export class AgentKnowledge implements Programs {
     try {
       const found = new Map<string, BinaryFunction>();
       for (const process of await this.#processes(agent, upids)) {
-        const stream = agent.stream(sondeMethods.listFunctions, { process, pattern });
+        const stream = agent.stream(sondeMethods.listFunctions, { process, pattern, pods: undefined });
         for await (const { name, signature } of stream) {
           found.set(name, { name, signature });
           if (found.size >= mostFunctions) break;
@@ -57,7 +57,7 @@ export class AgentKnowledge implements Programs {
 
   async #processes(agent: Agent, upids: readonly string[]): Promise<readonly string[]> {
     if (this.#process !== undefined) return [this.#process];
-    const { processes } = await agent.call(sondeMethods.listProcesses, {});
+    const { processes } = await agent.call(sondeMethods.listProcesses, { pods: undefined, one: false });
     const all = processes.map((each) => each.upid);
     const wanted = upids.filter((each) => all.includes(each));
     return wanted.length > 0 ? wanted : all;
