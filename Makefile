@@ -60,7 +60,9 @@ install:
 	@bash tools/install.sh '$(DESTDIR)$(PREFIX)'
 
 uninstall:
-	rm -f '$(DESTDIR)$(PREFIX)/bin/px'
+	rm -f '$(DESTDIR)$(PREFIX)/bin/px' '$(DESTDIR)$(PREFIX)/share/man/man1/px.1' \
+	  '$(DESTDIR)$(PREFIX)/share/bash-completion/completions/px' '$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_px' \
+	  '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/px.fish'
 	@# An agent that is just ending may still write its compile cache there.
 	rm -rf '$(DESTDIR)$(PREFIX)/lib/sonde' || { sleep 1; rm -rf '$(DESTDIR)$(PREFIX)/lib/sonde'; }
 

@@ -262,6 +262,10 @@ export function program(context: Context, finish: Finish): Command {
       finish(await (await import('./commands/version.ts')).printVersion(context, options.output)),
     );
 
+  px.command('man')
+    .description('print the manual page: `px man | man -l -`')
+    .action(async () => finish(await (await import('./commands/man.ts')).man(context, px)));
+
   px.command('completion')
     .description('print a completion script: `px completion bash > /etc/bash_completion.d/px`')
     .addArgument(new Argument('<shell>', 'which shell').choices(['bash', 'zsh', 'fish']))

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Relation } from '#model';
 import { type Cell, PxlEngine } from '../../testing/pxl-engine.ts';
@@ -109,6 +109,28 @@ test('the examples give what the page says', async () => {
   if (update) writeFileSync(page, out + text.slice(at));
   else expect(wrong).toEqual([]);
 }, 60_000);
+
+test('every id of a fault is on the page, and its example has it', () => {
+  const found = new Set<string>();
+  for (const folder of ['../pxl/', './', './functions/', './rules/', './aggregates/']) {
+    const names = readdirSync(new URL(folder, import.meta.url)).filter((name) => /(?<!\.test)\.ts$/.test(name));
+    for (const name of names) {
+      const code = readFileSync(new URL(folder + name, import.meta.url), 'utf8');
+      for (const [, id] of code.matchAll(/'((?:pxl|vis)\.[a-z-]+)'/g)) if (id !== 'vis.json') found.add(id!);
+    }
+  }
+  const rows = /<!-- faults -->\n(?:\|.*\n){2}((?:\|.*\n)+)/.exec(text)![1]!.trim().split('\n');
+  const told = rows.map((row) => row.split('|').map((each) => each.trim()));
+  expect(told.map(([, id]) => id).sort()).toEqual([...found].sort());
+  for (const [, id, , example] of told) {
+    if (example === '') continue;
+    const code = example!.replace(/^`|`$/g, '');
+    const head = id === 'pxl.no-output' ? '' : "import px\nimport pxtrace\ndf = px.DataFrame('calls')\n";
+    const tail = id === 'pxl.no-output' ? '' : '\npx.display(df)';
+    const compiled = compileQuery(`${head}${code}${tail}`, catalog, { now: 1n, queryId: 'q' });
+    expect([code, compiled.ok ? 'compiled' : compiled.diagnostics[0]!.id]).toEqual([code, id]);
+  }
+});
 
 test('every function, aggregate and constant has an example', () => {
   const names = [

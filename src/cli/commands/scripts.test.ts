@@ -103,3 +103,13 @@ test('px script', async () => {
   expect((await px('script', 'show', 'px/upids')).out).toContain('def go_processes(');
   expect((await px('script', 'show', 'px/upid')).err).toContain('did you mean px/upids?');
 });
+
+test('px man: every command with its options, and nothing that troff would take for its own', async () => {
+  const { out, code } = await px('man');
+  expect(code).toBe(0);
+  for (const command of ['px run', 'px live', 'px lsp', 'px check', 'px trace', 'px agent start', 'px token create'])
+    expect(out).toContain(`.SS ${command} `);
+  expect(out).toContain('\\fB\\-w, \\-\\-watch\\fR');
+  const requests = out.match(/^[.'].*$/gm)!.map((line) => line.split(' ')[0]);
+  expect([...new Set(requests)].sort()).toEqual(['.B', '.SH', '.SS', '.TH', '.TP']);
+});
