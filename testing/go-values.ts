@@ -123,6 +123,8 @@ export interface Variant {
 export interface RandomFunction {
   readonly probe: string;
   readonly said: string;
+  /** It has a type parameter. */
+  readonly generic: boolean;
   /** The receiver apart. */
   readonly parameters: number;
   readonly results: number;
@@ -476,7 +478,13 @@ func ${place}${name}${generic ? '[P any]' : ''}(${list}) (${results.map(({ text 
   return {
     source,
     call: `\t{\n${variables.join('')}\t\t${results.length > 0 ? `${taken} := ` : ''}${callee}(${inputs.join(', ')})\n\t\t${say}\n\t}`,
-    function: { probe, said: name, parameters: parameters.length, results: results.length },
+    function: {
+      probe,
+      said: name,
+      generic: generic !== undefined,
+      parameters: parameters.length,
+      results: results.length,
+    },
   };
 }
 
