@@ -220,6 +220,12 @@ export class Tracepoints {
     return true;
   }
 
+  /** Ends it and keeps it listed for a while, with the reason. */
+  async end(name: string, reason: string): Promise<void> {
+    const tracepoint = this.#byName.get(name);
+    if (tracepoint) await this.#end(tracepoint, 'TERMINATED', reason);
+  }
+
   /** Resolves when every event that was in a ring buffer at the call is in the store. */
   async flush(): Promise<void> {
     await Promise.all(

@@ -158,6 +158,14 @@ describe.skipIf(lacks !== undefined)(`pods from a laptop${lacks === undefined ? 
     await later.process.kill();
   });
 
+  it('px trace whose object somebody else deletes ends and says so', async () => {
+    const trace = fleet.startPx(['trace', '-n', 'shop', 'pod/calc-5d8f-1', 'main.computeE']);
+    await expect.poll(() => trace.stderr, { timeout: 40_000 }).toContain('armed');
+    await fleet.client.delete((await tracepoints())[0]!);
+    expect((await trace.exited).code).toBe(0);
+    expect(trace.stderr).toMatch(/\nended: node n1: its object was deleted, by itself or with its namespace\n$/);
+  });
+
   const script = () => {
     const path = join(fleet.api.folder, 'owned.pxl');
     const lines = [

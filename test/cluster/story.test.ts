@@ -88,6 +88,38 @@ describe.skipIf(lacks !== undefined)(`the demo in a cluster${lacks === undefined
     expect(rows.every((row) => row.upid === upid)).toBe(true);
   });
 
+  it('px ps, funcs and trace take the deployment by name', async () => {
+    const ps = await px('ps', '-n', namespace, 'deploy/gotracing', '-o', 'json');
+    expect(ps.code, ps.stderr).toBe(0);
+    expect(JSON.parse(ps.stdout)).toMatchObject({ namespace, container_name: 'app', upid, executable: '/gotracing' });
+    const funcs = await px('funcs', '-n', namespace, 'deploy/gotracing', 'main.computeE', '-o', 'json');
+    expect(JSON.parse(funcs.stdout)).toMatchObject({ signature: 'func(iterations int64) float64' });
+    // The readiness probe is a call, too.
+    const trace = await px('trace', '-n', namespace, 'deploy/gotracing', 'main.computeE', '--count', '1');
+    expect(trace.stderr).toMatch(
+      /^cluster test\n(warning: .*\n)?armed: main\.computeE in pod gotracing-\S+, pid \d+ on node node1\n\d+ calls?, /,
+    );
+    expect(trace.stdout).toMatch(/^\S+ {2}gotracing-\S+ {2}goid \d+ {2}main\.computeE\(iterations=2\) = \(\$0=2\)/);
+    const left = await cluster.kubectl('-n', namespace, 'get', 'tracepoints', '-o', 'name');
+    expect(left.trim()).toBe('tracepoint.sonde.dev/compute-e-data');
+  });
+
+  it('a query knows the names around the pod', async () => {
+    const script = join(cluster.folder, 'names.pxl');
+    const columns = ['pod', 'service', 'deployment', 'node'].map((name) => `df.${name} = df.ctx['${name}']`);
+    writeFileSync(
+      script,
+      ['import px', "df = px.DataFrame('compute_e_data').head(1)", ...columns, 'px.display(df)'].join('\n'),
+    );
+    const { stdout, stderr } = await px('run', '-f', script, '-o', 'json');
+    expect(JSON.parse(stdout), stderr).toMatchObject({
+      pod: expect.stringMatching(new RegExp(`^${namespace}/gotracing-`)),
+      service: `${namespace}/gotracing-svc`,
+      deployment: `${namespace}/gotracing`,
+      node: 'node1',
+    });
+  });
+
   it('kubectl get tracepoints shows it in the namespace of the pod', async () => {
     const shown = await cluster.kubectl('-n', namespace, 'get', 'tracepoints');
     expect(shown).toMatch(
@@ -168,6 +200,11 @@ describe.skipIf(lacks !== undefined)(`the demo in a cluster${lacks === undefined
     await cluster.kubectl('delete', 'namespace', namespace, '--timeout=60s');
     const { stdout } = await px('run', 'px/upids', '-o', 'json', '--', '--namespace', namespace);
     expect(stdout).toBe('');
+    const status = await px('run', 'px/tracepoint_status', '-o', 'json');
+    // Whichever comes first.
+    const why =
+      /"state":"terminated".*(its object was deleted, by itself or with its namespace|the process .* has ended)/;
+    expect(status.stdout.split('\n').find((line) => line.includes('compute_e_data'))).toMatch(why);
   });
 
   it('px delete leaves nothing behind', async () => {

@@ -93,8 +93,10 @@ describe.skipIf(lacks !== undefined)(`the agent of a node${lacks === undefined ?
   it('takes the probe off when the object goes', async () => {
     await client.delete(object('calls', ''));
     await expect
-      .poll(async () => (await px.rows(['tracepoint', 'list'])).map((row) => row.name), { timeout: 10_000 })
-      .not.toContain('calls');
+      .poll(async () => (await px.rows(['tracepoint', 'list'])).find((row) => row.name === 'calls'), {
+        timeout: 10_000,
+      })
+      .toMatchObject({ state: 'TERMINATED', reason: 'its object was deleted, by itself or with its namespace' });
   });
 
   it('says that the process has ended', async () => {

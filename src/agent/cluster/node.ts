@@ -35,6 +35,9 @@ const keepPodsMs = 3_700_000;
 /** How long an agent that ends tries to tell the API server so. */
 const goodbyeMs = 2000;
 
+/** Why a tracepoint ends whose object is no more. */
+const objectDeleted = 'its object was deleted, by itself or with its namespace';
+
 /** An object that this agent has seen. */
 interface Wanted {
   readonly object: TracepointObject;
@@ -239,7 +242,7 @@ export class ClusterNode {
   async #round(): Promise<void> {
     const names = new Set([...this.#wanted.values()].map(({ name }) => name));
     for (const { logical } of this.#tracepoints.list()) {
-      if (!names.has(logical.name)) await this.#tracepoints.delete(logical.name, 'its object was deleted');
+      if (!names.has(logical.name)) await this.#tracepoints.end(logical.name, objectDeleted);
     }
     for (const name of this.#gone) {
       this.#gone.delete(name);

@@ -58,7 +58,7 @@ export class ClusterTrace implements AsyncIterable<sonde.TraceReply> {
     const replies = stream[Symbol.asyncIterator]();
     this.#reference = tracepointReference(this.#name, namespace);
     const renewal = new AbortController();
-    const merged = new MergedEnd();
+    const merged = new MergedEnd(() => this.#over.signal.aborted);
     try {
       // Up to the one that says that all nodes listen.
       for (;;) {
@@ -144,6 +144,12 @@ class MergedEnd {
   readonly end: sonde.TraceEnd = sonde.TraceEnd.fromPartial({});
   heard = false;
   readonly #open = new Set<string>();
+  readonly #wanted: () => boolean;
+
+  /** `wanted`: whether px itself has deleted the object. */
+  constructor(wanted: () => boolean) {
+    this.#wanted = wanted;
+  }
 
   armed({ places }: sonde.TraceArmed): void {
     for (const { node } of places) this.#open.add(node);
@@ -159,8 +165,8 @@ class MergedEnd {
     this.end.running.push(...running);
     this.end.failed ||= failed;
     this.#open.delete(node);
-    // That is px itself.
-    if (reason === 'its object was deleted') return false;
+    // Then every node ends, also those that have traced nothing.
+    if (this.#wanted()) return false;
     if (reason !== '' && this.end.reason === '') this.end.reason = `node ${node}: ${reason}`;
     return this.#open.size === 0;
   }
