@@ -61,7 +61,7 @@ describe.skipIf(lacks !== undefined)(`faults of a cluster${lacks === undefined ?
     const renewedAt = new Date(Date.now() - 2 * hour).toISOString();
     const own = object('expired', { renewedAt });
     await fleet.client.apply(
-      { ...own, metadata: { ...own.metadata, annotations: { 'sonde.dev/owner': 'jane' } } },
+      { ...own, metadata: { ...own.metadata, annotations: { 'sonde.dev/owner': 'admin' } } },
       'test',
     );
     await fleet.client.apply(object('from-git', { renewedAt }), 'test');
