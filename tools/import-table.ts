@@ -43,6 +43,8 @@ export const parts: Readonly<Record<string, PartRow>> = {
     parts: ['base', 'model', 'functions'],
     packages: ['@duckdb/node-api', '@duckdb/node-bindings'],
   },
+  // How clients come in and are answered: what the agent and the broker share of that.
+  door: { world: 'node', parts: ['base', 'model', 'api'], packages: ['@grpc/grpc-js', 'jose'] },
   cluster: { world: 'node', parts: ['base', 'model'], packages: ['@kubernetes/client-node'] },
   agent: {
     world: 'node',
@@ -62,13 +64,14 @@ export const parts: Readonly<Record<string, PartRow>> = {
       'bpf',
       'store',
       'cluster',
+      'door',
     ],
-    packages: ['@grpc/grpc-js', 'iced-x86', 'jose', 'zod', 'pino'],
+    packages: ['@grpc/grpc-js', 'iced-x86', 'zod', 'pino'],
   },
   broker: {
     world: 'node',
-    parts: ['base', 'model', 'api', 'pxl', 'planner', 'store', 'cluster'],
-    packages: ['@grpc/grpc-js', 'jose', 'zod', 'pino'],
+    parts: ['base', 'model', 'api', 'pxl', 'planner', 'store', 'cluster', 'door'],
+    packages: ['@grpc/grpc-js', 'zod', 'pino'],
   },
   cli: {
     world: 'node',
@@ -176,7 +179,7 @@ export const onlyIn: Readonly<Record<string, readonly string[]>> = {
   koffi: ['sys'],
   '@duckdb/node-api': ['store'],
   '@duckdb/node-bindings': ['store'],
-  '@grpc/grpc-js': ['agent', 'broker', 'cli'],
+  '@grpc/grpc-js': ['door', 'agent', 'broker', 'cli'],
   'iced-x86': ['agent'],
   '@kubernetes/client-node': ['cluster'],
 };

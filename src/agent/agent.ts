@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import * as grpc from '@grpc/grpc-js';
 import { cloud, type sonde } from '#api';
 import { parseDuration } from '#base';
+import { CallRefused, doorOptions } from '#door';
 import { formatUpid, parseUuid } from '#model';
 import { Store } from '#store';
 import { openSys, type Sys } from '#sys';
@@ -11,8 +12,6 @@ import type { ClusterNode } from './cluster/node.ts';
 import { debugCompile, debugSites } from './debug.ts';
 import { Deployer } from './deployment.ts';
 import { runChecks } from './doctor.ts';
-import { doorOptions, NetworkDoor } from './door.ts';
-import { CallRefused } from './errors.ts';
 import { Execs } from './execs.ts';
 import { Executable } from './executable.ts';
 import { ScriptRunner } from './execute.ts';
@@ -20,12 +19,13 @@ import { describeFunctions } from './functions.ts';
 import { type Identity, readIdentity } from './identity.ts';
 import { IdleTimer } from './idle.ts';
 import { Kernel } from './kernel.ts';
+import { AgentDoor } from './listen.ts';
 import { Processes } from './processes.ts';
 import { Reader } from './reader/reader.ts';
 import { readRedaction } from './redaction.ts';
 import { serve, version } from './service.ts';
 import { catalogOf, TableFunctions, targetText } from './tables.ts';
-import { Tokens } from './tokens.ts';
+import { TokenFile } from './token-file.ts';
 import { Tracer } from './trace.ts';
 import { Tracepoints } from './tracepoints.ts';
 
@@ -49,7 +49,7 @@ export class Agent {
   readonly idle: IdleTimer;
   readonly scripts: ScriptRunner;
   readonly tracer: Tracer;
-  readonly tokens: Tokens;
+  readonly tokens: TokenFile;
   /** Set by main: ends the process in order. */
   onEnd: () => Promise<void> = async () => {};
   readonly #dir: string;
@@ -63,7 +63,7 @@ export class Agent {
   readonly #deployer: Deployer;
   readonly #tracepoints: Tracepoints;
   readonly #reader = new Reader();
-  readonly #door: NetworkDoor;
+  readonly #door: AgentDoor;
   /** Read anew for each tracepoint: its owner may change it. */
   readonly #redaction = () => readRedaction(this.#dir, process.env);
   readonly #tables: TableFunctions;
@@ -103,8 +103,8 @@ export class Agent {
       metadata: () => this.#node?.metadata(),
     });
     this.#tables = tables;
-    this.tokens = new Tokens(dir);
-    this.#door = new NetworkDoor(dir, this.tokens);
+    this.tokens = new TokenFile(dir);
+    this.#door = new AgentDoor(dir, this.tokens.tokens);
     this.scripts = new ScriptRunner(this.#tracepoints, tables, store);
     this.idle = new IdleTimer({
       graceMs: idleGraceMs,
@@ -164,7 +164,7 @@ export class Agent {
     await this.#store.close();
     // Last, for who asked for the end over the network is to be answered.
     this.#door.close();
-    this.tokens.close();
+    this.tokens.tokens.close();
   }
 
   status(): sonde.StatusReply {
@@ -188,7 +188,7 @@ export class Agent {
     let injector: grpc.ConnectionInjector | undefined;
     return this.#door.open(request, (socket) => {
       // TLS, if any, is the door's own.
-      injector ??= serve(this, this.#door, doorOptions).createConnectionInjector(
+      injector ??= serve(this, this.#door.door, doorOptions).createConnectionInjector(
         grpc.ServerCredentials.createInsecure(),
       );
       injector.injectConnection(socket);

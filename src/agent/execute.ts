@@ -1,17 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { vizier } from '#api';
+import {
+  type Caller,
+  CallRefused,
+  type Response,
+  Rollouts,
+  requireRole,
+  type Send,
+  sealFor,
+  sendTable,
+  statusOf,
+  UserError,
+} from '#door';
 import type { RowBatch } from '#model';
 import { compileMutations, compileQuery, type FunctionCall, type Mutations, type PlanOutput } from '#planner';
 import { parse } from '#pxl';
 import { QueryFailed, type Store } from '#store';
-import { type Caller, requireRole } from './access.ts';
-import { type Response, type Send, statusOf } from './answer.ts';
-import { sealFor } from './encryption.ts';
-import { CallRefused, UserError } from './errors.ts';
 import { queryFault } from './queryfault.ts';
-import { Rollouts } from './rollout.ts';
-import { sendTable } from './rows.ts';
 import { catalogOf, type TableFunctions } from './tables.ts';
 import type { Tracepoints } from './tracepoints.ts';
 
@@ -38,7 +44,11 @@ export class ScriptRunner {
 
   constructor(tracepoints: Tracepoints, tables: TableFunctions, store: Store) {
     this.#tracepoints = tracepoints;
-    this.#rollouts = new Rollouts(tracepoints);
+    this.#rollouts = new Rollouts(async (logical, caller) => {
+      const before = new Set(tracepoints.list().map(({ id }) => id));
+      const { id } = await tracepoints.upsert(logical, caller.name);
+      return { id, changed: !before.has(id) };
+    });
     this.#tables = tables;
     this.#store = store;
   }

@@ -2,9 +2,8 @@ import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import * as grpc from '@grpc/grpc-js';
 import { apiFingerprint, cloud, grpcService, sonde, vizier } from '#api';
-import { type Access, guard } from './access.ts';
+import { type Access, callHandlers, guard } from '#door';
 import type { Agent } from './agent.ts';
-import { callHandlers } from './calls.ts';
 
 /** Version of Sonde: the package's. */
 export const version: string = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version;

@@ -11,8 +11,7 @@ import {
   withNotesColumn,
   withNotesRelation,
 } from '#api';
-import type { RowBatch } from '#model';
-import type { PlanOutput } from '#planner';
+import type { Relation, RowBatch } from '#model';
 import type { Send } from './answer.ts';
 import type { Seal } from './encryption.ts';
 import { UserError } from './errors.ts';
@@ -27,6 +26,12 @@ const pieces: BatchLimits = { rows: 4096, bytes: 256 * 1024 };
 /** Pixie's clients refuse messages above 4 MiB; encrypted, a row is a third longer. */
 const longestRow = 3_000_000;
 
+/** The result of one `px.display`. */
+export interface Table {
+  readonly name: string;
+  readonly relation: Relation;
+}
+
 /** To whom rows go, and how. */
 export interface RowSink {
   readonly audience: Audience;
@@ -38,7 +43,7 @@ export interface RowSink {
  * Sends one table: its columns once, under a fresh id, then its rows in messages that every client takes, then exactly one message that ends it.
  * Gives the number of rows. @throws UserError for a row that no message can hold
  */
-export async function sendTable(output: PlanOutput, batches: AsyncIterable<RowBatch>, sink: RowSink): Promise<bigint> {
+export async function sendTable(output: Table, batches: AsyncIterable<RowBatch>, sink: RowSink): Promise<bigint> {
   const { audience, seal, send } = sink;
   const id = randomUUID();
   let relation = output.relation;

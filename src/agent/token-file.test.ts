@@ -4,21 +4,21 @@ import { join } from 'node:path';
 import { Metadata, status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { cloud, sonde, vizier } from '#api';
+import { CallRefused } from '#door';
 import { networkMethods } from './access.ts';
-import { CallRefused } from './errors.ts';
-import { Tokens } from './tokens.ts';
+import { TokenFile } from './token-file.ts';
 
 const execute = '/px.api.vizierpb.VizierService/ExecuteScript';
 let dir: string;
-let tokens: Tokens;
+let tokens: TokenFile;
 
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'sonde-tokens-'));
-  tokens = new Tokens(dir);
+  tokens = new TokenFile(dir);
 });
 afterEach(() => {
   vi.useRealTimers();
-  tokens.close();
+  tokens.tokens.close();
   rmSync(dir, { recursive: true });
 });
 
@@ -49,14 +49,14 @@ test.each([
 ])('%s is known by its token', (_, headers) => {
   const { token } = create('ci', 'tracer');
   expect(token).toMatch(/^sonde_[\w-]{43}$/);
-  const caller = tokens.identify(metadata(headers(token)), execute);
+  const caller = tokens.tokens.identify(metadata(headers(token)), execute);
   expect(caller).toMatchObject({ role: 'tracer', audience: 'pixie' });
   expect(caller.name).toMatch(/^token ci \(/);
 });
 
 test('the name of a caller is its token’s, whatever it says of itself', () => {
   const { token } = create('ci');
-  const caller = tokens.identify(
+  const caller = tokens.tokens.identify(
     metadata({ 'pixie-api-key': token, 'sonde-client': '0.1.0', 'sonde-owner': 'root (px 1)', 'user-agent': 'x' }),
     execute,
   );
@@ -65,20 +65,21 @@ test('the name of a caller is its token’s, whatever it says of itself', () => 
 
 test('no token, a wrong one, an expired one, a revoked one: UNAUTHENTICATED, in words that do not make Pixie’s px try for ever', () => {
   vi.useFakeTimers({ now: Date.parse('2026-01-01T00:00:00Z') });
-  const use = (token: string) => refusal(() => tokens.identify(metadata({ 'x-direct-vizier-key': token }), execute));
+  const use = (token: string) =>
+    refusal(() => tokens.tokens.identify(metadata({ 'x-direct-vizier-key': token }), execute));
   const short = create('short', 'viewer', 1_000_000_000n).token;
   const revoked = create('revoked').token;
-  const caller = tokens.identify(metadata({ 'pixie-api-key': short }), execute);
+  const caller = tokens.tokens.identify(metadata({ 'pixie-api-key': short }), execute);
   expect(caller.gone!.aborted).toBe(false);
   expect(tokens.revoke('revoked')).toBe(true);
   expect(tokens.revoke('revoked')).toBe(false);
   vi.advanceTimersByTime(1000);
   expect(caller.gone!.aborted).toBe(true);
-  const all = [refusal(() => tokens.identify(metadata({}), execute)), use('sonde_x'), use(short), use(revoked)];
+  const all = [refusal(() => tokens.tokens.identify(metadata({}), execute)), use('sonde_x'), use(short), use(revoked)];
   expect(all.map((each) => each.status)).toEqual(new Array(4).fill(status.UNAUTHENTICATED));
   expect(all.map((each) => each.message)).toEqual([
     'a token is needed: `px token create NAME` on the machine of the agent makes one',
-    'this agent does not know the token: `px token list` on its machine names those that it knows',
+    'the token is not known here: `px token list` on the machine of the agent names those that it knows',
     'the token short expired at 2026-01-01T00:00:01.000Z',
     'the token revoked was revoked at 2026-01-01T00:00:00.000Z',
   ]);
@@ -88,7 +89,7 @@ test('no token, a wrong one, an expired one, a revoked one: UNAUTHENTICATED, in 
 test('what a role may not: PERMISSION_DENIED with the role that is needed', () => {
   const of = (role: string, method: string) => {
     const { token } = create(role, role);
-    const result = refusal(() => tokens.identify(metadata({ 'pixie-api-key': token }), method));
+    const result = refusal(() => tokens.tokens.identify(metadata({ 'pixie-api-key': token }), method));
     tokens.revoke(role);
     return result;
   };
@@ -125,13 +126,13 @@ test('they are kept as hashes, for their owner alone, and known to the next agen
   const file = join(dir, 'tokens.json');
   expect(statSync(file).mode & 0o777).toBe(0o600);
   expect(readFileSync(file, 'utf8')).not.toContain(token.slice(6));
-  const next = new Tokens(dir);
+  const next = new TokenFile(dir);
   expect(next.list().tokens.map(({ name, role, state }) => [name, role, state])).toEqual([
     ['ci', 'admin', 'valid'],
     ['gone', 'viewer', 'revoked'],
   ]);
-  expect(next.identify(metadata({ 'pixie-api-key': token }), execute).role).toBe('admin');
-  next.close();
+  expect(next.tokens.identify(metadata({ 'pixie-api-key': token }), execute).role).toBe('admin');
+  next.tokens.close();
 });
 
 test.each(['', '{"version":1,"tokens":[{"name":"a","role":"root"}]}', '{"version":2,"tokens":[]}', '[]'])(
@@ -140,8 +141,8 @@ test.each(['', '{"version":1,"tokens":[{"name":"a","role":"root"}]}', '{"version
     const { token } = create('ci');
     const file = join(dir, 'tokens.json');
     writeFileSync(file, text);
-    const next = new Tokens(dir);
-    expect(refusal(() => next.identify(metadata({ 'pixie-api-key': token }), execute)).status).toBe(
+    const next = new TokenFile(dir);
+    expect(refusal(() => next.tokens.identify(metadata({ 'pixie-api-key': token }), execute)).status).toBe(
       status.UNAUTHENTICATED,
     );
     expect(() => next.create({ name: 'b', role: 'viewer', lifetimeNs: 0n }, 'x')).toThrow(/cannot be used/);
@@ -162,7 +163,7 @@ test('names: one valid token each, nothing that a terminal would obey', () => {
 test('one token has 16 calls open, all together 64', () => {
   const callers = Array.from({ length: 5 }, (_, i) => {
     const { token } = create(`ci-${i}`);
-    return () => tokens.identify(metadata({ 'pixie-api-key': token }), execute).open.enter();
+    return () => tokens.tokens.identify(metadata({ 'pixie-api-key': token }), execute).open.enter();
   });
   const [first, ...others] = callers as [() => () => void, ...(() => () => void)[]];
   const leave = Array.from({ length: 16 }, first);

@@ -1,4 +1,13 @@
-import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+  sign,
+  X509Certificate,
+} from 'node:crypto';
 import { isIP } from 'node:net';
 import {
   bits,
@@ -15,51 +24,72 @@ import {
   utf8,
 } from './der.ts';
 
-/** What a TLS server needs, PEM. The CA's private key is nowhere: it was forgotten when the certificate was signed. */
+/** What a TLS server needs, PEM. */
 export interface ServerIdentity {
   readonly ca: string;
   readonly certificate: string;
   readonly key: string;
 }
 
-/** The certificate serves for as long as the process that made it: there is no other key to be renewed by. */
+/** A certificate authority, PEM. */
+export interface Authority {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** Who has no other key to renew a certificate by must live with it. */
 const years = 10;
 
 const ecdsaWithSha256 = sequence(identifier('1.2.840.10045.4.3.2'));
 
-/** A certificate authority and a server certificate by it, for these names and IP addresses; ECDSA on P-256 (RFC 5280, RFC 5480). */
+/** For these names and IP addresses, by an authority of its own, whose key is forgotten at once. */
 export function makeServerIdentity(hosts: readonly string[]): ServerIdentity {
-  const authority = newKey();
-  const server = newKey();
-  const issuer = `Sonde CA ${randomBytes(4).toString('hex')}`;
-  const ca = certificate({
-    subject: issuer,
-    issuer,
-    publicKey: authority,
-    signer: authority,
+  return issueIdentity(makeAuthority(), hosts);
+}
+
+/** ECDSA on P-256 (RFC 5280, RFC 5480). */
+export function makeAuthority(): Authority {
+  const key = newKey();
+  const name = `Sonde CA ${randomBytes(4).toString('hex')}`;
+  const made = certificate({
+    subject: name,
+    issuer: name,
+    publicKey: key,
+    signer: key,
     // cA, no authorities below it; keyCertSign.
     extensions: [
       extension('2.5.29.19', true, sequence(boolean(true), unsigned(Buffer.from([0])))),
       extension('2.5.29.15', true, bits(Buffer.from([0x04]), 2)),
-      extension('2.5.29.14', false, octets(keyIdentifier(authority))),
+      extension('2.5.29.14', false, octets(keyIdentifier(key))),
     ],
   });
+  return { certificate: made, key: pem(key) };
+}
+
+/** A server certificate for these names and IP addresses. `authority`: one that `makeAuthority` made. */
+export function issueIdentity(authority: Authority, hosts: readonly string[]): ServerIdentity {
+  const signer = createPrivateKey(authority.key);
+  const key = newKey();
   const leaf = certificate({
     subject: 'Sonde',
-    issuer,
-    publicKey: server,
-    signer: authority,
+    issuer: new X509Certificate(authority.certificate).subject.replace(/^CN=/, ''),
+    publicKey: key,
+    signer,
     // No authority; digitalSignature; serverAuth; the names.
     extensions: [
       extension('2.5.29.19', true, sequence()),
       extension('2.5.29.15', true, bits(Buffer.from([0x80]), 7)),
       extension('2.5.29.37', false, sequence(identifier('1.3.6.1.5.5.7.3.1'))),
       extension('2.5.29.17', false, sequence(...hosts.map(generalName))),
-      extension('2.5.29.14', false, octets(keyIdentifier(server))),
-      extension('2.5.29.35', false, sequence(implicit(0, keyIdentifier(authority)))),
+      extension('2.5.29.14', false, octets(keyIdentifier(key))),
+      extension('2.5.29.35', false, sequence(implicit(0, keyIdentifier(signer)))),
     ],
   });
-  return { ca, certificate: leaf, key: server.export({ type: 'pkcs8', format: 'pem' }) as string };
+  return { ca: authority.certificate, certificate: leaf, key: pem(key) };
+}
+
+function pem(key: KeyObject): string {
+  return key.export({ type: 'pkcs8', format: 'pem' }) as string;
 }
 
 function newKey(): KeyObject {

@@ -5,7 +5,6 @@ import type { LogicalTracepoint, TracepointState } from '#model';
 import type { Caller } from './access.ts';
 import { grpcCode, type Send } from './answer.ts';
 import { atTarget, CallRefused, MachineError, UserError } from './errors.ts';
-import type { Tracepoints } from './tracepoints.ts';
 
 /** So long a client waits that knows nothing of mutations: it gets rows or a reason, no progress. */
 const patienceMs = 30_000;
@@ -30,6 +29,16 @@ export interface Placement {
   readonly send: Send;
 }
 
+/** A tracepoint that is in place. */
+export interface Placed {
+  readonly id: string;
+  /** It was not there before. */
+  readonly changed: boolean;
+}
+
+/** Puts one in place for somebody; resolves when it traces. @throws UserError, MachineError */
+export type Place = (logical: LogicalTracepoint, caller: Caller) => Promise<Placed>;
+
 /** What Pixie's px, which asks again and again, has been told of one script. */
 interface Attempt {
   readonly rollout: Rollout;
@@ -39,11 +48,11 @@ interface Attempt {
 
 /** Places the tracepoints of scripts and tells each kind of client of it in the way that it understands. */
 export class Rollouts {
-  readonly #tracepoints: Tracepoints;
+  readonly #place: Place;
   readonly #attempts = new Map<string, Attempt>();
 
-  constructor(tracepoints: Tracepoints) {
-    this.#tracepoints = tracepoints;
+  constructor(place: Place) {
+    this.#place = place;
   }
 
   /** The script is being placed for a client that asks again: what it deletes has been deleted. */
@@ -53,7 +62,7 @@ export class Rollouts {
 
   /** Sonde's own px: progress in the open call. @throws UserError, MachineError */
   async withProgress({ upserts, caller, send }: Placement): Promise<void> {
-    const rollout = new Rollout(this.#tracepoints, upserts, caller.name);
+    const rollout = new Rollout(this.#place, upserts, caller);
     await send(rollout.info(grpcCode.unavailable));
     await rollout.over;
     await send(rollout.info(rollout.failed ? grpcCode.internal : grpcCode.ok));
@@ -62,7 +71,7 @@ export class Rollouts {
 
   /** A client that did not ask for a mutation would not understand news of one: it waits. @throws UserError, MachineError */
   async inSilence({ upserts, caller }: Placement): Promise<void> {
-    const rollout = new Rollout(this.#tracepoints, upserts, caller.name);
+    const rollout = new Rollout(this.#place, upserts, caller);
     if (await within(rollout.over, patienceMs)) return rollout.check();
     throw new MachineError(
       `the probes of ${upserts.map(({ name }) => name).join(', ')} are not in place after ${patienceMs / 1000} s; they are still being placed: run the script again`,
@@ -79,7 +88,7 @@ export class Rollouts {
     const earlier = this.#attempts.get(key);
     // The last step places them once more: that renews those that are there.
     const last = earlier?.told === 'running';
-    const rollout = earlier && !last ? earlier.rollout : new Rollout(this.#tracepoints, upserts, caller.name);
+    const rollout = earlier && !last ? earlier.rollout : new Rollout(this.#place, upserts, caller);
     const over = await within(rollout.over, answerMs);
     if (rollout.failed) {
       this.#forget(key);
@@ -122,16 +131,15 @@ class Rollout {
   readonly #failures: { readonly error: unknown; readonly logical: LogicalTracepoint }[] = [];
   #changed = false;
 
-  constructor(tracepoints: Tracepoints, upserts: readonly LogicalTracepoint[], owner: string) {
-    const before = new Set(tracepoints.list().map(({ id }) => id));
+  constructor(place: Place, upserts: readonly LogicalTracepoint[], caller: Caller) {
     this.#states = upserts.map(({ name }) => ({ id: '', name, state: 'PENDING', reason: '' }));
     this.over = Promise.all(
       upserts.map(async (logical, i) => {
         const state = this.#states[i]!;
         try {
-          const { id } = await tracepoints.upsert(logical, owner);
+          const { id, changed } = await place(logical, caller);
           Object.assign(state, { id, state: 'RUNNING' });
-          this.#changed ||= !before.has(id);
+          this.#changed ||= changed;
         } catch (error) {
           Object.assign(state, { state: 'FAILED', reason: (error as Error).message });
           this.#failures.push({ error, logical });

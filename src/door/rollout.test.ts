@@ -4,24 +4,19 @@ import { vizier } from '#api';
 import type { LogicalTracepoint } from '#model';
 import { type Caller, OpenCalls } from './access.ts';
 import { CallRefused, MachineError, UserError } from './errors.ts';
-import { Rollouts } from './rollout.ts';
-import type { Tracepoints } from './tracepoints.ts';
+import { type Placed, Rollouts } from './rollout.ts';
 
 /** Tracepoints whose arming takes as long as the test says, and ends as it says. */
 class SlowTracepoints {
   readonly upserts: { name: string; arm: () => void; fail: (error: Error) => void }[] = [];
   readonly #live = new Set<string>();
 
-  list() {
-    return [...this.#live].map((id) => ({ id }));
-  }
-
-  upsert({ name }: LogicalTracepoint) {
-    if (this.#live.has(name)) return Promise.resolve({ id: name });
-    return new Promise<{ id: string }>((resolve, reject) => {
+  place({ name }: LogicalTracepoint): Promise<Placed> {
+    if (this.#live.has(name)) return Promise.resolve({ id: name, changed: false });
+    return new Promise<Placed>((resolve, reject) => {
       const arm = () => {
         this.#live.add(name);
-        resolve({ id: name });
+        resolve({ id: name, changed: true });
       };
       this.upserts.push({ name, arm, fail: reject });
     });
@@ -33,7 +28,7 @@ let rollouts: Rollouts;
 beforeEach(() => {
   vi.useFakeTimers();
   tracepoints = new SlowTracepoints();
-  rollouts = new Rollouts(tracepoints as unknown as Tracepoints);
+  rollouts = new Rollouts((logical) => tracepoints.place(logical));
 });
 afterEach(() => {
   vi.useRealTimers();
