@@ -198,7 +198,7 @@ describe('the door', () => {
   });
 
   it.each([
-    ['a wrong token', async () => 'sonde_wrong', /does not know the token/],
+    ['a wrong token', async () => 'sonde_wrong', /the token is not known here/],
     ['no token', async () => '', /a token is needed/],
     ['an expired one', async () => createToken(sonde, 'short', ['--expires', '1ms']), /the token short expired at/],
     [

@@ -75,7 +75,8 @@ export const parts: Readonly<Record<string, PartRow>> = {
   },
   cli: {
     world: 'node',
-    parts: ['base', 'model', 'api', 'pxl', 'planner', 'cluster'],
+    // door: the tokens of a cluster are Secrets that px writes.
+    parts: ['base', 'model', 'api', 'pxl', 'planner', 'cluster', 'door'],
     packages: [
       '@grpc/grpc-js',
       'commander',

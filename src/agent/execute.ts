@@ -4,16 +4,20 @@ import type { vizier } from '#api';
 import {
   type Caller,
   CallRefused,
+  type Deletion,
+  type Holder,
+  noSuchTracepoint,
+  type Placed,
   type Response,
   Rollouts,
-  requireRole,
+  requireScript,
   type Send,
   sealFor,
   sendTable,
   statusOf,
   UserError,
 } from '#door';
-import type { RowBatch } from '#model';
+import type { LogicalTracepoint, RowBatch } from '#model';
 import { compileMutations, compileQuery, type FunctionCall, type Mutations, type PlanOutput } from '#planner';
 import { parse } from '#pxl';
 import { QueryFailed, type Store } from '#store';
@@ -44,11 +48,7 @@ export class ScriptRunner {
 
   constructor(tracepoints: Tracepoints, tables: TableFunctions, store: Store) {
     this.#tracepoints = tracepoints;
-    this.#rollouts = new Rollouts(async (logical, caller) => {
-      const before = new Set(tracepoints.list().map(({ id }) => id));
-      const { id } = await tracepoints.upsert(logical, caller.name);
-      return { id, changed: !before.has(id) };
-    });
+    this.#rollouts = new Rollouts(new OwnTracepoints(tracepoints));
     this.#tables = tables;
     this.#store = store;
   }
@@ -80,7 +80,7 @@ export class ScriptRunner {
     const mutations = compileMutations(script, { ...options, catalog });
     if (!mutations.ok) throw new UserError(mutations.diagnostics);
     requireProcesses(mutations.value);
-    await this.#mutate(mutations.value, execution, send);
+    await this.#rollouts.run({ request, caller, send, ...mutations.value });
     await this.#tracepoints.flush();
     // Only now, so that as little as possible can happen to the tables between the plan and the query.
     const plan = compileQuery(script, catalog, options);
@@ -132,50 +132,31 @@ export class ScriptRunner {
       after = upTo;
     }
   }
+}
 
-  async #mutate(mutations: Mutations, { request, caller }: Execution, send: Send): Promise<void> {
-    const { deletes, upserts } = mutations;
-    if (deletes.length === 0 && upserts.length === 0) return;
-    requireRole(caller, 'tracer', 'a script that places or deletes tracepoints');
-    const script = JSON.stringify([request.queryStr, request.execFuncs]);
-    const placement = { script, upserts, caller, send };
-    const stepwise = caller.audience === 'pixie' && request.mutation;
-    if (!stepwise || !this.#rollouts.underWay(placement)) {
-      this.#requireThere(mutations);
-      for (const { name } of deletes) await this.#tracepoints.delete(name, 'deleted by a script');
-    }
-    if (upserts.length === 0) return;
-    if (caller.audience === 'sonde') await this.#rollouts.withProgress(placement);
-    else if (stepwise) await this.#rollouts.inSteps(placement);
-    else await this.#rollouts.inSilence(placement);
+/** The agent's own tracepoints, as scripts place and delete them. */
+class OwnTracepoints implements Holder {
+  readonly #tracepoints: Tracepoints;
+
+  constructor(tracepoints: Tracepoints) {
+    this.#tracepoints = tracepoints;
+  }
+
+  async place(logical: LogicalTracepoint, caller: Caller): Promise<Placed> {
+    const before = new Set(this.#tracepoints.list().map(({ id }) => id));
+    const { id } = await this.#tracepoints.upsert(logical, caller.name);
+    return { id, changed: !before.has(id) };
   }
 
   /** A script that deletes what is not there is told so before anything is changed; one that places it itself means to start afresh. */
-  #requireThere({ deletes, upserts }: Mutations): void {
+  async delete(deletes: readonly Deletion[], upserts: readonly LogicalTracepoint[]): Promise<void> {
     const known = this.#tracepoints.list().map((tracepoint) => tracepoint.logical.name);
     const missing = deletes.filter(
       ({ name }) => !known.includes(name) && !upserts.some((tracepoint) => tracepoint.name === name),
     );
-    if (missing.length === 0) return;
-    throw new UserError(
-      missing.map(({ name, span }) => ({
-        id: 'agent.no-such-tracepoint',
-        message: `Could not find tracepoint for given name: ${name}`,
-        span,
-        hints: [known.length > 0 ? `there are: ${known.join(', ')}` : 'there are none'],
-      })),
-    );
+    if (missing.length > 0) throw new UserError(missing.map((each) => noSuchTracepoint(each, known)));
+    for (const { name } of deletes) await this.#tracepoints.delete(name, 'deleted by a script');
   }
-}
-
-/** Pixie's clients ask with nothing but an id to go on with a query whose connection broke: what they have of it nobody knows (`docs/decisions/0011`). */
-function requireScript({ queryStr, queryId }: vizier.ExecuteScriptRequest): void {
-  if (queryStr.trim() !== '') return;
-  throw new UserError(
-    queryId === ''
-      ? 'Query should not be empty.'
-      : `query ${queryId} ended with its connection and cannot be resumed: run it again`,
-  );
 }
 
 /** Pods are known to a cluster's agents, by objects. */

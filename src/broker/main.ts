@@ -3,12 +3,19 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as grpc from '@grpc/grpc-js';
 import { ClusterClient, ClusterClock, processMetrics, serveHealth } from '#cluster';
+import { issueIdentity, NetworkDoor, ownHosts, Rollouts } from '#door';
 import { Store } from '#store';
 import { Access } from './access.ts';
+import { clusterAuthority } from './authority.ts';
+import { serveClients, tokenDoor } from './clients.ts';
 import { ExpiredObjects } from './expired.ts';
 import { Nodes } from './nodes.ts';
+import { Placement } from './placement.ts';
 import { Queries } from './query.ts';
-import { serveBroker, version } from './service.ts';
+import { Scopes } from './scopes.ts';
+import { serveBroker } from './service.ts';
+import { TokenSecrets } from './token-secrets.ts';
+import { version } from './version.ts';
 
 /** A cluster's broker: `node src/broker/main.ts --namespace NAMESPACE --dir DIR`. It holds nothing: start it again at any time. */
 const { values } = parseArgs({
@@ -17,10 +24,14 @@ const { values } = parseArgs({
     dir: { type: 'string' },
     port: { type: 'string', default: '50300' },
     health: { type: 'string', default: '50302' },
+    listen: { type: 'string', default: '' },
+    door: { type: 'string', default: '50303' },
   },
 });
 if (!values.namespace || !values.dir) {
-  process.stderr.write('usage: main.ts --namespace NAMESPACE --dir DIR [--port PORT] [--health PORT]\n');
+  process.stderr.write(
+    'usage: main.ts --namespace NAMESPACE --dir DIR [--port PORT] [--health PORT] [--listen ADDRESS] [--door PORT]\n',
+  );
   process.exit(2);
 }
 process.umask(0o077);
@@ -39,7 +50,9 @@ const store = Store.open({
   maxAgeNs: 86_400_000_000_000n,
 });
 const access = new Access(client);
-const queries = new Queries(nodes, store);
+const scopes = new Scopes(client);
+const rollouts = new Rollouts(new Placement({ client, clock, nodes, scopes }));
+const queries = new Queries({ nodes, store, rollouts });
 const server = serveBroker({ nodes, client, clock, access, queries, clusterId });
 // The loopback of its own network namespace: the way here is a port-forward.
 await new Promise<void>((resolve, reject) => {
@@ -47,6 +60,17 @@ await new Promise<void>((resolve, reject) => {
     error ? reject(error) : resolve(),
   );
 });
+// For clients with tokens, in the cluster's network: by a Service of the cluster alone.
+const tokens = new TokenSecrets(client, tokenDoor);
+await tokens.ready;
+const door = new NetworkDoor(tokens.tokens);
+const clients = serveClients({ queries, scopes, clusterId, nodes: () => nodes.count }, door);
+const injector = clients.createConnectionInjector(grpc.ServerCredentials.createInsecure());
+const authority = await clusterAuthority(client, values.namespace);
+const identity = issueIdentity(authority, ownHosts(...serviceNames(values.namespace)));
+await door.open({ address: values.listen, port: Number(values.door), identity }, (socket) =>
+  injector.injectConnection(socket),
+);
 const metrics = () => [
   ...processMetrics(version),
   ...queries.metrics(),
@@ -55,11 +79,16 @@ const metrics = () => [
   clock.metric(),
 ];
 await serveHealth(Number(values.health), { ready: () => true, metrics });
-process.stderr.write(`${new Date().toISOString()} the broker listens on port ${values.port}\n`);
+process.stderr.write(
+  `${new Date().toISOString()} the broker listens on port ${values.port}, and for clients with tokens on ${door.address}\n`,
+);
 
 async function end(): Promise<void> {
   setTimeout(() => process.exit(0), 3000).unref();
   server.forceShutdown();
+  door.close();
+  clients.forceShutdown();
+  tokens.close();
   nodes.close();
   expired.close();
   clock.close();
@@ -67,3 +96,9 @@ async function end(): Promise<void> {
   process.exit(0);
 }
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void end());
+
+/** As programs of the cluster name the Service `broker`. */
+function serviceNames(namespace: string): string[] {
+  const name = `broker.${namespace}`;
+  return ['broker', name, `${name}.svc`, `${name}.svc.cluster.local`];
+}

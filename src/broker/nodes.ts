@@ -192,6 +192,10 @@ export class Nodes {
     return this.#watch.ready;
   }
 
+  get count(): number {
+    return this.#pods().length;
+  }
+
   /** Asks every agent at once; whoever does not answer is in `silent`, never left out. `except`: nodes that are not to be asked (again). */
   async all<T>(ask: (link: NodeLink) => Promise<T>, except?: ReadonlyMap<string, unknown>): Promise<Gathered<T>> {
     const answers: { node: string; answer: T }[] = [];

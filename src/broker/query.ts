@@ -1,16 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import {
-  type Audience,
-  decodeBatch,
-  encodeBatch,
-  encodeRelation,
-  endOfTable,
-  type sonde,
-  splitBatch,
-  type vizier,
-} from '#api';
+import { type Audience, decodeBatch, type sonde, type vizier } from '#api';
 import { SondeError } from '#base';
 import { counter, Durations, gauge, type Metric } from '#cluster';
+import {
+  type Caller,
+  CallRefused,
+  type Rollouts,
+  requireScript,
+  type Seal,
+  sealFor,
+  statusOf,
+  TableSender,
+} from '#door';
 import type { Relation, RowBatch } from '#model';
 import {
   compileLogical,
@@ -28,7 +29,7 @@ import {
 import { parse } from '#pxl';
 import type { Store } from '#store';
 import { type ClusterTables, clusterTables } from './catalog.ts';
-import { ScriptFault, statusOf } from './faults.ts';
+import { ScriptFault } from './faults.ts';
 import { NodeSilent, type Nodes, nodeMethods } from './nodes.ts';
 
 /** This is not done in a cluster. */
@@ -44,37 +45,48 @@ class RowsMissing extends SondeError {
 export interface Execution {
   readonly request: vizier.ExecuteScriptRequest;
   readonly audience: Audience;
+  /** Came with a token of Sonde's: the broker writes the objects of such a caller. */
+  readonly caller?: Caller;
   readonly scope: sonde.Scope;
   readonly signal: AbortSignal;
   readonly send: (response: vizier.ExecuteScriptResponse) => Promise<void>;
 }
 
-/** Runs the queries of scripts over all nodes. Tracepoints are objects that clients write themselves. */
+/** What runs of scripts need. */
+interface QueryParts {
+  readonly nodes: Nodes;
+  readonly store: Store;
+  /** For clients with tokens, which write no objects themselves. */
+  readonly rollouts: Rollouts;
+}
+
+/** Runs the queries of scripts over all nodes. */
 export class Queries {
-  readonly #nodes: Nodes;
-  readonly #store: Store;
+  readonly #parts: QueryParts;
   readonly #durations = new Durations();
   #failed = 0;
   #running = 0;
   #rows = 0;
 
-  constructor(nodes: Nodes, store: Store) {
-    this.#nodes = nodes;
-    this.#store = store;
+  constructor(parts: QueryParts) {
+    this.#parts = parts;
   }
 
+  /** @throws CallRefused when the call must end with a gRPC status */
   async run(execution: Execution): Promise<void> {
     const queryId = randomUUID();
     const began = performance.now();
     this.#running++;
     const send = (part: Partial<vizier.ExecuteScriptResponse>) =>
       execution.send({ status: undefined, queryId, result: undefined, mutationInfo: undefined, ...part });
-    const query = new Query(this.#nodes, this.#store, execution, queryId, send);
+    const query = new Query(this.#parts, execution, queryId, send);
     try {
       await query.run();
     } catch (error) {
+      // Pixie's px is told so to ask again.
+      if (error instanceof CallRefused) throw error;
       this.#failed++;
-      if (!execution.signal.aborted) await send({ status: statusOf(error) });
+      if (!execution.signal.aborted) await send({ status: statusOf(error, execution.audience) });
     } finally {
       this.#running--;
       this.#rows += Number(query.rows);
@@ -105,6 +117,7 @@ interface Output {
 class Query {
   readonly #nodes: Nodes;
   readonly #store: Store;
+  readonly #rollouts: Rollouts;
   readonly #execution: Execution;
   readonly #queryId: string;
   readonly #send: (part: Partial<vizier.ExecuteScriptResponse>) => Promise<void>;
@@ -115,14 +128,14 @@ class Query {
   #rows = 0n;
 
   constructor(
-    nodes: Nodes,
-    store: Store,
+    { nodes, store, rollouts }: QueryParts,
     execution: Execution,
     queryId: string,
     send: (part: Partial<vizier.ExecuteScriptResponse>) => Promise<void>,
   ) {
     this.#nodes = nodes;
     this.#store = store;
+    this.#rollouts = rollouts;
     this.#execution = execution;
     this.#queryId = queryId;
     this.#send = send;
@@ -134,10 +147,12 @@ class Query {
   }
 
   async run(): Promise<void> {
-    const { request, audience } = this.#execution;
+    const { request, audience, caller } = this.#execution;
     const started = process.hrtime.bigint();
+    requireScript(request);
+    const seal = await sealFor(request.encryptionOptions);
     const script = parse(request.queryStr);
-    const tables = await clusterTables(this.#nodes);
+    let tables = await clusterTables(this.#nodes);
     this.#miss(tables.silent);
     for (const notice of tables.notices) this.#notices.add(notice);
     const calls = request.execFuncs.map(({ funcName, outputTablePrefix, argValues }) => ({
@@ -149,9 +164,14 @@ class Query {
     const mutations = compileMutations(script, { ...options, catalog: tables.catalog });
     if (!mutations.ok) throw new ScriptFault(mutations.diagnostics);
     const { upserts, deletes } = mutations.value;
-    // Sonde's own px has written the objects before it asks.
-    if (audience !== 'sonde' && upserts.length + deletes.length > 0)
-      throw new NotHere('in a cluster tracepoints are placed by Sonde’s own px, or with kubectl apply');
+    if (upserts.length + deletes.length > 0) {
+      // Sonde's own px has written the objects before it asks.
+      if (caller?.token !== undefined) {
+        await this.#rollouts.run({ request, upserts, deletes, caller, send: this.#send });
+        tables = await clusterTables(this.#nodes);
+      } else if (audience !== 'sonde')
+        throw new NotHere('in a cluster tracepoints are placed by Sonde’s own px, with a token, or with kubectl apply');
+    }
     const plan = compileLogical(script, tables.catalog, options);
     if (!plan.ok) throw new ScriptFault(plan.diagnostics);
     const compiled = process.hrtime.bigint();
@@ -168,7 +188,7 @@ class Query {
       });
       const here = halves.map(({ rest }) => rest?.sql ?? '').join('\n');
       for (const input of inputs) if (here.includes(input.table)) await this.#input(input, tables);
-      for (const half of halves) await this.#output(half, tables, inputs);
+      for (const half of halves) await this.#output(half, tables, inputs, seal);
     } finally {
       for (const table of this.#made) await this.#store.dropTable(table);
     }
@@ -207,14 +227,14 @@ class Query {
     { name, relation, parts, rest }: Output,
     tables: ClusterTables,
     inputs: readonly PlanInput[],
+    seal: Seal | undefined,
   ): Promise<void> {
-    const id = randomUUID();
     const { audience, signal } = this.#execution;
-    const announced = { relation: encodeRelation(relation, audience), name, id };
-    await this.#send({ result: { $case: 'metaData', value: announced } });
-    const forward = async (batch: RowBatch) => {
+    const sender = new TableSender({ name, relation }, { audience, seal, send: this.#send });
+    await sender.begin();
+    const forward = (batch: RowBatch) => {
       this.#rows += BigInt(batch.rows);
-      for (const piece of splitBatch(batch)) await this.#batch(encodeBatch(piece, relation, id, audience));
+      return sender.add(batch);
     };
     if (rest === undefined) {
       for (const part of parts) await this.#gather(part.plan, tables, inputs, forward);
@@ -226,7 +246,7 @@ class Query {
       const options = { notes: rest.notes, signal };
       for await (const batch of this.#store.query(rest.sql, relation, options)) await forward(batch);
     }
-    await this.#batch(endOfTable(relation, id, audience));
+    await sender.end();
   }
 
   /** The rows of a plan from every node that has its table. */
@@ -265,11 +285,6 @@ class Query {
   async #make(table: string, relation: Relation): Promise<void> {
     await this.#store.createTable(table, relation);
     this.#made.push(table);
-  }
-
-  #batch(batch: vizier.RowBatchData): Promise<void> {
-    const value = { batch, executionStats: undefined, encryptedBatch: new Uint8Array() };
-    return this.#send({ result: { $case: 'data', value } });
   }
 
   #miss(silent: readonly NodeSilent[]): void {

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import * as grpc from '@grpc/grpc-js';
 import { apiFingerprint, grpcService, sonde, vizier } from '#api';
 import { SondeError } from '#base';
@@ -10,8 +9,8 @@ import type { Nodes } from './nodes.ts';
 import type { Queries } from './query.ts';
 import { allProcesses, NamespaceHidden, processesOf } from './targets.ts';
 import { compileTracepoints, listTracepoints } from './tracepoints.ts';
+import { version } from './version.ts';
 
-export const version: string = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version;
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 export interface BrokerParts {

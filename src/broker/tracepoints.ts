@@ -65,6 +65,17 @@ export async function compileTracepoints(
   }
 }
 
+/** The object of one tracepoint, for somebody of this scope. @throws ScriptFault */
+export async function placedObject(
+  logical: LogicalTracepoint,
+  scope: sonde.Scope,
+  { nodes, client, clock }: { readonly nodes: Nodes; readonly client: ClusterClient; readonly clock: ClusterClock },
+): Promise<TracepointObject> {
+  const { processes } = logical.target.kind === 'upid' ? await allProcesses(nodes, scope) : { processes: [] };
+  const exact = { ...logical, target: await exactTarget(logical.target, client, scope) };
+  return toObject(exact, namespaceOf(exact, processes), new Date(clock.now()));
+}
+
 /** Where the object belongs: the namespace of the target's pod; undefined for a process outside any pod. */
 function namespaceOf({ target }: LogicalTracepoint, processes: readonly sonde.ProcessInfo[]): string | undefined {
   if (target.kind === 'pods') return target.pods.namespace;
@@ -94,7 +105,8 @@ function noSuchProcess(target: Extract<Target, { kind: 'upid' }>) {
   };
 }
 
-async function heldTracepoints(client: ClusterClient, scope: sonde.Scope): Promise<TracepointObject[]> {
+/** The tracepoints that somebody may see. */
+export async function heldTracepoints(client: ClusterClient, scope: sonde.Scope): Promise<TracepointObject[]> {
   const kinds: readonly TracepointKind[] = ['Tracepoint', 'ClusterTracepoint'];
   const lists = await Promise.all(kinds.map((kind) => client.listTracepoints(kind)));
   return lists

@@ -205,8 +205,10 @@ export function program(context: Context, finish: Finish): Command {
 
   const token = px
     .command('token')
-    .description('tokens for clients that come from the network (px agent start --listen)');
-  rows(token.command('create'))
+    .description(
+      'tokens for clients that come from the network: to this machine (px agent start --listen), or to a cluster',
+    );
+  where(rows(token.command('create')))
     .description('make a token and print it: the only time that it can be seen')
     .argument('<name>', 'whose it is: the owner of the tracepoints that it places')
     .addOption(
@@ -217,20 +219,23 @@ export function program(context: Context, finish: Finish): Command {
     .addOption(
       new Option('--expires <time>', 'how long it is valid: 12h, 30d; default: until revoked').argParser(duration),
     )
-    .action(async (name: string, options: Shared & { role: string; expires?: bigint }) =>
+    .option(
+      '-n, --namespace <name...>',
+      'in a cluster: good for these namespaces only; default: where its subject has rights',
+    )
+    .action(async (name: string, options: Shared & Where & { role: string; expires?: bigint; namespace?: string[] }) =>
       finish(await (await import('./commands/tokens.ts')).createToken(context, name, options)),
     );
-  rows(token.command('list'))
+  where(rows(token.command('list')))
     .description('list the tokens, those that are valid no longer too')
-    .action(async (options: Shared) =>
-      finish(await (await import('./commands/tokens.ts')).listTokens(context, options.output)),
+    .action(async (options: Shared & Where) =>
+      finish(await (await import('./commands/tokens.ts')).listTokens(context, options)),
     );
-  token
-    .command('revoke')
+  where(token.command('revoke'))
     .description('make tokens invalid; what their clients are doing ends at once')
     .argument('<name...>', 'as in `px token list`')
-    .action(async (names: string[]) =>
-      finish(await (await import('./commands/tokens.ts')).revokeTokens(context, names)),
+    .action(async (names: string[], options: Where) =>
+      finish(await (await import('./commands/tokens.ts')).revokeTokens(context, names, options)),
     );
 
   rows(px.command('doctor'))

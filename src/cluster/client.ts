@@ -9,6 +9,7 @@ import {
   KubernetesObjectApi,
   PatchStrategy,
   setHeaderOptions,
+  type V1Secret,
   VersionApi,
 } from '@kubernetes/client-node';
 import { SondeError } from '#base';
@@ -53,6 +54,19 @@ export interface ClientOptions {
   readonly context?: string;
   /** Path of a kubeconfig; default: KUBECONFIG, then ~/.kube/config, then the pod's own service account. */
   readonly kubeconfig?: string;
+  /** All of it, in the place of both. */
+  readonly config?: KubeConfig;
+}
+
+function readKubeconfig(path: string | undefined): KubeConfig {
+  const config = new KubeConfig();
+  try {
+    if (path === undefined) config.loadFromDefault();
+    else config.loadFromFile(path);
+  } catch (error) {
+    throw new ClusterError('reading the kubeconfig', error);
+  }
+  return config;
 }
 
 /** One cluster, as one user. Every failure is a ClusterError. */
@@ -63,13 +77,7 @@ export class ClusterClient {
 
   /** @throws ClusterError for a kubeconfig that cannot be read or has no such context. */
   constructor(options: ClientOptions = {}) {
-    this.config = new KubeConfig();
-    try {
-      if (options.kubeconfig === undefined) this.config.loadFromDefault();
-      else this.config.loadFromFile(options.kubeconfig);
-    } catch (error) {
-      throw new ClusterError('reading the kubeconfig', error);
-    }
+    this.config = options.config ?? readKubeconfig(options.kubeconfig);
     if (options.context !== undefined) {
       const names = this.config.getContexts().map(({ name }) => name);
       if (!names.includes(options.context))
@@ -82,6 +90,16 @@ export class ClusterClient {
     if (!this.config.getCurrentCluster()) throw new ClusterError('reading the kubeconfig', 'it names no cluster');
     this.#objects = KubernetesObjectApi.makeApiClient(this.config);
     this.#custom = this.config.makeApiClient(CustomObjectsApi);
+  }
+
+  /** The same cluster as another user, as far as this one may impersonate it: rights and the audit log are that one's. */
+  impersonating(user: string): ClusterClient {
+    const { clusters, contexts, currentContext } = this.config;
+    const own = this.config.getCurrentUser();
+    const users = this.config.users.map((each) => (each === own ? { ...each, impersonateUser: user } : each));
+    const config = new KubeConfig();
+    config.loadFromOptions({ clusters, contexts, users, currentContext });
+    return new ClusterClient({ config });
   }
 
   get contextName(): string {
@@ -106,6 +124,16 @@ export class ClusterClient {
     return this.#asked(`applying ${describe(object)}`, () =>
       this.#objects.patch(object, undefined, undefined, manager, force, PatchStrategy.ServerSideApply),
     );
+  }
+
+  /** Writes over an object that is there, if it is still the version that `metadata.resourceVersion` says. */
+  replace<T extends KubernetesObject>(object: T): Promise<T> {
+    return this.#asked(`replacing ${describe(object)}`, () => this.#objects.replace(object));
+  }
+
+  /** @throws ClusterError of status 409 when it is there already */
+  create<T extends KubernetesObject>(object: T): Promise<T> {
+    return this.#asked(`creating ${describe(object)}`, () => this.#objects.create(object));
   }
 
   /** False when there is none. */
@@ -252,6 +280,13 @@ export class ClusterClient {
       this.config.makeApiClient(CoreV1Api).listNamespacedPod({ namespace }),
     );
     return items.map(podInfo);
+  }
+
+  async secrets(namespace: string, labelSelector: string): Promise<V1Secret[]> {
+    const { items } = await this.#asked(`listing the secrets of namespace ${namespace}`, () =>
+      this.config.makeApiClient(CoreV1Api).listNamespacedSecret({ namespace, labelSelector }),
+    );
+    return items;
   }
 
   /** Names of all namespaces. */

@@ -1,10 +1,11 @@
-export type { KubernetesObject as ClusterObject, V1Pod as Pod } from '@kubernetes/client-node';
+export type { KubernetesObject as ClusterObject, V1Pod as Pod, V1Secret as Secret } from '@kubernetes/client-node';
 export { type ClientOptions, ClusterClient, ClusterError } from './client.ts';
 export { ClusterClock } from './clock.ts';
 export { Forward } from './forward.ts';
 export { counter, Durations, gauge, type Metric, processMetrics, serveHealth } from './health.ts';
 export { readManifests } from './manifests.ts';
 export { type KnownProcess, type MetadataEntry, metadataEntries } from './metadata.ts';
+export { type Outcome, outcomeOf, settled } from './outcome.ts';
 export { type PodInfo, Pods, podInfo, selects } from './pods.ts';
 export {
   apiVersion,
@@ -34,6 +35,7 @@ export {
   type Surroundings,
   type WatchEvents,
   watchPods,
+  watchSecrets,
   watchSurroundings,
   watchTracepoints,
 } from './watch.ts';

@@ -9,6 +9,7 @@ import {
   type V1Namespace,
   type V1Pod,
   type V1ReplicaSet,
+  type V1Secret,
   type V1Service,
   Watch,
 } from '@kubernetes/client-node';
@@ -124,4 +125,15 @@ export function watchSurroundings(client: ClusterClient, failed: (error: unknown
     deployments: watch('/apis/apps/v1/deployments', () => apps.listDeploymentForAllNamespaces()),
     namespaces: watch('/api/v1/namespaces', () => core.listNamespace()),
   };
+}
+
+/** Secrets of one namespace with some label. */
+export function watchSecrets(
+  client: ClusterClient,
+  { namespace, labels }: { readonly namespace: string; readonly labels: string },
+  events: WatchEvents<V1Secret>,
+): ObjectWatch<V1Secret> {
+  const core = client.config.makeApiClient(CoreV1Api);
+  const list = () => core.listNamespacedSecret({ namespace, labelSelector: labels });
+  return new ObjectWatch<V1Secret>(client, { path: `/api/v1/namespaces/${namespace}/secrets`, list, labels }, events);
 }

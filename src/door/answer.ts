@@ -1,5 +1,5 @@
 import type { Audience, vizier } from '#api';
-import { type Diagnostic, SondeError } from '#base';
+import { type Diagnostic, SondeError, type Span } from '#base';
 import { explain, UserError } from './errors.ts';
 
 export type Response = vizier.ExecuteScriptResponse;
@@ -40,4 +40,20 @@ function compilerError(diagnostic: Diagnostic): vizier.ErrorDetails {
   const { line, column } = diagnostic.span!;
   const value = { line: BigInt(line), column: BigInt(column), message: explain(diagnostic) };
   return { error: { $case: 'compilerError', value } };
+}
+
+/** Pixie's clients ask with nothing but an id to go on with a query whose connection broke: what they have of it nobody knows (`docs/decisions/0011`). @throws UserError */
+export function requireScript({ queryStr, queryId }: vizier.ExecuteScriptRequest): void {
+  if (queryStr.trim() !== '') return;
+  throw new UserError(
+    queryId === ''
+      ? 'Query should not be empty.'
+      : `query ${queryId} ended with its connection and cannot be resumed: run it again`,
+  );
+}
+
+/** A script deletes what is not there. */
+export function noSuchTracepoint({ name, span }: { name: string; span: Span }, known: readonly string[]): Diagnostic {
+  const hints = [known.length > 0 ? `there are: ${known.join(', ')}` : 'there are none'];
+  return { id: 'door.no-such-tracepoint', message: `Could not find tracepoint for given name: ${name}`, span, hints };
 }

@@ -26,6 +26,7 @@ export const doorOptions: grpc.ServerOptions = {
 
 /** Where a door listens, and by which certificate; without one in plaintext. */
 export interface Place {
+  /** Empty: every address of the machine. */
   readonly address: string;
   readonly port: number;
   readonly identity: ServerIdentity | undefined;
@@ -69,7 +70,7 @@ export class NetworkDoor implements Access {
     listener.maxConnections = mostConnections;
     await new Promise<void>((resolve, reject) => {
       listener.once('error', reject);
-      listener.listen({ host: address, port }, resolve);
+      listener.listen({ port, ...(address === '' ? {} : { host: address }) }, resolve);
     });
     listener.on('error', (error) =>
       process.stderr.write(`${new Date().toISOString()} network door: ${error.message}\n`),

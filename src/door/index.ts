@@ -10,7 +10,7 @@ export {
   requireRole,
   roles,
 } from './access.ts';
-export { grpcCode, type Response, type Send, statusOf } from './answer.ts';
+export { grpcCode, noSuchTracepoint, type Response, requireScript, type Send, statusOf } from './answer.ts';
 export { type CallHost, callHandlers, type StreamCall, type StreamHandler, type UnaryHandler } from './calls.ts';
 export {
   type Authority,
@@ -23,8 +23,8 @@ export { doorOptions, NetworkDoor } from './door.ts';
 export { type Seal, sealFor } from './encryption.ts';
 export { atTarget, CallRefused, explain, MachineError, type Script, UserError } from './errors.ts';
 export { ownHosts } from './own-hosts.ts';
-export { type Place, type Placed, type Placement, Rollouts } from './rollout.ts';
-export { type RowSink, sendTable, type Table } from './rows.ts';
+export { type Changes, type Deletion, type Holder, type Placed, type Placement, Rollouts } from './rollout.ts';
+export { type RowSink, sendTable, type Table, TableSender } from './rows.ts';
 export {
   isTokenRecord,
   makeToken,
@@ -35,4 +35,13 @@ export {
   tokenInfo,
   tokenState,
 } from './token-record.ts';
+export {
+  bindingCommands,
+  clusterTokenName,
+  fromSecret,
+  subjectOf,
+  tokenLabel,
+  tokenNamespace,
+  toSecret,
+} from './token-secret.ts';
 export { type TokenDoor, Tokens } from './tokens.ts';

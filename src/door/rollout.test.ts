@@ -11,6 +11,8 @@ class SlowTracepoints {
   readonly upserts: { name: string; arm: () => void; fail: (error: Error) => void }[] = [];
   readonly #live = new Set<string>();
 
+  async delete() {}
+
   place({ name }: LogicalTracepoint): Promise<Placed> {
     if (this.#live.has(name)) return Promise.resolve({ id: name, changed: false });
     return new Promise<Placed>((resolve, reject) => {
@@ -28,7 +30,7 @@ let rollouts: Rollouts;
 beforeEach(() => {
   vi.useFakeTimers();
   tracepoints = new SlowTracepoints();
-  rollouts = new Rollouts((logical) => tracepoints.place(logical));
+  rollouts = new Rollouts(tracepoints);
 });
 afterEach(() => {
   vi.useRealTimers();

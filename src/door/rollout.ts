@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { status } from '@grpc/grpc-js';
 import { vizier } from '#api';
+import type { Span } from '#base';
 import type { LogicalTracepoint, TracepointState } from '#model';
-import type { Caller } from './access.ts';
+import { type Caller, requireRole } from './access.ts';
 import { grpcCode, type Send } from './answer.ts';
 import { atTarget, CallRefused, MachineError, UserError } from './errors.ts';
 
@@ -36,8 +37,28 @@ export interface Placed {
   readonly changed: boolean;
 }
 
-/** Puts one in place for somebody; resolves when it traces. @throws UserError, MachineError */
-export type Place = (logical: LogicalTracepoint, caller: Caller) => Promise<Placed>;
+/** A tracepoint that a script deletes. */
+export interface Deletion {
+  readonly name: string;
+  readonly span: Span;
+}
+
+/** Who holds the tracepoints: an agent itself, a broker by objects of the cluster. */
+export interface Holder {
+  /** Puts one in place for somebody; resolves when it traces. @throws UserError, MachineError */
+  place(logical: LogicalTracepoint, caller: Caller): Promise<Placed>;
+  /** @throws UserError before anything is changed, when one is not there and `upserts` does not place it */
+  delete(deletes: readonly Deletion[], upserts: readonly LogicalTracepoint[], caller: Caller): Promise<void>;
+}
+
+/** What a script changes, and who asks. */
+export interface Changes {
+  readonly request: vizier.ExecuteScriptRequest;
+  readonly deletes: readonly Deletion[];
+  readonly upserts: readonly LogicalTracepoint[];
+  readonly caller: Caller;
+  readonly send: Send;
+}
 
 /** What Pixie's px, which asks again and again, has been told of one script. */
 interface Attempt {
@@ -48,11 +69,25 @@ interface Attempt {
 
 /** Places the tracepoints of scripts and tells each kind of client of it in the way that it understands. */
 export class Rollouts {
-  readonly #place: Place;
+  readonly #holder: Holder;
   readonly #attempts = new Map<string, Attempt>();
 
-  constructor(place: Place) {
-    this.#place = place;
+  constructor(holder: Holder) {
+    this.#holder = holder;
+  }
+
+  /** Does what a script wants changed, as its client can follow it. @throws CallRefused (see `inSteps`, and without the role), UserError, MachineError */
+  async run({ request, deletes, upserts, caller, send }: Changes): Promise<void> {
+    if (deletes.length === 0 && upserts.length === 0) return;
+    requireRole(caller, 'tracer', 'a script that places or deletes tracepoints');
+    const script = JSON.stringify([request.queryStr, request.execFuncs]);
+    const placement = { script, upserts, caller, send };
+    const stepwise = caller.audience === 'pixie' && request.mutation;
+    if (!stepwise || !this.underWay(placement)) await this.#holder.delete(deletes, upserts, caller);
+    if (upserts.length === 0) return;
+    if (caller.audience === 'sonde') await this.withProgress(placement);
+    else if (stepwise) await this.inSteps(placement);
+    else await this.inSilence(placement);
   }
 
   /** The script is being placed for a client that asks again: what it deletes has been deleted. */
@@ -62,7 +97,7 @@ export class Rollouts {
 
   /** Sonde's own px: progress in the open call. @throws UserError, MachineError */
   async withProgress({ upserts, caller, send }: Placement): Promise<void> {
-    const rollout = new Rollout(this.#place, upserts, caller);
+    const rollout = new Rollout(this.#holder, upserts, caller);
     await send(rollout.info(grpcCode.unavailable));
     await rollout.over;
     await send(rollout.info(rollout.failed ? grpcCode.internal : grpcCode.ok));
@@ -71,7 +106,7 @@ export class Rollouts {
 
   /** A client that did not ask for a mutation would not understand news of one: it waits. @throws UserError, MachineError */
   async inSilence({ upserts, caller }: Placement): Promise<void> {
-    const rollout = new Rollout(this.#place, upserts, caller);
+    const rollout = new Rollout(this.#holder, upserts, caller);
     if (await within(rollout.over, patienceMs)) return rollout.check();
     throw new MachineError(
       `the probes of ${upserts.map(({ name }) => name).join(', ')} are not in place after ${patienceMs / 1000} s; they are still being placed: run the script again`,
@@ -88,7 +123,7 @@ export class Rollouts {
     const earlier = this.#attempts.get(key);
     // The last step places them once more: that renews those that are there.
     const last = earlier?.told === 'running';
-    const rollout = earlier && !last ? earlier.rollout : new Rollout(this.#place, upserts, caller);
+    const rollout = earlier && !last ? earlier.rollout : new Rollout(this.#holder, upserts, caller);
     const over = await within(rollout.over, answerMs);
     if (rollout.failed) {
       this.#forget(key);
@@ -131,13 +166,13 @@ class Rollout {
   readonly #failures: { readonly error: unknown; readonly logical: LogicalTracepoint }[] = [];
   #changed = false;
 
-  constructor(place: Place, upserts: readonly LogicalTracepoint[], caller: Caller) {
+  constructor(holder: Holder, upserts: readonly LogicalTracepoint[], caller: Caller) {
     this.#states = upserts.map(({ name }) => ({ id: '', name, state: 'PENDING', reason: '' }));
     this.over = Promise.all(
       upserts.map(async (logical, i) => {
         const state = this.#states[i]!;
         try {
-          const { id, changed } = await place(logical, caller);
+          const { id, changed } = await holder.place(logical, caller);
           Object.assign(state, { id, state: 'RUNNING' });
           this.#changed ||= changed;
         } catch (error) {

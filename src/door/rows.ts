@@ -30,6 +30,10 @@ const longestRow = 3_000_000;
 export interface Table {
   readonly name: string;
   readonly relation: Relation;
+  /** Its rows may have notes. */
+  readonly notes?: boolean;
+  /** Set: it goes on until its client ends it. */
+  readonly following?: unknown;
 }
 
 /** To whom rows go, and how. */
@@ -43,60 +47,84 @@ export interface RowSink {
  * Sends one table: its columns once, under a fresh id, then its rows in messages that every client takes, then exactly one message that ends it.
  * Gives the number of rows. @throws UserError for a row that no message can hold
  */
-export async function sendTable(output: Table, batches: AsyncIterable<RowBatch>, sink: RowSink): Promise<bigint> {
-  const { audience, seal, send } = sink;
-  const id = randomUUID();
-  let relation = output.relation;
-  let withNotes = false;
-  let announced = false;
-  let rows = 0;
-  let bytes = 0;
+export async function sendTable(table: Table, batches: AsyncIterable<RowBatch>, sink: RowSink): Promise<bigint> {
+  const sender = new TableSender(table, sink);
+  await sender.begin();
+  for await (const batch of batches) await sender.add(batch);
+  return sender.end();
+}
 
-  const data = async (batch: vizier.RowBatchData) => {
+/** `sendTable` for who is given the batches: begin, add each, end. */
+export class TableSender {
+  readonly #table: Table;
+  readonly #sink: RowSink;
+  readonly #id = randomUUID();
+  /** Another client learns of missing values by a last column, which only a result that has some gets: look before the first row goes. */
+  readonly #held: RowBatch[] = [];
+  #relation: Relation;
+  #withNotes = false;
+  #announced = false;
+  #rows = 0;
+  #bytes = 0;
+
+  constructor(table: Table, sink: RowSink) {
+    this.#table = table;
+    this.#relation = table.relation;
+    this.#sink = sink;
+  }
+
+  async begin(): Promise<void> {
+    const own = this.#sink.audience === 'sonde';
+    const { following, notes = false } = this.#table;
+    // A stream has no end to be waited for: it has the column in any case.
+    this.#withNotes = following !== undefined && !own && notes;
+    if (own || following !== undefined) await this.#announce();
+  }
+
+  async add(batch: RowBatch): Promise<void> {
+    this.#rows += batch.rows;
+    this.#bytes += textBytes(batch);
+    if (this.#announced) return this.#forward(batch);
+    this.#held.push(batch);
+    const many = this.#rows > heldRows || this.#bytes > heldBytes;
+    this.#withNotes ||= completeNotes(this.#table.relation, batch) !== undefined || many;
+    if (this.#withNotes) await this.#announce();
+  }
+
+  async end(): Promise<bigint> {
+    if (!this.#announced) await this.#announce();
+    await this.#data(endOfTable(this.#relation, this.#id, this.#sink.audience));
+    return BigInt(this.#rows);
+  }
+
+  async #announce(): Promise<void> {
+    this.#announced = true;
+    const { relation, name } = this.#table;
+    if (this.#withNotes) this.#relation = withNotesRelation(relation);
+    const value = { relation: encodeRelation(this.#relation, this.#sink.audience), name, id: this.#id };
+    await this.#sink.send({ result: { $case: 'metaData', value } });
+    for (const early of this.#held.splice(0)) await this.#forward(early);
+  }
+
+  async #forward(batch: RowBatch): Promise<void> {
+    const { relation, name } = this.#table;
+    const { audience } = this.#sink;
+    const shown = this.#withNotes ? withNotesColumn(relation, batch).batch : batch;
+    for (const piece of splitBatch(shown, pieces)) {
+      if (audience === 'pixie' && piece.rows === 1) requireShort(piece, name);
+      await this.#data(encodeBatch(piece, this.#relation, this.#id, audience));
+    }
+  }
+
+  async #data(batch: vizier.RowBatchData): Promise<void> {
+    const { seal, send } = this.#sink;
     const encrypted = seal && (await seal(vizier.RowBatchData.encode(batch).finish()));
     const value = {
       executionStats: undefined,
       ...(encrypted ? sealed(encrypted) : { batch, encryptedBatch: nothing }),
     };
     await send({ result: { $case: 'data', value } });
-  };
-  const announce = async () => {
-    announced = true;
-    if (withNotes) relation = withNotesRelation(relation);
-    const value = { relation: encodeRelation(relation, audience), name: output.name, id };
-    await send({ result: { $case: 'metaData', value } });
-  };
-  const forward = async (batch: RowBatch) => {
-    const shown = withNotes ? withNotesColumn(output.relation, batch).batch : batch;
-    for (const piece of splitBatch(shown, pieces)) {
-      if (audience === 'pixie' && piece.rows === 1) requireShort(piece, output.name);
-      await data(encodeBatch(piece, relation, id, audience));
-    }
-  };
-
-  const held: RowBatch[] = [];
-  // A stream has no end to be waited for: it has the column in any case.
-  withNotes = output.following !== undefined && audience !== 'sonde' && output.notes;
-  if (audience === 'sonde' || output.following !== undefined) await announce();
-  for await (const batch of batches) {
-    rows += batch.rows;
-    bytes += textBytes(batch);
-    if (announced) await forward(batch);
-    else {
-      // Another client learns of missing values by a last column, which only a result that has some gets: look before the first row goes.
-      held.push(batch);
-      withNotes ||= completeNotes(output.relation, batch) !== undefined || rows > heldRows || bytes > heldBytes;
-      if (!withNotes) continue;
-      await announce();
-      for (const early of held.splice(0)) await forward(early);
-    }
   }
-  if (!announced) {
-    await announce();
-    for (const early of held) await forward(early);
-  }
-  await data(endOfTable(relation, id, audience));
-  return BigInt(rows);
 }
 
 const nothing = new Uint8Array();

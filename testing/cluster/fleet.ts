@@ -40,6 +40,8 @@ export class Fleet {
   readonly client: ClusterClient;
   readonly agents = new Map<string, Member>();
   broker: Member | undefined;
+  /** The broker's port for clients with tokens, on the loopback address. */
+  door = 0;
   readonly #core: CoreV1Api;
   readonly #ports = new Map<string, number>();
   readonly #kubelet: { readonly server: Server; readonly port: number };
@@ -138,7 +140,8 @@ export class Fleet {
 
   async startBroker(): Promise<Member> {
     const pod = `broker-${randomBytes(2).toString('hex')}`;
-    const [port, health] = (await freePorts(2)) as [number, number];
+    const [port, health, door] = (await freePorts(3)) as [number, number, number];
+    this.door = door;
     const main = ['--disable-warning=ExperimentalWarning', join(root, 'src/broker/main.ts')];
     const args = [
       '--namespace',
@@ -149,6 +152,10 @@ export class Fleet {
       `${port}`,
       '--health',
       `${health}`,
+      '--listen',
+      '127.0.0.1',
+      '--door',
+      `${door}`,
     ];
     const member = this.#member(pod, process.execPath, [...main, ...args], health, 'broker');
     await this.#ready(member);

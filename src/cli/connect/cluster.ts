@@ -9,7 +9,7 @@ export const sondeNamespace = 'sonde';
 /** The service account as which px shows itself to the broker if it may, and what its token is for. */
 const account = 'px';
 const audience = 'sonde';
-const brokerLabels = 'app=sonde-broker';
+export const brokerLabels = 'app=sonde-broker';
 const sondeLabels = 'app in (sonde-broker, sonde-agent)';
 const brokerPort = 50300;
 

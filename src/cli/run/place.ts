@@ -1,13 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { sonde } from '#api';
-import { type ClusterClient, type TracepointObject, TracepointTaken, writeTracepoint } from '#cluster';
+import { type ClusterClient, outcomeOf, type TracepointObject, TracepointTaken, writeTracepoint } from '#cluster';
 import { UserError } from '../failure.ts';
 import type { Step } from './progress.ts';
 
-/** How long the nodes have to place a tracepoint. */
-const patienceMs = 30_000;
-/** How long pods that a selector fits are waited for: there may be none yet. */
-const selectorPatienceMs = 5_000;
 const lookMs = 150;
 
 /**
@@ -29,7 +25,10 @@ export async function placeTracepoints(
   for (;;) {
     const waited = performance.now() - began;
     const news = await Promise.all(objects.map((object) => outcomeOf(cluster, object, waited)));
-    const steps = news.map((step, i): Step => ({ label: `Deploying ${objects[i]!.spec.name}`, ...step }));
+    const steps = news.map(({ state, ...rest }, i): Step => {
+      const label = `Deploying ${objects[i]!.spec.name}`;
+      return { label, state: state === 'waiting' ? 'failed' : state, ...rest };
+    });
     report([{ label: 'Preparing schema', state: 'done' }, ...steps]);
     if (steps.every(({ state }) => state !== 'pending')) {
       const failed = steps.filter(({ state }) => state === 'failed');
@@ -54,29 +53,4 @@ async function written(
       `${error.message}\n  px run --replace takes it over; another name in the script leaves it alone`,
     );
   }
-}
-
-/** A tracepoint is there when some node traces; it has failed when nodes say so and none traces. */
-export async function outcomeOf(
-  cluster: ClusterClient,
-  object: TracepointObject,
-  waited: number,
-): Promise<Omit<Step, 'label'>> {
-  const now = await cluster.read<TracepointObject>(object as never);
-  if (now === undefined) return { state: 'failed', reason: 'it was deleted meanwhile' };
-  const nodes = (now.status?.nodes ?? []).filter(
-    ({ observedGeneration }) => observedGeneration >= (object.metadata.generation ?? 0),
-  );
-  if (nodes.some(({ state }) => state === 'RUNNING')) return { state: 'done' };
-  const over = nodes.filter(({ state }) => state === 'FAILED' || state === 'TERMINATED');
-  if (over.length > 0) return { state: 'failed', reason: over.map(({ reason }) => reason).join('\n') };
-  const selects = object.spec.target.upid === undefined;
-  if (waited < (selects ? selectorPatienceMs : patienceMs)) return { state: 'pending' };
-  if (selects)
-    return {
-      state: 'failed',
-      reason: 'no process fits it yet: it traces those that come, until its time to live has passed',
-    };
-  const waiting = nodes.map(({ node, reason }) => `node ${node}: ${reason}`).join('\n');
-  return { state: 'failed', reason: waiting || `no node has taken it up within ${patienceMs / 1000} s` };
 }

@@ -1,12 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { callColumns, sonde } from '#api';
-import { type ClusterClient, type TracepointObject, toObject, tracepointReference, writeTracepoint } from '#cluster';
+import {
+  type ClusterClient,
+  outcomeOf,
+  type TracepointObject,
+  toObject,
+  tracepointReference,
+  writeTracepoint,
+} from '#cluster';
 import { type LogicalProbe, parseUpid, type Target } from '#model';
 import { type Agent, sondeMethods } from '../connect/agent.ts';
 import type { Meant } from '../connect/pods.ts';
 import { UserError } from '../failure.ts';
-import { outcomeOf } from '../run/place.ts';
 
 /** The time to live guards the cluster against a px that was killed. */
 const ttlNs = 60_000_000_000n;
