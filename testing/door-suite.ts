@@ -283,7 +283,7 @@ export function doorSuite(serve: () => Promise<Served>): void {
         });
       // A ClientHello that says it is 512 bytes long, and the preface of HTTP/2.
       const hello = Buffer.concat([Buffer.from('160301020001', 'hex'), Buffer.alloc(500)]);
-      const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' + '\0'.repeat(40), 'latin1');
+      const preface = Buffer.from(`PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${'\0'.repeat(40)}`, 'latin1');
       const secure = connectTls({ ...place, ca: readFileSync(door.caFile), ALPNProtocols: ['h2'] });
       const [inHandshake, afterIt] = await Promise.all([
         lifetime(connect(place), hello, 'connect'),
