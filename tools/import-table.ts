@@ -156,10 +156,12 @@ export const folders: Readonly<Record<string, FolderRow>> = {
 
 /** Files in the root of the clone. */
 export const rootFiles: readonly string[] = [
+  '.dockerignore',
   '.editorconfig',
   '.gitattributes',
   '.gitignore',
   '.npmrc',
+  'Dockerfile',
   'LICENSE',
   'Makefile',
   'README.md',

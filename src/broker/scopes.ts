@@ -2,8 +2,8 @@ import type { sonde } from '#api';
 import type { ClusterClient } from '#cluster';
 import { type Caller, subjectOf } from '#door';
 
-/** An answer of the API server about rights holds for so long. */
-const trustMs = 30_000;
+/** An answer of the API server about rights holds for so long: who has just been given some does not wait long. */
+const trustMs = 5_000;
 
 /** What holders of tokens may see: the namespaces where the token's subject may get tracepoints, of those that the token is bound to. */
 export class Scopes {

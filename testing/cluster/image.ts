@@ -113,19 +113,25 @@ export async function programImage(
   );
 }
 
+/** As examples/simple-gotracing/Dockerfile says, too. */
+export const demoConfig = { program: '/gotracing', flags: ['-trimpath'], user: '65534:65534' } as const;
+
 export async function demoImage(reference: string, archive: string): Promise<void> {
-  const program = await goFixture({ source: 'examples/simple-gotracing', flags: ['-trimpath'] });
-  await programImage(program, '/gotracing', { reference, user: '65534:65534' }, archive);
+  const { program, flags, user } = demoConfig;
+  const built = await goFixture({ source: 'examples/simple-gotracing', flags: [...flags] });
+  await programImage(built, program, { reference, user }, archive);
 }
 
-/** Agent and broker: the tree's sources, the packages that run, their Node, and the C libraries that these need. */
+/** As the Dockerfile says, too. */
+export const sondeEntrypoint = ['/sonde/node', '/sonde/src/agent/main.ts'] as const;
+
+/** Agent and broker. */
 export async function sondeImage(reference: string, archive: string): Promise<void> {
-  await inStaging(fillSonde, (folder) =>
-    writeImage(folder, { reference, entrypoint: ['/sonde/node', '/sonde/src/agent/main.ts'] }, archive),
-  );
+  await inStaging(fillSonde, (folder) => writeImage(folder, { reference, entrypoint: sondeEntrypoint }, archive));
 }
 
-function fillSonde(folder: string): void {
+/** The files of the image: the tree's sources, the packages that run, their Node, and the C libraries that these need. */
+export function fillSonde(folder: string): void {
   const home = join(folder, 'sonde');
   mkdirSync(home);
   const isTest = /\.test\.ts$|\/testdata(\/|$)|\/src\/cli(\/|$)/;
