@@ -14,6 +14,9 @@ export interface ServedTracepoint {
   readonly name: string;
   readonly state: string;
   readonly owner: string;
+  readonly hits: number;
+  readonly rows: number;
+  readonly drops: number;
 }
 
 /** What serves Pixie's clients: an agent of its own machine, or the broker of a cluster. The same tests are for both. */
@@ -104,6 +107,9 @@ export async function servedByBroker(): Promise<Served> {
           name: spec.name,
           state: status?.nodes?.[0]?.state ?? '',
           owner: metadata.annotations?.['sonde.dev/owner'] ?? '',
+          hits: status?.nodes?.[0]?.hits ?? 0,
+          rows: status?.nodes?.[0]?.rows ?? 0,
+          drops: status?.nodes?.[0]?.drops ?? 0,
         }));
     },
     createToken: async (name, options) => {
