@@ -188,6 +188,7 @@ test('--for, --count and --open reach the agent; --open prints the calls that ru
   expect(request).toEqual({
     process: '123',
     tracepoint: '',
+    when: '',
     function: 'main.computeE',
     count: 100n,
     open: true,
