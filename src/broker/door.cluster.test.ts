@@ -1,0 +1,218 @@
+/** The broker's door before a real API server: tokens as Secrets, rights of their subjects, the CA. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ClusterClient, type ClusterObject, type Secret, type TracepointObject } from '#cluster';
+import { apiServerLacks } from '../../testing/cluster/api-server.ts';
+import { Fleet } from '../../testing/cluster/fleet.ts';
+import { PixieWire, responses, type WireAnswer } from '../../testing/pixie-wire.ts';
+import { killStarted } from '../../testing/process.ts';
+import { parseRows } from '../../testing/px.ts';
+import { DemoServer } from '../../testing/targets.ts';
+
+const lacks = apiServerLacks();
+
+describe.skipIf(lacks !== undefined)(`the broker’s door${lacks === undefined ? '' : ` (${lacks})`}`, () => {
+  let fleet: Fleet;
+  let wire: PixieWire;
+
+  const px = async (...args: string[]) => {
+    const result = await fleet.px(args);
+    expect(result.code, result.stderr).toBe(0);
+    return result;
+  };
+  const publishedCa = async () => {
+    const metadata = { name: 'broker-ca', namespace: 'sonde' };
+    const found = await fleet.client.read<ClusterObject & { data?: Record<string, string> }>({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata,
+    });
+    return found!.data!['ca.pem']!;
+  };
+  const create = async (name: string, ...options: string[]) => {
+    const { stdout, stderr } = await px('token', 'create', name, ...options);
+    return {
+      token: stdout.trim(),
+      commands: [...stderr.matchAll(/^ {2}kubectl (.*\bcreate .*)$/gm)].map(([, text]) => text!),
+    };
+  };
+  /** Runs what px printed, as the administrator. */
+  const obey = async (commands: readonly string[]) => {
+    for (const command of commands) {
+      const [, namespace, kind, name, role, account] =
+        /^(?:-n (\S+) )?create (clusterrolebinding|rolebinding) (\S+) --clusterrole=(\S+) --serviceaccount=(\S+)$/.exec(
+          command,
+        )!;
+      const [accountNamespace, accountName] = account!.split(':');
+      const binding = {
+        apiVersion: 'rbac.authorization.k8s.io/v1',
+        kind: kind === 'rolebinding' ? 'RoleBinding' : 'ClusterRoleBinding',
+        metadata: { name: name!, ...(namespace ? { namespace } : {}) },
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: role! },
+        subjects: [{ kind: 'ServiceAccount', name: accountName!, namespace: accountNamespace! }],
+      };
+      await fleet.client.apply(binding as ClusterObject, 'test');
+    }
+    // The authorizer learns of it by a watch.
+    await sleep(500);
+  };
+  const placing = (name: string, namespace: string) =>
+    [
+      'import pxtrace',
+      'import px',
+      "@pxtrace.probe('main.computeE')",
+      'def calls():',
+      "    return [{'n': pxtrace.ArgExpr('iterations')}]",
+      `pods = pxtrace.LabelSelector({'app': 'calc'}, '${namespace}', 'app')`,
+      `pxtrace.UpsertTracepoint('${name}', '${name}', calls, pods, '5m')`,
+      `px.display(px.DataFrame('${name}'))`,
+    ].join('\n');
+  const execute = (token: string, queryStr: string) => wire.execute('go', token, { queryStr });
+  const faultOf = (answer: WireAnswer) =>
+    responses(answer).find(({ status }) => status?.code)?.status?.message ?? `${answer.status} ${answer.details}`;
+  const rowsOf = (answer: WireAnswer) =>
+    responses(answer).reduce(
+      (sum, { result }) => sum + Number(result?.$case === 'data' ? (result.value.batch?.numRows ?? 0n) : 0n),
+      0,
+    );
+
+  beforeAll(async () => {
+    fleet = await Fleet.start(['n1']);
+    for (const namespace of ['shop', 'bank']) {
+      await fleet.addNamespace(namespace);
+      const demo = await DemoServer.start();
+      await fleet.addPod('calc', 'n1', { app: 'calc' }, demo.pid, namespace);
+    }
+    wire = new PixieWire(`127.0.0.1:${fleet.door}`, await publishedCa());
+  });
+  afterAll(async () => {
+    wire?.close();
+    await fleet?.close();
+    await killStarted();
+  });
+
+  it('a token is a Secret with a hash; px prints it once, and what its subject needs', async () => {
+    const { token, commands } = await create('ci', '--role', 'tracer', '-n', 'shop');
+    expect(token).toMatch(/^sonde_[\w-]{43}$/);
+    expect(commands).toEqual([
+      '-n shop create rolebinding sonde-token-ci --clusterrole=sonde-tracer --serviceaccount=sonde-tokens:ci',
+    ]);
+    const metadata = { name: 'ci', namespace: 'sonde-tokens' };
+    const secret = await fleet.client.read<Secret>({ apiVersion: 'v1', kind: 'Secret', metadata });
+    const kept = Buffer.from(secret!.data!['token.json']!, 'base64').toString();
+    expect(kept).not.toContain(token.slice(6));
+    expect(JSON.parse(kept)).toMatchObject({ name: 'ci', role: 'tracer', namespaces: ['shop'], createdBy: 'admin' });
+    const again = await fleet.px(['token', 'create', 'ci']);
+    expect([again.code, again.stderr]).toEqual([1, expect.stringMatching(/there is a token ci: revoke it first/)]);
+    const wrong = await fleet.px(['token', 'create', 'Not_OK']);
+    expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringMatching(/a token's name in a cluster/)]);
+    const listed = parseRows((await px('token', 'list', '-o', 'json')).stdout);
+    expect(listed).toMatchObject([
+      { name: 'ci', role: 'tracer', namespaces: 'shop', state: 'valid', created_by: 'admin' },
+    ]);
+  });
+
+  it('the subject’s rights decide, by name, until somebody gives them; the object has its owner’s name', async () => {
+    const { token, commands } = await create('robot', '--role', 'tracer', '-n', 'shop', 'bank');
+    await sleep(300);
+    const refused = faultOf(await execute(token, placing('by_robot', 'shop')));
+    expect(refused).toMatch(/User "system:serviceaccount:sonde-tokens:robot" cannot \w+ resource "tracepoints"/);
+    expect(refused).toContain(`kubectl ${commands[0]}`);
+    await obey(commands.slice(0, 1));
+    const answer = await execute(token, placing('by_robot', 'shop'));
+    expect(faultOf(answer)).toBe('0 OK');
+    const metadata = { name: 'by-robot', namespace: 'shop' };
+    const object = () =>
+      fleet.client.read<TracepointObject>({ apiVersion: 'sonde.dev/v1alpha1', kind: 'Tracepoint', metadata });
+    // On a busy machine the node may find its pod later than the answer waits.
+    await expect.poll(object, { timeout: 30_000 }).toMatchObject({
+      metadata: { annotations: { 'sonde.dev/owner': 'system:serviceaccount:sonde-tokens:robot' } },
+      status: { nodes: [{ state: 'RUNNING' }] },
+    });
+    // It has no right in the other namespace that it is bound to, and none may be used where it is not bound.
+    expect(faultOf(await execute(token, placing('elsewhere', 'bank')))).toMatch(
+      /cannot \w+ resource "tracepoints".*"bank"/s,
+    );
+    await obey(commands.slice(1).map((command) => command.replace('-n bank', '-n default')));
+    expect(faultOf(await execute(token, placing('elsewhere', 'default')))).toMatch(/good for shop, bank only/);
+  });
+
+  it('rows are those of the namespaces where the subject may get tracepoints, and to which the token is bound', async () => {
+    await px('run', '-f', script('everywhere', `${placing('shop_calls', 'shop')}\n${placing('bank_calls', 'bank')}`));
+    const processes = "import px\ndf = px.GetGoProcesses()\ndf = df[df.namespace != '']\npx.display(df)\n";
+    const bound = await create('narrow', '-n', 'bank');
+    await obey(bound.commands);
+    const wide = await create('wide');
+    await obey(wide.commands);
+    const none = await create('nobody');
+    await sleep(300);
+    const counts = async () => {
+      const answers = [bound, wide, none].map(async ({ token }) => rowsOf(await execute(token, processes)));
+      return Promise.all(answers);
+    };
+    await expect.poll(counts, { timeout: 30_000 }).toEqual([1, 2, 0]);
+    expect((await execute(bound.token, placing('x', 'bank'))).details).toMatch(/needs the role tracer/);
+  });
+
+  it('a revoked token is good no longer, within the second; one whose Secret was deleted, neither', async () => {
+    const query = 'import px\npx.display(px.GetAgentStatus())\n';
+    const { token } = await create('former');
+    await sleep(300);
+    expect((await execute(token, query)).status).toBe(0);
+    await px('token', 'revoke', 'former');
+    await expect
+      .poll(async () => (await execute(token, query)).details, { timeout: 1000 })
+      .toMatch(/^the token former was revoked at/);
+    expect((await fleet.px(['token', 'revoke', 'former'])).code).toBe(1);
+    const { token: next } = await create('former');
+    await expect.poll(async () => (await execute(next, query)).status, { timeout: 2000 }).toBe(0);
+    expect((await execute(token, query)).details).toMatch(/^the token is not known here/);
+    await fleet.client.delete({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'former', namespace: 'sonde-tokens' },
+    });
+    await expect.poll(async () => (await execute(next, query)).status, { timeout: 2000 }).toBe(16);
+  });
+
+  it('who may write no Secrets there makes no tokens', async () => {
+    const { code, stderr } = await fleet.px(['token', 'create', 'mine', '--context', 'test'], fleet.api.user('jane'));
+    expect([code, stderr]).toEqual([3, expect.stringMatching(/User "jane" cannot get resource "secrets"/)]);
+  });
+
+  it('the broker can impersonate tokens’ subjects, and nobody else', async () => {
+    const broker = new ClusterClient({ kubeconfig: fleet.api.serviceAccount('sonde', 'broker') });
+    expect(await broker.impersonating('system:serviceaccount:sonde-tokens:x').userName()).toBe(
+      'system:serviceaccount:sonde-tokens:x',
+    );
+    for (const user of ['admin', 'system:serviceaccount:kube-system:default', 'system:serviceaccount:sonde:agent'])
+      await expect(broker.impersonating(user).userName()).rejects.toThrow(/cannot impersonate/);
+  });
+
+  it('the CA outlives the broker; its key is in no ConfigMap; emptied, another is made', async () => {
+    const ca = await publishedCa();
+    expect(ca).not.toContain('KEY');
+    const { token } = await create('steady');
+    await fleet.endBroker();
+    await fleet.startBroker();
+    expect(await publishedCa()).toBe(ca);
+    const later = new PixieWire(`127.0.0.1:${fleet.door}`, ca);
+    const query = { queryStr: 'import px\npx.display(px.GetAgentStatus())\n' };
+    expect((await later.execute('px', token, query)).status).toBe(0);
+    later.close();
+    const metadata = { name: 'broker-ca', namespace: 'sonde' };
+    const secret = await fleet.client.read<Secret>({ apiVersion: 'v1', kind: 'Secret', metadata });
+    await fleet.client.replace({ ...secret!, data: {} });
+    await fleet.endBroker();
+    await fleet.startBroker();
+    expect(await publishedCa()).not.toBe(ca);
+  });
+
+  function script(name: string, text: string): string {
+    const file = join(fleet.api.folder, `${name}.pxl`);
+    writeFileSync(file, text);
+    return file;
+  }
+});
