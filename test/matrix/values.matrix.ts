@@ -27,7 +27,7 @@ const builds: Readonly<Record<string, { flags: readonly string[]; cgo?: true; st
   trimpath: { flags: ['-trimpath'] },
 };
 
-describe.each(['go1.17.13', 'go1.19.13', 'go1.21.13', 'go1.23.12', 'go1.24.9', 'go1.25.5', 'local'] as const)(
+describe.each(['go1.17.13', 'go1.20.14', 'go1.21.13', 'go1.23.12', 'go1.24.9', 'go1.25.5', 'local'] as const)(
   '%s',
   (toolchain) => {
     it.each(Object.entries(builds))(
