@@ -44,7 +44,11 @@ export async function allProcesses(
     link.call(nodeMethods.listProcesses, { pods: undefined, one: false }),
   );
   return {
-    processes: answers.flatMap(({ answer }) => answer.processes).filter(({ namespace }) => mayDo(scope, namespace)),
+    // In the same order each time, whichever node answers first.
+    processes: [...answers]
+      .sort((a, b) => (a.node < b.node ? -1 : 1))
+      .flatMap(({ answer }) => answer.processes)
+      .filter(({ namespace }) => mayDo(scope, namespace)),
     silent,
     notes: [],
     answered: new Set([...answers.map(({ node }) => node), ...silent.map(({ node }) => node)]),
