@@ -113,8 +113,9 @@ export async function servedByBroker(): Promise<Served> {
         }));
     },
     createToken: async (name, options) => {
+      await bind(fleet, name, 'viewer');
       const made = await create(name, options);
-      await sleep(300);
+      await sleep(500);
       return made;
     },
     revokeToken: async (name) => void (await px('token', 'revoke', name)),
