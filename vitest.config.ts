@@ -9,6 +9,9 @@ export default defineConfig({
           name: 'unit',
           include: ['src/**/*.test.ts', 'testing/**/*.test.ts', 'tools/**/*.test.ts'],
           exclude: ['**/*.bpf.test.ts', '**/*.cluster.test.ts'],
+          // A busy machine is no failure.
+          testTimeout: 60_000,
+          hookTimeout: 300_000,
         },
       },
       {

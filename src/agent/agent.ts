@@ -15,6 +15,7 @@ import { runChecks } from './doctor.ts';
 import { Execs } from './execs.ts';
 import { Executable } from './executable.ts';
 import { ScriptRunner } from './execute.ts';
+import { Follower } from './follow.ts';
 import { describeFunctions } from './functions.ts';
 import { type Identity, readIdentity } from './identity.ts';
 import { IdleTimer } from './idle.ts';
@@ -62,6 +63,7 @@ export class Agent {
   readonly #processes: Processes;
   readonly #deployer: Deployer;
   readonly #tracepoints: Tracepoints;
+  readonly #follower: Follower;
   readonly #reader = new Reader();
   readonly #door: AgentDoor;
   /** Read anew for each tracepoint: its owner may change it. */
@@ -89,6 +91,18 @@ export class Agent {
       redaction: this.#redaction,
     });
     this.#tracepoints = new Tracepoints(this.#deployer, store);
+    this.#follower = new Follower(
+      this.#sys,
+      this.#processes,
+      () =>
+        this.#tracepoints
+          .list()
+          .flatMap(({ logical: { name, target }, state }) =>
+            target.kind === 'processes' && state !== 'TERMINATED' ? [{ name, selector: target.processes }] : [],
+          ),
+      (name, upids) => this.#tracepoints.follow(name, upids),
+    );
+    this.#tracepoints.onSelector = () => this.#follower.look();
     this.tracer = new Tracer(
       { sys: this.#sys, processes: this.#processes, binaries: this.#binaries, kernel: this.#kernel },
       this.#deployer,
@@ -159,6 +173,7 @@ export class Agent {
     await this.#node?.close();
     await this.tracer.close();
     await this.#tracepoints.close();
+    this.#follower.close();
     this.#deployer.close();
     await this.#reader.stop();
     await this.#store.close();

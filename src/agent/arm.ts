@@ -1,9 +1,11 @@
 import { attachUprobes, type BpfMap, type BpfProgram, loadProgram, makeMap, type UprobeAttachment } from '#bpf';
-import type { ProcessTracepoint } from '#model';
-import { type Compilation, compileTarget, control, floatNsOffset, mapNames, type ProgramSites } from '#probe';
+import { eventKinds, type ProcessTracepoint } from '#model';
+import { type Compilation, compileTarget, control, floatNsOffset, gates, mapNames, type ProgramSites } from '#probe';
 import { findTracer, type Sys } from '#sys';
+import { programNs } from './budget.ts';
 import type { DeployerParts, DeploymentSink } from './deployment.ts';
 import { MachineError, UserError } from './errors.ts';
+import { attachCounting, callCosts, estimateFrom } from './estimate.ts';
 import { Executable } from './executable.ts';
 import { latencyWarning } from './latency.ts';
 import { requireMemory } from './memory.ts';
@@ -39,6 +41,7 @@ export async function arm(parts: DeployerParts, logical: ProcessTracepoint, sink
     targetIndex: 0,
     bias,
     redaction: parts.redaction(),
+    estimateFrom,
     instructionText: (bytes, at) => binaries.instructionText(bytes, at, binary),
   });
   if (!compiled.ok) throw new UserError(compiled.diagnostics);
@@ -94,19 +97,46 @@ export async function arm(parts: DeployerParts, logical: ProcessTracepoint, sink
     requireNoDebugger(sys, pid);
     check.before();
     requireMemory(sys, pid, check.newPages);
-    programs.forEach((program, i) => {
-      attachments.push(attach(parts, pid, executable, program, loaded[i]!));
-    });
+    const place = (program: ProgramSites, sites: readonly number[]) => {
+      if (sites.length > 0)
+        attachments.push(attach(parts, pid, executable, program, loaded[programs.indexOf(program)]!, sites));
+    };
+    if (compilation.estimate) await placeCounting(parts, logical, compilation, controls, place);
+    else for (const program of programs) place(program, [...program.sites.keys()]);
     check.placed();
   } catch (error) {
+    Atomics.store(controls.words, control.gate, BigInt(gates.shut));
     await Promise.all(attachments.map((attachment) => attachment.closeInBackground()));
     await reader.close(id);
     throw error;
   }
-  Atomics.store(controls.words, control.gate, 1n);
+  Atomics.store(controls.words, control.gate, BigInt(gates.open));
   binaries.remember(executable);
   const warnings = [...compilation.warnings, ...foreignWarning(check), ...floor];
   return new Armed({ id, reader, compilation, warnings, controls, attachments, release: stack.move() });
+}
+
+/** All of the probes, entries first and counted before anything is sent. */
+async function placeCounting(
+  { kernel }: DeployerParts,
+  logical: ProcessTracepoint,
+  compilation: Compilation,
+  controls: BpfMap,
+  place: (program: ProgramSites, sites: readonly number[]) => void,
+): Promise<void> {
+  const { programs } = compilation.compiled;
+  const { emulatedNs, steppedNs } = await kernel.hitCost();
+  const costs = callCosts(compilation, emulatedNs + programNs, steppedNs + programNs);
+  const others = programs.filter(({ kind }) => kind !== eventKinds.entry);
+  const entries = new Set(
+    programs.flatMap(({ kind, sites }) => (kind === eventKinds.entry ? sites : [])).map(({ offset }) => offset),
+  );
+  const sitesOf = ({ sites }: ProgramSites, shared: boolean) =>
+    [...sites.keys()].filter((i) => entries.has(sites[i]!.offset) === shared);
+  // Where a function is one instruction, the kernel runs first what was attached last: that has to be the entry.
+  for (const program of others) place(program, sitesOf(program, true));
+  await attachCounting({ compilation, controls, costs, place, limited: logical.noBudget !== true });
+  for (const program of others) place(program, sitesOf(program, false));
 }
 
 /** FACTS, rule 9. */
@@ -135,13 +165,14 @@ function attach(
   executable: Executable,
   program: ProgramSites,
   loaded: BpfProgram,
+  indexes: readonly number[],
 ): UprobeAttachment {
-  const sites = program.sites.map(({ offset }, cookie) => ({ offset, cookie }));
+  const sites = indexes.map((i) => ({ offset: program.sites[i]!.offset, cookie: program.cookies?.[i] ?? i }));
   const attachment = attachUprobes(parts.sys, loaded, { executable: executable.fd, pid, sites });
   const refused = attachment.refused[0];
   if (!refused) return attachment;
   attachment.close();
-  const site = program.sites[refused.site.cookie]!;
+  const site = program.sites.find(({ offset }) => offset === refused.site.offset)!;
   throw new MachineError(
     `the kernel places no probe on \`${site.text}\` at 0x${site.address.toString(16)}: ${refused.error.message}`,
   );
@@ -174,6 +205,10 @@ export class Armed {
     this.warnings = parts.warnings;
   }
 
+  get skipped(): readonly string[] {
+    return this.#parts.compilation.skipped;
+  }
+
   /** The probed functions, as the linker has them. */
   get functions(): readonly string[] {
     return this.#parts.compilation.compiled.plans.map((plan) => plan.function);
@@ -196,11 +231,8 @@ export class Armed {
   cost(emulatedNs: number, steppedNs: number): number {
     const { sites } = this.#parts.compilation;
     const waited = Number(Atomics.load(this.#words, floatNsOffset(sites.length) / 8));
-    return sites.reduce((total, { entry, returns }, probe) => {
-      const exit = returns.some((site) => site.class === 'stepped') ? steppedNs : returns.length > 0 ? emulatedNs : 0;
-      const begin = entry ? (entry.class === 'stepped' ? steppedNs : emulatedNs) : 0;
-      return total + this.#count(probe, control.hits) * (begin + exit);
-    }, waited);
+    const costs = callCosts(this.#parts.compilation, emulatedNs, steppedNs);
+    return sites.reduce((total, _, probe) => total + this.#count(probe, control.hits) * costs[probe]!, waited);
   }
 
   flush(): Promise<void> {
@@ -216,7 +248,7 @@ export class Armed {
 
   /** Calls that begin from now on are not seen. */
   shut(): void {
-    Atomics.store(this.#words, control.gate, 0n);
+    Atomics.store(this.#words, control.gate, BigInt(gates.shut));
   }
 
   /** Calls that begin from now on are not seen; those that run have a little time to end. */
@@ -241,7 +273,7 @@ export class Armed {
 
   async #close(): Promise<void> {
     const { attachments, reader, id, release } = this.#parts;
-    Atomics.store(this.#words, control.gate, 0n);
+    Atomics.store(this.#words, control.gate, BigInt(gates.shut));
     await Promise.all(attachments.map((attachment) => attachment.closeInBackground()));
     this.#left = await reader.close(id);
     this.#words = this.#words.slice();

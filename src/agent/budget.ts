@@ -6,7 +6,7 @@ export const costLimit = 0.5;
 /** Over so long the cost is averaged: what goes on above the limit is off within a second, a short burst gets through whole. */
 const windowNs = 850_000_000n;
 /** What our programs take beyond the trap that calibration measures: reading `g`, building and submitting a record. */
-const programNs = 600;
+export const programNs = 600;
 const periodMs = 150;
 /** While nothing is hit. */
 const quietPeriodMs = 300;

@@ -58,7 +58,7 @@ export class Deployer {
     await deployment.start();
     this.#live.add(deployment);
     deployment.onClose = () => this.#live.delete(deployment);
-    this.#budget.watch(deployment);
+    if (logical.noBudget !== true) this.#budget.watch(deployment);
     return deployment;
   }
 
@@ -120,6 +120,9 @@ export class Deployment {
   get undecided(): number {
     return this.#before.undecided + (this.#armed?.undecided ?? 0);
   }
+
+  /** Functions that a pattern stands for and that are not traced, with the reasons. */
+  skipped: readonly string[] = [];
 
   /** The probed functions, as the linker has them (the script may have named them by a suffix). */
   functions: readonly string[] = [];
@@ -199,6 +202,7 @@ export class Deployment {
         const armed = await arm(this.#parts, this.#logical, this.#sink);
         this.#armed = armed;
         this.functions = armed.functions;
+        this.skipped = armed.skipped;
         if (image === this.#execs) {
           for (const warning of armed.warnings) if (!this.warnings.includes(warning)) this.warnings.push(warning);
           return;

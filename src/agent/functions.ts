@@ -1,12 +1,12 @@
 import type { sonde } from '#api';
-import { formatSignature, type GoBinary } from '#gobin';
+import { BadPattern, formatSignature, type GoBinary, type GoFunction } from '#gobin';
 import { UserError } from './errors.ts';
 
 /** Functions whose names match, with signature and place in the source; one by one, since a binary may have 100,000. */
 export function* describeFunctions(binary: GoBinary, pattern: string): Generator<sonde.FunctionInfo> {
-  const matches = nameMatcher(pattern);
+  const matches = matcher(binary, pattern);
   for (const fn of binary.functions()) {
-    if (!matches(fn.name)) continue;
+    if (!matches(fn)) continue;
     const source = binary.sourceLine(fn);
     yield {
       name: fn.name,
@@ -17,6 +17,23 @@ export function* describeFunctions(binary: GoBinary, pattern: string): Generator
       pods: [],
     };
   }
+}
+
+/** Empty: all. A pattern of those that tracepoints take. Else: a part of the name, in any case. */
+function matcher(binary: GoBinary, text: string): (fn: GoFunction) => boolean {
+  if (text === '') return () => true;
+  try {
+    const set = text.includes('/') && !/[*?:]/.test(text) ? undefined : binary.selectFunctions(text);
+    if (set !== undefined) {
+      const entries = new Set(set.functions.map(({ entry }) => entry));
+      return ({ entry }) => entries.has(entry);
+    }
+  } catch (error) {
+    if (error instanceof BadPattern) throw new UserError(error.message);
+    throw error;
+  }
+  const named = nameMatcher(text);
+  return ({ name }) => named(name);
 }
 
 /** Empty: all. `re:…`: a regular expression. With `*` or `?`: a glob over the whole name. Else: a part of the name, in any case. */

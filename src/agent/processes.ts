@@ -66,6 +66,11 @@ export class Processes {
     return found;
   }
 
+  /** The Go process of a pid; undefined for another one, or none. */
+  goProcess(pid: number): GoProcess | undefined {
+    return this.#inspect(pid);
+  }
+
   /**
    * The processes that a pid, a UPID or a process name means: at least one.
    * @throws UserError that says why there is none.

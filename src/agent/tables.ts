@@ -196,5 +196,6 @@ function current(store: Store): StoredTable[] {
 
 /** The target as people read it. */
 export function targetText({ logical: { target } }: Tracepoint): string {
-  return target.kind === 'upid' ? formatUpid(target.upid) : JSON.stringify(target.pods);
+  if (target.kind === 'upid') return formatUpid(target.upid);
+  return JSON.stringify(target.kind === 'pods' ? target.pods : target.processes);
 }

@@ -21,8 +21,13 @@ export interface LiveTrace {
   stop(reason: string): void;
 }
 
-/** What is left for a function whose returns cannot be probed. */
-const entryColumns = callColumns.slice(0, 1);
+/** What is left for a function whose returns cannot be probed, and of a line. */
+const entryColumns = callColumns.slice(0, 4);
+
+/** Of several hundred functions nothing is captured in their arguments' and results' stead. */
+const noValues = { kind: 'nothing' } as const;
+const isValues = ({ capture }: (typeof callColumns)[number]) =>
+  capture.kind === 'arguments' || capture.kind === 'results';
 
 /** Rows of one message: each message costs more than a row does. */
 const messageRows = 256;
@@ -89,24 +94,25 @@ export class Tracer {
       let live = 0;
       const attempts = await Promise.allSettled(
         processes.map(async (process) => {
-          let fn = request.function;
           const { when } = request;
           const logical: ProcessTracepoint = {
             name,
             table: '',
             target: { kind: 'upid', upid: process.upid },
             ttlNs: 0n,
-            probes: [{ function: fn, columns: callColumns, ...(when === '' ? {} : { when: { text: when } }) }],
+            probes: [
+              { function: request.function, columns: callColumns, ...(when === '' ? {} : { when: { text: when } }) },
+            ],
+            ...(request.noBudget ? { noBudget: true } : {}),
           };
           const deployment = await deployCalls(this.#deployer, logical, {
             relation: async () => {},
-            batch: (batch) => out.push(batch, fn),
+            batch: (batch) => out.push(batch),
             ended: (state, reason) => {
               live--;
               if (live <= 0) finish({ reason, failed: state === 'FAILED' });
             },
           });
-          fn = deployment.functions[0] ?? fn;
           live++;
           deployments.push(deployment);
         }),
@@ -124,7 +130,7 @@ export class Tracer {
           value: {
             processes: deployments.length,
             upids: deployments.map((deployment) => formatUpid(deployment.upid)),
-            warnings: [...new Set(deployments.flatMap((deployment) => deployment.warnings))],
+            warnings: [...new Set(deployments.flatMap(({ warnings, skipped }) => [...warnings, ...skipped]))],
             failures,
             name,
             places: [],
@@ -216,13 +222,24 @@ export async function deployCalls(
   logical: ProcessTracepoint,
   sink: DeploymentSink,
 ): Promise<Deployment> {
+  const probes = logical.probes.map((probe) => ({ ...probe, columns: entryColumns }));
+  // A line is no call: there is nothing to it but what can be named there.
+  if (probes.some((probe) => /\.(?:go|s):\d+$/.test(probe.function)))
+    return deployer.deploy({ ...logical, probes }, sink);
   try {
     return await deployer.deploy(logical, sink);
   } catch (error) {
-    if (!(error instanceof UserError) || !error.diagnostics.some(({ id }) => id === 'probe.no-returns')) throw error;
-    const probes = logical.probes.map((probe) => ({ ...probe, columns: entryColumns }));
+    const has = (id: string) => error instanceof UserError && error.diagnostics.some((each) => each.id === id);
+    if (has('probe.too-many-values')) {
+      const columns = callColumns.map((column) => (isValues(column) ? { ...column, capture: noValues } : column));
+      const bare = logical.probes.map((probe) => ({ ...probe, columns }));
+      const deployment = await deployer.deploy({ ...logical, probes: bare }, sink);
+      deployment.warnings.push(`without arguments and results: ${(error as Error).message}`);
+      return deployment;
+    }
+    if (!has('probe.no-return-site')) throw error;
     const deployment = await deployer.deploy({ ...logical, probes }, sink);
-    deployment.warnings.push(`only entries are traced: ${error.message}`);
+    deployment.warnings.push(`only entries are traced: ${(error as Error).message}`);
     return deployment;
   }
 }
@@ -242,7 +259,7 @@ export class Outbox {
     this.#send = send;
   }
 
-  push(batch: RowBatch, fn: string): void {
+  push(batch: RowBatch): void {
     let take = batch.rows;
     if (this.#most > 0) take = Math.min(take, this.#most - this.rows);
     if (this.#waiting + take > mostWaiting) {
@@ -254,7 +271,7 @@ export class Outbox {
     this.#tail = this.#tail.then(async () => {
       for (let row = 0; row < take; row += messageRows) {
         const calls: sonde.TraceCall[] = [];
-        for (let i = row; i < Math.min(take, row + messageRows); i++) calls.push(tracedCall(batch, i, fn));
+        for (let i = row; i < Math.min(take, row + messageRows); i++) calls.push(tracedCall(batch, i));
         await this.#send({ event: { $case: 'calls', value: { calls } } });
         this.#waiting -= calls.length;
       }
@@ -268,7 +285,7 @@ export class Outbox {
 }
 
 /** Row `row` of a batch whose columns are the implicit ones and `callColumns` (or `entryColumns`). */
-function tracedCall(batch: RowBatch, row: number, fn: string): sonde.TraceCall {
+function tracedCall(batch: RowBatch, row: number): sonde.TraceCall {
   const there = (i: number) => batch.columns[i] !== undefined && batch.columns[i]!.valid?.[row] !== 0;
   const int = (i: number): bigint | undefined => {
     const column = batch.columns[i];
@@ -287,11 +304,12 @@ function tracedCall(batch: RowBatch, row: number, fn: string): sonde.TraceCall {
     }),
     timeNs: int(1) ?? 0n,
     goid: int(2),
-    function: fn,
-    argsJson: text(3),
-    resultsJson: text(4),
-    latencyNs: int(5),
-    outcome: text(6),
+    function: text(4) === '' ? text(3) : `${text(3)}[${text(4)}]`,
+    inlinedInto: text(5),
+    argsJson: text(6),
+    resultsJson: text(7),
+    latencyNs: int(8),
+    outcome: text(9),
     notesJson: batch.notes?.[row] ?? '',
   };
 }
@@ -306,6 +324,7 @@ export function runningCall(call: OpenCall, upid: Upid): sonde.TraceCall {
     resultsJson: '',
     latencyNs: call.forNs,
     outcome: 'running',
+    inlinedInto: '',
     notesJson: call.notes ?? '',
   };
 }
@@ -321,6 +340,7 @@ function stackedCall(goid: bigint, state: string, upid: Upid, fn: string): sonde
     resultsJson: '',
     latencyNs: undefined,
     outcome: 'running',
+    inlinedInto: '',
     notesJson: JSON.stringify({ args: 'not captured: the call began before it was traced', goroutine: state }),
   };
 }

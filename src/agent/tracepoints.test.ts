@@ -32,6 +32,7 @@ class FakeDeployer {
     this.deployed.push(record);
     const deployment = {
       hits: 0,
+      skipped: [],
       drops: 0,
       flush: async () => {},
       close: async () => {

@@ -96,8 +96,7 @@ class Held implements Tracepoint {
 export interface Followed {
   armed(name: string, deployment: Deployment): void;
   refused(name: string, upid: Upid, reason: string): void;
-  /** `fn`: the function as the linker has it. */
-  batch(name: string, batch: RowBatch, fn: string): void;
+  batch(name: string, batch: RowBatch): void;
   /** It is over: nothing comes behind this. */
   ended(tracepoint: Tracepoint, running: readonly { readonly upid: Upid; readonly call: OpenCall }[]): void;
 }
@@ -124,6 +123,9 @@ export class Tracepoints {
     this.#deployer = deployer;
     this.#store = store;
   }
+
+  /** A tracepoint has come whose processes somebody has to tell (`follow`): resolves when they have been. */
+  onSelector: () => Promise<void> = async () => {};
 
   list(): readonly Tracepoint[] {
     return [...this.#byName.values()];
@@ -160,7 +162,7 @@ export class Tracepoints {
     const old = this.#byName.get(logical.name);
     if (
       old &&
-      (old.state === 'RUNNING' || (logical.target.kind === 'pods' && !ended(old))) &&
+      (old.state === 'RUNNING' || (logical.target.kind !== 'upid' && !ended(old))) &&
       meaning(old.logical) === meaning(logical)
     ) {
       this.#renew(old, logical.ttlNs);
@@ -171,8 +173,9 @@ export class Tracepoints {
     this.#byName.set(logical.name, tracepoint);
     this.#renew(tracepoint, logical.ttlNs);
     const { target } = logical;
-    if (target.kind === 'pods') {
+    if (target.kind !== 'upid') {
       tracepoint.reason = noProcess;
+      if (target.kind === 'processes') await this.onSelector();
       return tracepoint;
     }
     try {
@@ -190,7 +193,8 @@ export class Tracepoints {
    */
   async follow(name: string, upids: readonly Upid[]): Promise<void> {
     const tracepoint = this.#byName.get(name);
-    if (tracepoint?.logical.target.kind !== 'pods' || tracepoint.state === 'TERMINATED') return;
+    if (tracepoint === undefined || tracepoint.logical.target.kind === 'upid' || tracepoint.state === 'TERMINATED')
+      return;
     const fitting = new Map(upids.map((upid) => [formatUpid(upid), upid]));
     for (const key of tracepoint.refused.keys()) if (!fitting.has(key)) tracepoint.refused.delete(key);
     for (const [key, deployment] of tracepoint.deployments) {
@@ -251,7 +255,6 @@ export class Tracepoints {
     const key = formatUpid(logical.target.upid);
     const { name, table } = logical;
     const followed = table === '';
-    let fn = logical.probes[0]?.function ?? '';
     const deployment = await (followed ? deployCalls : deploy)(this.#deployer, logical, {
       relation: async (relation) => {
         if (followed) return;
@@ -262,7 +265,7 @@ export class Tracepoints {
       batch: (batch) => {
         tracepoint.rows += batch.rows;
         if (followed) {
-          this.followed?.batch(name, batch, fn);
+          this.followed?.batch(name, batch);
           return;
         }
         this.#writers.set(table, tracepoint);
@@ -287,11 +290,10 @@ export class Tracepoints {
     }
     tracepoint.deployments.set(key, deployment);
     if (followed) {
-      fn = deployment.functions[0] ?? fn;
       this.followed?.armed(name, deployment);
     }
     tracepoint.state = 'RUNNING';
-    tracepoint.reason = '';
+    tracepoint.reason = deployment.skipped.join('\n');
   }
 
   /** A name that the store cannot keep beside another is the script's to change. */
@@ -307,7 +309,7 @@ export class Tracepoints {
   /** Several tracepoints may write one table with equal columns; only its sole writer may change them. */
   #checkTable(tracepoint: Held, relation: Relation): void {
     const { table, name, span, target } = tracepoint.logical;
-    const others = target.kind === 'pods' && tracepoint.deployments.size > 0 ? tracepoint.relation : undefined;
+    const others = target.kind !== 'upid' && tracepoint.deployments.size > 0 ? tracepoint.relation : undefined;
     if (others && !sameRelation(others, relation)) {
       throw new UserError(
         `this process has other columns than those that are traced already (another version of the program?): ${columns(relation)}`,
@@ -376,7 +378,9 @@ function settle(tracepoint: Held): void {
   const reasons = [...new Set(tracepoint.refused.values())];
   if (tracepoint.deployments.size > 0) tracepoint.state = 'RUNNING';
   else tracepoint.state = reasons.length > 0 ? 'FAILED' : 'PENDING';
-  tracepoint.reason = reasons.length > 0 ? reasons.join('\n') : tracepoint.state === 'PENDING' ? noProcess : '';
+  const skipped = [...tracepoint.deployments.values()].flatMap((deployment) => deployment.skipped);
+  const told = [...new Set([...reasons, ...skipped])];
+  tracepoint.reason = told.length > 0 ? told.join('\n') : tracepoint.state === 'PENDING' ? noProcess : '';
 }
 
 /** What a tracepoint means: all but its time to live and its place in the script. */

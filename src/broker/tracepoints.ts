@@ -79,6 +79,16 @@ export async function placedObject(
 /** Where the object belongs: the namespace of the target's pod; undefined for a process outside any pod. */
 function namespaceOf({ target }: LogicalTracepoint, processes: readonly sonde.ProcessInfo[]): string | undefined {
   if (target.kind === 'pods') return target.pods.namespace;
+  if (target.kind === 'processes') {
+    throw new ScriptFault([
+      {
+        id: 'broker.processes',
+        message: 'pxtrace.Process() selects processes of one machine; in a cluster they are selected by their pods',
+        hints: ["pxtrace.PodProcess('namespace/pod', process_name='…') or pxtrace.LabelSelector({'app': '…'})"],
+        ...(target.span === undefined ? {} : { span: target.span }),
+      },
+    ]);
+  }
   const process = processes.find(({ upid }) => upid === formatUpid(target.upid));
   if (process === undefined) throw new ScriptFault([noSuchProcess(target)]);
   return process.namespace === '' ? undefined : process.namespace;

@@ -126,7 +126,10 @@ export function program(context: Context, finish: Finish): Command {
       '<process>',
       'pid, UPID or name; a name traces every process of that name; pod/NAME, deploy/NAME in a cluster',
     )
-    .argument('<function>', 'as in `px funcs`: main.computeE, net/http.(*Server).Serve')
+    .argument(
+      '<function>',
+      'main.computeE, net/http.(*Server).Serve; server.go:120; or a pattern: net/http.*, re:^main\\., module:*, impl:io.Reader.Read',
+    )
     .addOption(new Option('--for <time>', 'end after this time: 10s, 2m').argParser(duration))
     .addOption(new Option('--count <n>', 'end after this many calls').argParser(positiveInteger))
     .option('--open', 'list the calls that are running now, and since when, and end')
@@ -134,6 +137,7 @@ export function program(context: Context, finish: Finish): Command {
       '--when <condition>',
       'only calls for which a Go expression is true: n > 1000 && err != nil, $latency > 10ms',
     )
+    .option('--no-budget', 'trace whatever it costs the process')
     .action(async (target: string, name: string, options: TraceOptions) =>
       finish(await (await import('./commands/trace.ts')).trace(context, target, name, options)),
     );

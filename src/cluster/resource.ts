@@ -141,12 +141,13 @@ function exactDuration(ns: bigint): string {
 
 function targetSpec(target: Target): TracepointTarget {
   if (target.kind === 'upid') return { upid: formatUpid(target.upid) };
+  if (target.kind === 'processes') throw new UnusableTracepoint('processes are selected by their pods in a cluster');
   const { namespace: _namespace, ...narrower } = target.pods;
   return narrower;
 }
 
 /** What a tracepoint without a table captures: what `px trace` shows. */
-const callCaptures = 'arguments,results,latency,outcome';
+const callCaptures = 'function,type-arguments,inlined-into,arguments,results,latency,outcome';
 
 /** @throws UnusableTracepoint for what a schema cannot refuse. */
 export function toLogical({ metadata, spec }: TracepointObject): LogicalTracepoint {
@@ -157,7 +158,7 @@ export function toLogical({ metadata, spec }: TracepointObject): LogicalTracepoi
     spec.probes.some(({ columns }) => `${columns.map(({ capture }) => capture)}` !== callCaptures)
   )
     throw new UnusableTracepoint(
-      'spec.table: without one the columns are those that `px trace` shows: arguments, results, latency, outcome',
+      'spec.table: without one the columns are those that `px trace` shows: function, type-arguments, inlined-into, arguments, results, latency, outcome',
     );
   return {
     name: spec.name,

@@ -7,6 +7,7 @@ import { FunctionTable } from './functions.ts';
 import { type LineHeader, readLineHeader } from './line.ts';
 import { parseLocation } from './location.ts';
 import { type LocationRange, readLocV4, readLocV5 } from './loclist.ts';
+import { type CodeSpan, readRangesV4, readRangesV5 } from './ranges.ts';
 import { scanRuntimeTypes } from './runtime-types.ts';
 import { ScanResult, scanUnit } from './scan.ts';
 import type { DebugSection, SectionLookup } from './section.ts';
@@ -23,6 +24,7 @@ export interface UnitRoot {
   readonly addressBase: number;
   readonly stringsBase: number;
   readonly locationsBase: number;
+  readonly rangesBase: number;
 }
 
 /** `.debug_info` and what it points into. Opened by `openDwarf`. */
@@ -91,6 +93,7 @@ export class Dwarf {
       addressBase: number(attribute.addrBase) ?? 8,
       stringsBase: number(attribute.strOffsetsBase) ?? 8,
       locationsBase: number(attribute.loclistsBase) ?? 12,
+      rangesBase: number(attribute.rnglistsBase) ?? 12,
     };
     const partial: UnitRoot = { name: '', producer: '', lowPc: 0, ...bases };
     const root = {
@@ -219,6 +222,31 @@ export class Dwarf {
     if (others.length > 0 || piece === undefined) return undefined;
     if (piece.kind === 'address') return piece.address;
     return piece.kind === 'indexed' ? this.#indexed(this.root(this.unitAt(die.offset)), piece.index) : undefined;
+  }
+
+  /** The addresses of a DIE's code; none where it has none. */
+  ranges(die: Die): CodeSpan[] {
+    const found = die.attributes.get(attribute.ranges);
+    if (found === undefined) {
+      const start = this.address(die, attribute.lowPc);
+      const size = this.codeSize(die);
+      return start === undefined || size === undefined || size <= 0 ? [] : [{ start, end: start + size }];
+    }
+    if (typeof found.value !== 'number') return [];
+    const unit = this.unitAt(die.offset);
+    const root = this.root(unit);
+    if (unit.version < 5) {
+      const section = this.section('.debug_ranges');
+      return section ? readRangesV4(section, found.value, root.lowPc) : [];
+    }
+    const section = this.section('.debug_rnglists');
+    if (section === undefined) return [];
+    let offset = found.value;
+    if (found.form === form.rnglistx) {
+      section.need(0, section.bytes.length);
+      offset = root.rangesBase + this.#u32(section, root.rangesBase + 4 * offset, '.debug_rnglists');
+    }
+    return readRangesV5(section, offset, root.lowPc, (index) => this.#indexed(root, index));
   }
 
   /** Line-table header of a DIE's unit; undefined when the unit has none. */

@@ -24,6 +24,9 @@ export class FunctionTable {
   readonly origin: Uint32Array;
   readonly abstractDie: Uint32Array;
   readonly inlined: Uint32Array;
+  readonly #inlinedDie: Uint32Array;
+  readonly #inlinedOwner: Uint32Array;
+  #byOrigin: Uint32Array | undefined;
   /** `hashBytes` of each name. */
   readonly hash: Uint32Array;
   readonly abstractHash: Uint32Array;
@@ -43,6 +46,8 @@ export class FunctionTable {
     this.abstractDie = result.abstractDie.finish();
     this.#abstractName = result.abstractName.finish();
     this.inlined = result.inlined.finish();
+    this.#inlinedDie = result.inlinedDie.finish();
+    this.#inlinedOwner = result.inlinedOwner.finish();
     this.#name = result.name.finish();
     this.hash = result.hash.finish();
     this.abstractHash = result.abstractHash.finish();
@@ -100,6 +105,25 @@ export class FunctionTable {
     let count = 0;
     for (const origin of this.inlined) if (origin === abstractDie) count++;
     return count;
+  }
+
+  /** The inlined_subroutine DIEs of a function: offset, and index of the function that has the copy. */
+  copiesOf(abstractDie: number): { readonly die: number; readonly owner: number }[] {
+    const { inlined } = this;
+    this.#byOrigin ??= Uint32Array.from(inlined, (_, i) => i).sort((a, b) => inlined[a] - inlined[b] || a - b);
+    const order = this.#byOrigin;
+    let low = 0;
+    for (let high = order.length; low < high; ) {
+      const middle = (low + high) >>> 1;
+      if (inlined[order[middle]] < abstractDie) low = middle + 1;
+      else high = middle;
+    }
+    const found: { die: number; owner: number }[] = [];
+    for (; low < order.length && inlined[order[low]] === abstractDie; low++) {
+      const i = order[low];
+      found.push({ die: this.#inlinedDie[i], owner: this.#inlinedOwner[i] });
+    }
+    return found;
   }
 
   #abstractIndex(die: number): number {

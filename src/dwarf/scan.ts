@@ -37,6 +37,9 @@ export class ScanResult {
   readonly abstractHash = new GrowingU32();
   /** Abstract origin of each inlined_subroutine DIE. */
   readonly inlined = new GrowingU32();
+  /** Offset of that DIE, and index of the function with code that it is in (the last one before it). */
+  readonly inlinedDie = new GrowingU32();
+  readonly inlinedOwner = new GrowingU32();
   /** DIEs seen. */
   dies = 0;
 }
@@ -84,7 +87,7 @@ export function scanUnit(
     if (kind !== scanKind.skip) {
       if (kind === scanKind.none)
         throw new MalformedDwarf('.debug_info', die, `abbreviation ${code} is not in the table`);
-      if (kind === scanKind.inlined && originAt[code] >= 0) attributes.inlined(code, at + originAt[code]);
+      if (kind === scanKind.inlined && originAt[code] >= 0) attributes.inlined(die, code, at + originAt[code]);
       else {
         at = attributes.read(die, at, code, kind);
         step = restStart[code];
@@ -161,13 +164,20 @@ class SubprogramReader {
   }
 
   /** An inlined_subroutine whose abstract origin is at a known place. */
-  inlined(code: number, at: number): void {
+  inlined(die: number, code: number, at: number): void {
     if (at + 4 > this.#unit.end) throw new MalformedDwarf('.debug_info', at, 'an entry reaches beyond its unit');
     const { specs, specStart } = this.#abbrevs;
     let i = specStart[code];
     while (specs[i] !== attribute.abstractOrigin) i += 2;
     const base = specs[i + 1] === form.refAddr ? 0 : this.#unit.offset;
-    this.#result.inlined.push(base + this.#view.getUint32(at, true));
+    this.#copy(die, base + this.#view.getUint32(at, true));
+  }
+
+  #copy(die: number, origin: number): void {
+    const result = this.#result;
+    result.inlined.push(origin);
+    result.inlinedDie.push(die);
+    result.inlinedOwner.push(Math.max(0, result.die.length - 1));
   }
 
   /** Returns the offset behind the attributes that a scan wants. */
@@ -228,7 +238,7 @@ class SubprogramReader {
     }
     const result = this.#result;
     if (kind === scanKind.inlined) {
-      if (origin !== 0) result.inlined.push(origin);
+      if (origin !== 0) this.#copy(die, origin);
     } else if (hasLow) {
       result.die.push(die);
       result.name.push(name);

@@ -2,6 +2,7 @@ import { attribute, tag } from './constants.ts';
 import type { Die } from './die.ts';
 import type { Dwarf } from './dwarf.ts';
 import type { LocationRange } from './loclist.ts';
+import type { CodeSpan } from './ranges.ts';
 
 /** A formal parameter of a function, or a result (`isResult`, from DW_AT_variable_parameter). */
 export interface Parameter {
@@ -43,11 +44,28 @@ export function readSubprogram(dwarf: Dwarf, offset: number): Subprogram | undef
   };
 }
 
+/** An inlined copy of a function, in the function that has it. */
+export interface InlinedSubroutine {
+  /** As a subprogram's; results are among them. */
+  readonly parameters: readonly Parameter[];
+  /** Where its code lies: in several pieces, often. */
+  readonly ranges: readonly CodeSpan[];
+}
+
+/** Reads the inlined_subroutine DIE at an offset. Undefined when it is none. */
+export function readInlined(dwarf: Dwarf, offset: number): InlinedSubroutine | undefined {
+  const die = dwarf.die(offset);
+  if (die === undefined || die.tag !== tag.inlinedSubroutine) return undefined;
+  const originOffset = dwarf.number(die, attribute.abstractOrigin);
+  const origin = originOffset === undefined ? undefined : dwarf.die(originOffset);
+  return { parameters: parametersOf(dwarf, die, origin), ranges: dwarf.ranges(die) };
+}
+
 /**
  * The origin's list gives the order: a concrete instance may list its parameters otherwise and leave out dead ones.
  * What only the concrete instance has comes behind.
  */
-function parametersOf(dwarf: Dwarf, die: Die, origin: Die | undefined): Parameter[] {
+export function parametersOf(dwarf: Dwarf, die: Die, origin: Die | undefined): Parameter[] {
   const concrete = formals(dwarf, die);
   if (origin === undefined) return concrete.map((formal) => parameter(dwarf, formal, undefined));
   const byOrigin = new Map<number, Die>();
@@ -65,7 +83,7 @@ function formals(dwarf: Dwarf, parent: Die): Die[] {
   return [...dwarf.children(parent)].filter((child) => child.tag === tag.formalParameter);
 }
 
-function parameter(dwarf: Dwarf, concrete: Die | undefined, abstract: Die | undefined): Parameter {
+export function parameter(dwarf: Dwarf, concrete: Die | undefined, abstract: Die | undefined): Parameter {
   const either = <T>(read: (die: Die) => T | undefined): T | undefined =>
     (concrete && read(concrete)) ?? (abstract && read(abstract));
   return {

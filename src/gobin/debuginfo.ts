@@ -1,5 +1,14 @@
 import { address, encodeUtf8, SondeError } from '#base';
-import { type Dwarf, type FunctionTable, readSubprogram, type Subprogram } from '#dwarf';
+import {
+  type Dwarf,
+  type FunctionTable,
+  type InlinedSubroutine,
+  readInlined,
+  readScope,
+  readSubprogram,
+  type Scope,
+  type Subprogram,
+} from '#dwarf';
 import { type FunctionIndex, hashName, hashTail } from './function-index.ts';
 import { TypeReader } from './gotypes.ts';
 import { endsAtBorder } from './names.ts';
@@ -81,6 +90,18 @@ export class DebugInfo {
     return abstract.reduce((sum, index) => sum + table.inlinedCopies(table.abstractDie[index]!), 0);
   }
 
+  /** The inlined copies of the function of exactly that name, with the functions that have them. Reads all of the debug info. */
+  copies(name: string): { readonly owner: DebugFunction; readonly copy: InlinedSubroutine }[] {
+    const table = this.functions;
+    return table
+      .findAbstract(encodeUtf8(name))
+      .flatMap((index) => table.copiesOf(table.abstractDie[index]!))
+      .flatMap(({ die, owner }) => {
+        const copy = readInlined(this.dwarf, die);
+        return copy === undefined || copy.ranges.length === 0 ? [] : [{ owner: this.#at(owner), copy }];
+      });
+  }
+
   *names(): Generator<string> {
     const table = this.functions;
     for (let i = 0; i < table.count; i++) yield table.name(i);
@@ -96,6 +117,12 @@ export class DebugInfo {
   subprogram(entry: number): Subprogram | undefined {
     const die = this.#dieByEntry.get(entry) ?? this.#search(entry);
     return die === undefined ? undefined : readSubprogram(this.dwarf, die);
+  }
+
+  /** What can be named at `pc` in the function whose code begins at an address. */
+  scopeAt(entry: number, pc: number): Scope | undefined {
+    const die = this.#dieByEntry.get(entry) ?? this.#search(entry);
+    return die === undefined ? undefined : readScope(this.dwarf, die, pc);
   }
 
   /** `main.Map[go.shape.int]` where the function table has only `main.Map[...]`. */

@@ -1,12 +1,15 @@
 export { type AbiAssignment, type Architecture, abiRegisters, assignAbi, UnassignableType } from './abi.ts';
 export { decodeArm64 } from './arm64.ts';
 export { type BuildInfo, readBuildInfo } from './buildinfo.ts';
+export { dominators, type FlowGraph, flowGraph, nearestCommon } from './flow-graph.ts';
 export { formatSignature } from './format.ts';
 export { type Goroutine, type GoroutineOffsets, goroutines, type ReadMemory } from './goroutines.ts';
 export { TypeReader } from './gotypes.ts';
+export { withoutTypeArguments } from './names.ts';
 export { type GoBinary, NotGo, type OpenOptions, openGoBinary } from './open.ts';
 export { openPclntab } from './open-pclntab.ts';
 export type { PackageVariable, VariableLookup } from './package-variables.ts';
+export { BadPattern, functionPattern } from './pattern.ts';
 export { MalformedPclntab, Pclntab, type PclntabLayout } from './pclntab.ts';
 export { findTlsG, minorVersion, type RuntimeInput, runtimeOffsets, tlsFunctions } from './runtime.ts';
 export { analyse, type CodeShape, indexAt, type ShapeInput } from './shape.ts';
@@ -16,14 +19,19 @@ export {
   type DecodedCode,
   type DynamicType,
   type FunctionLookup,
+  type FunctionSet,
   flow,
   type GoField,
   type GoFunction,
   type GoSignature,
   type GoType,
   type GoVariable,
+  type InlinedCopy,
   type InstructionClass,
+  type LineSpot,
+  type LineSpots,
   type Place,
+  type PlaceVariables,
   type PrefixEffects,
   type RuntimeOffsets,
   type SourceLine,

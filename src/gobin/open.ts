@@ -7,25 +7,35 @@ import { type BuildInfo, readBuildInfo } from './buildinfo.ts';
 import { DebugInfo } from './debuginfo.ts';
 import { descriptorName, findDynamicTypes } from './dynamic-types.ts';
 import { buildIndex, type FunctionIndex, readIndex, writeIndex } from './function-index.ts';
+import { implementations } from './implementations.ts';
+import { findLine } from './lines.ts';
 import { findFunction } from './lookup.ts';
 import { openPclntab } from './open-pclntab.ts';
 import { findPackageVariable, type VariableLookup } from './package-variables.ts';
+import { isSourceName, parametersInOrder } from './parameters.ts';
+import { functionPattern } from './pattern.ts';
 import type { Pclntab } from './pclntab.ts';
 import { findTlsG, runtimeOffsets, tlsFunctions } from './runtime.ts';
+import { instancesOf, type SelectInput, selectFunctions } from './select.ts';
 import { listingOf, signatureOf } from './signature.ts';
 import type {
   DecodeCode,
   DecodedCode,
   DynamicType,
   FunctionLookup,
+  FunctionSet,
   GoField,
   GoFunction,
   GoSignature,
   GoType,
+  InlinedCopy,
+  LineSpot,
+  LineSpots,
   RuntimeOffsets,
   SourceLine,
   TypeRef,
 } from './types.ts';
+import { variablesAt } from './variables.ts';
 
 export interface OpenOptions {
   readonly inflate: Inflate;
@@ -60,6 +70,15 @@ export interface GoBinary {
   functions(): Iterable<GoFunction>;
   /** By name: exact, without type arguments, or by a unique suffix (`computeE`, `Server).Handle`). */
   findFunction(name: string): FunctionLookup;
+  /**
+   * What a text stands for that is more than one function's name: a pattern (`functionPattern`), or a generic function without type
+   * arguments that has several instances. Undefined: it names one function, or none. Throws BadPattern.
+   */
+  selectFunctions(text: string): FunctionSet | undefined;
+  /** The inlined copies of the function of exactly that name; none without debug info. */
+  inlinedCopies(name: string): readonly InlinedCopy[];
+  /** The places of a line, by any suffix of its file's path that only one file has. Undefined without debug info. */
+  line(file: string, line: number): LineSpots | undefined;
   /** By its exact name in the function table, body before ABI wrapper: cheap, reads no debug info. */
   functionNamed(name: string): GoFunction | undefined;
   functionAt(at: Address): GoFunction | undefined;
@@ -198,7 +217,78 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
     return declared ?? (entry && { file: entry.file, line: started ?? entry.line });
   };
 
+  const inlinedCopies = (name: string): InlinedCopy[] => {
+    const info = debugInfo();
+    return (info?.copies(name) ?? []).map(({ owner, copy }) => ({
+      into: { name: owner.name, entry: owner.entry, end: owner.end, assembly: false },
+      ranges: copy.ranges,
+      at(pc) {
+        const frameBytes = table()?.frameSize(pc);
+        if (frameBytes === undefined) return undefined;
+        const resolve = (ref: TypeRef) => info!.type(ref);
+        const parameters = parametersInOrder(copy.parameters);
+        return { variables: variablesAt(parameters, { architecture, pc, frameBytes, resolve }), frameBytes };
+      },
+    }));
+  };
+
+  const lineSpots = (suffix: string, number: number): LineSpots | undefined => {
+    const info = debugInfo();
+    const functions = table();
+    if (info === undefined || functions === undefined) return undefined;
+    const found = findLine(info.dwarf, suffix, number);
+    if (found.kind !== 'found') return found;
+    const resolve = (ref: TypeRef) => info.type(ref);
+    const spots = found.runs.flatMap((run): LineSpot[] => {
+      const index = functions.findByPc(run.start as Address);
+      if (index < 0) return [];
+      const into = functions.function(index);
+      return [
+        {
+          into: { ...into, name: info.nameAt(into.entry) ?? into.name },
+          ...run,
+          at(pc) {
+            const frameBytes = functions.frameSize(pc);
+            const scope = info.scopeAt(into.entry, pc);
+            if (frameBytes === undefined || scope === undefined) return undefined;
+            const variables = variablesAt(
+              scope.variables.filter(({ name }) => isSourceName(name)),
+              { architecture, pc, frameBytes, resolve },
+            );
+            return { variables, frameBytes, function: scope.function, inlined: scope.inlined };
+          },
+        },
+      ];
+    });
+    return { ...found, spots };
+  };
+
   let dynamic: readonly DynamicType[] | undefined;
+  const selection: SelectInput = {
+    get table() {
+      return table();
+    },
+    named: (fn) => (fn.name.includes('[...]') ? { ...fn, name: debugInfo()?.nameAt(fn.entry) ?? fn.name } : fn),
+    inlinableNames: () => debugInfo()?.inlinableNames() ?? [],
+    implementations: (interfaceName, method) =>
+      implementations(
+        {
+          elf,
+          goVersion: buildInfo?.goVersion ?? '',
+          types: binary.dynamicTypes(),
+          type: (ref) => binary.type(ref),
+        },
+        interfaceName,
+        method,
+      ),
+  };
+  const select = (text: string): FunctionSet | undefined => {
+    const pattern = functionPattern(text, buildInfo?.module);
+    if (pattern !== undefined) return selectFunctions(pattern, selection);
+    if (binary.functionNamed(text) !== undefined) return undefined;
+    const functions = instancesOf(text, selection);
+    return functions.length > 1 ? { functions, inlined: [] } : undefined;
+  };
   const binary: GoBinary = {
     elf,
     architecture,
@@ -220,6 +310,9 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
       }
     },
     findFunction: (name) => guarded(() => findFunction(name, debugInfo(), table(), nearest)),
+    selectFunctions: (text) => guarded(() => select(text)),
+    inlinedCopies: (name) => guarded(() => inlinedCopies(name)),
+    line: (file, number) => guarded(() => lineSpots(file, number)),
     functionNamed(name) {
       const functions = table();
       const found = functions?.findByName(name)[0];

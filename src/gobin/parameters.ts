@@ -45,6 +45,7 @@ export function resultName(result: Parameter, index: number): string {
   return isSourceName(result.name) ? result.name : `$${index}`;
 }
 
-function isSourceName(name: string): boolean {
+/** Did people give it? */
+export function isSourceName(name: string): boolean {
   return name !== '' && name !== '_' && !name.startsWith('~') && !name.startsWith('.');
 }

@@ -1,4 +1,5 @@
 import type { Address, FileOffset } from '#base';
+import type { LineLookup } from './lines.ts';
 
 /** Offset of a type DIE in .debug_info: the handle by which types refer to each other (type graphs have cycles). */
 export type TypeRef = number & { readonly __typeRef?: never };
@@ -75,6 +76,48 @@ export interface GoFunction {
   readonly end: Address;
   /** Assembly (ABI0): arguments on the stack, `g` register not guaranteed. */
   readonly assembly: boolean;
+}
+
+/** A copy of a function in the code of another one. */
+export interface InlinedCopy {
+  /** The function that has it. */
+  readonly into: GoFunction;
+  /** Where its instructions lie: in several pieces, often. */
+  readonly ranges: readonly { readonly start: number; readonly end: number }[];
+  /** Its parameters where they are at one of its instructions; undefined where the frame's size there is not known. */
+  at(pc: Address): PlaceVariables | undefined;
+}
+
+/** A place of a line of the source, in one function. */
+export interface LineSpot {
+  /** The function whose code it is in. */
+  readonly into: GoFunction;
+  readonly start: number;
+  readonly end: number;
+  /** Addresses of it at which the compiler says that a statement begins. */
+  readonly statements: readonly number[];
+  /** What can be named at one of its instructions, and the function that it is written in. */
+  at(pc: Address): (PlaceVariables & { readonly function: string; readonly inlined: boolean }) | undefined;
+}
+
+/** What a line of the source is in the binary. */
+export type LineSpots =
+  | Exclude<LineLookup, { kind: 'found' }>
+  | { readonly kind: 'found'; readonly file: string; readonly line: number; readonly spots: readonly LineSpot[] };
+
+/** What is known at one instruction in the middle of a function. */
+export interface PlaceVariables {
+  /** Places on the stack count from the stack pointer there. */
+  readonly variables: readonly GoVariable[];
+  /** Bytes between the stack pointer and the return address. */
+  readonly frameBytes: number;
+}
+
+/** The functions that a pattern stands for, by address. */
+export interface FunctionSet {
+  readonly functions: readonly GoFunction[];
+  /** Names of those that have no code of their own: the compiler inlined them everywhere. */
+  readonly inlined: readonly string[];
 }
 
 export interface SourceLine {

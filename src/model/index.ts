@@ -42,6 +42,7 @@ export {
   type Outcome,
   outcomes,
   type PodSelector,
+  type ProcessSelector,
   type ProcessTracepoint,
   type Target,
   type TracepointState,

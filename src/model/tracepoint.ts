@@ -15,9 +15,20 @@ export interface PodSelector {
   readonly process?: string;
 }
 
+/** Which processes of one machine, by every one of what is given. */
+export interface ProcessSelector {
+  /** Path of the executable, in the process's own mount namespace. */
+  readonly executable?: string;
+  /** The last part of that path, or of the first argument. */
+  readonly name?: string;
+  /** A path below `/sys/fs/cgroup`, and all below it. */
+  readonly cgroup?: string;
+}
+
 /** What a tracepoint is attached to: one process, or every process that a selector fits, also those that start later. */
 export type Target =
   | { readonly kind: 'upid'; readonly upid: Upid; readonly span?: Span }
+  | { readonly kind: 'processes'; readonly processes: ProcessSelector; readonly span?: Span }
   | { readonly kind: 'pods'; readonly pods: PodSelector; readonly span?: Span };
 
 /** What one output column holds. `text` is a Go expression over the function's variables (`iterations`, `r.URL.Path`, `$0`). */
@@ -26,6 +37,10 @@ export type Capture =
   | { readonly kind: 'result'; readonly text: string; readonly span?: Span }
   | { readonly kind: 'latency' }
   | { readonly kind: 'outcome' }
+  /** Where the call was seen: the function's name without type arguments, these, and the function that its copy was inlined into. */
+  | { readonly kind: 'function' | 'type-arguments' | 'inlined-into' }
+  /** An empty column. */
+  | { readonly kind: 'nothing' }
   /** Every argument (receiver first) or every result, as one JSON object by name, in order. */
   | { readonly kind: 'arguments' }
   | { readonly kind: 'results' };
@@ -35,8 +50,9 @@ export interface CaptureColumn {
   readonly capture: Capture;
 }
 
-/** One function and what is wanted of its calls. */
+/** One place, or the many that a pattern stands for, and what is wanted of its calls. */
 export interface LogicalProbe {
+  /** A function's name, or a pattern (`functionPattern` of #gobin, `docs/tracing.md`). */
   readonly function: string;
   readonly columns: readonly CaptureColumn[];
   /** A Go expression over arguments, results and `$latency`, `$outcome`: calls for which it is not true get no row. */
@@ -51,6 +67,8 @@ export interface LogicalTracepoint<T extends Target = Target> {
   readonly target: T;
   readonly ttlNs: bigint;
   readonly probes: readonly LogicalProbe[];
+  /** It stays whatever it costs. */
+  readonly noBudget?: true;
   readonly span?: Span;
 }
 

@@ -6,6 +6,7 @@ import {
   type LogicalProbe,
   type LogicalTracepoint,
   type PodSelector,
+  type ProcessSelector,
   type Target,
   upidFromWords,
 } from '#model';
@@ -40,7 +41,11 @@ const builtins: Readonly<Record<string, Builtin>> = {
     inProbe(session, site);
     return { kind: 'capture', capture: { kind: 'results' } };
   },
+  Function: (session, site) => placeCapture(session, site, 'function'),
+  TypeArguments: (session, site) => placeCapture(session, site, 'type-arguments'),
+  InlinedInto: (session, site) => placeCapture(session, site, 'inlined-into'),
   PodProcess: podProcess,
+  Process: processTarget,
   LabelSelector: labelSelector,
   UpsertTracepoint: upsert,
   DeleteTracepoint: (session, site) => {
@@ -101,6 +106,13 @@ function conditionOf(argument: Argument): LogicalProbe['when'] {
   return { text, span };
 }
 
+/** Where a call was seen: for probes that stand for several functions. */
+function placeCapture(session: Session, site: CallSite, kind: 'function' | 'type-arguments' | 'inlined-into'): Value {
+  bind(site, []);
+  inProbe(session, site);
+  return { kind: 'capture', capture: { kind } };
+}
+
 function inProbe(session: Session, site: CallSite): void {
   if (session.inProbe) return;
   fault('pxl.probe', `Missing current probe: ${site.name}() has a meaning only inside a probe function`, site.span, [
@@ -155,6 +167,19 @@ function ttlOf(argument: Argument): bigint {
 }
 
 /** `PodProcess('namespace/pod')`: the pod's name, or its beginning up to a hyphen, as a deployment's pods have it in common. */
+/** `Process(name='server')`: every process of this machine that fits all of what is given, those that start later too. */
+function processTarget(_session: Session, site: CallSite): Value {
+  const given = bind(site, ['name?', 'executable?', 'cgroup?']);
+  const text = (key: string) => (given[key] === undefined ? {} : { [key]: stringArgument(given[key], key) });
+  const processes: ProcessSelector = { ...text('name'), ...text('executable'), ...text('cgroup') };
+  if (Object.values(processes).every((value) => value === '')) {
+    return fault('pxl.value', 'Process() needs to know which processes', site.span, [
+      "pxtrace.Process(name='server'), Process(executable='/usr/bin/server') or Process(cgroup='/system.slice/server.service')",
+    ]);
+  }
+  return { kind: 'processes', processes };
+}
+
 function podProcess(_session: Session, site: CallSite): Value {
   const { pod_name, container_name, process_name } = bind(site, ['pod_name', 'container_name?', 'process_name?']);
   const text = stringArgument(pod_name!, 'pod_name');
@@ -200,6 +225,8 @@ function within(
 
 function targetOf(argument: Argument): Target {
   if (argument.value.kind === 'pods') return { kind: 'pods', pods: argument.value.pods, span: argument.span };
+  if (argument.value.kind === 'processes')
+    return { kind: 'processes', processes: argument.value.processes, span: argument.span };
   const found = constantOf(argument.value);
   if (found?.type !== 'UINT128') {
     if (argument.value.kind === 'opaque' && argument.value.poisoned) throw new Fault();

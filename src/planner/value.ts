@@ -1,5 +1,5 @@
 import type { Span } from '#base';
-import type { Capture, ColumnType, LogicalProbe, PodSelector, SemanticType } from '#model';
+import type { Capture, ColumnType, LogicalProbe, PodSelector, ProcessSelector, SemanticType } from '#model';
 import type { Expression, FunctionDefinition } from '#pxl';
 import type { AggregateName } from './aggregates/names.ts';
 import type { ConstantScalar, PlanColumn, Relational, Scalar } from './plan.ts';
@@ -93,6 +93,7 @@ export type Value =
     }
   /** Which processes a tracepoint is for, made by PodProcess and its like. */
   | { readonly kind: 'pods'; readonly pods: PodSelector }
+  | { readonly kind: 'processes'; readonly processes: ProcessSelector }
   | { readonly kind: 'capture'; readonly capture: Capture }
   | { readonly kind: 'frame'; readonly frame: Frame }
   | { readonly kind: 'grouped'; readonly frame: Frame; readonly by: readonly PlanColumn[] }
@@ -144,6 +145,7 @@ export function kindName(value: Value): string {
     case 'probe':
       return 'Probe';
     case 'pods':
+    case 'processes':
       return 'ProcessTarget';
     case 'capture':
       return 'TracingVariable';

@@ -4,9 +4,12 @@ import type {
   DecodedCode,
   DynamicType,
   FunctionLookup,
+  FunctionSet,
   GoFunction,
   GoSignature,
   GoType,
+  InlinedCopy,
+  LineSpots,
   RuntimeOffsets,
   TypeRef,
   VariableLookup,
@@ -17,6 +20,12 @@ export type { Architecture } from '#gobin';
 /** What the resolver asks of a Go binary: the part of `GoBinary` that it uses, so that tests can hand in plain data. */
 export interface BinaryView {
   findFunction(name: string): FunctionLookup;
+  /** Undefined: the text names one function. Left out: every text does. */
+  selectFunctions?(text: string): FunctionSet | undefined;
+  /** Left out: inlined copies are not known of. */
+  inlinedCopies?(name: string): readonly InlinedCopy[];
+  /** Undefined: without debug info. Left out: lines are not known of. */
+  line?(file: string, line: number): LineSpots | undefined;
   signature(fn: GoFunction): GoSignature;
   type(ref: TypeRef): GoType;
   /** The types that values in interfaces may have; without, what they hold is not looked into. */
@@ -31,6 +40,7 @@ export interface CompilableBinary extends BinaryView {
   readonly runtime: RuntimeOffsets;
   /** By its exact name; undefined for none. */
   functionNamed(name: string): GoFunction | undefined;
+  functionAt?(at: Address): GoFunction | undefined;
   /** The function's code in the file, decoded. */
   code(fn: GoFunction): DecodedCode;
   /** Undefined for an address that does not come from the file. */

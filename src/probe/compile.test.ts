@@ -222,15 +222,20 @@ describe('diagnostics', () => {
   });
 
   it('list the candidates of an ambiguous name', () => {
-    const [found] = refused('main.generic', argument('n'));
+    const [found] = refused('String', argument('n'));
     expect(found).toMatchObject({ id: 'probe.ambiguous-function' });
     expect(found!.hints!.length).toBeGreaterThan(2);
   });
 
-  it('say that a function was inlined everywhere', () => {
-    expect(refused('strings.TrimPrefix', argument('s'))).toMatchObject([
-      { id: 'probe.inlined-everywhere', message: expect.stringMatching(/inlined it everywhere \(\d+ cop/) },
-    ]);
+  it('are none for a function that was inlined everywhere: its copies are probed', () => {
+    const { compiled: target, sites } = compiled(tracepoint('strings.TrimPrefix', argument('s')));
+    expect(
+      target.plans.every(
+        ({ function: fn, nested, names }) =>
+          fn === 'strings.TrimPrefix' && nested === true && names!.inlinedInto !== '',
+      ),
+    ).toBe(true);
+    expect(sites.every(({ entry }) => entry !== undefined)).toBe(true);
   });
 
   it('report every mistake of every column and probe together', () => {

@@ -1,5 +1,5 @@
 import type { Address, Diagnostic, Span } from '#base';
-import type { Place } from '#gobin';
+import type { GoFunction, Place } from '#gobin';
 import { eventKinds, headerSize, implicitColumns, type LogicalTracepoint, type Relation, sameRelation } from '#model';
 import type { Architecture, CompilableBinary } from './binary.ts';
 import { leavesOf } from './computation/index.ts';
@@ -8,8 +8,10 @@ import {
   entryProgram,
   goexitProgram,
   machine,
+  type ProbeNumber,
   recoveryProgram,
   returnProgram,
+  siteCookie,
   tracepointMaps,
   wantsFloats,
 } from './emit/index.ts';
@@ -23,8 +25,10 @@ import {
   type Root,
   rootsOf,
 } from './plan/index.ts';
-import { type ResolvedProbe, type ResolvedValue, resolveProbe } from './resolve/index.ts';
+import { type ResolvedProbe, type ResolvedValue, resolveProbes, type Skipped } from './resolve/index.ts';
 import {
+  type CopyPlace,
+  CopySites,
   chooseRuntimeSites,
   chooseSites,
   type FunctionCode,
@@ -51,6 +55,8 @@ export interface CompileOptions {
   readonly features: EmitFeatures;
   /** How float registers are read here, or why they cannot be; asked only where a value is in one. */
   readonly floats?: () => FloatState | string;
+  /** So many functions, or more, are counted for a moment before they are traced. Default: none are. */
+  readonly estimateFrom?: number;
   /** Index of the process in its tracepoint: records carry it, the decoder's targets are listed by it. */
   readonly targetIndex: number;
   /** Addresses of the file plus this are the process's. Default 0: the file is not position-independent. */
@@ -73,6 +79,12 @@ export interface Compilation {
   readonly sites: readonly ProbeSites[];
   readonly resolved: readonly ResolvedProbe[];
   readonly planned: readonly PlannedProbe[];
+  /** Names every function that a pattern stands for and that is not traced, with the reason: a line a reason. */
+  readonly skipped: readonly string[];
+  /** How many those are. */
+  readonly skippedCount: number;
+  /** Programs can count calls before they send any: the gate's value `counting`. */
+  readonly estimate: boolean;
   /** What people should know: stepped entries, inlined copies that are not seen, outcomes that cannot be told. */
   readonly warnings: readonly string[];
   /** Types of the values that are walked over; undefined: there are none. */
@@ -87,52 +99,77 @@ export function compileTarget(
 ): Resolution<Compilation> {
   const diagnostics: Diagnostic[] = [];
   const context = siteContext(binary, options);
-  const resolved: ResolvedProbe[] = [];
-  const planned: PlannedProbe[] = [];
-  const sites: ProbeSites[] = [];
-  const warnings: string[] = [];
   const floats = floatRegisters(binary, options);
   const noFloats = () => {
     const state = floats();
     return typeof state === 'string' ? state : undefined;
   };
   const builder = new TypeGraphBuilder(binary, options.redaction, options.limits);
-  const foundProbes = logical.probes.map((probe) => resolveProbe(probe, binary, builder));
-  const walks = foundProbes.some(
+  const copies = options.features.attachCookie ? new CopySites(context, (fn) => binary.code(fn)) : undefined;
+  const sets = logical.probes.map((probe) => resolveProbes(probe, binary, builder, copies));
+  const walks = sets.some(
     (each) =>
       each.ok &&
-      (each.value.columns.some((column) => 'value' in column && isWalked(column.value)) ||
-        conditionValues(each.value).some(isWalked)),
+      each.value.probes.some(
+        (probe) =>
+          probe.columns.some((column) => 'value' in column && isWalked(column.value)) ||
+          conditionValues(probe).some(isWalked),
+      ),
   );
   const types = walks ? builder.finish() : undefined;
+  const chosen: Chosen[] = [];
+  const skipped: Skipped[] = [];
   for (const [index, probe] of logical.probes.entries()) {
-    const found = foundProbes[index]!;
+    const found = sets[index]!;
     if (!found.ok) {
       diagnostics.push(...found.diagnostics);
       continue;
     }
-    const plan = planProbe(found.value, { types, noFloats });
-    const chosen = chooseSites(found.value.function, binary.code(found.value.function), context, {
-      entry: plan.entry !== undefined,
-      returns: plan.return !== undefined,
-      intact: entryIntact(plan, binary.architecture),
-    });
-    if (!chosen.ok) {
-      diagnostics.push(...chosen.diagnostics.map((diagnostic) => placed(diagnostic, probe.span)));
-      continue;
+    const { probes } = found.value;
+    const many = found.value.many || probes.length > 1;
+    skipped.push(...found.value.skipped);
+    const before = chosen.length;
+    const refusals: Diagnostic[] = [];
+    for (const resolved of probes) {
+      const plan = planProbe(resolved, { types, noFloats });
+      if (resolved.copy !== undefined) {
+        chosen.push({ resolved, plan, sites: copySites(resolved.function, resolved.copy), many });
+        continue;
+      }
+      const sites = chooseSites(resolved.function, binary.code(resolved.function), context, {
+        entry: plan.entry !== undefined,
+        returns: plan.return !== undefined,
+        intact: entryIntact(plan, binary.architecture),
+      });
+      if (sites.ok) {
+        chosen.push({ resolved, plan, sites: sites.value, many });
+        continue;
+      }
+      refusals.push(...sites.diagnostics);
+      skipped.push({ function: resolved.function.name, reason: sites.diagnostics[0]!.message });
     }
-    resolved.push(found.value);
-    planned.push(plan);
-    sites.push(chosen.value);
-    warnings.push(...chosen.value.warnings, ...inlineWarning(found.value));
+    if (chosen.length === before) diagnostics.push(...refusals.map((each) => placed(each, probe.span)));
   }
+  const planned = chosen.map(({ plan }) => plan);
+  const sites = chosen.map((each) => each.sites);
   if (diagnostics.length === 0) diagnostics.push(...unequalColumns(logical, planned));
+  if (diagnostics.length === 0 && chosen.some(({ many }) => many) && !options.features.attachCookie) {
+    diagnostics.push({
+      id: 'probe.no-cookies',
+      message: 'several functions in one probe need attach cookies (kernel 5.15): name one function',
+    });
+  }
   if (diagnostics.length > 0) return { ok: false, diagnostics };
 
+  const warnings = [
+    ...chosen.flatMap((each) => [...(each.many ? [] : each.sites.warnings), ...inlineWarning(each.resolved)]),
+    ...steppedWarning(chosen),
+  ];
   const largest = planned.reduce(
     (size, plan) => Math.max(size, plan.entry?.layout.size ?? 0, plan.return?.layout.size ?? 0),
     headerSize,
   );
+  const estimate = planned.length >= (options.estimateFrom ?? Number.POSITIVE_INFINITY);
   const emission: EmitContext = {
     machine: machine(binary.architecture),
     runtime: binary.runtime,
@@ -140,28 +177,41 @@ export function compileTarget(
     filter: options.filter,
     target: options.targetIndex,
     probes: planned.length,
+    estimate,
     entries: types?.graph.entries ?? [],
     dynamicTypes: (types?.dynamic.length ?? 0) > 0,
     bias: options.bias ?? 0,
   };
   const programs = [
     ...unwindPrograms(emission, planned, binary, context, warnings),
-    ...planned.flatMap((plan, index) => exitPrograms(emission, index, plan, sites[index]!)),
-    ...planned.flatMap((plan, index) => entryPrograms(emission, index, plan, sites[index]!)),
+    ...exitPrograms(emission, chosen),
+    ...entryPrograms(emission, chosen),
   ];
   return {
     ok: true,
     value: {
       compiled: { plans: planned.map((each) => each.plan), programs },
       relation: relationOf(planned),
-      maps: tracepointMaps(planned.length, largest, { types, wanted: planned.some(decidesReturns) }),
+      maps: tracepointMaps(planned.length, largest, { types, wanted: planned.some(decidesReturns), estimate }),
+      estimate,
       sites,
-      resolved,
+      resolved: chosen.map(({ resolved }) => resolved),
       planned,
+      skipped: skippedText(skipped),
+      skippedCount: skipped.length,
       warnings,
       ...(types === undefined ? {} : { types }),
     },
   };
+}
+
+/** One function of a tracepoint, through all stages but the last. */
+interface Chosen {
+  readonly resolved: ResolvedProbe;
+  readonly plan: PlannedProbe;
+  readonly sites: ProbeSites;
+  /** It is one of several that a probe stands for: programs are shared where their events are made alike. */
+  readonly many: boolean;
 }
 
 /** Answers once for the whole tracepoint. */
@@ -218,26 +268,112 @@ function columnsText(fn: string, relation: Relation): string {
   return `${fn}: ${columns.map((column) => `${column.name} ${column.unsigned === true ? 'unsigned ' : ''}${column.type}`).join(', ')}`;
 }
 
-function entryPrograms(context: EmitContext, index: number, plan: PlannedProbe, sites: ProbeSites): ProgramSites[] {
-  if (plan.entry === undefined || sites.entry === undefined) return [];
-  const program = entryProgram(context, index, plan.entry, sites.entry, { returns: plan.return !== undefined });
-  return [{ program, kind: eventKinds.entry, sites: [sites.entry], ...sleepable(plan.entry) }];
+/** The sites of one role of one probe, and what its program sends there. */
+interface Emission {
+  readonly probe: number;
+  readonly many: boolean;
+  readonly event: EventPlan;
+  readonly sites: readonly Site[];
+  /** Between the stack pointer at the sites and the return address. */
+  readonly frameBytes: number;
+  /** What the program is made by, beside the event. */
+  readonly like: string;
 }
 
-function exitPrograms(context: EmitContext, index: number, plan: PlannedProbe, sites: ProbeSites): ProgramSites[] {
-  const event = plan.return;
-  if (event === undefined) return [];
-  const hits = plan.entry === undefined;
-  return (['return', 'tail'] as const).flatMap((kind) => {
-    const own = sites.returns.filter((site) => site.role === kind);
-    if (own.length === 0) return [];
-    const program = returnProgram(context, index, kind, event, {
-      hits,
-      wanted: decidesReturns(plan),
-      sites: own.length,
-    });
-    return [{ program, kind: eventKinds[kind], sites: own, ...(kind === 'return' ? sleepable(event) : {}) }];
+function entryPrograms(context: EmitContext, chosen: readonly Chosen[]): ProgramSites[] {
+  const emissions = chosen.flatMap(({ resolved, plan, sites, many }, probe): Emission[] => {
+    const { entry } = sites;
+    if (plan.entry === undefined || entry === undefined) return [];
+    const frameBytes = resolved.copy?.frameBytes.entry ?? 0;
+    return [
+      {
+        probe,
+        many: many && plan.entry.condition === undefined,
+        event: plan.entry,
+        sites: [entry],
+        frameBytes,
+        like: `${plan.return === undefined ? '' : 'returns '}${JSON.stringify(entry.notTaken ?? null)}`,
+      },
+    ];
   });
+  return grouped(emissions).map(({ probe, group, event, sites, cookies, frameBytes, like }) => {
+    const returns = like.startsWith('returns');
+    const program = entryProgram(context, probe, event, sites[0]!, { group, frameBytes, returns });
+    return { program, kind: eventKinds.entry, sites, ...cookies, ...sleepable(event) };
+  });
+}
+
+function exitPrograms(context: EmitContext, chosen: readonly Chosen[]): ProgramSites[] {
+  return (['return', 'tail'] as const).flatMap((kind) => {
+    const emissions = chosen.flatMap(({ resolved, plan, sites, many }, probe): Emission[] => {
+      const own = sites.returns.filter((site) => site.role === kind);
+      if (plan.return === undefined || own.length === 0) return [];
+      const hits = plan.entry === undefined;
+      const frameBytes = resolved.copy?.frameBytes.end ?? 0;
+      const wanted = decidesReturns(plan);
+      const shared = many && !wanted && plan.return.condition === undefined;
+      return [{ probe, many: shared, event: plan.return, sites: own, frameBytes, like: `${hits} ${wanted}` }];
+    });
+    return grouped(emissions).map(({ probe, group, event, sites, cookies, like, frameBytes }) => {
+      const [hits, wanted] = like.split(' ').map((word) => word === 'true');
+      const options = { hits: hits!, wanted: wanted!, sites: sites.length, group, frameBytes };
+      const program = returnProgram(context, probe, kind, event, options);
+      return { program, kind: eventKinds[kind], sites, ...cookies, ...(kind === 'return' ? sleepable(event) : {}) };
+    });
+  });
+}
+
+/** One program per emission of its own; one for all of those of patterns whose events are made alike, which tells them apart by the cookie. */
+function grouped(emissions: readonly Emission[]): {
+  readonly probe: ProbeNumber;
+  readonly group: number;
+  readonly event: EventPlan;
+  readonly sites: readonly Site[];
+  readonly cookies: Pick<ProgramSites, 'cookies'>;
+  readonly like: string;
+  readonly frameBytes: number;
+}[] {
+  const groups = new Map<string, Emission[]>();
+  for (const emission of emissions) {
+    const key = emission.many
+      ? `${emission.like} ${emission.frameBytes} ${JSON.stringify(emission.event)}`
+      : `probe ${emission.probe}`;
+    const group = groups.get(key);
+    if (group) group.push(emission);
+    else groups.set(key, [emission]);
+  }
+  return [...groups.values()].map((emissions, group) => {
+    const { many, probe, event, like, frameBytes } = emissions[0]!;
+    const sites = emissions.flatMap((each) => each.sites);
+    if (!many) return { probe, group, event, sites, cookies: {}, like, frameBytes };
+    const cookies = emissions.flatMap((each) => each.sites.map((_, site) => siteCookie(each.probe, site)));
+    return { probe: 'cookie', group, event, sites, cookies: { cookies }, like, frameBytes };
+  });
+}
+
+/** The sites of an inlined copy are chosen with its parameters' places. */
+function copySites(fn: GoFunction, { entry, end }: CopyPlace): ProbeSites {
+  return { function: fn, entry, returns: end === undefined ? [] : [end], warnings: [] };
+}
+
+/** Of the functions of a pattern, how many cost two traps a call. */
+function steppedWarning(chosen: readonly Chosen[]): string[] {
+  const many = chosen.filter(({ many }) => many);
+  if (many.length === 0) return [];
+  const stepped = many.filter(({ sites }) => sites.entry?.class === 'stepped').length;
+  const all = many.length === 1 ? '1 function' : `${many.length} functions`;
+  return [`${all} traced${stepped === 0 ? '' : `, ${stepped} of them single-stepped at the entry (two traps a call)`}`];
+}
+
+/** Names every function that is left out, with the reason, one line a reason. */
+function skippedText(skipped: readonly Skipped[]): string[] {
+  const byReason = new Map<string, string[]>();
+  for (const { function: fn, reason } of skipped) {
+    // The sentence without the name, so that functions of one fate stand together.
+    const key = reason.replaceAll(fn, 'it').replace(/\+0x[0-9a-f]+/g, '…');
+    byReason.set(key, [...(byReason.get(key) ?? []), fn]);
+  }
+  return [...byReason].map(([reason, names]) => `not traced: ${names.join(', ')}: ${reason}`);
 }
 
 /** The two rare probes that tell why a call never returned: only where calls are matched at all. */
@@ -294,6 +430,7 @@ function siteContext(binary: CompilableBinary, options: CompileOptions): SiteCon
     },
     fileOffset: (address) => binary.fileOffset(address),
     format: options.instructionText,
+    functionName: (address) => binary.functionAt?.(address)?.name,
     read: (address, size) => {
       const last = (address + size - 1) as Address;
       if (binary.fileOffset(address) === undefined || binary.fileOffset(last) === undefined) return undefined;

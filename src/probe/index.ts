@@ -4,6 +4,7 @@ export * from './decode/index.ts';
 export { describeCompilation, describeSites, type Stage } from './describe.ts';
 export {
   controlOffset,
+  estimateOffset,
   type FloatTrialMap,
   floatNsOffset,
   floatTrialProgram,
@@ -34,6 +35,7 @@ export {
   control,
   type EmitFeatures,
   type FloatState,
+  gates,
   type ProbePlan,
   type ProbeSites,
   type ProcessFilter,

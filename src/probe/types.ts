@@ -4,7 +4,7 @@ import type { GoFunction, InstructionClass } from '#gobin';
 import type { Column, EventKind, EventLayout, Hole } from '#model';
 import type { Computation } from './computation/index.ts';
 import type { TypeGraph } from './graph/index.ts';
-import type { PartStep } from './resolve/index.ts';
+import type { PartStep, PlaceNames } from './resolve/index.ts';
 
 /** What of the kernel and the process a program may use: found by trying, passed in as data. */
 export interface EmitFeatures {
@@ -101,12 +101,15 @@ export interface ColumnPlan {
     | { readonly kind: 'entry'; readonly shape: ValueShape }
     | { readonly kind: 'return'; readonly shape: ValueShape }
     | { readonly kind: 'latency' }
-    | { readonly kind: 'outcome' };
+    | { readonly kind: 'outcome' }
+    | { readonly kind: 'place'; readonly part: keyof PlaceNames };
 }
 
 /** A probe, down to layouts: everything the decoder needs to make rows of its records. Plain data, sent to the reader's thread. */
 export interface ProbePlan {
   readonly function: string;
+  /** For columns that say where a call was seen. */
+  readonly names?: PlaceNames;
   readonly columns: readonly ColumnPlan[];
   readonly entry?: EventLayout;
   readonly return?: EventLayout;
@@ -114,12 +117,17 @@ export interface ProbePlan {
   readonly rowAtEntry: boolean;
   /** What the kernel has not decided already: calls for which it is not true get no row. */
   readonly condition?: Computation<ConditionShape>;
+  /** Calls of an inlined copy: they have no frame of their own, and end no call of the function around them. */
+  readonly nested?: true;
+  /** Rows are made at the entry although more is wanted: where its calls end is not known. */
+  readonly endless?: true;
   /** The types of its values of shape `graph`; one object for all probes of a tracepoint. */
   readonly graph?: TypeGraph;
 }
 
-/** One program and the sites that it is attached to (one uprobe_multi link). The cookie of a site is its index here. */
+/** One program and the sites that it is attached to (one uprobe_multi link). The cookie of a site is its index here, or in `cookies`. */
 export interface ProgramSites {
+  readonly cookies?: readonly number[];
   readonly program: Program;
   readonly kind: EventKind;
   readonly sites: readonly Site[];
@@ -151,10 +159,14 @@ export interface TracepointMaps {
   };
 }
 
+/** What the first word of the control map says of entries: dropped, sent, or only counted (where programs are made for an estimate). */
+export const gates = { shut: 0, open: 1, counting: 2 } as const;
+
 /**
- * The value of the control map, u64 words: [0] gate (entries are dropped while 0); then for probe p four words at
+ * The value of the control map, u64 words: [0] gate (`gates`); then for probe p four words at
  * 1 + 4 * p: hits (calls counted at the entry site, or returns of a probe without one), drops of entry events, drops of return
- * (and tail) events, calls for which the condition could not be decided; behind the last probe's two words: drops of recovery and Goexit events; nanoseconds that hits waited for float registers.
+ * (and tail) events, calls for which the condition could not be decided; behind the last probe's two words: drops of recovery and Goexit events; nanoseconds that hits waited for float registers; for an
+ * estimate a word more per probe: calls counted.
  */
 export const control = { gate: 0, hits: 0, entryDrops: 1, returnDrops: 2, undecided: 3, wordsPerProbe: 4 } as const;
 

@@ -6,7 +6,7 @@ export { FakeRing } from './fake-ring.ts';
 export { Fd } from './fd.ts';
 export { type Capability, capabilities, missingCapabilities } from './proc/capability.ts';
 export { inFirstUserNamespace, readSecurityProfile } from './proc/confinement.ts';
-export { type ContainerId, parseContainerId, readContainerId } from './proc/container.ts';
+export { type ContainerId, parseContainerId, readCgroups, readContainerId } from './proc/container.ts';
 export {
   readBootId,
   readCpus,

@@ -72,8 +72,8 @@ export class Followers implements Followed {
     this.#tell(name, armed(name, { failures: [`${where}: ${reason}`] }));
   }
 
-  batch(name: string, batch: RowBatch, fn: string): void {
-    for (const { out } of this.#byName.get(name) ?? []) out.push(batch, fn);
+  batch(name: string, batch: RowBatch): void {
+    for (const { out } of this.#byName.get(name) ?? []) out.push(batch);
   }
 
   ended(

@@ -278,7 +278,7 @@ export class ClusterNode {
         this.#notices.set(logical.table, gone);
       }
     }
-    if (target.kind === 'upid') return;
+    if (target.kind !== 'pods') return;
     for (const process of fitting) this.#remember(process, target.pods.namespace);
     await this.#tracepoints.follow(
       wanted.name,

@@ -1,2 +1,2 @@
 /** Changes with the protos: px and an agent of the same version can still be of different states of the source. */
-export const apiFingerprint = '9914d14fbbe1';
+export const apiFingerprint = 'fc54e5640305';

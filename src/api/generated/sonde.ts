@@ -187,6 +187,8 @@ export interface TraceRequest {
   tracepoint: string;
   /** a Go expression: calls for which it is not true are not shown; empty: all are */
   when: string;
+  /** whatever it costs */
+  noBudget: boolean;
 }
 
 export interface TraceReply {
@@ -226,6 +228,8 @@ export interface TraceCall {
   outcome: string;
   /** object path -> reason; empty: nothing to tell */
   notesJson: string;
+  /** the function that has a copy of this one in its code; empty: it was called */
+  inlinedInto: string;
 }
 
 export interface TraceEnd {
@@ -2160,7 +2164,16 @@ export const FunctionInfo: MessageFns<FunctionInfo> = {
 };
 
 function createBaseTraceRequest(): TraceRequest {
-  return { process: "", function: "", count: 0n, open: false, durationNs: 0n, tracepoint: "", when: "" };
+  return {
+    process: "",
+    function: "",
+    count: 0n,
+    open: false,
+    durationNs: 0n,
+    tracepoint: "",
+    when: "",
+    noBudget: false,
+  };
 }
 
 export const TraceRequest: MessageFns<TraceRequest> = {
@@ -2191,6 +2204,9 @@ export const TraceRequest: MessageFns<TraceRequest> = {
     }
     if (message.when !== "") {
       writer.uint32(58).string(message.when);
+    }
+    if (message.noBudget !== false) {
+      writer.uint32(64).bool(message.noBudget);
     }
     return writer;
   },
@@ -2264,6 +2280,14 @@ export const TraceRequest: MessageFns<TraceRequest> = {
             message.when = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.noBudget = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2290,6 +2314,7 @@ export const TraceRequest: MessageFns<TraceRequest> = {
       : 0n;
     message.tracepoint = object.tracepoint ?? "";
     message.when = object.when ?? "";
+    message.noBudget = object.noBudget ?? false;
     return message;
   },
 };
@@ -2573,6 +2598,7 @@ function createBaseTraceCall(): TraceCall {
     latencyNs: undefined,
     outcome: "",
     notesJson: "",
+    inlinedInto: "",
   };
 }
 
@@ -2613,6 +2639,9 @@ export const TraceCall: MessageFns<TraceCall> = {
     }
     if (message.notesJson !== "") {
       writer.uint32(74).string(message.notesJson);
+    }
+    if (message.inlinedInto !== "") {
+      writer.uint32(90).string(message.inlinedInto);
     }
     return writer;
   },
@@ -2702,6 +2731,14 @@ export const TraceCall: MessageFns<TraceCall> = {
             message.notesJson = reader.string();
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.inlinedInto = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2730,6 +2767,7 @@ export const TraceCall: MessageFns<TraceCall> = {
       : undefined;
     message.outcome = object.outcome ?? "";
     message.notesJson = object.notesJson ?? "";
+    message.inlinedInto = object.inlinedInto ?? "";
     return message;
   },
 };

@@ -192,6 +192,7 @@ test('--for, --count and --open reach the agent; --open prints the calls that ru
     function: 'main.computeE',
     count: 100n,
     open: true,
+    noBudget: false,
     durationNs: 90_000_000_000n,
   });
   expect(result.out).toBe('goid 18  since 22:13:21.500000 (3.0 s)  main.computeE(iterations=100)\n');

@@ -17,6 +17,8 @@ export interface TraceOptions extends Where, PodOptions {
   readonly open?: boolean;
   /** A Go expression. */
   readonly when?: string;
+  /** `--no-budget` */
+  readonly budget?: boolean;
 }
 
 /** After a wish to end, how long the agent has for its summary before the call is simply cut. */
@@ -51,8 +53,17 @@ async function sourceOf(agent: Agent, target: string, name: string, options: Tra
     const probe = { function: name, ...(when === '' ? {} : { when: { text: when } }) };
     return Object.assign(new ClusterTrace(agent, cluster, meant, probe), { endsItself: false });
   }
-  const { count = 0n, for: durationNs = 0n, open = false } = options;
-  const request = sonde.TraceRequest.fromPartial({ process: target, function: name, count, durationNs, open, when });
+  const { count = 0n, for: durationNs = 0n, open = false, budget = true } = options;
+  const noBudget = !budget;
+  const request = sonde.TraceRequest.fromPartial({
+    process: target,
+    function: name,
+    count,
+    durationNs,
+    open,
+    noBudget,
+    when,
+  });
   return Object.assign(agent.stream(sondeMethods.trace, request), {
     stop: (traced: string) => agent.call(sondeMethods.deleteTracepoint, { name: traced }),
     endsItself: true,

@@ -25,6 +25,7 @@ export function callJson(call: sonde.TraceCall, place?: sonde.ProcessInfo): stri
     `"upid":${jsonString(call.upid)}`,
     `"goid":${call.goid ?? 'null'}`,
     `"function":${jsonString(call.function)}`,
+    ...(call.inlinedInto === '' ? [] : [`"inlined_into":${jsonString(call.inlinedInto)}`]),
     `"args":${escapeJson(call.argsJson || '{}')}`,
     `"results":${escapeJson(call.resultsJson || '{}')}`,
     `"latency_ns":${call.latencyNs ?? 'null'}`,
@@ -72,7 +73,8 @@ export function runningLine(call: sonde.TraceCall, whose: string): string {
 
 function callText(call: sonde.TraceCall): string {
   const notes = parseNotes(call.notesJson);
-  const text = `${escapeControls(call.function)}(${values(call.argsJson, 'args', notes)})`;
+  const into = call.inlinedInto === '' ? '' : ` inlined into ${escapeControls(call.inlinedInto)}`;
+  const text = `${escapeControls(call.function)}(${values(call.argsJson, 'args', notes)})${into}`;
   const results =
     call.outcome === 'returned' || call.resultsJson !== '' ? values(call.resultsJson, 'results', notes) : '';
   return results === '' ? text : `${text} = (${results})`;

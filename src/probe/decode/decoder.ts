@@ -15,6 +15,7 @@ import { CallPool, isOtherGoroutine, type OpenCall } from './call.ts';
 import {
   doubtful,
   type Ending,
+  endless,
   exited,
   goexit,
   goroutineGone,
@@ -238,7 +239,7 @@ export class EventDecoder {
   #entry(target: Target, plan: ProbePlan, probe: number, known: boolean, g: number): void {
     const record = this.#record;
     if (plan.rowAtEntry) {
-      this.#row(target, plan, record, undefined, this.#ktime(), returned);
+      this.#row(target, plan, record, undefined, this.#ktime(), plan.endless === true ? endless : returned);
       return;
     }
     if (!known) {
@@ -249,7 +250,8 @@ export class EventDecoder {
     const depth = this.#depth();
     this.#closeOtherGoroutine(target, g);
     this.#closeDeeper(target, g, depth, this.#ktime());
-    this.#closeAtDepth(target, g, depth, probe, plan.function);
+    if (plan.nested === true) this.#closeSame(target, g, depth, probe);
+    else this.#closeAtDepth(target, g, depth, probe, plan.function);
     const size = plan.entry!.size;
     if (this.#open >= this.#maxCalls || this.#openBytes + size > this.#maxBytes) {
       this.#refused = true;
@@ -281,7 +283,7 @@ export class EventDecoder {
     this.#closeDeeper(target, g, depth, this.#ktime());
     // At this depth are this call, the same call for other probes of its function, and calls whose return was not seen.
     let above: OpenCall | undefined;
-    let call = target.calls.get(g);
+    let call = plan.nested !== true || this.#isOpen(target, g, depth, probe) ? target.calls.get(g) : undefined;
     while (call !== undefined && call.depth === depth) {
       const { below } = call;
       if (call.probe === probe) {
@@ -338,6 +340,25 @@ export class EventDecoder {
       if (call.probe === probe || target.plans[call.probe]!.function !== fn) again = true;
     }
     if (again) this.#closeDeeper(target, g, depth - 1, this.#ktime());
+  }
+
+  /** An inlined copy begins in the frame at `depth`: only a call of the same copy that is open there is over, and what began after it. */
+  #closeSame(target: Target, g: number, depth: number, probe: number): void {
+    if (!this.#isOpen(target, g, depth, probe)) return;
+    for (let call = target.calls.get(g); call !== undefined; ) {
+      const { below } = call;
+      const last = call.probe === probe;
+      this.#unlink(target, g, call, undefined);
+      this.#end(target, call, this.#ktime());
+      if (last) return;
+      call = below;
+    }
+  }
+
+  #isOpen(target: Target, g: number, depth: number, probe: number): boolean {
+    for (let call = target.calls.get(g); call !== undefined && call.depth === depth; call = call.below)
+      if (call.probe === probe) return true;
+    return false;
   }
 
   #closeAll(index: number, now: bigint, ending: Ending): void {

@@ -27,4 +27,5 @@ export const doubtful = lost('events were dropped meanwhile: its return cannot b
 export const neverReturned = lost('it did not return');
 export const goroutineGone = lost('its goroutine ended');
 export const noGoroutine = lost('its goroutine is not known, so its return cannot be told from others');
+export const endless = lost('it is an inlined copy whose end is not told apart from the code around it');
 export const tooMany = lost('too many open calls');

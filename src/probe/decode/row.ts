@@ -149,6 +149,9 @@ export class RowWriter {
           notes.missing(column.name, ending.reason);
         }
         break;
+      case 'place':
+        cell.text(plan.names?.[source.part] ?? '');
+        break;
       case 'outcome':
         cell.text(ending.outcome);
         if (ending.outcome === 'lost') notes.add(column.name, ending.reason);

@@ -11,6 +11,8 @@ export const frame = {
   floatFault: -64,
   /** Where the kernel has saved XMM0; 0: all of them are zero. */
   floatArea: -72,
+  /** The probe's number, where the attach cookie tells it. */
+  probe: -80,
   /** 64 bytes of a text that is compared. */
   text: -144,
   /** The first of the words of computations under way; the others are below it. */

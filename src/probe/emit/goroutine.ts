@@ -17,8 +17,15 @@ export function clearGoroutine(asm: Assembler): void {
 /**
  * Finds the goroutine of the hit: the `g` register if the stack pointer lies on its stack, else `g` from thread-local
  * storage under the same test, else none (FACTS, rule 19). Fills the frame's g, goid, depth and flags. Loses r0–r5, r8, r9.
+ * `frameBytes`: so far above the stack pointer lies the return address.
  */
-export function findGoroutine(asm: Assembler, machine: Machine, runtime: RuntimeOffsets, features: EmitFeatures): void {
+export function findGoroutine(
+  asm: Assembler,
+  machine: Machine,
+  runtime: RuntimeOffsets,
+  features: EmitFeatures,
+  frameBytes = 0,
+): void {
   const found = asm.newLabel();
   const done = asm.newLabel();
   const fallback = machine.hasFsBase && features.fsbaseOffset !== undefined && runtime.tlsG !== undefined;
@@ -26,7 +33,7 @@ export function findGoroutine(asm: Assembler, machine: Machine, runtime: Runtime
   asm.load(8, r8, r6, machine.g);
   asm.load(8, r9, r6, machine.stackPointer);
   const second = asm.newLabel();
-  acceptG(asm, fallback ? second : done);
+  acceptG(asm, fallback ? second : done, frameBytes);
   if (fallback) {
     asm.jump(found);
     asm.label(second);
@@ -40,7 +47,7 @@ export function findGoroutine(asm: Assembler, machine: Machine, runtime: Runtime
     asm.jumpIf('ne', r0, immediate(0), done);
     asm.load(8, r8, fp, frame.scratch);
     readWord(asm, r8, r8, runtime.tlsG!, done);
-    acceptG(asm, done);
+    acceptG(asm, done, frameBytes);
     asm.label(found);
   }
   asm.store(8, fp, frame.g, r8);
@@ -50,7 +57,7 @@ export function findGoroutine(asm: Assembler, machine: Machine, runtime: Runtime
 }
 
 /** r8 is `g` if r9, the stack pointer, is in (g.stack.lo, g.stack.hi]; then the depth is stored. Else goes to `refused`. */
-export function acceptG(asm: Assembler, refused: Label): void {
+export function acceptG(asm: Assembler, refused: Label, frameBytes = 0): void {
   asm.mov(r3, r8);
   if (gStack !== 0) asm.alu('add', r3, immediate(gStack));
   readUser(asm, fp, frame.scratch, 16, refused);
@@ -59,6 +66,7 @@ export function acceptG(asm: Assembler, refused: Label): void {
   asm.load(8, r1, fp, frame.scratch + 8);
   asm.jumpIf('gt', r9, r1, refused);
   asm.alu('sub', r1, r9);
+  if (frameBytes !== 0) asm.alu('sub', r1, immediate(frameBytes));
   asm.store(8, fp, frame.depth, r1);
 }
 

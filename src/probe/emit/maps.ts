@@ -27,17 +27,26 @@ export function floatNsOffset(probes: number): number {
   return unwindDropsOffset(probes) + 8;
 }
 
+/** Offset in the control value, bytes, of the calls of a probe that were counted while the gate was at `gates.counting`. */
+export function estimateOffset(probes: number, probe: number): number {
+  return floatNsOffset(probes) + 8 + 8 * probe;
+}
+
 /** Maps for `probes` probes (`wanted`: some have a condition that decides which returns count) whose largest record has `recordBytes`, and whose values are of `types` (undefined: none is walked over). The ring's memory is the kernel's, charged when it is made. */
 export function tracepointMaps(
   probes: number,
   recordBytes: number,
-  { types, wanted = false }: { readonly types?: TypeTable | undefined; readonly wanted?: boolean } = {},
+  {
+    types,
+    wanted = false,
+    estimate = false,
+  }: { readonly types?: TypeTable | undefined; readonly wanted?: boolean; readonly estimate?: boolean } = {},
 ): TracepointMaps {
   const room = ringRecords * (recordBytes + recordOverhead);
   let size = smallestRing;
   while (size < room && size < largestRing) size *= 2;
   const ring: MapSpec = { name: mapNames.ring, type: 'ringbuf', keySize: 0, valueSize: 0, maxEntries: size };
-  const values = floatNsOffset(probes) + 8;
+  const values = estimate ? estimateOffset(probes, probes) : floatNsOffset(probes) + 8;
   const controls: MapSpec = { name: mapNames.control, type: 'array', keySize: 4, valueSize: values, maxEntries: 1 };
   const calls: MapSpec = {
     name: mapNames.calls,

@@ -1,9 +1,9 @@
-import { Assembler, fp, immediate, type Label, type Program, r0, r1, r6, r8, r9 } from '#asm';
+import { Assembler, fp, immediate, type Label, type Program, r0, r1, r2, r6, r8, r9 } from '#asm';
 import { BugError } from '#base';
 import type { RuntimeOffsets } from '#gobin';
 import { type EventKind, eventKinds, headerFlags, headerSize } from '#model';
 import { type EventPlan, type KernelCondition, rootsOf, type SlotSource } from '../plan/index.ts';
-import type { EmitFeatures, ProcessFilter, Site } from '../types.ts';
+import { type EmitFeatures, gates, type ProcessFilter, type Site } from '../types.ts';
 import { checkReservations, checkStack } from './check.ts';
 import { requireCondition } from './compute.ts';
 import { filterProcess } from './filter.ts';
@@ -11,9 +11,19 @@ import { saveFloats } from './floats.ts';
 import { frame, mapNames } from './frame.ts';
 import { acceptG, clearGoroutine, findGoroutine, readGoid } from './goroutine.ts';
 import type { Machine } from './machine.ts';
-import { controlOffset, floatNsOffset, unwindDropsOffset } from './maps.ts';
+import { controlOffset, estimateOffset, floatNsOffset, unwindDropsOffset } from './maps.ts';
 import { readWord } from './read.ts';
-import { count, noteTime, reserve, submit, writeHeader, writeSite } from './record.ts';
+import {
+  count,
+  countProbe,
+  noteProbe,
+  noteTime,
+  type ProbeNumber,
+  reserve,
+  submit,
+  writeHeader,
+  writeSite,
+} from './record.ts';
 import { writeSlot } from './slot.ts';
 import { walk } from './walk.ts';
 import { noteUnwanted, noteWanted, takeWanted } from './wanted.ts';
@@ -28,6 +38,8 @@ export interface EmitContext {
   readonly target: number;
   /** How many probes the tracepoint has. */
   readonly probes: number;
+  /** While the gate is at `gates.counting`, entries are counted beside the probes' own words and nothing else happens. */
+  readonly estimate?: boolean;
   /** The table of types, where objects are walked over: byte offset of each type's header. */
   readonly entries?: readonly number[];
   /** There is a map of the types that interfaces may hold. */
@@ -38,34 +50,75 @@ export interface EmitContext {
 
 const noEvent: EventPlan = { layout: { size: headerSize, slots: [] }, sources: [] };
 
+/** Further of what a program is made for. */
+export interface ProgramOptions {
+  /** Of a program for many probes: ends its name. */
+  readonly group?: number;
+  /** Bytes between the stack pointer at its sites and the return address: 0 at a function's own entry and returns. */
+  readonly frameBytes?: number;
+}
+
 /** Sends a call's arguments. Only this program looks at the gate; it counts hits. `returns`: the probe has a return program too. */
 export function entryProgram(
   context: EmitContext,
-  probe: number,
+  probe: ProbeNumber,
   event: EventPlan,
-  site: Site,
-  options: { readonly returns: boolean } = { returns: false },
+  site: Pick<Site, 'notTaken'>,
+  options: ProgramOptions & { readonly returns?: boolean } = {},
 ): Program {
-  return build(`entry_${probe}`, (asm, out) => {
+  return build(`entry_${programSuffix(probe, options)}`, (asm, out) => {
     filterProcess(asm, context.filter, out);
     if (site.notTaken !== undefined) testFlags(asm, context.machine, site.notTaken, out);
     asm.loadMapValue(r1, mapNames.control, 0);
     asm.load(8, r1, r1, 0);
-    asm.jumpIf('eq', r1, immediate(0), out);
-    count(asm, controlOffset(probe, 'hits'));
-    if (event.condition !== undefined) decide(asm, context, probe, event.condition, options.returns, out);
-    if (wantsFloats(event)) askForFloats(asm, context);
-    findGoroutine(asm, context.machine, context.runtime, context.features);
+    asm.jumpIf('eq', r1, immediate(gates.shut), out);
+    if (context.estimate === true) countEstimate(asm, context, probe, out);
+    noteProbe(asm, probe, context.probes, out);
+    countProbe(asm, probe, 'hits');
+    if (event.condition !== undefined)
+      decide(asm, context, probe, event.condition, options.returns === true, out, options.frameBytes);
+    if (wantsFloats(event)) {
+      askForFloats(asm, context);
+      noteProbe(asm, probe, context.probes, out);
+    }
+    findGoroutine(asm, context.machine, context.runtime, context.features, options.frameBytes);
     const full = asm.newLabel();
     reserve(asm, event.layout.size, full);
     writeEvent(asm, context, eventKinds.entry, probe, event);
-    writeSite(asm, false);
+    writeSite(asm, probe, false);
     if (event.layout.walk) walk(asm, event.layout.walk, walkOptions(context));
     submit(asm, 'now');
     asm.jump(out);
     asm.label(full);
-    count(asm, controlOffset(probe, 'entryDrops'));
+    countProbe(asm, probe, 'entryDrops');
   });
+}
+
+function programSuffix(probe: ProbeNumber, { group = 0 }: ProgramOptions): string {
+  return probe === 'cookie' ? `g${group}` : `${probe}`;
+}
+
+/** Of a probe whose condition is decided here: it has programs of its own. */
+function numbered(probe: ProbeNumber): number {
+  if (probe === 'cookie') throw new BugError('a condition of many probes in one program');
+  return probe;
+}
+
+/** While calls are only counted (r1 is the gate): counts and leaves. */
+function countEstimate(asm: Assembler, context: EmitContext, probe: ProbeNumber, out: Label): void {
+  const open = asm.newLabel();
+  asm.jumpIf('ne', r1, immediate(gates.counting), open);
+  noteProbe(asm, probe, context.probes, out);
+  asm.loadMapValue(r1, mapNames.control, estimateOffset(context.probes, probe === 'cookie' ? 0 : probe));
+  if (probe === 'cookie') {
+    asm.load(8, r2, fp, frame.probe);
+    asm.alu('lsh', r2, immediate(3));
+    asm.alu('add', r1, r2);
+  }
+  asm.mov(r2, immediate(1));
+  asm.atomicAdd(r1, 0, r2);
+  asm.jump(out);
+  asm.label(open);
 }
 
 /**
@@ -74,32 +127,36 @@ export function entryProgram(
  */
 export function returnProgram(
   context: EmitContext,
-  probe: number,
+  probe: ProbeNumber,
   kind: 'return' | 'tail',
   event: EventPlan,
-  options: { readonly hits: boolean; readonly wanted?: boolean; readonly sites: number },
+  options: ProgramOptions & { readonly hits: boolean; readonly wanted?: boolean; readonly sites: number },
 ): Program {
   const sent = kind === 'return' ? event : noEvent;
-  return build(`${kind}_${probe}`, (asm, out) => {
+  return build(`${kind}_${programSuffix(probe, options)}`, (asm, out) => {
     filterProcess(asm, context.filter, out);
     if (!wantsFloats(sent)) noteTime(asm);
     if (options.wanted === true) {
-      findGoroutine(asm, context.machine, context.runtime, context.features);
-      takeWanted(asm, probe, out);
+      findGoroutine(asm, context.machine, context.runtime, context.features, options.frameBytes);
+      takeWanted(asm, numbered(probe), out);
     }
-    if (options.hits) count(asm, controlOffset(probe, 'hits'));
-    if (sent.condition !== undefined) decide(asm, context, probe, sent.condition, false, out);
-    if (wantsFloats(sent)) askForFloats(asm, context);
-    findGoroutine(asm, context.machine, context.runtime, context.features);
+    noteProbe(asm, probe, context.probes, out);
+    if (options.hits) countProbe(asm, probe, 'hits');
+    if (sent.condition !== undefined) decide(asm, context, probe, sent.condition, false, out, options.frameBytes);
+    if (wantsFloats(sent)) {
+      askForFloats(asm, context);
+      noteProbe(asm, probe, context.probes, out);
+    }
+    findGoroutine(asm, context.machine, context.runtime, context.features, options.frameBytes);
     const full = asm.newLabel();
     reserve(asm, sent.layout.size, full);
     writeEvent(asm, context, eventKinds[kind], probe, sent);
-    writeSite(asm, options.sites > 1 && context.features.attachCookie);
+    writeSite(asm, probe, options.sites > 1 && context.features.attachCookie);
     if (sent.layout.walk) walk(asm, sent.layout.walk, walkOptions(context));
     submit(asm, 'noted');
     asm.jump(out);
     asm.label(full);
-    count(asm, controlOffset(probe, 'returnDrops'));
+    countProbe(asm, probe, 'returnDrops');
   });
 }
 
@@ -107,15 +164,17 @@ export function returnProgram(
 function decide(
   asm: Assembler,
   context: EmitContext,
-  probe: number,
+  probeNumber: ProbeNumber,
   condition: KernelCondition,
   returns: boolean,
   out: Label,
+  frameBytes?: number,
 ): void {
+  const probe = numbered(probeNumber);
   const [no, undecided, yes] = [asm.newLabel(), asm.newLabel(), asm.newLabel()];
   requireCondition(asm, context, condition, { no, undecided });
   if (returns) {
-    findGoroutine(asm, context.machine, context.runtime, context.features);
+    findGoroutine(asm, context.machine, context.runtime, context.features, frameBytes);
     noteWanted(asm, probe);
   }
   asm.jump(yes);
@@ -127,7 +186,7 @@ function decide(
   if (asm.isUsed(no)) {
     asm.label(no);
     if (returns) {
-      findGoroutine(asm, context.machine, context.runtime, context.features);
+      findGoroutine(asm, context.machine, context.runtime, context.features, frameBytes);
       noteUnwanted(asm, probe);
     }
     asm.jump(out);
@@ -198,7 +257,7 @@ function sendUnwind(asm: Assembler, out: Label, context: EmitContext, kind: Even
   const full = asm.newLabel();
   reserve(asm, headerSize, full);
   writeEvent(asm, context, kind, 0, noEvent);
-  writeSite(asm, false);
+  writeSite(asm, 0, false);
   submit(asm, 'noted');
   asm.jump(out);
   asm.label(full);
@@ -209,7 +268,7 @@ function walkOptions({ dynamicTypes = false, features }: EmitContext) {
   return { dynamicTypes, mayGoto: features.mayGoto ?? false };
 }
 
-function writeEvent(asm: Assembler, context: EmitContext, kind: EventKind, probe: number, event: EventPlan): void {
+function writeEvent(asm: Assembler, context: EmitContext, kind: EventKind, probe: ProbeNumber, event: EventPlan): void {
   writeHeader(asm, { kind, probe, target: context.target, layout: event.layout });
   event.layout.slots.forEach((slot, index) => {
     writeSlot(asm, context, slot, event.sources[index] as SlotSource, context.entries ?? []);

@@ -1,5 +1,6 @@
 import { type Assembler, fp, immediate, type Label, r0, r1, r2, r3, r6, r7 } from '#asm';
 import { type EventKind, type EventLayout, eventKinds, header, headerSize } from '#model';
+import { control } from '../types.ts';
 import { frame, mapNames } from './frame.ts';
 import { controlOffset } from './maps.ts';
 
@@ -8,6 +9,44 @@ export function count(asm: Assembler, offset: number): void {
   asm.loadMapValue(r1, mapNames.control, offset);
   asm.mov(r2, immediate(1));
   asm.atomicAdd(r1, 0, r2);
+}
+
+/** Index of a probe in its tracepoint, known when the program is made; `cookie`: in the low 16 bits of the attach cookie of the site that is hit. */
+export type ProbeNumber = number | 'cookie';
+
+/** The cookie of site `site` (an index) of probe `probe`, for programs whose probe is told by it. */
+export function siteCookie(probe: number, site: number): number {
+  return site * 0x1_0000 + probe;
+}
+
+/** Most probes that cookies can tell apart. */
+export const mostCookieProbes = 0x1_0000;
+
+/** Where the cookie tells the probe: its number into the frame, or to `out`. Loses r0–r5; not to be relied on behind a sleep. */
+export function noteProbe(asm: Assembler, probe: ProbeNumber, probes: number, out: Label): void {
+  if (probe !== 'cookie') return;
+  asm.mov(r1, r6);
+  asm.call('get_attach_cookie');
+  asm.alu('and', r0, immediate(0xffff));
+  // The verifier learns by this that the words of the control map are where it has some.
+  asm.jumpIf('ge', r0, immediate(probes), out);
+  asm.store(8, fp, frame.probe, r0);
+}
+
+/** Adds 1 to a word of a probe in the control map. Loses r1, r2. */
+export function countProbe(asm: Assembler, probe: ProbeNumber, word: Parameters<typeof controlOffset>[1]): void {
+  probeWords(asm, probe, word);
+  asm.mov(r2, immediate(1));
+  asm.atomicAdd(r1, 0, r2);
+}
+
+/** r1 = address of a word of a probe in the control map. Loses r2. */
+function probeWords(asm: Assembler, probe: ProbeNumber, word: Parameters<typeof controlOffset>[1]): void {
+  asm.loadMapValue(r1, mapNames.control, controlOffset(probe === 'cookie' ? 0 : probe, word));
+  if (probe !== 'cookie') return;
+  asm.load(8, r2, fp, frame.probe);
+  asm.alu('mul', r2, immediate(8 * control.wordsPerProbe));
+  asm.alu('add', r1, r2);
 }
 
 /** r7 = a record of `size` bytes in the ring, or to `full`. From here to `submit` no helper may sleep (FACTS, rule 18). */
@@ -23,10 +62,20 @@ export function reserve(asm: Assembler, size: number, full: Label): void {
 /** Writes all of the header but `ktime` and `site`, from the frame; zeros in the statuses and in every slot's first 8 bytes. */
 export function writeHeader(
   asm: Assembler,
-  event: { readonly kind: EventKind; readonly probe: number; readonly target: number; readonly layout: EventLayout },
+  event: {
+    readonly kind: EventKind;
+    readonly probe: ProbeNumber;
+    readonly target: number;
+    readonly layout: EventLayout;
+  },
 ): void {
   // u16 kind and u16 probe in one store.
-  asm.store(4, r7, header.kind, immediate(event.kind | (event.probe << 16) | 0));
+  const { probe } = event;
+  asm.store(4, r7, header.kind, immediate(event.kind | ((probe === 'cookie' ? 0 : probe) << 16) | 0));
+  if (probe === 'cookie') {
+    asm.load(8, r1, fp, frame.probe);
+    asm.store(2, r7, header.probe, r1);
+  }
   asm.store(4, r7, header.target, immediate(event.target));
   asm.load(8, r1, fp, frame.goid);
   asm.store(8, r7, header.goid, r1);
@@ -39,10 +88,10 @@ export function writeHeader(
   if (event.kind === eventKinds.recovery || event.kind === eventKinds.goexit) {
     asm.store(8, r7, header.entryDrops, immediate(0));
   } else {
-    asm.loadMapValue(r1, mapNames.control, controlOffset(event.probe, 'entryDrops'));
+    probeWords(asm, probe, 'entryDrops');
     asm.load(8, r2, r1, 0);
     asm.store(4, r7, header.entryDrops, r2);
-    asm.load(8, r2, r1, controlOffset(event.probe, 'returnDrops') - controlOffset(event.probe, 'entryDrops'));
+    asm.load(8, r2, r1, controlOffset(0, 'returnDrops') - controlOffset(0, 'entryDrops'));
     asm.store(4, r7, header.returnDrops, r2);
   }
   const { slots } = event.layout;
@@ -51,10 +100,11 @@ export function writeHeader(
 }
 
 /** Which of the program's sites was hit: the attach cookie, or 0. */
-export function writeSite(asm: Assembler, cookie: boolean): void {
+export function writeSite(asm: Assembler, probe: ProbeNumber, cookie: boolean): void {
   if (cookie) {
     asm.mov(r1, r6);
     asm.call('get_attach_cookie');
+    if (probe === 'cookie') asm.alu('rsh', r0, immediate(16));
     asm.store(8, r7, header.site, r0);
   } else {
     asm.store(8, r7, header.site, immediate(0));

@@ -44,17 +44,22 @@ export function planProbe(resolved: ResolvedProbe, context: PlanContext = {}): P
         return { column, source: { kind: 'entry', shape: entry.add(each.value) } };
       case 'return':
         return { column, source: { kind: 'return', shape: exit.add(each.value) } };
+      case 'place':
+        return { column, source: { kind: 'place', part: each.part } };
       default:
         return { column, source: { kind: each.from } };
     }
   });
   const parts = resolved.condition === undefined ? [] : conjuncts(resolved.condition);
   const sides = new Set(parts.flatMap((part) => leavesOf(part).map((leaf) => leaf.from)));
-  const rowAtEntry =
-    resolved.columns.every((each) => each.from === 'entry') && [...sides].every((side) => side === 'entry');
+  const entryOnly =
+    resolved.columns.every((each) => each.from === 'entry' || each.from === 'place') &&
+    [...sides].every((side) => side === 'entry');
+  const endless = !entryOnly && resolved.copy !== undefined && resolved.copy.end === undefined;
+  const rowAtEntry = entryOnly || endless;
   const needsEntry =
     rowAtEntry ||
-    resolved.columns.some((each) => each.from !== 'return') ||
+    resolved.columns.some((each) => each.from !== 'return' && each.from !== 'place') ||
     [...sides].some((side) => side !== 'return');
   const decided = { entry: [] as KernelCondition[], return: [] as KernelCondition[] };
   const rest: Computation<ConditionLeaf>[] = [];
@@ -77,9 +82,12 @@ export function planProbe(resolved: ResolvedProbe, context: PlanContext = {}): P
   return {
     plan: {
       function: resolved.function.name,
+      names: resolved.names,
       columns,
       rowAtEntry,
       ...(shaped === undefined ? {} : { condition: shaped }),
+      ...(resolved.copy === undefined ? {} : { nested: true as const }),
+      ...(endless ? { endless } : {}),
       ...(walks(entryPlan) || walks(returnPlan) ? { graph: context.types!.graph } : {}),
       ...(entryPlan === undefined ? {} : { entry: entryPlan.layout }),
       ...(returnPlan === undefined ? {} : { return: returnPlan.layout }),

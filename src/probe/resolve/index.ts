@@ -6,6 +6,7 @@ export {
   type TypedExpression,
 } from './expression.ts';
 export { resolveFunction } from './function.ts';
+export { type ResolvedSet, resolveProbes, type Skipped } from './many.ts';
 export { resolveProbe } from './probe.ts';
 export type {
   Access,
@@ -13,6 +14,7 @@ export type {
   Guard,
   Hop,
   PartStep,
+  PlaceNames,
   ResolvedColumn,
   ResolvedProbe,
   ResolvedValue,

@@ -1,5 +1,5 @@
 import type { Diagnostic } from '#base';
-import type { GoVariable } from '#gobin';
+import { type GoFunction, type GoSignature, type GoVariable, withoutTypeArguments } from '#gobin';
 import type { CaptureColumn, Column, LogicalProbe } from '#model';
 import type { BinaryView } from '../binary.ts';
 import { TypeGraphBuilder } from '../graph/index.ts';
@@ -8,11 +8,11 @@ import { startOf } from './access.ts';
 import { resolveCondition, resolveExpression } from './expression.ts';
 import { resolveFunction } from './function.ts';
 import { type ColumnForm, durationForm, leaf, textForm } from './leaf.ts';
-import type { ResolvedColumn, ResolvedProbe, ResolvedValue } from './resolved.ts';
+import type { PlaceNames, ResolvedColumn, ResolvedProbe, ResolvedValue } from './resolved.ts';
 
 /**
- * First stage: the probe's names looked up in the binary. All mistakes of all columns are reported together. `graph` collects the types of
- * structured values, for all probes of a tracepoint.
+ * The probe of one function: its names looked up in the binary. All mistakes of all columns are reported together. `graph` collects the
+ * types of structured values, for all probes of a tracepoint.
  */
 export function resolveProbe(
   probe: LogicalProbe,
@@ -23,6 +23,44 @@ export function resolveProbe(
   if (!found.ok) return found;
   const { function: fn, inlinedCopies } = found.value;
   const signature = binary.signature(fn);
+  const { diagnostics, ...looked } = resolveColumns(probe, { function: fn, signature }, binary, graph);
+  if (diagnostics.length > 0) return { ok: false, diagnostics };
+  return { ok: true, value: { function: fn, signature, inlinedCopies, names: namesOf(fn), ...looked } };
+}
+
+/** What a row says of a call of `fn`. */
+export function namesOf(fn: Pick<GoFunction, 'name'>, inlinedInto = ''): PlaceNames {
+  const plain = withoutTypeArguments(fn.name);
+  return { function: plain, typeArguments: plain === fn.name ? '' : typeArguments(fn.name), inlinedInto, nothing: '' };
+}
+
+/** `go.shape.int,go.shape.string` of `main.Map[go.shape.int,go.shape.string]`: what is in its brackets. */
+function typeArguments(name: string): string {
+  let text = '';
+  let depth = 0;
+  for (const character of name) {
+    if (character === ']') depth--;
+    if (depth > 0) text += character;
+    else if (character === '[' && text !== '') text += '; ';
+    if (character === '[') depth++;
+  }
+  return text;
+}
+
+/** Does a probe need to know its functions' parameters and results? */
+export function needsSignature(probe: LogicalProbe): boolean {
+  if (probe.when !== undefined) return true;
+  return probe.columns.some(({ capture }) => ['argument', 'result', 'arguments', 'results'].includes(capture.kind));
+}
+
+/** The columns of a probe at one place. Without a value a column is `missing`, beside the diagnostics that say why. */
+export function resolveColumns(
+  probe: LogicalProbe,
+  place: { readonly function: GoFunction; readonly signature: GoSignature },
+  binary: BinaryView,
+  graph: TypeGraphBuilder,
+): Pick<ResolvedProbe, 'columns' | 'condition'> & { readonly diagnostics: readonly Diagnostic[] } {
+  const { function: fn, signature } = place;
   const diagnostics: Diagnostic[] = [];
   const columns: ResolvedColumn[] = [];
 
@@ -45,12 +83,13 @@ export function resolveProbe(
       case 'result': {
         const scope = { function: fn.name, signature, side: capture.kind, binary, graph };
         const typed = resolveExpression(capture.text, scope, capture.span);
-        if (!typed.ok) {
-          diagnostics.push(...typed.diagnostics);
-          break;
-        }
         const from = capture.kind === 'argument' ? 'entry' : 'return';
-        columns.push({ column: named(name, typed.form, description(capture, fn.name)), from, value: typed.value });
+        const column = named(name, typed.ok ? typed.form : textForm, description(capture, fn.name));
+        if (typed.ok) columns.push({ column, from, value: typed.value });
+        else {
+          diagnostics.push(...typed.diagnostics);
+          columns.push({ column, from, value: { kind: 'missing', reason: typed.diagnostics[0]!.message } });
+        }
         break;
       }
       case 'arguments':
@@ -73,14 +112,36 @@ export function resolveProbe(
       case 'outcome':
         columns.push({ column: named(name, textForm, `how the call of ${fn.name} ended`), from: 'outcome' });
         break;
+      case 'nothing':
+        columns.push(placeColumn(name, 'nothing'));
+        break;
+      case 'function':
+        columns.push(placeColumn(name, 'function'));
+        break;
+      case 'type-arguments':
+        columns.push(placeColumn(name, 'typeArguments'));
+        break;
+      case 'inlined-into':
+        columns.push(placeColumn(name, 'inlinedInto'));
+        break;
     }
   }
   const scope = { function: fn.name, signature, side: 'condition', binary, graph } as const;
   const when = probe.when === undefined ? undefined : resolveCondition(probe.when.text, scope, probe.when.span);
   if (when?.ok === false) diagnostics.push(...when.diagnostics);
-  if (diagnostics.length > 0) return { ok: false, diagnostics };
   const condition = when?.ok === true ? { condition: when.condition } : {};
-  return { ok: true, value: { function: fn, signature, inlinedCopies, columns, ...condition } };
+  return { columns, diagnostics, ...condition };
+}
+
+const placeDescriptions = {
+  function: 'the function',
+  typeArguments: 'type arguments of its instance',
+  inlinedInto: 'the function that this copy is inlined into',
+  nothing: 'nothing',
+} as const;
+
+function placeColumn(name: string, part: keyof PlaceNames): ResolvedColumn {
+  return { column: named(name, textForm, placeDescriptions[part]), from: 'place', part };
 }
 
 /** In JSON a duration is text, as everywhere in it. */

@@ -1,6 +1,7 @@
 import type { GoFunction, GoSignature, GoVariable, PackageVariable } from '#gobin';
 import type { Column } from '#model';
 import type { Computation } from '../computation/index.ts';
+import type { CopyPlace } from '../sites/index.ts';
 
 /** A number: take the 8 bytes found so far as a pointer, and go to so many bytes behind where it points. Else: go to an element, then `offset` bytes on. */
 export type Hop<Leaf> =
@@ -72,13 +73,29 @@ export type ConditionLeaf =
 
 export type ResolvedColumn =
   | { readonly column: Column; readonly from: 'entry' | 'return'; readonly value: ResolvedValue }
-  | { readonly column: Column; readonly from: 'latency' | 'outcome' };
+  | { readonly column: Column; readonly from: 'latency' | 'outcome' }
+  | { readonly column: Column; readonly from: 'place'; readonly part: keyof PlaceNames };
+
+/** What a row says of where its call was seen. */
+export interface PlaceNames {
+  /** As in the source, without type arguments. */
+  readonly function: string;
+  /** Of an instance of a generic function, as the linker has them: functions are instantiated for shapes (`go.shape.int`). Empty for others. */
+  readonly typeArguments: string;
+  /** The function whose code an inlined copy is part of; empty for a call. */
+  readonly inlinedInto: string;
+  /** For a column that has to be there. */
+  readonly nothing: '';
+}
 
 /** A probe against one binary: its function is there, every expression has a type and a way to its bytes. */
 export interface ResolvedProbe {
   readonly function: GoFunction;
   readonly signature: GoSignature;
   readonly inlinedCopies: number;
+  readonly names: PlaceNames;
+  /** It is an inlined copy in `function`'s stead: its sites are chosen already. */
+  readonly copy?: CopyPlace;
   readonly columns: readonly ResolvedColumn[];
   /** Calls for which this is not true get no row. */
   readonly condition?: Computation<ConditionLeaf>;

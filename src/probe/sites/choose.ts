@@ -14,6 +14,8 @@ export interface SiteContext {
   readonly fileOffset: (address: Address) => FileOffset | undefined;
   /** Text of the one instruction that the bytes are. */
   readonly format: (bytes: Uint8Array, at: Address) => string;
+  /** Name of the function that starts at an address. */
+  readonly functionName?: (address: Address) => string | undefined;
   /** Bytes of the binary at an address, for switch tables; undefined where there are none. */
   readonly read?: (address: Address, size: number) => Uint8Array | undefined;
 }
@@ -110,7 +112,8 @@ function noReturns(fn: GoFunction, code: DecodedCode, shape: CodeShape, context:
   return undefined;
 }
 
-function site(
+/** The probe site at an instruction; undefined, after a diagnostic, where the address is not of the file. */
+export function site(
   code: DecodedCode,
   index: number,
   role: Site['role'],

@@ -14,6 +14,16 @@ export function readContainerId(sys: Sys, pid: number): ContainerId | undefined 
   return bytes && parseContainerId(text(bytes));
 }
 
+/** Paths of the cgroups that a process is in; none for one that has ended. */
+export function readCgroups(sys: Sys, pid: number): string[] {
+  const bytes = unlessGone(() => sys.readFile(`/proc/${pid}/cgroup`));
+  if (bytes === undefined) return [];
+  return text(bytes)
+    .split('\n')
+    .map((line) => line.split(':').slice(2).join(':'))
+    .filter((path) => path !== '');
+}
+
 /** Last path component → id: what each runtime makes of it, most telling first. */
 const forms: readonly RegExp[] = [
   // docker-<id>.scope, cri-containerd-<id>.scope, crio-<id>.scope, libpod-<id>.scope, plain <id>, <unit>:cri-containerd:<id>

@@ -1,0 +1,86 @@
+import { type Diagnostic, nearest } from '#base';
+import type { LogicalProbe } from '#model';
+import type { BinaryView } from '../binary.ts';
+import type { TypeGraphBuilder } from '../graph/index.ts';
+import type { CopySites } from '../sites/index.ts';
+import type { Resolution } from '../types.ts';
+import type { ResolvedSet } from './many.ts';
+import { namesOf, resolveColumns } from './probe.ts';
+import type { ResolvedProbe } from './resolved.ts';
+import { uniform } from './uniform.ts';
+
+/** Most files that a hint names. */
+const mostFiles = 5;
+
+/** A line of the source: every place of its code, with the variables that can be named there in the arguments' stead. */
+export function resolveLine(
+  probe: LogicalProbe,
+  { file, line }: { readonly file: string; readonly line: number },
+  binary: BinaryView,
+  graph: TypeGraphBuilder,
+  sites: CopySites | undefined,
+): Resolution<ResolvedSet> {
+  const fail = (id: string, message: string, hints: readonly string[]): Resolution<never> => {
+    const span = probe.span === undefined ? {} : { span: probe.span };
+    return { ok: false, diagnostics: [{ id, message, ...(hints.length === 0 ? {} : { hints }), ...span }] };
+  };
+  const ofCalls = probe.columns.find(({ capture }) =>
+    ['result', 'results', 'latency', 'outcome'].includes(capture.kind),
+  );
+  if (ofCalls !== undefined) {
+    return fail(
+      'probe.line',
+      `'${probe.function}' is a line: it is no call, so column '${ofCalls.name}' has no value there`,
+      ['variables in scope: pxtrace.ArgExpr("name"), all of them: pxtrace.Arguments()'],
+    );
+  }
+  const found = binary.line?.(file, line);
+  if (found === undefined || sites === undefined)
+    return fail(
+      'probe.no-debug-info',
+      `'${probe.function}': lines are known from debug info, and the binary has none`,
+      [],
+    );
+  switch (found.kind) {
+    case 'no-file': {
+      const base = (path: string) => path.slice(path.lastIndexOf('/') + 1);
+      const near = nearest(base(file), new Set(found.files.map(base)), mostFiles);
+      const files = near.flatMap((name) => found.files.filter((path) => base(path) === name)).slice(0, mostFiles);
+      return fail(
+        'probe.no-such-file',
+        `no file of the binary's source ends in '${file}'`,
+        files.map((path) => `did you mean ${path}?`),
+      );
+    }
+    case 'ambiguous':
+      return fail('probe.ambiguous-file', `'${file}' is ambiguous: ${found.files.length} files end so`, [
+        'say which:',
+        ...found.files.slice(0, 20),
+      ]);
+    case 'no-code':
+      return fail(
+        'probe.no-such-line',
+        `line ${line} of ${found.file} has no code`,
+        found.lines.length === 0 ? [] : [`the nearest lines that have: ${found.lines.join(', ')}`],
+      );
+  }
+  const failures: Diagnostic[][] = [];
+  const probes = found.spots.flatMap((spot) =>
+    sites.line(spot).map((place): ResolvedProbe => {
+      const fn = { ...place.into, name: place.function };
+      const { diagnostics, ...found } = resolveColumns(
+        probe,
+        { function: fn, signature: place.signature },
+        binary,
+        graph,
+      );
+      if (diagnostics.length > 0) failures.push([...diagnostics]);
+      const names = namesOf(fn, place.inlined ? place.into.name : '');
+      return { function: fn, signature: place.signature, inlinedCopies: 0, names, ...found, copy: place };
+    }),
+  );
+  if (probes.length === 0)
+    return fail('probe.no-entry-site', `the kernel takes no probe on the code of ${found.file}:${line}`, []);
+  if (failures.length === probes.length) return { ok: false, diagnostics: failures[0]! };
+  return { ok: true, value: { probes: uniform(probes), many: false, skipped: [] } };
+}

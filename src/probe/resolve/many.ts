@@ -1,0 +1,190 @@
+import type { Diagnostic } from '#base';
+import { BadPattern, type FunctionSet, type GoFunction, type GoSignature } from '#gobin';
+import type { CaptureColumn, LogicalProbe } from '#model';
+import type { BinaryView } from '../binary.ts';
+import type { TypeGraphBuilder } from '../graph/index.ts';
+import type { CopySites } from '../sites/index.ts';
+import type { Resolution } from '../types.ts';
+import { resolveFunction } from './function.ts';
+import { resolveLine } from './line.ts';
+import { namesOf, needsSignature, resolveColumns } from './probe.ts';
+import type { ResolvedProbe } from './resolved.ts';
+import { uniform } from './uniform.ts';
+
+/** What a probe stands for in one binary. */
+export interface ResolvedSet {
+  readonly probes: readonly ResolvedProbe[];
+  /** It is a pattern, or a generic function's name: the columns say which function it was. */
+  readonly many: boolean;
+  readonly skipped: readonly Skipped[];
+}
+
+/** A function, or an inlined copy of one, that is not traced. */
+export interface Skipped {
+  readonly function: string;
+  readonly reason: string;
+}
+
+/** Most functions of one tracepoint: attach cookies tell them apart by 16 bits. */
+const mostFunctions = 65_535;
+
+/** Most inlined copies of one tracepoint: each needs the flow of the code around it to be understood. */
+const mostCopies = 2_000;
+
+/** `server.go:120`, `pkg/server.go:120`. */
+const lineProbe = /^(.+\.(?:go|s)):(\d+)$/;
+
+/**
+ * Most functions of a pattern whose arguments and results can be captured: each kind of them needs a program of its own. And most whose
+ * inlined copies are looked for.
+ */
+const mostWithValues = 300;
+
+/** The functions of a probe: those that have code, and the names of all, for their inlined copies. */
+interface Found {
+  readonly functions: readonly GoFunction[];
+  readonly names: readonly string[];
+  readonly many: boolean;
+}
+
+/**
+ * First stage: the function or functions that a probe stands for, called and inlined, with every column looked up at each place. `copies`: how inlined
+ * copies are probed; without, they are not.
+ */
+export function resolveProbes(
+  probe: LogicalProbe,
+  binary: BinaryView,
+  graph: TypeGraphBuilder,
+  copies?: CopySites,
+): Resolution<ResolvedSet> {
+  const line = lineProbe.exec(probe.function);
+  if (line !== null) return resolveLine(probe, { file: line[1]!, line: Number(line[2]) }, binary, graph, copies);
+  const found = find(probe, binary);
+  if (!found.ok) return found;
+  const { functions, names, many } = found.value;
+  if (functions.length > mostWithValues && needsSignature(probe)) {
+    return fail(
+      probe,
+      'probe.too-many-values',
+      `'${probe.function}' fits ${functions.length} functions: arguments and results are captured of at most ${mostWithValues}`,
+      ['without them any number can be traced: pxtrace.FunctionLatency(), pxtrace.Outcome()', 'or fit fewer functions'],
+    );
+  }
+  const wanted = many ? { ...probe, columns: withPlace(probe.columns) } : probe;
+  const wantsSignature = needsSignature(probe) || !many;
+  const none: GoSignature = { parameters: [], results: [] };
+  const failures: Diagnostic[][] = [];
+  const resolve = (fn: GoFunction, signature: GoSignature, rest: Pick<ResolvedProbe, 'names' | 'copy'>) => {
+    const { diagnostics, ...found } = resolveColumns(wanted, { function: fn, signature }, binary, graph);
+    if (diagnostics.length > 0) failures.push([...diagnostics]);
+    return { function: fn, signature, inlinedCopies: 0, ...found, ...rest };
+  };
+  const probes: ResolvedProbe[] = functions.map((fn) =>
+    resolve(fn, wantsSignature ? binary.signature(fn) : none, { names: namesOf(fn) }),
+  );
+  const { places, skipped } = placesOf(names, binary, copies);
+  // A condition that cannot be decided somewhere is a mistake everywhere.
+  if (probe.when !== undefined && failures.length > 0) return { ok: false, diagnostics: failures[0]! };
+  // What the function itself does not have is a mistake; of several functions, what none of them has.
+  if (!many && failures.length > 0) return { ok: false, diagnostics: failures[0]! };
+  for (const { name, copy } of places) {
+    const fn = { ...copy.into, name };
+    probes.push(resolve(fn, copy.signature, { names: namesOf(fn, copy.into.name), copy }));
+  }
+  if (failures.length === probes.length && failures.length > 0) return { ok: false, diagnostics: failures[0]! };
+  if (probes.length === 0) return noPlace(probe, skipped);
+  return { ok: true, value: { probes: probes.length === 1 ? probes : uniform(probes), many, skipped } };
+}
+
+function find(probe: LogicalProbe, binary: BinaryView): Resolution<Found> {
+  let set: FunctionSet | undefined;
+  try {
+    set = binary.selectFunctions?.(probe.function);
+  } catch (error) {
+    if (!(error instanceof BadPattern)) throw error;
+    return fail(probe, 'probe.bad-pattern', error.message);
+  }
+  if (set === undefined) {
+    const one = resolveFunction(probe, binary);
+    if (one.ok)
+      return { ok: true, value: { functions: [one.value.function], names: [one.value.function.name], many: false } };
+    // Inlined everywhere: its copies are all that there is.
+    const copies = binary.inlinedCopies?.(probe.function) ?? [];
+    return copies.length === 0 ? one : { ok: true, value: { functions: [], names: [probe.function], many: false } };
+  }
+  const { functions, inlined } = set;
+  if (functions.length + inlined.length === 0) {
+    return fail(probe, 'probe.no-such-function', `no function in the binary fits '${probe.function}'`, [
+      "a pattern is for whole names: 'net/http.*', 're:^main\\.', 'impl:io.Reader.Read', 'module:*'",
+      '`px funcs <process> [pattern]` lists the functions',
+    ]);
+  }
+  if (functions.length > mostFunctions) {
+    return fail(
+      probe,
+      'probe.too-many',
+      `'${probe.function}' fits ${functions.length} functions, but a tracepoint has at most ${mostFunctions}`,
+    );
+  }
+  return { ok: true, value: { functions, names: [...functions.map(({ name }) => name), ...inlined], many: true } };
+}
+
+/** The inlined copies of all functions of those names, those that cannot be probed with the reason. */
+function placesOf(names: readonly string[], binary: BinaryView, sites: CopySites | undefined) {
+  const places: { readonly name: string; readonly copy: NonNullable<ResolvedProbe['copy']> }[] = [];
+  const skipped: Skipped[] = [];
+  if (sites === undefined || binary.inlinedCopies === undefined) return { places, skipped };
+  if (names.length > mostWithValues) {
+    const reason = `of more than ${mostWithValues} functions at once they are not looked for`;
+    return { places, skipped: [{ function: `inlined copies of the ${names.length} functions`, reason }] };
+  }
+  for (const name of new Set(names)) {
+    const reasons = new Map<string, string[]>();
+    for (const copy of binary.inlinedCopies?.(name) ?? []) {
+      const place =
+        places.length >= mostCopies
+          ? `more than ${mostCopies} inlined copies: name fewer functions`
+          : sites.choose(copy);
+      if (typeof place === 'string') reasons.set(place, [...(reasons.get(place) ?? []), copy.into.name]);
+      else places.push({ name, copy: place });
+    }
+    for (const [reason, into] of reasons) {
+      const listed = [...new Set(into)];
+      const text =
+        listed.length > 5 ? `${listed.slice(0, 5).join(', ')} and ${listed.length - 5} more` : listed.join(', ');
+      skipped.push({
+        function: name,
+        reason: `${into.length === 1 ? 'its copy' : `${into.length} copies`} inlined into ${text}: ${reason}`,
+      });
+    }
+  }
+  return { places, skipped };
+}
+
+function noPlace(probe: LogicalProbe, skipped: readonly Skipped[]): Resolution<never> {
+  return fail(
+    probe,
+    'probe.inlined-everywhere',
+    `'${probe.function}' has no code of its own: the compiler inlined it everywhere, and no copy can be probed`,
+    skipped.map(({ reason }) => reason),
+  );
+}
+
+function fail(probe: LogicalProbe, id: string, message: string, hints: readonly string[] = []): Resolution<never> {
+  const span = probe.span === undefined ? {} : { span: probe.span };
+  return { ok: false, diagnostics: [{ id, message, ...(hints.length === 0 ? {} : { hints }), ...span }] };
+}
+
+/** The columns by which rows of several functions can be told apart, unless the script has its own. */
+function withPlace(columns: readonly CaptureColumn[]): readonly CaptureColumn[] {
+  const taken = new Set(columns.map(({ name }) => name.toLowerCase()));
+  const own = new Set(columns.map(({ capture }) => capture.kind));
+  const add = (
+    [
+      ['function', 'function'],
+      ['type_args', 'type-arguments'],
+      ['inlined_into', 'inlined-into'],
+    ] as const
+  ).filter(([name, kind]) => !taken.has(name) && !own.has(kind));
+  return [...add.map(([name, kind]): CaptureColumn => ({ name, capture: { kind } })), ...columns];
+}

@@ -1,0 +1,23 @@
+import type { ResolvedColumn, ResolvedProbe } from './resolved.ts';
+
+/** One table has one type for a column: the first function that has the value decides, in others of another type it is missing. */
+export function uniform(probes: readonly ResolvedProbe[]): readonly ResolvedProbe[] {
+  const forms = probes[0]!.columns.map((_, i) => {
+    const first = probes.find(({ columns }) => !isMissing(columns[i]!)) ?? probes[0]!;
+    return { column: first.columns[i]!.column, function: first.function.name };
+  });
+  const fitted = (column: ResolvedColumn, i: number): ResolvedColumn => {
+    const { column: form, function: first } = forms[i]!;
+    const { type, semantic, unsigned } = column.column;
+    if (type === form.type && semantic === form.semantic && unsigned === form.unsigned)
+      return { ...column, column: form };
+    if (isMissing(column) || !('value' in column)) return { ...column, column: form };
+    const reason = `is ${type} here, but the column is ${form.type} as in ${first}`;
+    return { ...column, column: form, value: { kind: 'missing', reason } };
+  };
+  return probes.map((probe) => ({ ...probe, columns: probe.columns.map(fitted) }));
+}
+
+function isMissing(column: ResolvedColumn): boolean {
+  return 'value' in column && column.value.kind === 'missing';
+}

@@ -1,0 +1,145 @@
+import type { Address } from '#base';
+import {
+  type DecodedCode,
+  flow,
+  flowGraph,
+  type GoFunction,
+  type GoSignature,
+  type InlinedCopy,
+  type LineSpot,
+} from '#gobin';
+import type { Site } from '../types.ts';
+import { type SiteContext, site } from './choose.ts';
+import { copyShape, type Flow, flowOf } from './copy.ts';
+import { classify } from './entry.ts';
+import { tableTargets } from './tables.ts';
+
+/** An inlined copy that can be probed. */
+export interface CopyPlace {
+  readonly into: GoFunction;
+  readonly entry: Site;
+  /** Where a call is over; undefined: no instruction tells. */
+  readonly end?: Site;
+  /** Bytes between the stack pointer at a site and the return address. */
+  readonly frameBytes: { readonly entry: number; readonly end: number };
+  /** Parameters as they are at `entry`. */
+  readonly signature: GoSignature;
+}
+
+/** Functions that never return: a call of one ends what is known of the flow. */
+const noReturn = /^runtime\.(?:panic|gopanic|goPanic|throw|fatal|abort|goexit)/;
+
+const resultsUnknown = 'results of an inlined copy are in no place that is known';
+
+/** A place of a line, with the function that it is written in. */
+export interface LinePlace extends CopyPlace {
+  readonly function: string;
+  readonly inlined: boolean;
+}
+
+/** Chooses sites for inlined copies and lines; the code of a function that has several is decoded once. */
+export class CopySites {
+  readonly #context: SiteContext;
+  readonly #code: (fn: GoFunction) => DecodedCode;
+  readonly #known = new Map<Address, { readonly code: DecodedCode; readonly flow: Flow | undefined }>();
+
+  constructor(context: SiteContext, code: (fn: GoFunction) => DecodedCode) {
+    this.#context = context;
+    this.#code = code;
+  }
+
+  /** A text says why no instruction tells the copy's calls. */
+  choose(copy: InlinedCopy): CopyPlace | string {
+    const { code, flow: around } = this.#flow(copy.into);
+    if (around === undefined) return 'the flow of the code around it is not known';
+    const inCopy = new Uint8Array(code.count);
+    for (let i = 0; i < code.count; i++) {
+      const at = code.entry + code.offsets[i]!;
+      if (copy.ranges.some(({ start, end }) => at >= start && at < end)) inCopy[i] = 1;
+    }
+    const shape = copyShape(around, (i) => inCopy[i] === 1);
+    if (typeof shape === 'string') return shape;
+    const entry = this.#best(copy, code, shape.entry);
+    if (entry === undefined) return 'the kernel takes no probe on its first instructions';
+    const end = shape.end === undefined ? undefined : this.#site(code, shape.end, 'return');
+    const endFrame = end && copy.at(end.address)?.frameBytes;
+    return {
+      into: copy.into,
+      entry: entry.site,
+      ...(end === undefined || endFrame === undefined ? {} : { end }),
+      frameBytes: { entry: entry.frameBytes, end: endFrame ?? 0 },
+      signature: { parameters: entry.variables, results: [], resultsUnknown },
+    };
+  }
+
+  /** One place for each straight piece of code in which a statement of the line begins. */
+  line(spot: LineSpot): LinePlace[] {
+    const { code, flow: around } = this.#flow(spot.into);
+    const places: LinePlace[] = [];
+    let piece: number[] = [];
+    const finish = () => {
+      const at = (i: number) => code.entry + code.offsets[i]!;
+      const starts = piece.some((i) => spot.statements.includes(at(i)));
+      const entry = starts ? this.#best(spot, code, piece) : undefined;
+      const scope = entry && spot.at(entry.site.address);
+      if (entry !== undefined && scope !== undefined) {
+        places.push({
+          into: spot.into,
+          entry: entry.site,
+          frameBytes: { entry: entry.frameBytes, end: 0 },
+          signature: { parameters: entry.variables, results: [] },
+          function: scope.function,
+          inlined: scope.inlined,
+        });
+      }
+      piece = [];
+    };
+    for (let i = 0; i < code.count; i++) {
+      const at = code.entry + code.offsets[i]!;
+      if (at < spot.start || at >= spot.end) continue;
+      // Something may jump here: what is before it is another piece.
+      if (piece.length > 0 && (around === undefined || around.graph.predecessors[i]!.some((from) => from !== i - 1)))
+        finish();
+      piece.push(i);
+      const kind = code.flow[i];
+      if (kind !== flow.next && kind !== flow.call && kind !== flow.indirectCall) finish();
+    }
+    finish();
+    return places;
+  }
+
+  /** Where most parameters are known; of these places the cheapest, of these the first. */
+  #best(copy: Pick<InlinedCopy, 'at'>, code: DecodedCode, candidates: readonly number[]) {
+    let best: { site: Site; variables: GoSignature['parameters']; frameBytes: number; score: number } | undefined;
+    for (const index of candidates) {
+      const found = this.#site(code, index, 'entry');
+      const known = found && copy.at(found.address);
+      if (found !== undefined && known !== undefined) {
+        const places = known.variables.filter(({ unknown }) => unknown === undefined).length;
+        const score = 2 * places + (found.class === 'emulated' ? 1 : 0);
+        if (best === undefined || score > best.score) best = { site: found, ...known, score };
+      }
+      // Behind a call it would be late.
+      if (code.flow[index] === flow.call || code.flow[index] === flow.indirectCall) break;
+    }
+    return best;
+  }
+
+  #site(code: DecodedCode, index: number, role: Site['role']): Site | undefined {
+    if (classify(this.#context.architecture, code, index) === 'refused') return undefined;
+    return site(code, index, role, this.#context, []);
+  }
+
+  #flow(fn: GoFunction) {
+    let known = this.#known.get(fn.entry);
+    if (known === undefined) {
+      const code = this.#code(fn);
+      const { functionName } = this.#context;
+      const isNoReturn = (offset: number) => noReturn.test(functionName?.((code.entry + offset) as Address) ?? '');
+      const graph = flowGraph(code, tableTargets(code, this.#context), isNoReturn);
+      known = { code, flow: graph && flowOf(graph) };
+      this.#known.set(fn.entry, known);
+    }
+    return known;
+  }
+}

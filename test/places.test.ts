@@ -1,0 +1,141 @@
+/** Any place in a program: patterns, instances, wrappers, inlined copies, lines, and processes that start later; every call once. */
+import { copyFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { goFixture } from '../testing/go-fixtures.ts';
+import { killStarted, startProcess, temporaryFolder } from '../testing/process.ts';
+import { PxEnvironment } from '../testing/px.ts';
+
+const source = `package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+)
+
+type shape interface{ Sum(k int) int }
+type point struct{ x, y int }
+
+//go:noinline
+func (p point) Sum(k int) int { return p.x + p.y + k }
+
+type counter struct{ n int }
+
+//go:noinline
+func (c *counter) Sum(k int) int { c.n += k; return c.n }
+
+// Inlined in two places, called in a third; begins with what may become the head of a loop.
+func small(a, b int) int {
+	s := a
+	for i := 0; i < b; i++ {
+		s += i * a
+	}
+	return s
+}
+
+//go:noinline
+func once(n int) int { return small(n, 3) + 1 }
+
+//go:noinline
+func often(n int) int {
+	t := 0
+	for i := 0; i < n; i++ {
+		t += small(i, 2)
+	}
+	return t
+}
+
+var call = small
+
+func main() {
+	fmt.Println("ready")
+	lines := bufio.NewScanner(os.Stdin)
+	c := &counter{}
+	shapes := []shape{point{1, 2}, &point{3, 4}, c}
+	t := 0
+	for lines.Scan() {
+		for i := 0; i < 10; i++ {
+			t += once(i) + often(5) + call(i, 1)
+			for _, s := range shapes {
+				t += s.Sum(i)
+			}
+		}
+		fmt.Println("done", t)
+	}
+}
+`;
+
+describe.each(['local', 'go1.21.13', 'go1.17.13'] as const)('a program built by %s', (toolchain) => {
+  const sonde = new PxEnvironment();
+  afterAll(async () => {
+    await sonde.dispose();
+    await killStarted();
+  });
+
+  const start = async (name = 'places') => {
+    const built = await goFixture({ source: { 'main.go': source }, toolchain });
+    const executable = join(temporaryFolder('sonde-places-'), name);
+    copyFileSync(built, executable);
+    return startProcess(executable, { ready: /^ready$/m });
+  };
+
+  /** How often each place was seen in ten rounds. */
+  async function seen(place: string, expected: number): Promise<Record<string, number>> {
+    const process = await start();
+    const trace = await sonde.trace(process.pid, place);
+    process.write('go\n');
+    await trace.atLeast(expected);
+    const { calls } = await trace.stop();
+    const counts: Record<string, number> = {};
+    for (const call of calls as readonly { function: string; inlined_into?: string }[]) {
+      const key = call.inlined_into === undefined ? call.function : `${call.function} in ${call.inlined_into}`;
+      counts[key] = (counts[key] ?? 0) + 1;
+    }
+    return counts;
+  }
+
+  it('inlined copies and calls: each once', async () => {
+    expect(await seen('main.small', 70)).toEqual({
+      'main.small': 10,
+      'main.small in main.once': 10,
+      'main.small in main.often': 50,
+    });
+  });
+
+  it('a pattern: every function that it fits, wrappers by what they wrap', async () => {
+    expect(await seen('re:^main\\.(once|often|.*Sum)$', 50)).toEqual({
+      'main.once': 10,
+      'main.often': 10,
+      'main.point.Sum': 20,
+      'main.(*counter).Sum': 10,
+    });
+  });
+
+  it('a line: every time that control comes to it', async () => {
+    const line = source.split('\n').findIndex((text) => text.includes('t += s.Sum(i)')) + 1;
+    expect(await seen(`main.go:${line}`, 30)).toEqual({ 'main.main': 30 });
+  });
+
+  it('a process that starts later is traced within a second', async () => {
+    const script = join(sonde.folder, 'later.pxl');
+    writeFileSync(
+      script,
+      `import px
+import pxtrace
+
+@pxtrace.probe('main.once')
+def probe():
+    return [{'n': pxtrace.ArgExpr('n')}]
+
+pxtrace.UpsertTracepoint('later', 'later', probe, pxtrace.Process(name='later-${toolchain}'), '5m')
+`,
+    );
+    await sonde.ok(['run', '-f', script]);
+    const process = await start(`later-${toolchain}`);
+    const listed = async () => (await sonde.ok(['tracepoint', 'list'])).stdout;
+    await expect.poll(listed, { timeout: 20_000 }).toMatch(/later\s+RUNNING/);
+    process.write('go\n');
+    await expect.poll(listed, { timeout: 20_000 }).toMatch(/main\.once\s+later\s.*\s10\s+10\s+0\s/);
+  });
+});
