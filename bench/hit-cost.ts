@@ -2,6 +2,7 @@
  * `node bench/hit-cost.ts [rounds]`: what a call of a small function costs without a probe and with the probes of Sonde, bpftrace
  * and dlv on it, in one run of one process, variants interleaved, median of the rounds.
  */
+import { readFileSync, writeFileSync } from 'node:fs';
 import { goFixture } from '../testing/go-fixtures.ts';
 import { ProbedCode } from '../testing/probed-code.ts';
 import { killStarted, type RunningProcess, startProcess } from '../testing/process.ts';
@@ -17,8 +18,8 @@ interface Variant {
   readonly name: string;
   /** Few enough that the budget does not take a probe of Sonde off (half a CPU for 0.75 s) and no ring overflows. */
   readonly calls: number;
-  /** Calls the function with a float result. */
-  readonly float?: true;
+  /** Calls another function than `hit`: see `shapes` in the target. */
+  readonly shape?: string;
   /** So often, with a pause between; the median counts. Default 1. */
   readonly bursts?: number;
   readonly attach: () => Promise<() => Promise<void>>;
@@ -37,9 +38,9 @@ function startTarget(): Promise<RunningProcess> {
   return startProcess(program, { ready: /^ready$/m });
 }
 
-async function call(calls: number, float = false): Promise<number> {
+async function call(calls: number, shape?: string): Promise<number> {
   const before = target.lines.length;
-  target.write(`${calls}${float ? ' float' : ''}\n`);
+  target.write(`${calls}${shape === undefined ? '' : ` ${shape}`}\n`);
   const line = await target.until(`${calls} calls`, () => target.lines[before], 120_000);
   return Number.parseFloat(line);
 }
@@ -51,13 +52,10 @@ async function withSonde(
   probed = fn,
 ): Promise<() => Promise<void>> {
   const upid = await sonde.upid(target.pid);
-  await sonde.ok([
-    'run',
-    '-f',
-    writeProbeScript(sonde.folder, { upid, name, function: probed, columns }),
-    '-o',
-    'json',
-  ]);
+  const script = writeProbeScript(sonde.folder, { upid, name, function: probed, columns });
+  // All of the map.
+  writeFileSync(script, `#px:set capture_elements=128\n${readFileSync(script, 'utf8')}`);
+  await sonde.ok(['run', '-f', script, '-o', 'json']);
   return async () => {
     const [row] = await sonde.rows<{ drops: number; state: string; reason: string }>(['tracepoint', 'list']);
     if (row?.state !== 'RUNNING') throw new Error(`the probe was taken off: ${row?.reason}`);
@@ -88,6 +86,7 @@ async function waitFor(condition: () => boolean, peer: RunningProcess): Promise<
 }
 
 const threeIntsAndString = { a: "ArgExpr('a')", b: "ArgExpr('b')", c: "ArgExpr('c')", name: "ArgExpr('name')" };
+const threeInts = { a: "ArgExpr('a')", b: "ArgExpr('b')", c: "ArgExpr('c')" };
 const variants: Variant[] = [
   { name: 'no probe', calls: 20_000_000, attach: async () => async () => {} },
   {
@@ -109,10 +108,27 @@ const variants: Variant[] = [
   {
     name: 'Sonde, return: a float result, in a register',
     calls: 5_000,
-    float: true,
+    shape: 'float',
     attach: () => withSonde('float', { result: "RetExpr('$0')" }, 'main.hitFloat'),
   },
 ];
+const shapes = {
+  int: ['one integer', { v: "ArgExpr('a')" }, 'main.hitInt'],
+  ints: ['3 integers', threeInts, 'main.hitInts'],
+  string: ['a string of 64 bytes', { v: "ArgExpr('s')" }, 'main.hitString'],
+  struct: ['a pointer to a struct of 20 fields', { v: "ArgExpr('w')" }, 'main.hitStruct'],
+  tree: ['a tree of pointers, 3 deep (7 objects)', { v: "ArgExpr('t')" }, 'main.hitTree'],
+  map: ['a map of 100 entries', { v: "ArgExpr('m')" }, 'main.hitMap'],
+} as const;
+for (const [shape, [what, columns, probed]] of Object.entries(shapes)) {
+  variants.push({
+    name: `Sonde, entry: ${what}`,
+    calls: 500,
+    bursts: 15,
+    shape,
+    attach: () => withSonde(shape, columns, probed),
+  });
+}
 const bpftraceProgram = bpftrace();
 if (bpftraceProgram !== undefined) {
   const probe = `uprobe:${program}:${fn}`;
@@ -149,7 +165,7 @@ try {
       const detach = await variant.attach();
       const bursts: number[] = [];
       for (let burst = 0; burst < (variant.bursts ?? 1); burst++) {
-        bursts.push(await call(variant.calls, variant.float));
+        bursts.push(await call(variant.calls, variant.shape));
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
       measured.get(variant.name)!.push(median(bursts));
@@ -187,4 +203,11 @@ console.log(
     }),
   ),
 );
+const one = median(measured.get(`Sonde, entry: ${shapes.int[0]}`)!);
+console.log(
+  `\na hit by what it captures, as a ratio to one that captures one integer (calls through a func value, ${nanoseconds(none)} of each its own):`,
+);
+for (const [what] of Object.values(shapes)) {
+  console.log(`  ${what}: ${((median(measured.get(`Sonde, entry: ${what}`)!) - none) / (one - none)).toFixed(1)}`);
+}
 console.log(`\nevents that Sonde dropped meanwhile: ${drops}`);

@@ -18,6 +18,7 @@ const source = `package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -62,6 +63,16 @@ func filled(values ...int) chan int {
 func locked() *sync.Mutex { m := new(sync.Mutex); m.Lock(); return m }
 
 func parsed(s string) *url.URL { u, _ := url.Parse(s); return u }
+
+type ctxKey string
+
+func cancelled(k ctxKey, v string) context.Context {
+	c, cancel := context.WithCancel(context.WithValue(context.Background(), k, v))
+	cancel()
+	return c
+}
+
+func until(t time.Time) context.Context { c, _ := context.WithDeadline(context.Background(), t); return c }
 
 func network(s string) *net.IPNet { _, n, _ := net.ParseCIDR(s); return n }
 

@@ -1,5 +1,14 @@
 import { callColumns, type sonde, textAt } from '#api';
-import { formatUpid, type ProcessTracepoint, type RowBatch, type Upid } from '#model';
+import {
+  type CaptureLimit,
+  type CaptureLimits,
+  captureLimits,
+  formatUpid,
+  limitSettings,
+  type ProcessTracepoint,
+  type RowBatch,
+  type Upid,
+} from '#model';
 import type { Sys } from '#sys';
 import type { Binaries } from './binaries.ts';
 import type { Deployer, Deployment, DeploymentSink, OpenCall } from './deployment.ts';
@@ -42,6 +51,20 @@ export interface TracerParts {
   readonly kernel: Kernel;
 }
 
+/** Those that are not 0. @throws UserError for one that is out of its range. */
+function requestedLimits(request: sonde.TraceRequest): Partial<CaptureLimits> {
+  const found: Partial<Record<CaptureLimit, number>> = {};
+  for (const limit of captureLimits) {
+    const value = request[limit];
+    if (value === 0) continue;
+    const { option, least, most } = limitSettings[limit];
+    if (value < least || value > most)
+      throw new UserError(`${option} is a number from ${least} to ${most}, not ${value}`);
+    found[limit] = value;
+  }
+  return found;
+}
+
 /** Traces for as long as a client listens: nothing is stored, the probe goes with the call. */
 export class Tracer {
   readonly live = new Map<string, LiveTrace>();
@@ -66,6 +89,7 @@ export class Tracer {
       await send({ event: { $case: 'end', value: await this.#openCalls(processes, request.function) } });
       return;
     }
+    const limits = requestedLimits(request);
     const name = `trace-${++this.#made}`;
     const out = new Outbox(Number(request.count), send);
     let finish: (end: { reason: string; failed: boolean }) => void = () => {};
@@ -104,6 +128,7 @@ export class Tracer {
               { function: request.function, columns: callColumns, ...(when === '' ? {} : { when: { text: when } }) },
             ],
             ...(request.noBudget ? { noBudget: true } : {}),
+            ...(Object.keys(limits).length === 0 ? {} : { limits }),
           };
           const deployment = await deployCalls(this.#deployer, logical, {
             relation: async () => {},

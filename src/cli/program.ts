@@ -1,5 +1,6 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from '#base';
+import { type CaptureLimit, defaultLimits, limitSettings } from '#model';
 import type { TraceOptions } from './commands/trace.ts';
 import type { PodOptions } from './connect/pods.ts';
 import type { Where } from './connect/where.ts';
@@ -138,6 +139,10 @@ export function program(context: Context, finish: Finish): Command {
       'only calls for which a Go expression is true: n > 1000 && err != nil, $latency > 10ms',
     )
     .option('--no-budget', 'trace whatever it costs the process')
+    .addOption(limit('depth', 'follow so many pointers, slices, maps and interfaces, one behind the other'))
+    .addOption(limit('elements', 'elements of a slice, entries of a map'))
+    .addOption(limit('stringBytes', 'bytes of a string'))
+    .addOption(limit('eventBytes', "bytes of all of a call's arguments, or results"))
     .action(async (target: string, name: string, options: TraceOptions) =>
       finish(await (await import('./commands/trace.ts')).trace(context, target, name, options)),
     );
@@ -351,6 +356,15 @@ function place(text: string): Place {
       'Give an address and a port: 127.0.0.1:50305, [::1]:50305, 0.0.0.0:50305 for every address.',
     );
   return { address: ipv6 ?? other!, port: Number(port) };
+}
+
+/** A limit on what is captured of values. */
+function limit(of: CaptureLimit, what: string): Option {
+  const { option, least, most } = limitSettings[of];
+  return new Option(`${option} <n>`, `${what} (default: ${defaultLimits[of]})`).argParser((text) => {
+    if (/^\d{1,9}$/.test(text) && Number(text) >= least && Number(text) <= most) return Number(text);
+    throw new InvalidArgumentError(`Give a number from ${least} to ${most}.`);
+  });
 }
 
 function positiveInteger(text: string): bigint {

@@ -1,7 +1,15 @@
 import { createHash } from 'node:crypto';
 import type { KubernetesObject, V1ObjectMeta } from '@kubernetes/client-node';
 import { parseDuration, SondeError } from '#base';
-import { type Capture, formatUpid, type LogicalTracepoint, type PodSelector, parseUpid, type Target } from '#model';
+import {
+  type Capture,
+  type CaptureLimits,
+  formatUpid,
+  type LogicalTracepoint,
+  type PodSelector,
+  parseUpid,
+  type Target,
+} from '#model';
 
 /** The API group and version of Sonde's resources (k8s/crds.yaml). */
 export const group = 'sonde.dev';
@@ -29,6 +37,8 @@ export interface TracepointSpec {
   /** RFC 3339; the time to live counts from here, else from the object's creation. */
   readonly renewedAt?: string;
   readonly target: TracepointTarget;
+  /** Of what is captured of values, those that are not the defaults. */
+  readonly limits?: Partial<CaptureLimits>;
   readonly probes: readonly {
     readonly function: string;
     readonly when?: string;
@@ -106,6 +116,7 @@ export function toObject(logical: LogicalTracepoint, namespace: string | undefin
       ttl: exactDuration(logical.ttlNs),
       renewedAt: now.toISOString(),
       target: targetSpec(logical.target),
+      ...(logical.limits === undefined ? {} : { limits: logical.limits }),
       probes: logical.probes.map((probe) => ({
         function: probe.function,
         ...(probe.when === undefined ? {} : { when: probe.when.text }),
@@ -165,6 +176,7 @@ export function toLogical({ metadata, spec }: TracepointObject): LogicalTracepoi
     table: spec.table ?? '',
     ttlNs,
     target: targetOf(spec.target, metadata.namespace),
+    ...(spec.limits === undefined ? {} : { limits: spec.limits }),
     probes: spec.probes.map((probe) => ({
       function: probe.function,
       ...(probe.when === undefined ? {} : { when: { text: probe.when } }),

@@ -13,6 +13,7 @@ export const tag = {
   inlinedSubroutine: 0x1d,
   subrangeType: 0x21,
   baseType: 0x24,
+  constant: 0x27,
   subprogram: 0x2e,
   variable: 0x34,
 } as const;
@@ -27,6 +28,7 @@ export const attribute = {
   highPc: 0x12,
   language: 0x13,
   compDir: 0x1b,
+  constValue: 0x1c,
   inline: 0x20,
   producer: 0x25,
   abstractOrigin: 0x31,
@@ -50,6 +52,7 @@ export const attribute = {
   goRuntimeType: 0x2904,
   goPackageName: 0x2905,
   goDictIndex: 0x2906,
+  goClosureOffset: 0x2907,
 } as const;
 
 /** DWARF 5 § 7.5.6, table 7.6. */

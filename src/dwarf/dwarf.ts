@@ -1,6 +1,6 @@
 import { decodeUtf8, SondeError } from '#base';
 import { type AbbrevTable, compileAbbrevs } from './abbrev.ts';
-import { attribute, form, languageGo } from './constants.ts';
+import { attribute, form, languageGo, tag } from './constants.ts';
 import { type Die, readDie } from './die.ts';
 import { MalformedDwarf } from './errors.ts';
 import { FunctionTable } from './functions.ts';
@@ -8,8 +8,8 @@ import { type LineHeader, readLineHeader } from './line.ts';
 import { parseLocation } from './location.ts';
 import { type LocationRange, readLocV4, readLocV5 } from './loclist.ts';
 import { type CodeSpan, readRangesV4, readRangesV5 } from './ranges.ts';
-import { scanRuntimeTypes } from './runtime-types.ts';
 import { ScanResult, scanUnit } from './scan.ts';
+import { scanAttribute } from './scan-attribute.ts';
 import type { DebugSection, SectionLookup } from './section.ts';
 import { readUnitHeader, type UnitHeader } from './unit.ts';
 
@@ -132,11 +132,54 @@ export class Dwarf {
     for (const unit of this.units()) {
       if (this.root(unit).name !== 'runtime') continue;
       this.#info.need(unit.offset, unit.end);
-      for (const die of scanRuntimeTypes(this.#info.bytes, unit, this.#table(unit))) {
+      for (const { die } of scanAttribute(this.#info.bytes, unit, this.#table(unit), attribute.goRuntimeType)) {
         const offset = this.number(this.die(die)!, attribute.goRuntimeType);
         if (offset !== undefined && offset !== 0) yield { die, offset };
       }
     }
+  }
+
+  /**
+   * The variables that closures have captured (Go 1.23 and later), in the units of the packages that `wanted` takes: each with its closure's
+   * subprogram, and where it lies in the closure. A broken unit ends the list of its own.
+   */
+  *captured(wanted: (unit: string) => boolean): Generator<{ subprogram: number; variable: Die; offset: number }> {
+    for (const unit of this.units()) {
+      try {
+        if (!wanted(this.root(unit).name)) continue;
+        this.#info.need(unit.offset, unit.end);
+        const found = scanAttribute(this.#info.bytes, unit, this.#table(unit), attribute.goClosureOffset);
+        for (const { die, subprogram } of found) {
+          const variable = this.die(die);
+          const offset = variable && this.number(variable, attribute.goClosureOffset);
+          if (variable && offset !== undefined && subprogram > 0) yield { subprogram, variable, offset };
+        }
+      } catch (error) {
+        if (!(error instanceof SondeError)) throw error;
+        this.problems.push(error);
+      }
+    }
+  }
+
+  /** The constants of integer types that a package declares (the linker keeps those that the compiler told of). */
+  *constants(unitName: string): Generator<{ name: string; type: number; value: number }> {
+    for (const unit of this.units()) {
+      if (this.root(unit).name !== unitName) continue;
+      this.#info.need(unit.offset, unit.end);
+      for (const { die } of scanAttribute(this.#info.bytes, unit, this.#table(unit), attribute.constValue)) {
+        const constant = this.die(die);
+        if (constant?.tag !== tag.constant) continue;
+        const name = this.string(constant, attribute.name);
+        const type = this.number(constant, attribute.type);
+        const value = this.number(constant, attribute.constValue);
+        if (name !== undefined && type !== undefined && value !== undefined) yield { name, type, value };
+      }
+    }
+  }
+
+  /** Bytes of `.debug_info`, as far as its units are known. */
+  get infoBytes(): number {
+    return this.units().at(-1)?.end ?? 0;
   }
 
   /** The DIE at an offset; undefined for a null entry. */

@@ -31,6 +31,8 @@ export class DebugInfo {
   readonly #dieByEntry = new Map<number, number>();
   #sorted: Uint32Array | undefined;
   #g: GoType | undefined;
+  /** By package, then by type. */
+  readonly #constants = new Map<string, Map<TypeRef, Map<string, string>>>();
   #runtimeTypes: ReadonlyMap<number, TypeRef> | undefined;
 
   constructor(dwarf: Dwarf, index?: FunctionIndex) {
@@ -52,6 +54,29 @@ export class DebugInfo {
   runtimeTypes(): ReadonlyMap<number, TypeRef> {
     this.#runtimeTypes ??= new Map([...this.dwarf.runtimeTypes()].map(({ die, offset }) => [offset, die]));
     return this.#runtimeTypes;
+  }
+
+  /**
+   * Names of the constants of a named integer type, by their value in decimal: those that its package declares, of several of one value the
+   * first. Beyond 2^53 none.
+   */
+  constants(ref: TypeRef): ReadonlyMap<string, string> | undefined {
+    const { kind, name } = this.type(ref);
+    const dot = name.lastIndexOf('.');
+    if ((kind !== 'int' && kind !== 'uint') || dot < 0) return undefined;
+    const unit = name.slice(0, dot);
+    let known = this.#constants.get(unit);
+    if (known === undefined) {
+      known = new Map<TypeRef, Map<string, string>>();
+      this.#constants.set(unit, known);
+      for (const { name: constant, type, value } of this.dwarf.constants(unit)) {
+        if (!Number.isSafeInteger(value)) continue;
+        const names = known.get(type) ?? new Map<string, string>();
+        known.set(type, names);
+        if (!names.has(String(value))) names.set(String(value), constant);
+      }
+    }
+    return known.get(ref);
   }
 
   /** Functions of exactly that name: a body and its ABI wrappers. */

@@ -5,7 +5,7 @@ export { dominators, type FlowGraph, flowGraph, nearestCommon } from './flow-gra
 export { formatSignature } from './format.ts';
 export { type Goroutine, type GoroutineOffsets, goroutines, type ReadMemory } from './goroutines.ts';
 export { TypeReader } from './gotypes.ts';
-export { withoutTypeArguments } from './names.ts';
+export { receiverOf, withoutTypeArguments } from './names.ts';
 export { type GoBinary, NotGo, type OpenOptions, openGoBinary } from './open.ts';
 export { openPclntab } from './open-pclntab.ts';
 export type { PackageVariable, VariableLookup } from './package-variables.ts';
@@ -14,6 +14,7 @@ export { MalformedPclntab, Pclntab, type PclntabLayout } from './pclntab.ts';
 export { findTlsG, minorVersion, type RuntimeInput, runtimeOffsets, tlsFunctions } from './runtime.ts';
 export { analyse, type CodeShape, indexAt, type ShapeInput } from './shape.ts';
 export {
+  type Closure,
   type CodeRange,
   type DecodeCode,
   type DecodedCode,

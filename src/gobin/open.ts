@@ -4,6 +4,7 @@ import { type ByteSource, type Elf, findInflatePoints, type Inflate, openElf, pa
 import type { Architecture } from './abi.ts';
 import { decodeArm64 } from './arm64.ts';
 import { type BuildInfo, readBuildInfo } from './buildinfo.ts';
+import { findClosures } from './closures.ts';
 import { DebugInfo } from './debuginfo.ts';
 import { descriptorName, findDynamicTypes } from './dynamic-types.ts';
 import { buildIndex, type FunctionIndex, readIndex, writeIndex } from './function-index.ts';
@@ -19,6 +20,7 @@ import { findTlsG, runtimeOffsets, tlsFunctions } from './runtime.ts';
 import { instancesOf, type SelectInput, selectFunctions } from './select.ts';
 import { listingOf, signatureOf } from './signature.ts';
 import type {
+  Closure,
   DecodeCode,
   DecodedCode,
   DynamicType,
@@ -95,6 +97,10 @@ export interface GoBinary {
   dynamicTypes(): readonly DynamicType[];
   /** A package-level variable; `no-package` without debug info. */
   packageVariable(path: string, name: string): VariableLookup;
+  /** Names of the constants of a named integer type, by value in decimal; undefined where debug info has none. */
+  constants(type: TypeRef): ReadonlyMap<string, string> | undefined;
+  /** Functions with captured variables (Go 1.23 and later), of the whole program or, where that is large, of main and of these packages. */
+  closures(packages: readonly string[]): readonly Closure[];
   /** Name of the type whose descriptor is at an address, with or without debug info; undefined where there is none. */
   descriptorName(at: Address): string | undefined;
   code(fn: GoFunction): DecodedCode;
@@ -337,6 +343,13 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
       }),
     descriptorName: (at) => descriptorName(elf, at),
     dynamicTypes: () => guarded(() => (dynamic ??= findDynamicTypes(elf, debugInfo()))),
+    constants: (type) => guarded(() => debugInfo()?.constants(type)),
+    closures(packages) {
+      return guarded(() => {
+        const info = debugInfo();
+        return info === undefined ? [] : findClosures(info, new Set(packages));
+      });
+    },
     code(fn) {
       const bytes = elf.read(fn.entry, fn.end - fn.entry);
       return architecture === 'arm64' ? decodeArm64(bytes, fn.entry) : options.decode(bytes, fn.entry);

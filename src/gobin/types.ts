@@ -31,6 +31,13 @@ export interface DynamicType {
   readonly type: TypeRef;
 }
 
+/** A function that captures variables: where its code begins, and the variables as fields of what a value of it points to. */
+export interface Closure {
+  readonly code: Address;
+  readonly name: string;
+  readonly captured: readonly GoField[];
+}
+
 export interface GoField {
   readonly name: string;
   readonly offset: number;

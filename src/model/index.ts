@@ -27,6 +27,15 @@ export {
   walkStateSize,
 } from './event.ts';
 export {
+  type CaptureLimit,
+  type CaptureLimits,
+  captureLimits,
+  defaultLimits,
+  limitSettings,
+  limitText,
+  mostReferences,
+} from './limits.ts';
+export {
   type ColumnData,
   type ColumnValues,
   GrowingColumn,

@@ -1,4 +1,5 @@
 import type { Span } from '#base';
+import type { CaptureLimits } from './limits.ts';
 import type { Upid } from './upid.ts';
 
 /** Which processes in the pods of one namespace; what is left out does not narrow. */
@@ -69,6 +70,8 @@ export interface LogicalTracepoint<T extends Target = Target> {
   readonly probes: readonly LogicalProbe[];
   /** It stays whatever it costs. */
   readonly noBudget?: true;
+  /** Those that are not the defaults. */
+  readonly limits?: Partial<CaptureLimits>;
   readonly span?: Span;
 }
 

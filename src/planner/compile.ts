@@ -45,7 +45,9 @@ export function compileMutations(script: string | Parsed, options: MutationOptio
   const parsed = typeof script === 'string' ? parse(script) : script;
   const { session, diagnostics } = evaluate(parsed, undefined, options);
   if (diagnostics.length > 0) return { ok: false, diagnostics };
-  const { upserts, deletes } = session;
+  const { deletes } = session;
+  const { limits } = directivesOf(parsed.source);
+  const upserts = session.upserts.map((each) => (Object.keys(limits).length === 0 ? each : { ...each, limits }));
   if (options.catalog) {
     const made = new Set(upserts.map((each) => each.table));
     const checked = evaluate(parsed, options.catalog, options, made);

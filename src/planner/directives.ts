@@ -1,17 +1,24 @@
 import { type Diagnostic, nearest } from '#base';
+import { type CaptureLimits, limitSettings } from '#model';
 
 /** What comments of a script ask of the run: `#px:set key=value`, one blank, at the beginning of a line (Pixie's query_flags.go). */
 export interface Directives {
   /** Rows of each output at most; undefined: all. */
   readonly mostRows?: bigint;
+  /** What of values is captured, where the script says other than the defaults. */
+  readonly limits: Partial<CaptureLimits>;
   readonly diagnostics: readonly Diagnostic[];
 }
 
-const keys = ['max_output_rows_per_table', 'explain', 'analyze'];
+const limitKeys = new Map(
+  Object.entries(limitSettings).map(([limit, setting]) => [setting.directive, { ...setting, limit }]),
+);
+const keys = ['max_output_rows_per_table', 'explain', 'analyze', ...limitKeys.keys()];
 
 export function directivesOf(source: string): Directives {
   const diagnostics: Diagnostic[] = [];
   let mostRows: bigint | undefined;
+  const limits: Record<string, number> = {};
   let start = 0;
   source.split('\n').forEach((line, i) => {
     const text = line.trimEnd();
@@ -24,6 +31,13 @@ export function directivesOf(source: string): Directives {
         const hints = [`it has: ${keys.join(', ')}`];
         if (near.length > 0) hints.unshift(`did you mean ${near[0]}?`);
         diagnostics.push({ id: 'pxl.directive', message: `#px:set has no '${key}'`, span, hints });
+      } else if (limitKeys.has(key)) {
+        const { limit, least, most } = limitKeys.get(key)!;
+        if (/^\d{1,9}$/.test(value) && Number(value) >= least && Number(value) <= most) limits[limit] = Number(value);
+        else {
+          const message = `#px:set ${key} is a number from ${least} to ${most}, not '${value}'`;
+          diagnostics.push({ id: 'pxl.directive', message, span });
+        }
       } else if (key !== 'max_output_rows_per_table') {
         if (!/^(true|false)$/.test(value)) {
           diagnostics.push({ id: 'pxl.directive', message: `#px:set ${key} is true or false, not '${value}'`, span });
@@ -34,5 +48,5 @@ export function directivesOf(source: string): Directives {
     }
     start += line.length + 1;
   });
-  return { diagnostics, ...(mostRows === undefined ? {} : { mostRows }) };
+  return { diagnostics, limits, ...(mostRows === undefined ? {} : { mostRows }) };
 }

@@ -468,6 +468,7 @@ describe('faults', () => {
     ['import px', ['query does not output a result, please add a px.display() statement']],
     [`#px:set max_rows=1\n${frame()}`, ["1:1 #px:set has no 'max_rows'"]],
     [`#px:set explain=1\n${frame()}`, ["1:1 #px:set explain is true or false, not '1'"]],
+    [`#px:set capture_depth=99\n${frame()}`, ["1:1 #px:set capture_depth is a number from 1 to 32, not '99'"]],
     [
       frame('if df.n > 1:', '  pass'),
       ['3:4 this is known only of each row, and the script takes one way for all [write px.select'],

@@ -1,6 +1,7 @@
 import type { Address, FileOffset } from '#base';
 import type {
   Architecture,
+  Closure,
   DecodedCode,
   DynamicType,
   FunctionLookup,
@@ -32,6 +33,10 @@ export interface BinaryView {
   dynamicTypes?(): readonly DynamicType[];
   /** By its package's import path, or the last element of that; without, there are none. */
   packageVariable?(path: string, name: string): VariableLookup;
+  /** Names of the constants of a named integer type, by value; without, the numbers alone are shown. */
+  constants?(type: TypeRef): ReadonlyMap<string, string> | undefined;
+  /** Functions with captured variables, of these packages at least; without, funcs are shown by name alone. */
+  closures?(packages: readonly string[]): readonly Closure[];
 }
 
 /** What all stages together ask. */

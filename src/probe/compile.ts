@@ -1,6 +1,14 @@
 import type { Address, Diagnostic, Span } from '#base';
 import type { GoFunction, Place } from '#gobin';
-import { eventKinds, headerSize, implicitColumns, type LogicalTracepoint, type Relation, sameRelation } from '#model';
+import {
+  defaultLimits,
+  eventKinds,
+  headerSize,
+  implicitColumns,
+  type LogicalTracepoint,
+  type Relation,
+  sameRelation,
+} from '#model';
 import type { Architecture, CompilableBinary } from './binary.ts';
 import { leavesOf } from './computation/index.ts';
 import {
@@ -15,7 +23,7 @@ import {
   tracepointMaps,
   wantsFloats,
 } from './emit/index.ts';
-import { type CaptureLimits, type Redaction, TypeGraphBuilder, type TypeTable } from './graph/index.ts';
+import { type Redaction, TypeGraphBuilder, type TypeTable } from './graph/index.ts';
 import {
   type EventPlan,
   type FloatRoot,
@@ -65,8 +73,6 @@ export interface CompileOptions {
   readonly instructionText: (bytes: Uint8Array, at: Address) => string;
   /** What is never captured. Default: nothing is hidden. */
   readonly redaction?: Redaction;
-  /** Default: `defaultLimits`. */
-  readonly limits?: CaptureLimits;
 }
 
 /** A tracepoint compiled for one process, with every stage's result kept for `px debug compile`. */
@@ -104,7 +110,8 @@ export function compileTarget(
     const state = floats();
     return typeof state === 'string' ? state : undefined;
   };
-  const builder = new TypeGraphBuilder(binary, options.redaction, options.limits);
+  const limits = { ...defaultLimits, ...logical.limits };
+  const builder = new TypeGraphBuilder(binary, options.redaction, limits);
   const copies = options.features.attachCookie ? new CopySites(context, (fn) => binary.code(fn)) : undefined;
   const sets = logical.probes.map((probe) => resolveProbes(probe, binary, builder, copies));
   const walks = sets.some(
@@ -131,7 +138,7 @@ export function compileTarget(
     const before = chosen.length;
     const refusals: Diagnostic[] = [];
     for (const resolved of probes) {
-      const plan = planProbe(resolved, { types, noFloats });
+      const plan = planProbe(resolved, { types, noFloats, limits });
       if (resolved.copy !== undefined) {
         chosen.push({ resolved, plan, sites: copySites(resolved.function, resolved.copy), many });
         continue;

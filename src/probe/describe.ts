@@ -1,6 +1,6 @@
 import { disassemble } from '#asm';
 import { formatDuration } from '#base';
-import { type EventLayout, eventKinds, formatUpid, type ProcessTracepoint, type Slot } from '#model';
+import { type EventLayout, eventKinds, formatUpid, mostReferences, type ProcessTracepoint, type Slot } from '#model';
 import type { CompilableBinary } from './binary.ts';
 import type { Compilation } from './compile.ts';
 import { computationText, conjuncts } from './computation/index.ts';
@@ -139,13 +139,13 @@ const mostTypes = 60;
 
 /** The limits, and the table of types that the walk goes by. */
 function describeTypes({ graph, bytes, dynamic }: TypeTable): string {
-  const { depth, elements, stringBytes, eventBytes, references } = graph.limits;
+  const { depth, elements, stringBytes, eventBytes } = graph.limits;
   const listed = graph.types.slice(0, mostTypes).map((type, i) => {
     const hidden = type.redacted === true ? ', redacted' : '';
     return `type ${i} at ${graph.entries[i]}: ${type.name.slice(0, 80)}, ${type.kind}, ${type.size} bytes${hidden}`;
   });
   return [
-    `limits: depth ${depth}, elements ${elements}, string bytes ${stringBytes}, event bytes ${eventBytes}, references ${references}`,
+    `limits: depth ${depth}, elements ${elements}, string bytes ${stringBytes}, event bytes ${eventBytes}, references ${mostReferences(graph.limits)}`,
     `table of ${graph.types.length} types, ${bytes.length} bytes; ${dynamic.length} types that interfaces may hold`,
     ...listed,
     ...(graph.types.length > mostTypes ? [`and ${graph.types.length - mostTypes} more`] : []),

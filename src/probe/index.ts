@@ -13,14 +13,12 @@ export {
   unwindDropsOffset,
 } from './emit/index.ts';
 export {
-  type CaptureLimits,
-  defaultLimits,
   defaultRedaction,
   Redaction,
   type RedactionRules,
   TypeGraphBuilder,
 } from './graph/index.ts';
-export { maxStringBytes, type PlannedProbe, type SlotSource } from './plan/index.ts';
+export type { PlannedProbe, SlotSource } from './plan/index.ts';
 export {
   type ResolvedColumn,
   type ResolvedProbe,

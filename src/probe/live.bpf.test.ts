@@ -160,7 +160,9 @@ describe.each([
       'pair.Key': 'key 4',
       n: -4n,
       name: 'é'.repeat(256),
-      notes: { name: 'truncated from 800 bytes' },
+      notes: {
+        name: 'truncated from 800 bytes (limit string bytes 512: --string-bytes, #px:set capture_string_bytes)',
+      },
     });
   });
 

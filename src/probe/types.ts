@@ -65,8 +65,13 @@ export interface ProbeSites {
 
 /** How a column's value is made of slots. */
 export type ValueShape =
-  /** `duration`: a `time.Duration` that is a part of JSON. */
-  | { readonly kind: 'slot'; readonly slot: number; readonly duration?: true }
+  /** `duration`: a `time.Duration` that is a part of JSON; `constants`: names of constants of its type, by value in decimal. */
+  | {
+      readonly kind: 'slot';
+      readonly slot: number;
+      readonly duration?: true;
+      readonly constants?: Readonly<Record<string, string>>;
+    }
   /** A value of a type of the graph. `holes`: bytes of it that could not be captured. */
   | GraphShape
   /** An object of parts in order. */

@@ -20,6 +20,7 @@ import {
   mapNames,
   type ProbePlan,
   type ProcessFilter,
+  type Redaction,
 } from '#probe';
 import { Fd, openSys } from '#sys';
 import { Executable } from '../../src/agent/executable.ts';
@@ -50,6 +51,8 @@ export interface TracerOptions {
   readonly mayGoto?: boolean;
   /** Default: what the tracepoint needs. */
   readonly ringBytes?: number;
+  /** Default: nothing is hidden. */
+  readonly redaction?: Redaction;
   /** How float registers are read; default: they are not. */
   readonly floats?: { readonly state: FloatState; readonly kicks: BpfMap };
 }
@@ -63,6 +66,7 @@ export function trace(pid: number, binary: GoBinary, probes: readonly LogicalPro
     features: { attachCookie: true, mayGoto: options.mayGoto ?? kernelFeatures(openSys()).mayGoto.present },
     floats: () => options.floats?.state ?? 'not asked for',
     targetIndex: 0,
+    ...(options.redaction === undefined ? {} : { redaction: options.redaction }),
     instructionText,
   });
   if (!found.ok) throw new Error(JSON.stringify(found.diagnostics));

@@ -189,6 +189,11 @@ export interface TraceRequest {
   when: string;
   /** whatever it costs */
   noBudget: boolean;
+  /** What of values is captured; 0: the default. */
+  depth: number;
+  elements: number;
+  stringBytes: number;
+  eventBytes: number;
 }
 
 export interface TraceReply {
@@ -2173,6 +2178,10 @@ function createBaseTraceRequest(): TraceRequest {
     tracepoint: "",
     when: "",
     noBudget: false,
+    depth: 0,
+    elements: 0,
+    stringBytes: 0,
+    eventBytes: 0,
   };
 }
 
@@ -2207,6 +2216,18 @@ export const TraceRequest: MessageFns<TraceRequest> = {
     }
     if (message.noBudget !== false) {
       writer.uint32(64).bool(message.noBudget);
+    }
+    if (message.depth !== 0) {
+      writer.uint32(72).uint32(message.depth);
+    }
+    if (message.elements !== 0) {
+      writer.uint32(80).uint32(message.elements);
+    }
+    if (message.stringBytes !== 0) {
+      writer.uint32(88).uint32(message.stringBytes);
+    }
+    if (message.eventBytes !== 0) {
+      writer.uint32(96).uint32(message.eventBytes);
     }
     return writer;
   },
@@ -2288,6 +2309,38 @@ export const TraceRequest: MessageFns<TraceRequest> = {
             message.noBudget = reader.bool();
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.depth = reader.uint32();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.elements = reader.uint32();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.stringBytes = reader.uint32();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.eventBytes = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2315,6 +2368,10 @@ export const TraceRequest: MessageFns<TraceRequest> = {
     message.tracepoint = object.tracepoint ?? "";
     message.when = object.when ?? "";
     message.noBudget = object.noBudget ?? false;
+    message.depth = object.depth ?? 0;
+    message.elements = object.elements ?? 0;
+    message.stringBytes = object.stringBytes ?? 0;
+    message.eventBytes = object.eventBytes ?? 0;
     return message;
   },
 };

@@ -174,7 +174,7 @@ test('Ctrl-C before the probe is in place cuts the call; the server sees it', as
   while (!cut) await sleep(5);
 });
 
-test('--for, --count and --open reach the agent; --open prints the calls that run', async () => {
+test('--for, --count, --open and the limits reach the agent; --open prints the calls that run', async () => {
   let request: sonde.TraceRequest | undefined;
   await serve({
     trace(call) {
@@ -184,7 +184,10 @@ test('--for, --count and --open reach the agent; --open prints the calls that ru
       end(call, { running: [traced({ outcome: 'running', resultsJson: '', latencyNs: 3_000_000_000n })] });
     },
   });
-  const result = await runPx(words('--open', '--for', '1m30s', '--count', '100'), world());
+  const result = await runPx(
+    words('--open', '--for', '1m30s', '--count', '100', '--depth', '8', '--string-bytes', '4096'),
+    world(),
+  );
   expect(request).toEqual({
     process: '123',
     tracepoint: '',
@@ -194,6 +197,10 @@ test('--for, --count and --open reach the agent; --open prints the calls that ru
     open: true,
     noBudget: false,
     durationNs: 90_000_000_000n,
+    depth: 8,
+    elements: 0,
+    stringBytes: 4096,
+    eventBytes: 0,
   });
   expect(result.out).toBe('goid 18  since 22:13:21.500000 (3.0 s)  main.computeE(iterations=100)\n');
   expect(result.err).toContain('1 call running\n');

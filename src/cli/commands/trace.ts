@@ -1,5 +1,5 @@
 import { sonde } from '#api';
-import { parseUpid } from '#model';
+import { type CaptureLimits, captureLimits, parseUpid } from '#model';
 import { type Agent, sondeMethods, withAgent } from '../connect/agent.ts';
 import { meantBy, type PodOptions } from '../connect/pods.ts';
 import type { Where } from '../connect/where.ts';
@@ -9,7 +9,7 @@ import type { OutputFormat } from '../output/row.ts';
 import { runningLine, whoseCall } from '../trace/call.ts';
 import { type CallWriter, callWriter } from '../trace/writer.ts';
 
-export interface TraceOptions extends Where, PodOptions {
+export interface TraceOptions extends Where, PodOptions, Partial<CaptureLimits> {
   readonly output: OutputFormat;
   /** Nanoseconds. */
   readonly for?: bigint;
@@ -51,7 +51,7 @@ async function sourceOf(agent: Agent, target: string, name: string, options: Tra
     if (options.open) throw new UsageError('--open reads the stacks of a process: px on its node does that');
     const { ClusterTrace } = await import('../trace/cluster.ts');
     const probe = { function: name, ...(when === '' ? {} : { when: { text: when } }) };
-    return Object.assign(new ClusterTrace(agent, cluster, meant, probe), { endsItself: false });
+    return Object.assign(new ClusterTrace(agent, cluster, meant, probe, limitsOf(options)), { endsItself: false });
   }
   const { count = 0n, for: durationNs = 0n, open = false, budget = true } = options;
   const noBudget = !budget;
@@ -63,11 +63,19 @@ async function sourceOf(agent: Agent, target: string, name: string, options: Tra
     open,
     noBudget,
     when,
+    ...limitsOf(options),
   });
   return Object.assign(agent.stream(sondeMethods.trace, request), {
     stop: (traced: string) => agent.call(sondeMethods.deleteTracepoint, { name: traced }),
     endsItself: true,
   });
+}
+
+/** Those limits that the command line has. */
+function limitsOf(options: TraceOptions): Partial<CaptureLimits> {
+  return Object.fromEntries(
+    captureLimits.flatMap((limit) => (options[limit] === undefined ? [] : [[limit, options[limit]]])),
+  );
 }
 
 class TraceSession {

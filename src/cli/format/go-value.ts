@@ -45,7 +45,7 @@ class Writer {
     if (value === null) return this.#missing(path) ?? 'nil';
     if (typeof value === 'string') return jsonString(value);
     if (typeof value === 'boolean') return String(value);
-    if (value instanceof Digits) return value.text;
+    if (value instanceof Digits) return this.#number(value.text, path);
     if (Array.isArray(value)) return `[${value.map((each, i) => this.value(each, `${path}[${i}]`)).join(' ')}]`;
     return this.#object(value as Members, path);
   }
@@ -75,6 +75,14 @@ class Writer {
       return `${shown}:${this.value(rest[key], inner)}`;
     });
     return `${start}{${fields.join(' ')}}`;
+  }
+
+  /** With the name of its constant, where the notes have it: `main.Blue(2)`. */
+  #number(text: string, path: string): string {
+    const note = this.#notes?.[path];
+    if (note === undefined || !/^[^ ]+\.[\p{L}_][\p{L}\p{Nd}_]*$/u.test(note)) return text;
+    this.#told.add(path);
+    return `${escapeControls(note)}(${text})`;
   }
 
   #missing(path: string): string | undefined {

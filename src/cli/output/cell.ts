@@ -1,18 +1,22 @@
 import { readableBytes } from '../format/bytes.ts';
 import { readableDuration } from '../format/duration.ts';
 import { escapeControls } from '../format/escape.ts';
+import { goValue } from '../format/go-value.ts';
 import { rfc3339Local } from '../format/time.ts';
 import type { Cell, OutputColumn, Row } from './row.ts';
 
 /** One cell as the table shows it: readable units, control characters escaped, missing and cut values marked. */
 export function tableCell(column: OutputColumn, value: Cell, notes: Row['notes']): string {
   const note = notes?.[column.name];
-  const parts = notes === undefined ? [] : pathNotes(column.name, notes);
+  const told = new Set<string>();
+  const structured = typeof value === 'string' && goMembers.test(value);
+  const structure = structured ? goValue(value, column.name, notes, told) : undefined;
+  const parts = notes === undefined ? [] : pathNotes(column.name, notes, told);
   if (value === null) {
     const shown = note === undefined ? '—' : missing(note);
     return parts.length === 0 ? shown : `${shown} ${parts.join(' ')}`;
   }
-  let text = readable(column, value);
+  let text = structure ?? readable(column, value);
   if (note !== undefined) text += cutMark(note, value);
   return parts.length === 0 ? text : `${text} ${parts.join(' ')}`;
 }
@@ -25,18 +29,20 @@ export function missing(note: string): string {
 /** `…(512 of 9000 B)` for a cut string, ` <note>` for anything else that is to be told of a value; both if there is more to tell. */
 export function cutMark(note: string, value: Cell): string {
   // The decoder's words: `truncated from 9000 bytes`, then perhaps `; …` about the bytes that are no text.
-  const cut = /^truncated from (\d+) bytes(?:; (.*))?$/s.exec(note);
+  const cut = /^truncated from (\d+) bytes(?: \(limit [^)]*\))?(?:; (.*))?$/s.exec(note);
   if (cut === null || typeof value !== 'string') return ` <${escapeControls(note)}>`;
   const [, size, more] = cut;
   if (more !== undefined) return `…(of ${size} B) <${escapeControls(more)}>`;
   return `…(${Buffer.byteLength(value)} of ${size} B)`;
 }
 
-function pathNotes(column: string, notes: NonNullable<Row['notes']>): string[] {
-  const prefix = `${column}.`;
+/** Members that no field of Go, and hardly any other text, has: a value in the form of `docs/values.md` with a pointer or an interface in it. */
+const goMembers = /^[[{].*"(?:&":"0x|\(type\)":")/s;
+
+function pathNotes(column: string, notes: NonNullable<Row['notes']>, told: ReadonlySet<string>): string[] {
   return Object.entries(notes)
-    .filter(([key]) => key.startsWith(prefix))
-    .map(([key, note]) => `<${escapeControls(key.slice(prefix.length))}: ${escapeControls(note)}>`);
+    .filter(([key]) => (key.startsWith(`${column}.`) || key.startsWith(`${column}[`)) && !told.has(key))
+    .map(([key, note]) => `<${escapeControls(key.slice(column.length).replace(/^\./, ''))}: ${escapeControls(note)}>`);
 }
 
 function readable(column: OutputColumn, value: Exclude<Cell, null>): string {

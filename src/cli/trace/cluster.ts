@@ -9,7 +9,7 @@ import {
   tracepointReference,
   writeTracepoint,
 } from '#cluster';
-import { type LogicalProbe, parseUpid, type Target } from '#model';
+import { type CaptureLimits, type LogicalProbe, parseUpid, type Target } from '#model';
 import { type Agent, sondeMethods } from '../connect/agent.ts';
 import type { Meant } from '../connect/pods.ts';
 import { UserError } from '../failure.ts';
@@ -30,17 +30,25 @@ export class ClusterTrace implements AsyncIterable<sonde.TraceReply> {
   readonly #cluster: ClusterClient;
   readonly #meant: Meant;
   readonly #probe: Pick<LogicalProbe, 'function' | 'when'>;
+  readonly #limits: Partial<CaptureLimits>;
   readonly #over = new AbortController();
   readonly #name = `px-trace-${randomBytes(4).toString('hex')}`;
   #reference: ReturnType<typeof tracepointReference> | undefined;
   #cancelStream: () => void = () => {};
 
-  /** `fn`: the function that is traced. */
-  constructor(agent: Agent, cluster: ClusterClient, meant: Meant, probe: Pick<LogicalProbe, 'function' | 'when'>) {
+  /** `limits`: those that are not the defaults. */
+  constructor(
+    agent: Agent,
+    cluster: ClusterClient,
+    meant: Meant,
+    probe: Pick<LogicalProbe, 'function' | 'when'>,
+    limits: Partial<CaptureLimits>,
+  ) {
     this.#agent = agent;
     this.#cluster = cluster;
     this.#meant = meant;
     this.#probe = probe;
+    this.#limits = limits;
   }
 
   /** Takes the probes off; what they have seen still comes, and then the end. */
@@ -116,6 +124,7 @@ export class ClusterTrace implements AsyncIterable<sonde.TraceReply> {
       target,
       ttlNs,
       probes: [{ ...this.#probe, columns: callColumns }],
+      ...(Object.keys(this.#limits).length === 0 ? {} : { limits: this.#limits }),
     };
     const now = new Date(await this.#cluster.time());
     const object = toObject(logical, namespace === '' ? undefined : namespace, now);

@@ -1,5 +1,5 @@
 import { decodeUtf8 } from '#base';
-import type { EventLayout, Hole } from '#model';
+import { type EventLayout, type Hole, limitText } from '#model';
 import { type GraphType, isByte, isDirect, type TypeGraph } from '../graph/index.ts';
 import { bytesJson, hex } from './bytes.ts';
 import { errorText } from './errors.ts';
@@ -113,9 +113,9 @@ export class GraphRenderer {
       case 'bool':
         return this.bytes[at] === 0 ? 'false' : 'true';
       case 'int':
-        return this.int(at, type.size).toString();
+        return this.#number(type, this.int(at, type.size), path);
       case 'uint':
-        return this.uint(at, type.size).toString();
+        return this.#number(type, this.uint(at, type.size), path);
       case 'float':
         return floatJson(
           type.size === 4 ? view.getFloat32(at, true) : view.getFloat64(at, true),
@@ -144,6 +144,13 @@ export class GraphRenderer {
     }
   }
 
+  #number(type: Extract<GraphType, { kind: 'int' | 'uint' }>, value: bigint, path: string): string {
+    const text = value.toString();
+    const name = type.constants?.[text];
+    if (name !== undefined) this.notes.add(path, name);
+    return text;
+  }
+
   missing(path: string, reason: string): string {
     this.notes.missing(path, reason);
     return 'null';
@@ -151,6 +158,13 @@ export class GraphRenderer {
 
   #cut(type: GraphType): string {
     return `only the first bytes of what it is part of were captured (${type.size} more are needed)`;
+  }
+
+  /** `truncated from 600 bytes (limit …)`: the limit on the unit, where so many are shown, else that of the event's size. */
+  cut(count: number, shown: number, unit: 'bytes' | 'elements' | 'entries'): string {
+    const { limits } = this.graph;
+    const limit = unit === 'bytes' ? 'stringBytes' : 'elements';
+    return `truncated from ${count} ${unit} (${limitText(limits, shown >= limits[limit] ? limit : 'eventBytes')})`;
   }
 
   int(at: number, size: number): bigint {
@@ -309,7 +323,7 @@ export class GraphRenderer {
     if (found === undefined) return undefined;
     const { bytes, length } = found;
     const end = utf8End(bytes, 0, bytes.length, length > bytes.length);
-    const cut = length > bytes.length ? [`truncated from ${length} bytes`] : [];
+    const cut = length > bytes.length ? [this.cut(length, bytes.length, 'bytes')] : [];
     const notes = end < 0 ? [...cut, escapedNote] : cut;
     if (notes.length > 0) this.notes.add(path, notes.join('; '));
     return end < 0 ? escapeBytes(bytes, 0, bytes.length) : decodeUtf8(bytes.subarray(0, end));
@@ -367,7 +381,7 @@ export class GraphRenderer {
     if (isByte(elem) && elem.redacted !== true) {
       const found = this.#bytesAt(place, path);
       if (found === undefined) return 'null';
-      if (length > found.bytes.length) this.notes.add(path, `truncated from ${length} bytes`);
+      if (length > found.bytes.length) this.notes.add(path, this.cut(length, found.bytes.length, 'bytes'));
       return bytesJson(found.bytes, length > found.bytes.length);
     }
     if (length === 0) return '[]';
@@ -382,7 +396,7 @@ export class GraphRenderer {
   elements(elem: number, stride: number, place: Place, length: number, path: string): string {
     const whole = stride === 0 ? this.graph.limits.elements : Math.floor((place.end - place.at) / stride);
     const shown = Math.min(length, whole, this.graph.limits.elements);
-    if (shown < length) this.notes.add(path, `truncated from ${length} elements`);
+    if (shown < length) this.notes.add(path, this.cut(length, shown, 'elements'));
     const parts: string[] = [];
     for (let i = 0; i < shown; i++) {
       parts.push(this.value(elem, { ...place, at: place.at + i * stride }, `${path}[${i}]`));
@@ -394,7 +408,8 @@ export class GraphRenderer {
     const elem = this.type(type.elem);
     if (isByte(elem) && type.count > 0 && elem.redacted !== true) {
       const end = Math.min(place.end, place.at + type.count);
-      if (end - place.at < type.count) this.notes.add(path, `truncated from ${type.count} bytes`);
+      if (end - place.at < type.count)
+        this.notes.add(path, `truncated from ${type.count} bytes (${limitText(this.graph.limits, 'eventBytes')})`);
       return `{"hex":"${hex(this.bytes, place.at, end)}"}`;
     }
     if (this.#holes !== undefined && type.count === 1) {
@@ -427,7 +442,7 @@ export class GraphRenderer {
     for (let i = 0; i < count; i++) {
       const at = buffer.start + ((first + i) % capacity) * size;
       if (at + size > buffer.end) {
-        this.notes.add(inner, `truncated from ${count} elements`);
+        this.notes.add(inner, this.cut(count, i, 'elements'));
         break;
       }
       parts.push(this.value(type.elem, { at, end: buffer.end, depth: buffer.depth }, `${inner}[${i}]`));
@@ -446,7 +461,16 @@ export class GraphRenderer {
       );
     }
     const code = word(this.view, chunk.start);
-    return JSON.stringify(this.target.functionName?.(code) ?? `0x${code.toString(16)}`);
+    const name = JSON.stringify(this.target.functionName?.(code) ?? `0x${code.toString(16)}`);
+    const captured = this.target.dynamicType(this.graph, code);
+    if (captured === undefined) return name;
+    const inner = `${path}.captured`;
+    const found = this.reach(address, captured, place.depth, 1);
+    const variables =
+      typeof found === 'string'
+        ? this.missing(inner, found)
+        : this.value(captured, { at: found.start, end: found.end, depth: found.depth }, inner);
+    return `{"func":${name},"captured":${variables}}`;
   }
 }
 

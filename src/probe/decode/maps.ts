@@ -54,8 +54,8 @@ export function mapJson(renderer: GraphRenderer, type: MapType, place: Place, pa
   const entries = found.entries.slice(0, most);
   // Changed while it was read, or cut.
   if (entries.length < count) {
-    const why = missing.length > 0 && found.entries.length < Math.min(count, most) ? ` (${missing.join('; ')})` : '';
-    renderer.notes.add(path, `truncated from ${count} entries${why}`);
+    const why = missing.length > 0 && found.entries.length < Math.min(count, most) ? `; ${missing.join('; ')}` : '';
+    renderer.notes.add(path, `${renderer.cut(count, entries.length, 'entries')}${why}`);
   }
   return entriesJson(renderer, type, entries, path);
 }
@@ -72,7 +72,9 @@ function entriesJson(renderer: GraphRenderer, type: MapType, entries: readonly E
   keyed.sort((a, b) => (numeric ? Number(a.text) - Number(b.text) : a.text < b.text ? -1 : a.text > b.text ? 1 : 0));
   const asObject = kind === 'string' && keyed.every(({ plain }) => plain);
   const parts = keyed.map(({ entry, text }) => {
-    const value = actual(renderer, entry.value, type.elem, `${path}[${text}]`);
+    const at = `${path}[${text}]`;
+    const hidden = kind === 'string' && renderer.target.hidesKey(renderer.graph, text);
+    const value = hidden ? renderer.missing(at, 'redacted') : actual(renderer, entry.value, type.elem, at);
     return asObject ? `${text}:${value}` : `[${text},${value}]`;
   });
   return asObject ? `{${parts.join(',')}}` : `[${parts.join(',')}]`;

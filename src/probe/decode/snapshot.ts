@@ -1,4 +1,13 @@
-import { chunkHeader, chunkHeaderSize, type EventLayout, slotStatus, walkCut, walkState } from '#model';
+import {
+  chunkHeader,
+  chunkHeaderSize,
+  type EventLayout,
+  limitText,
+  mostReferences,
+  slotStatus,
+  walkCut,
+  walkState,
+} from '#model';
 import type { TypeGraph } from '../graph/index.ts';
 import type { RecordBytes } from './record.ts';
 
@@ -56,9 +65,11 @@ export class Snapshot {
   /** Why there is no copy of what a reference in an object of this depth leads to. */
   why(depth: number, deeper: number): string {
     const { limits } = this.#graph;
-    if (depth + deeper > limits.depth) return `deeper than ${limits.depth} references (limit depth)`;
-    if ((this.#cut & walkCut.full) !== 0) return `the event is full at ${this.#size} bytes (limit event bytes)`;
-    if ((this.#cut & walkCut.steps) !== 0) return `more than ${limits.references} references (limit references)`;
+    if (depth + deeper > limits.depth) return `deeper than ${limits.depth} references (${limitText(limits, 'depth')})`;
+    if ((this.#cut & walkCut.full) !== 0)
+      return `the event is full at ${this.#size} bytes (${limitText(limits, 'eventBytes')})`;
+    if ((this.#cut & walkCut.steps) !== 0)
+      return `more than ${mostReferences(limits)} references, as many as the event's size allows (${limitText(limits, 'eventBytes')})`;
     return 'it was not reached';
   }
 }

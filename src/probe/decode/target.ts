@@ -1,5 +1,5 @@
 import type { TypeGraph } from '../graph/index.ts';
-import { isByte } from '../graph/index.ts';
+import { hiddenWords, holdsWord, isByte } from '../graph/index.ts';
 
 /** What the decoder may ask about the process's binary. Addresses are the process's. */
 export interface BinaryServices {
@@ -19,7 +19,10 @@ export class TargetContext {
   readonly fileBytes: BinaryServices['fileBytes'];
   /** The file's addresses plus this are the process's. */
   readonly bias: number;
-  readonly #known = new WeakMap<TypeGraph, { readonly dynamic: Map<number, number>; readonly bytes: number[] }>();
+  readonly #known = new WeakMap<
+    TypeGraph,
+    { readonly dynamic: Map<number, number>; readonly bytes: number[]; readonly hidden: readonly string[] }
+  >();
 
   constructor(services: BinaryServices = { bias: 0 }) {
     this.bias = services.bias;
@@ -28,7 +31,7 @@ export class TargetContext {
     this.fileBytes = services.fileBytes?.bind(services);
   }
 
-  /** The type whose descriptor is at an address. */
+  /** The type whose descriptor is at an address; of a code's address, what a func of it points to. */
   dynamicType(graph: TypeGraph, descriptor: number): number | undefined {
     return this.#derived(graph).dynamic.get(descriptor - this.bias);
   }
@@ -38,11 +41,17 @@ export class TargetContext {
     return this.#derived(graph).bytes;
   }
 
+  /** Is what a map has under this key on the redaction list? */
+  hidesKey(graph: TypeGraph, key: string): boolean {
+    return holdsWord(key, this.#derived(graph).hidden);
+  }
+
   #derived(graph: TypeGraph) {
     let found = this.#known.get(graph);
     if (found === undefined) {
       found = {
-        dynamic: new Map(graph.dynamic.map(({ address, type }) => [address, type])),
+        dynamic: new Map([...graph.dynamic, ...graph.closures].map(({ address, type }) => [address, type])),
+        hidden: hiddenWords(graph.hiddenNames),
         bytes: graph.types.flatMap((type, index) => (isByte(type) ? [index] : [])),
       };
       this.#known.set(graph, found);

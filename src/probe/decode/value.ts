@@ -1,5 +1,13 @@
 import { BugError, decodeUtf8 } from '#base';
-import { chunkHeader, chunkHeaderSize, type GrowingColumn, type Slot, slotStatus } from '#model';
+import {
+  chunkHeader,
+  chunkHeaderSize,
+  defaultLimits,
+  type GrowingColumn,
+  limitText,
+  type Slot,
+  slotStatus,
+} from '#model';
 import type { ValueShape } from '../types.ts';
 import { computedJson, writeComputed } from './computed.ts';
 import { floatAt, floatJson } from './float.ts';
@@ -53,12 +61,14 @@ export function writeValue(
     case 'int':
     case 'uint':
       column.int(view.getBigInt64(at, true));
+      noteConstant(shape, slot.kind === 'int' ? view.getBigInt64(at, true) : view.getBigUint64(at, true), name, notes);
       break;
     case 'bool':
       column.boolean(bytes[at] !== 0);
       break;
     case 'address':
-      column.text(addressText(view, at));
+      if (view.getBigUint64(at, true) === 0n) column.missing();
+      else column.text(addressText(view, at));
       break;
     case 'string': {
       const { source, start, shown, length } = text!;
@@ -114,14 +124,16 @@ export function json(
       return floatJson(floatAt(view, at, slot.size), slot.size);
     case 'int': {
       const number = view.getBigInt64(at, true);
+      noteConstant(shape, number, path, notes);
       return shape.duration === true ? `"${durationText(number)}"` : number.toString();
     }
     case 'uint':
+      noteConstant(shape, view.getBigUint64(at, true), path, notes);
       return view.getBigUint64(at, true).toString();
     case 'bool':
       return bytes[at] === 0 ? 'false' : 'true';
     case 'address':
-      return `"${addressText(view, at)}"`;
+      return view.getBigUint64(at, true) === 0n ? 'null' : `"${addressText(view, at)}"`;
     case 'string': {
       const { source, start, shown, length } = text!;
       const end = utf8End(source, start, shown, length > slot.maxBytes);
@@ -131,6 +143,12 @@ export function json(
   }
 }
 
+/** The name of the constant that has the value, beside it. */
+function noteConstant(shape: ValueShape & { kind: 'slot' }, value: bigint, path: string, notes: Notes): void {
+  const name = shape.constants?.[value.toString()];
+  if (name !== undefined) notes.add(path, name);
+}
+
 function noteString(
   slot: Slot & { kind: 'string' },
   length: number,
@@ -138,7 +156,9 @@ function noteString(
   path: string,
   notes: Notes,
 ): void {
-  const truncated = length > slot.maxBytes ? `truncated from ${length} bytes` : '';
+  const limits = { ...defaultLimits, stringBytes: slot.maxBytes };
+  const truncated =
+    length > slot.maxBytes ? `truncated from ${length} bytes (${limitText(limits, 'stringBytes')})` : '';
   if (truncated === '' && !escaped) return;
   notes.add(path, truncated === '' ? escapedNote : escaped ? `${truncated}; ${escapedNote}` : truncated);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { chunkHeaderSize } from '#model';
+import { type CaptureLimits, chunkHeaderSize, defaultLimits } from '#model';
 import {
   addGoroutine,
   enter,
@@ -14,8 +14,7 @@ import {
 import { Notes } from '../decode/notes.ts';
 import { TargetContext } from '../decode/target.ts';
 import { json } from '../decode/value.ts';
-import { defaultLimits } from '../graph/index.ts';
-import { planProbe } from '../plan/index.ts';
+import { type EventPlan, planProbe } from '../plan/index.ts';
 import type { ResolvedProbe } from '../resolve/index.ts';
 import type { Site } from '../types.ts';
 import { entryProgram, machine } from './index.ts';
@@ -46,8 +45,16 @@ function nodes(count: number, next: (i: number) => bigint, nums = 3): Uint8Array
   return bytes;
 }
 
+function withSteps(event: EventPlan, steps: number): EventPlan {
+  return { ...event, layout: { ...event.layout, walk: { ...event.layout.walk!, steps } } };
+}
+
 /** Runs an entry program that has the list's head in rax, and gives the value's JSON with its notes. */
-function walked(memory: Uint8Array, mayGoto: boolean, limits = defaultLimits) {
+function walked(
+  memory: Uint8Array,
+  mayGoto: boolean,
+  { steps, ...limits }: CaptureLimits & { steps?: number } = defaultLimits,
+) {
   const builder = newTestTypes(limits);
   const type = builder.add(testTypeRefs.pointer);
   const table = builder.finish();
@@ -81,7 +88,7 @@ function walked(memory: Uint8Array, mayGoto: boolean, limits = defaultLimits) {
       dynamicTypes: true,
     },
     0,
-    planned.entry!,
+    steps === undefined ? planned.entry! : withSteps(planned.entry!, steps),
     site,
   );
   const world = newWorld(8);
@@ -151,14 +158,18 @@ describe.each([true, false])('a walk, may_goto %s', (mayGoto) => {
       { ...defaultLimits, depth: 2 },
     );
     expect(deep.value.Next).toMatchObject({ Name: 'node 1', Next: { '&': '0xc000000200' }, Nums: null });
-    expect(deep.notes['n.Next.Next']).toBe('not captured: deeper than 2 references (limit depth)');
+    expect(deep.notes['n.Next.Next']).toBe(
+      'not captured: deeper than 2 references (limit depth 2: --depth, #px:set capture_depth)',
+    );
     const long = walked(
       nodes(1, () => 0n, 1000),
       mayGoto,
       { ...defaultLimits, elements: 2 },
     );
     expect(long.value.Nums).toEqual([0, -1]);
-    expect(long.notes['n.Nums']).toBe('truncated from 1000 elements');
+    expect(long.notes['n.Nums']).toBe(
+      'truncated from 1000 elements (limit elements 2: --elements, #px:set capture_elements)',
+    );
     const lost = walked(
       nodes(1, () => 0xdead_0000n),
       mayGoto,
@@ -173,8 +184,8 @@ describe.each([true, false])('a walk, may_goto %s', (mayGoto) => {
     const full = walked(list, mayGoto, { ...deep, eventBytes: 4096 });
     expect(JSON.stringify(full.notes)).toMatch(/the event is full at \d+ bytes/);
     expect(full.record.length).toBeLessThanOrEqual(4096 + chunkHeaderSize);
-    const few = walked(list, mayGoto, { ...deep, references: 20 });
-    expect(JSON.stringify(few.notes)).toMatch(/more than 20 references/);
+    const few = walked(list, mayGoto, { ...deep, steps: 20 });
+    expect(JSON.stringify(few.notes)).toMatch(/more than \d+ references/);
     expect(few.value.Name).toBe('node 0');
   });
 });

@@ -287,7 +287,7 @@ class Walk {
     asm.jump(this.#advance);
   }
 
-  /** What an interface holds: r3 its first word, r1 the kind. Leaves r3, r4, r5 as for one pointer. */
+  /** What an interface holds, or a func with captured variables is: r3 its first word, r1 the kind. Leaves r3, r4, r5 as for one pointer. */
   #dynamic(single: Label): void {
     const asm = this.#asm;
     const { area } = this.#layout;
@@ -296,14 +296,20 @@ class Walk {
       return;
     }
     const known = asm.newLabel();
+    const read = asm.newLabel();
+    const held = asm.newLabel();
     asm.jumpIf('eq', r1, immediate(reference.eface), known);
+    asm.jumpIf('eq', r1, immediate(reference.closure), read);
     asm.alu('add', r3, immediate(itabType));
+    asm.label(read);
     asm.mov(r1, fp);
     asm.alu('add', r1, immediate(frame.scratch));
     asm.mov(r2, immediate(8));
     asm.call('probe_read_user');
     asm.jumpIf('ne', r0, immediate(0), this.#advance);
     asm.load(8, r3, fp, frame.scratch);
+    asm.load(1, r1, r8, entryField.kind);
+    asm.jumpIf('eq', r1, immediate(reference.closure), known);
     // The decoder needs the type, and has no way from the itab to it.
     asm.mov(r1, immediate(1));
     asm.alu('lsh', r1, immediate(63));
@@ -319,6 +325,10 @@ class Walk {
     asm.load(4, r5, r0, 0);
     asm.load(4, r4, r0, 4);
     asm.load(8, r3, r9, area + 8);
+    asm.load(1, r1, r8, entryField.kind);
+    asm.jumpIf('ne', r1, immediate(reference.closure), held);
+    asm.load(8, r3, r9, area);
+    asm.label(held);
     asm.jumpIf('eq', r3, immediate(0), this.#advance);
     asm.jump(single);
   }

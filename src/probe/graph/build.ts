@@ -1,16 +1,25 @@
-import type { DynamicType, GoField, GoType, TypeRef } from '#gobin';
+import type { Closure, DynamicType, GoField, GoType, TypeRef } from '#gobin';
+import { type CaptureLimits, defaultLimits } from '#model';
 import type { Redaction } from './redaction.ts';
 import { layTable, type TypeTable } from './table.ts';
-import { type CaptureLimits, defaultLimits, type GraphField, type GraphType, type RuntimeRole } from './types.ts';
+import type { GraphField, GraphType, RuntimeRole } from './types.ts';
 
 /** What the builder asks of a binary. */
 export interface TypeSource {
   type(ref: TypeRef): GoType;
   dynamicTypes?(): readonly DynamicType[];
+  constants?(type: TypeRef): ReadonlyMap<string, string> | undefined;
+  closures?(packages: readonly string[]): readonly Closure[];
 }
 
 /** Most types of a tracepoint: those found first, breadth first, then those that interfaces may hold. */
 const mostTypes = 6_000;
+/** So many more for closures and what only they have captured. */
+const mostClosureTypes = 2_000;
+
+/** Types with more constants than this (opcodes, code points) are shown as numbers. */
+const mostConstants = 1_000;
+const ownForm: ReadonlySet<string> = new Set(['time.Duration']);
 
 /** Structs of the runtime that debug info has for each type of map and channel (cmd/link/internal/ld/dwarf.go). */
 const runtimeStructs: readonly (readonly [prefix: string, role: RuntimeRole])[] = [
@@ -29,6 +38,11 @@ export class TypeGraphBuilder {
   readonly #known = new Map<TypeRef, number>();
   readonly #queue: { readonly ref: TypeRef; readonly index: number }[] = [];
   #interfaces = false;
+  #functions = false;
+  #most = mostTypes;
+  /** From now on types are added that only interfaces may hold: their packages are not gone through for constants. */
+  #dynamic = false;
+  readonly #packages = new Set<string>();
   #done: TypeTable | undefined;
 
   constructor(source: TypeSource, redaction?: Redaction, limits: CaptureLimits = defaultLimits) {
@@ -46,12 +60,24 @@ export class TypeGraphBuilder {
     return this.#redaction?.hides(name, this.#source.type(ref).name) ?? false;
   }
 
+  /** Names of constants of a named integer type, by value; `time.Duration` and the like have a form of their own. */
+  constants(ref: TypeRef): Readonly<Record<string, string>> | undefined {
+    if (ownForm.has(this.#source.type(ref).name)) return undefined;
+    const found = this.#source.constants?.(ref);
+    return found === undefined || found.size > mostConstants ? undefined : Object.fromEntries(found);
+  }
+
+  /** Closures of this package are wanted, if any are. */
+  addPackage(name: string): void {
+    this.#packages.add(name);
+  }
+
   /** Index of a type; it and what it refers to will be in the graph. */
   add(ref: TypeRef): number {
     const known = this.#known.get(ref);
     if (known !== undefined) return known;
     const { name, size } = this.#source.type(ref);
-    const full = this.#types.length >= mostTypes;
+    const full = this.#types.length >= this.#most;
     const index = this.#types.push({ kind: 'unknown', name, size, why: 'too many types are reachable here' }) - 1;
     this.#known.set(ref, index);
     if (!full) this.#queue.push({ ref, index });
@@ -62,16 +88,39 @@ export class TypeGraphBuilder {
   finish(): TypeTable {
     if (this.#done) return this.#done;
     this.#drain();
+    const statically = this.#functions;
     const dynamic: { address: number; type: number }[] = [];
     if (this.#interfaces) {
+      this.#dynamic = true;
       for (const { address, type } of this.#source.dynamicTypes?.() ?? []) {
-        if (this.#types.length >= mostTypes) break;
+        if (this.#types.length >= this.#most) break;
         dynamic.push({ address, type: this.add(type) });
       }
       this.#drain();
     }
-    this.#done = layTable(this.#types, dynamic, this.#limits);
+    // Only where a value itself leads to a func: of those that interfaces lead to, the name will do.
+    this.#most += mostClosureTypes;
+    const closures = statically ? this.#closures() : [];
+    this.#drain();
+    this.#done = layTable(this.#types, dynamic, closures, this.#limits, this.#redaction?.rules.names);
     return this.#done;
+  }
+
+  /** What a func points to, as a struct, by the address of its code. */
+  #closures(): { address: number; type: number }[] {
+    const found: { address: number; type: number }[] = [];
+    for (const { code, name, captured } of this.#source.closures?.([...this.#packages]) ?? []) {
+      if (this.#types.length >= this.#most) break;
+      const fields = captured.map((field): GraphField => this.#field(field, field.name));
+      const size = Math.max(...captured.map(({ offset, type }) => offset + this.#source.type(type).size));
+      found.push({ address: code, type: this.#types.push({ kind: 'struct', name, size, fields }) - 1 });
+    }
+    return found;
+  }
+
+  #field({ name, offset, type }: GoField, shown: string, target = type): GraphField {
+    const field = { name: shown, offset, type: this.add(target) };
+    return this.isRedacted(name, type) ? { ...field, redacted: true } : field;
   }
 
   #drain(): void {
@@ -109,9 +158,8 @@ export class TypeGraphBuilder {
         const role = runtimeStructs.find(([prefix]) => name.startsWith(prefix))?.[1];
         const target = name.startsWith('sync/atomic.Pointer[') ? this.#atomicTarget(type.fields) : undefined;
         const fields = type.fields.map((field, i): GraphField => {
-          const index = this.add((field.name === 'v' ? target : undefined) ?? field.type);
-          const shown = { name: field.name === '_' ? `#${i}` : field.name, offset: field.offset, type: index };
-          return this.isRedacted(field.name, field.type) ? { ...shown, redacted: true } : shown;
+          const shown = field.name === '_' ? `#${i}` : field.name;
+          return this.#field(field, shown, field.name === 'v' ? target : undefined);
         });
         return { kind: 'struct', name, size, fields, ...(role === undefined ? {} : { role }) };
       }
@@ -131,6 +179,14 @@ export class TypeGraphBuilder {
       case 'chan':
         if (type.header === undefined) return { kind: 'unknown', name, size, why: 'debug info has no layout of it' };
         return { kind: 'chan', name, size, header: this.add(type.header), elem: this.add(type.elem) };
+      case 'int':
+      case 'uint': {
+        const constants = this.#dynamic ? undefined : this.constants(ref);
+        return { kind: type.kind, name, size, ...(constants === undefined ? {} : { constants }) };
+      }
+      case 'func':
+        this.#functions = true;
+        return { kind: 'func', name, size };
       case 'unknown':
         return { kind: 'unknown', name, size, why: `type ${name} is not known to this version of Sonde` };
       default:

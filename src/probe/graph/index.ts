@@ -1,5 +1,5 @@
 export { TypeGraphBuilder, type TypeSource } from './build.ts';
-export { defaultRedaction, Redaction, type RedactionRules } from './redaction.ts';
+export { defaultRedaction, hiddenWords, holdsWord, Redaction, type RedactionRules } from './redaction.ts';
 export {
   dynamicKeyBytes,
   dynamicValueBytes,
@@ -12,8 +12,6 @@ export {
   type WalkNeed,
 } from './table.ts';
 export {
-  type CaptureLimits,
-  defaultLimits,
   directPart,
   type GraphField,
   type GraphType,

@@ -32,7 +32,7 @@ export class Redaction {
 
   constructor(rules: RedactionRules) {
     this.rules = rules;
-    this.#words = rules.names.map(plain).filter((word) => word !== '');
+    this.#words = hiddenWords(rules.names);
     this.#types = new Set(rules.types);
   }
 
@@ -43,8 +43,7 @@ export class Redaction {
   hidesName(name: string): boolean {
     let known = this.#known.get(name);
     if (known === undefined) {
-      const text = plain(name);
-      known = this.#words.some((word) => text.includes(word));
+      known = holdsWord(name, this.#words);
       this.#known.set(name, known);
     }
     return known;
@@ -54,6 +53,16 @@ export class Redaction {
   hidesType(type: string): boolean {
     return this.#types.size > 0 && (this.#types.has(type) || this.#types.has(type.replace(/^[*[\]\d]+/, '')));
   }
+}
+
+/** The words as `holdsWord` wants them. */
+export function hiddenWords(names: readonly string[]): string[] {
+  return names.map(plain).filter((word) => word !== '');
+}
+
+export function holdsWord(name: string, words: readonly string[]): boolean {
+  const text = plain(name);
+  return words.some((word) => text.includes(word));
 }
 
 function plain(name: string): string {

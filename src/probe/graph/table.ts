@@ -1,5 +1,6 @@
 import { BugError } from '#base';
-import { type CaptureLimits, directPart, type GraphType, type TypeGraph } from './types.ts';
+import { type CaptureLimits, mostReferences } from '#model';
+import { directPart, type GraphType, type TypeGraph } from './types.ts';
 
 /**
  * The types as the kernel's walker reads them: entries of `entryBytes`. A type has a header entry, then one for each reference in one of
@@ -47,27 +48,49 @@ export const reference = {
   iface: 6,
   /** `size` bytes that are made zero. */
   redacted: 7,
+  /** A pointer to what begins with the address of code: what there is of that code in the map of dynamic types is its target. */
+  closure: 8,
 } as const;
 
-/** An entry of the map of dynamic types: descriptor's address → u32 type header, u32 size of what the data word points to. */
+/** An entry of the map of dynamic types: descriptor's address, or that of a closure's code → u32 type header, u32 size of what the data word points to. */
 export const dynamicKeyBytes = 8;
 export const dynamicValueBytes = 8;
 
-/** Structs of the standard library of which only these fields are followed: what the decoder shows of them. */
+const otel = 'go.opentelemetry.io/otel/';
+/** Structs of libraries of which only these fields are followed: what the decoder shows of them. */
 const followed: Readonly<Record<string, readonly string[]>> = {
   'time.Location': ['name', 'cacheZone'],
   'context.cancelCtx': ['Context', 'err', 'cause'],
+  'context.timerCtx': ['cancelCtx', 'deadline'],
+  'context.afterFuncCtx': ['cancelCtx'],
+  'context.stopCtx': ['Context'],
   'time.Timer': [],
+  [`${otel}sdk/trace.recordingSpan`]: ['name'],
+  [`${otel}sdk/trace.nonRecordingSpan`]: [],
+  [`${otel}trace.nonRecordingSpan`]: [],
+  [`${otel}trace.SpanContext`]: [],
+  'github.com/DataDog/dd-trace-go/v2/ddtrace/tracer.Span': ['name'],
+  'gopkg.in/DataDog/dd-trace-go.v1/ddtrace/tracer.span': ['Name'],
+};
+
+/** Fields whose target is no deeper than what they are in: the parents of a context, of which a chain may be long. */
+const chains: Readonly<Record<string, string>> = {
+  'context.cancelCtx': 'Context',
+  'context.valueCtx': 'Context',
+  'context.stopCtx': 'Context',
+  'context.withoutCancelCtx': 'c',
 };
 
 /** Elements of an array inside a value whose references are followed. */
 const mostInline = 64;
 /** Most references of one type. */
-const mostReferences = 512;
+const mostInType = 512;
 /** A header's stride for elements without references: one step skips them all. */
 const wholeChunk = 0x4000_0000;
-/** Most bytes that are copied of one object. */
-const mostChunkBytes = 2048;
+/** Most bytes that are copied of one object, or of one slice: a sixth of the event, and the longest string. */
+function mostChunkBytes({ eventBytes, stringBytes }: CaptureLimits): number {
+  return Math.max(Math.floor(eventBytes / 48) * 8, align8(stringBytes));
+}
 
 /** Everything about types that a compilation has. */
 export interface TypeTable {
@@ -104,7 +127,9 @@ interface Reference {
 export function layTable(
   types: readonly GraphType[],
   dynamicTypes: readonly { readonly address: number; readonly type: number }[],
+  closures: readonly { readonly address: number; readonly type: number }[],
   limits: CaptureLimits,
+  hiddenNames: readonly string[] = [],
 ): TypeTable {
   const references = types.map((_, index) => referencesOf(types, index, limits));
   const entries: number[] = [];
@@ -133,7 +158,7 @@ export function layTable(
       view.setUint32(entry + entryField.otherSize, each.otherSize ?? 0, true);
     });
   });
-  const graph: TypeGraph = { types, entries, dynamic: dynamicTypes, limits };
+  const graph: TypeGraph = { types, entries, dynamic: dynamicTypes, closures, limits, hiddenNames };
   const dynamic = dynamicTypes.map(({ address, type }) => {
     const part = directPart(types, type);
     const target = part === undefined ? type : targetOf(types, part);
@@ -141,10 +166,11 @@ export function layTable(
     if (target === codePointer) return { address, entry: entries[0]!, size: 8 };
     return { address, entry: entries[target]!, size: types[target]!.size };
   });
-  return { graph, bytes, dynamic, need: needOf(references, limits) };
+  const funcs = closures.map(({ address, type }) => ({ address, entry: entries[type]!, size: types[type]!.size }));
+  return { graph, bytes, dynamic: [...dynamic, ...funcs], need: needOf(references, limits, closures.length > 0) };
 }
 
-/** What a func points to: the address of its code. Its captured variables are not known. */
+/** What a func in an interface points to: the address of its code. */
 const codePointer = -1;
 
 /** The type that a pointer-shaped value points to. */
@@ -171,7 +197,7 @@ function collect(
 ): void {
   const type = types[index];
   if (type === undefined) throw new BugError(`type ${index} is not in the graph`);
-  if (found.length >= mostReferences || nesting > 50) return;
+  if (found.length >= mostInType || nesting > 50) return;
   if (type.redacted === true) {
     if (type.size > 0) found.push({ kind: reference.redacted, offset: at, size: type.size, need: 0 });
     return;
@@ -186,7 +212,10 @@ function collect(
       found.push({ kind: reference.pointer, offset: at, deeper: 1, type: type.header, size: sizeOf(type.header) });
       break;
     case 'func':
-      found.push({ kind: reference.pointer, offset: at, type: 0, size: 8 });
+      found.push(
+        { kind: reference.pointer, offset: at, type: 0, size: 8 },
+        { kind: reference.closure, offset: at, deeper: 1 },
+      );
       break;
     case 'string':
       found.push({ kind: reference.counted, offset: at, need: 16, size: 1, count: at + 8, most: limits.stringBytes });
@@ -207,12 +236,7 @@ function collect(
       break;
     }
     case 'interface':
-      found.push({
-        kind: type.empty ? reference.eface : reference.iface,
-        offset: at,
-        need: 16,
-        deeper: 1,
-      });
+      found.push(interfaceReference(types, index, at));
       break;
     case 'array':
       for (let i = 0; i < Math.min(type.count, mostInline); i++) {
@@ -227,13 +251,21 @@ function collect(
         const only = followed[type.name];
         for (const field of type.fields) {
           if (only !== undefined && !only.includes(field.name)) continue;
-          if (field.redacted === true) {
+          if (chains[type.name] === field.name && types[field.type]?.kind === 'interface') {
+            found.push({ ...interfaceReference(types, field.type, at + field.offset), deeper: 0 });
+          } else if (field.redacted === true) {
             const size = sizeOf(field.type);
             if (size > 0) found.push({ kind: reference.redacted, offset: at + field.offset, size, need: 0 });
           } else collect(types, field.type, at + field.offset, limits, found, nesting + 1);
         }
       }
   }
+}
+
+function interfaceReference(types: readonly GraphType[], index: number, at: number): Reference {
+  const type = types[index]!;
+  const empty = type.kind === 'interface' && type.empty;
+  return { kind: empty ? reference.eface : reference.iface, offset: at, need: 16, deeper: 1 };
 }
 
 export function isByte(type: GraphType): boolean {
@@ -338,13 +370,18 @@ function channelElement(types: readonly GraphType[], type: Extract<GraphType, { 
 }
 
 /** Pointers within a value's own structures count as well: a table's pointer leads to the table, a bucket to its overflow. */
-function needOf(references: readonly (readonly Reference[])[], limits: CaptureLimits): (type: number) => WalkNeed {
+function needOf(
+  references: readonly (readonly Reference[])[],
+  limits: CaptureLimits,
+  closures: boolean,
+): (type: number) => WalkNeed {
+  const largest = mostChunkBytes(limits);
   const known = new Map<number, WalkNeed>();
   const open = new Set<number>();
   const endless: WalkNeed = {
     bytes: Number.POSITIVE_INFINITY,
     references: Number.POSITIVE_INFINITY,
-    chunk: mostChunkBytes,
+    chunk: largest,
   };
   const visit = (type: number): WalkNeed => {
     const found = known.get(type);
@@ -357,12 +394,16 @@ function needOf(references: readonly (readonly Reference[])[], limits: CaptureLi
         need = { ...need, references: need.references + 1, chunk: Math.max(need.chunk, each.size!) };
         continue;
       }
+      if (each.kind === reference.closure && !closures) {
+        need = { ...need, references: need.references + 1 };
+        continue;
+      }
       if (each.kind !== reference.pointer && each.kind !== reference.counted) {
         need = endless;
         break;
       }
       const most = each.kind === reference.pointer ? 1 : each.most!;
-      const chunk = Math.min(most * each.size!, mostChunkBytes);
+      const chunk = Math.min(most * each.size!, largest);
       const inner = visit(each.type ?? 0);
       need = {
         bytes: need.bytes + 24 + align8(chunk) + most * inner.bytes,
@@ -371,7 +412,7 @@ function needOf(references: readonly (readonly Reference[])[], limits: CaptureLi
       };
     }
     open.delete(type);
-    if (need.bytes > limits.eventBytes || need.references > limits.references)
+    if (need.bytes > limits.eventBytes || need.references > mostReferences(limits))
       need = { ...endless, chunk: Math.max(need.chunk, 64) };
     known.set(type, need);
     return need;

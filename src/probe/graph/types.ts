@@ -1,24 +1,4 @@
-/** What bounds a snapshot of the object graph behind a value. What a limit cuts off is named in the row's notes. */
-export interface CaptureLimits {
-  /** How many pointers, slices, maps and interfaces are followed from a value, one behind the other. */
-  readonly depth: number;
-  /** Elements of a slice, entries (about) of a map. */
-  readonly elements: number;
-  /** Bytes of a string. */
-  readonly stringBytes: number;
-  /** Bytes of one event's record. */
-  readonly eventBytes: number;
-  /** References that are looked at in one event: bounds the program's running time. */
-  readonly references: number;
-}
-
-export const defaultLimits: CaptureLimits = {
-  depth: 5,
-  elements: 64,
-  stringBytes: 512,
-  eventBytes: 12_288,
-  references: 512,
-};
+import type { CaptureLimits } from '#model';
 
 /** Parts of the runtime's own data structures, which are followed by rules of their own (see `table.ts`). */
 export type RuntimeRole = 'hmap' | 'swiss' | 'groups' | 'hchan';
@@ -33,8 +13,13 @@ export interface GraphField {
 }
 
 /** A Go type as data: what the table in the kernel and the decoder are made from. Types refer to each other by index. */
-export type GraphType = { readonly name: string; readonly size: number; readonly redacted?: true } & (
-  | { readonly kind: 'bool' | 'int' | 'uint' | 'float' | 'complex' | 'string' | 'address' }
+export type GraphType = {
+  readonly name: string;
+  readonly size: number;
+  readonly redacted?: true;
+} /** `constants`: names by value in decimal. */ & (
+  | { readonly kind: 'int' | 'uint'; readonly constants?: Readonly<Record<string, string>> }
+  | { readonly kind: 'bool' | 'float' | 'complex' | 'string' | 'address' }
   | { readonly kind: 'pointer'; readonly elem: number }
   | { readonly kind: 'slice'; readonly elem: number }
   | { readonly kind: 'array'; readonly elem: number; readonly count: number }
@@ -55,7 +40,11 @@ export interface TypeGraph {
   readonly entries: readonly number[];
   /** Types that interfaces may hold: the descriptor's address in the file, and the type. */
   readonly dynamic: readonly { readonly address: number; readonly type: number }[];
+  /** What funcs point to: the code's address in the file, and its captured variables as a struct. */
+  readonly closures: readonly { readonly address: number; readonly type: number }[];
   readonly limits: CaptureLimits;
+  /** Words of the redaction list: entries of maps whose key holds one are not shown. */
+  readonly hiddenNames: readonly string[];
 }
 
 /** Is a value of the type in an interface's data word itself? Else the word points to it (cmd/compile/internal/types, IsDirectIface). */

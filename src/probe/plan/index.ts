@@ -5,7 +5,6 @@ export {
   accessText,
   type FloatRoot,
   followsPointers,
-  maxStringBytes,
   type Root,
   rootsOf,
   type ScalarSource,

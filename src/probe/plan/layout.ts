@@ -1,4 +1,14 @@
-import { chunkHeaderSize, type EventLayout, headerSize, type Slot, type WalkLayout, walkStateSize } from '#model';
+import {
+  type CaptureLimits,
+  chunkHeaderSize,
+  defaultLimits,
+  type EventLayout,
+  headerSize,
+  mostReferences,
+  type Slot,
+  type WalkLayout,
+  walkStateSize,
+} from '#model';
 import { mapLeaves } from '../computation/index.ts';
 import type { TypeTable } from '../graph/index.ts';
 import type { PartStep, ResolvedValue } from '../resolve/index.ts';
@@ -18,12 +28,14 @@ export class LayoutBuilder {
   /** Source → slot: what several columns want is captured once. */
   readonly #known = new Map<string, number>();
   readonly #noFloats: () => string | undefined;
+  readonly #limits: CaptureLimits;
   #bytes = headerSize;
 
   /** What the values may be made of, as in `planProbe`. */
-  constructor({ types, noFloats = () => undefined }: PlanContext) {
+  constructor({ types, noFloats = () => undefined, limits = defaultLimits }: PlanContext) {
     this.#table = types;
     this.#noFloats = noFloats;
+    this.#limits = limits;
   }
 
   /** The shape of `value`, its leaves given slots. A leaf without a place, or without room, becomes missing with the reason. */
@@ -50,11 +62,16 @@ export class LayoutBuilder {
         return typeof slot === 'number' ? { kind: 'graph', slot, type: value.type, holes: found.holes } : slot;
       }
       default: {
-        const source = slotSource(value, this.#noFloats);
+        const source = slotSource(value, this.#noFloats, this.#limits.stringBytes);
         if (typeof source === 'string') return { kind: 'missing', reason: source };
         const slot = this.#slot(source);
         if (typeof slot !== 'number') return slot;
-        return 'duration' in value ? { kind: 'slot', slot, duration: true } : { kind: 'slot', slot };
+        return {
+          kind: 'slot',
+          slot,
+          ...('duration' in value ? { duration: true as const } : {}),
+          ...('constants' in value ? { constants: value.constants } : {}),
+        };
       }
     }
   }
@@ -152,7 +169,7 @@ function walkLayout(
     rootBytes,
     lastChunk,
     maxChunk,
-    steps: Math.min(limits.references, roots.length + 2 + sum((need) => need.references)),
+    steps: Math.min(mostReferences(limits), roots.length + 2 + sum((need) => need.references)),
     depth: limits.depth,
     tableBytes: table.bytes.length,
   };

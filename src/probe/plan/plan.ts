@@ -1,4 +1,4 @@
-import type { EventLayout } from '#model';
+import type { CaptureLimits, EventLayout } from '#model';
 import { type Computation, conjunction, conjuncts, leavesOf, mapLeaves } from '../computation/index.ts';
 import type { TypeTable } from '../graph/index.ts';
 import type { ConditionLeaf, ResolvedProbe } from '../resolve/index.ts';
@@ -28,6 +28,8 @@ export interface PlanContext {
   readonly types?: TypeTable | undefined;
   /** Why values in float registers cannot be had, if so; asked only where there is one. */
   readonly noFloats?: () => string | undefined;
+  /** Default: `defaultLimits`. */
+  readonly limits?: CaptureLimits;
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Place } from '#gobin';
-import type { Hole } from '#model';
+import { defaultLimits, type Hole } from '#model';
 import { type Computation, computationText, leavesOf, mapLeaves } from '../computation/index.ts';
 import type { Access, Guard, Hop, ResolvedValue } from '../resolve/index.ts';
 
@@ -57,16 +57,20 @@ export type SlotSource =
       readonly guards?: readonly Guard<ScalarSource>[];
     };
 
-/** Bytes of a string that are captured; what is longer is cut, and the row's notes say so. */
-export const maxStringBytes = 512;
-
 /** Most bytes of a value that is itself an argument or result. */
 export const maxRootBytes = 2048;
 
 export type LeafValue = Exclude<ResolvedValue, { kind: 'object' | 'missing' | 'graph' | 'computed' | 'part' }>;
 
-/** The source of a leaf value, or why there is none. `noFloats`: why float registers cannot be had, if so; asked only where one is wanted. */
-export function slotSource(value: LeafValue, noFloats: () => string | undefined): SlotSource | string {
+/**
+ * The source of a leaf value, or why there is none. `noFloats`: why float registers cannot be had, if so; asked only where one is wanted. `stringBytes`: bytes of
+ * a string that are captured.
+ */
+export function slotSource(
+  value: LeafValue,
+  noFloats: () => string | undefined,
+  stringBytes: number = defaultLimits.stringBytes,
+): SlotSource | string {
   const { access } = value;
   const { variable, offset, hops, guards = [] } = access;
   if (value.kind === 'string' && hops.length === 0 && guards.length === 0) {
@@ -74,7 +78,7 @@ export function slotSource(value: LeafValue, noFloats: () => string | undefined)
     const length = root(variable, offset + 8, 8);
     if (typeof pointer === 'string') return pointer;
     if (typeof length === 'string') return length;
-    return { kind: 'string-parts', pointer, length, maxBytes: maxStringBytes };
+    return { kind: 'string-parts', pointer, length, maxBytes: stringBytes };
   }
   if (value.kind === 'float' && hops.length === 0 && 'places' in variable) {
     const place = variable.places.find((each) => each.offset === offset && each.size === value.size);
@@ -86,7 +90,7 @@ export function slotSource(value: LeafValue, noFloats: () => string | undefined)
   }
   const found = way(access, value.kind === 'string' ? 16 : value.size);
   if (typeof found === 'string') return found;
-  if (value.kind === 'string') return { kind: 'string-header', ...found, maxBytes: maxStringBytes };
+  if (value.kind === 'string') return { kind: 'string-header', ...found, maxBytes: stringBytes };
   return { kind: value.kind, size: value.size, ...found };
 }
 

@@ -66,7 +66,8 @@ export function leaf(
     case 'int':
     case 'uint':
       if (type.size === 1 || type.size === 2 || type.size === 4 || type.size === 8) {
-        return { kind: type.kind, access, size: type.size };
+        const constants = graph.constants(ref);
+        return { kind: type.kind, access, size: type.size, ...(constants === undefined ? {} : { constants }) };
       }
       return { kind: 'missing', reason: `${typeName(type)} has ${type.size} bytes: not captured yet` };
     case 'string':

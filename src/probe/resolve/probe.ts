@@ -1,5 +1,5 @@
 import type { Diagnostic } from '#base';
-import { type GoFunction, type GoSignature, type GoVariable, withoutTypeArguments } from '#gobin';
+import { type GoFunction, type GoSignature, type GoVariable, receiverOf, withoutTypeArguments } from '#gobin';
 import type { CaptureColumn, Column, LogicalProbe } from '#model';
 import type { BinaryView } from '../binary.ts';
 import { TypeGraphBuilder } from '../graph/index.ts';
@@ -61,6 +61,7 @@ export function resolveColumns(
   graph: TypeGraphBuilder,
 ): Pick<ResolvedProbe, 'columns' | 'condition'> & { readonly diagnostics: readonly Diagnostic[] } {
   const { function: fn, signature } = place;
+  graph.addPackage(receiverOf(fn.name).package);
   const diagnostics: Diagnostic[] = [];
   const columns: ResolvedColumn[] = [];
 

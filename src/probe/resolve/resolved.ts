@@ -31,6 +31,8 @@ export type ResolvedValue =
       readonly size: number;
       /** A `time.Duration` that is a part of JSON. */
       readonly duration?: true;
+      /** Names of constants of its type, by value in decimal. */
+      readonly constants?: Readonly<Record<string, string>>;
     }
   /** Anything else, with what it refers to: `type` is its index in the tracepoint's type graph, `name` its type's. */
   | {

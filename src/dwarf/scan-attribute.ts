@@ -1,22 +1,28 @@
 import { type AbbrevTable, scanKind, skipOp } from './abbrev.ts';
-import { attribute } from './constants.ts';
+import { tag } from './constants.ts';
 import { MalformedDwarf } from './errors.ts';
 import { type ScanUnit, skipBlock } from './scan.ts';
 
 /**
- * Offsets of the DIEs of a unit that have a DW_AT_go_runtime_type: its types, candidates for what an interface holds. Walks every DIE
- * without making an object of any. Throws MalformedDwarf; every step advances, so it ends.
+ * Offsets of the DIEs of a unit that have an attribute, each with that of the last subprogram before it (0: none). Walks every DIE without making an object of any.
+ * Throws MalformedDwarf; every step advances, so it ends.
  */
-export function scanRuntimeTypes(info: Uint8Array, unit: ScanUnit, abbrevs: AbbrevTable): number[] {
-  const { kinds, skip, skipStart, limit, specs, specStart, specCount } = abbrevs;
+export function scanAttribute(
+  info: Uint8Array,
+  unit: ScanUnit,
+  abbrevs: AbbrevTable,
+  attribute: number,
+): { readonly die: number; readonly subprogram: number }[] {
+  const { kinds, tags, skip, skipStart, limit, specs, specStart, specCount } = abbrevs;
   const { end } = unit;
   const wanted = Uint8Array.from({ length: limit }, (_, code) => {
     for (let i = 0; i < specCount[code]!; i++) {
-      if (specs[specStart[code]! + 2 * i] === attribute.goRuntimeType) return 1;
+      if (specs[specStart[code]! + 2 * i] === attribute) return 1;
     }
     return 0;
   });
-  const found: number[] = [];
+  const found: { die: number; subprogram: number }[] = [];
+  let subprogram = 0;
   let at = unit.root;
   while (at < end) {
     const die = at;
@@ -34,7 +40,8 @@ export function scanRuntimeTypes(info: Uint8Array, unit: ScanUnit, abbrevs: Abbr
     if (code >= limit || kinds[code] === scanKind.none) {
       throw new MalformedDwarf('.debug_info', die, `abbreviation ${code} is not in the table`);
     }
-    if (wanted[code] === 1) found.push(die);
+    if (tags[code] === tag.subprogram) subprogram = die;
+    if (wanted[code] === 1) found.push({ die, subprogram });
     for (let step = skipStart[code]!; ; step += 2) {
       at += skip[step]!;
       const op = skip[step + 1];

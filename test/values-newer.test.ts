@@ -1,0 +1,134 @@
+/** Values that need what only newer Go has in its debug info, or more than one line: funcs, constants, generic code, contexts. */
+import { afterAll, expect, it } from 'vitest';
+import { Redaction } from '#probe';
+import { openGoFile } from '../testing/ebpf/go-binary.ts';
+import { trace } from '../testing/ebpf/tracer.ts';
+import { goFixture } from '../testing/go-fixtures.ts';
+import { killStarted, startProcess } from '../testing/process.ts';
+
+afterAll(killStarted);
+
+const source = `package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"sync/atomic"
+)
+
+type color int
+
+const (
+	red color = iota
+	green
+)
+
+type point struct{ X, Y int }
+
+//go:noinline
+func closure(f func(int) int, g func()) {}
+
+//go:noinline
+func colors(c color, list []color, byColor map[color]int) color { return c }
+
+//go:noinline
+func generic[T any](v T, list []T) T { return v }
+
+//go:noinline
+func pointer(p *atomic.Pointer[point]) {}
+
+//go:noinline
+func header(h http.Header) {}
+
+//go:noinline
+func ctx(c context.Context) {}
+
+type key struct{}
+
+func main() {
+	fmt.Println("ready")
+	bufio.NewScanner(os.Stdin).Scan()
+	n, name := 42, "captured"
+	closure(func(x int) int { n += x; return n + len(name) }, main)
+	colors(green, []color{red, 7}, map[color]int{green: 1})
+	p := &point{1, 2}
+	generic(p, []*point{p})
+	generic("text", nil)
+	var held atomic.Pointer[point]
+	held.Store(p)
+	pointer(&held)
+	header(http.Header{"Authorization": {"Bearer x"}, "Accept": {"*/*"}})
+	c, cancel := context.WithCancelCause(context.WithValue(context.Background(), key{}, p))
+	for i := 0; i < 12; i++ {
+		c, _ = context.WithCancel(c)
+	}
+	cancel(fmt.Errorf("late"))
+	ctx(c)
+	ctx(context.WithoutCancel(c))
+	fmt.Println("done")
+	bufio.NewScanner(os.Stdin).Scan()
+}
+`;
+
+it('captured variables, names of constants, pointers in generic code, contexts, redacted keys', async () => {
+  const file = await goFixture({ source: { 'main.go': source, 'go.mod': 'module fixture\n\ngo 1.24\n' } });
+  await using target = await startProcess(file, { ready: /^ready$/m });
+  const binary = openGoFile(file);
+  const names = [...binary.functions()].map((fn) => fn.name).filter((name) => name.startsWith('main.generic['));
+  const probe = (name: string) => ({
+    function: name,
+    columns: [
+      { name: 'args', capture: { kind: 'arguments' as const } },
+      { name: 'results', capture: { kind: 'results' as const } },
+    ],
+  });
+  const functions = ['closure', 'colors', 'pointer', 'header', 'ctx'].map((name) => `main.${name}`);
+  const redaction = new Redaction({ names: ['authorization'], types: [] });
+  const tracer = trace(target.pid, binary, [...functions, ...names].map(probe), { multi: true, redaction });
+  try {
+    target.write('go\n');
+    await target.waitFor(/^done$/m);
+    const rows = tracer.rows().map((row) => ({ ...row, args: plain(row.args), results: plain(row.results) }));
+    expect(rows.map(({ args, results, notes }) => [args, results, notes])).toEqual([
+      [
+        '{"f":{"func":"main.main.func1","captured":{"n":{"&":"0x…","=":42},"name":"captured"}},"g":"main.main"}',
+        '{}',
+        {},
+      ],
+      [
+        '{"c":1,"list":[0,7],"byColor":[[1,1]]}',
+        '{"$0":1}',
+        {
+          'args.c': 'main.green',
+          'args.list[0]': 'main.red',
+          'args.byColor.keys[0]': 'main.green',
+          'results.$0': 'main.green',
+        },
+      ],
+      // What they point to is of a type that generic code does not tell.
+      ['{"v":"0x…","list":["0x…"]}', '{"$0":"0x…"}', {}],
+      ['{"v":"text","list":null}', '{"$0":"text"}', {}],
+      ['{"p":{"&":"0x…","=":{"&":"0x…","X":1,"Y":2}}}', '{}', {}],
+      ['{"h":{"Accept":["*/*"],"Authorization":null}}', '{}', { 'args.h["Authorization"]': 'not captured: redacted' }],
+      [
+        '{"c":{"(type)":"*context.cancelCtx","&":"0x…","=":{"cancelled":true,"err":"context canceled","cause":"late","values":[[{"(type)":"main.key"},{"(type)":"*main.point","&":"0x…","X":1,"Y":2}]]}}}',
+        '{}',
+        {},
+      ],
+      [
+        '{"c":{"(type)":"context.withoutCancelCtx","=":{"cancelled":false,"values":[[{"(type)":"main.key"},{"(type)":"*main.point","&":"0x…","X":1,"Y":2}]]}}}',
+        '{}',
+        {},
+      ],
+    ]);
+  } finally {
+    tracer.close();
+  }
+});
+
+function plain(value: unknown): string {
+  return String(value).replaceAll(/"0x[0-9a-f]+"/g, '"0x…"');
+}
