@@ -7,6 +7,8 @@ export interface ProbeScript {
   readonly name: string;
   readonly table?: string;
   readonly function: string;
+  /** Keywords of the probe, as in a script: `sample=10, per='n'`. */
+  readonly calls?: string;
   /** Column → what stands behind `pxtrace.`, such as `ArgExpr('n')`. */
   readonly columns: Readonly<Record<string, string>>;
   /** Default `5m`. */
@@ -14,13 +16,21 @@ export interface ProbeScript {
 }
 
 /** Text of a script with one probe that shows its table. */
-export function probeScript({ upid, name, table = name, function: fn, columns, ttl = '5m' }: ProbeScript): string {
+export function probeScript({
+  upid,
+  name,
+  table = name,
+  function: fn,
+  calls,
+  columns,
+  ttl = '5m',
+}: ProbeScript): string {
   const list = Object.entries(columns).map(([column, value]) => `        '${column}': pxtrace.${value},`);
   return [
     'import pxtrace',
     'import px',
     '',
-    `@pxtrace.probe('${fn}')`,
+    `@pxtrace.probe('${fn}'${calls === undefined ? '' : `, ${calls}`})`,
     'def probe():',
     '    return [{',
     ...list,

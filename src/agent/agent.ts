@@ -277,7 +277,7 @@ export class Agent {
 
   listTracepoints(): sonde.ListTracepointsReply {
     const placed = this.#tracepoints.list().map((tracepoint) => {
-      const { id, logical, state, reason, owner, hits, rows, drops, expiresAt } = tracepoint;
+      const { id, logical, state, reason, owner, hits, kept, rows, drops, expiresAt } = tracepoint;
       const live = state === 'RUNNING' || state === 'PENDING';
       return {
         id,
@@ -287,6 +287,7 @@ export class Agent {
         table: logical.table,
         ttlLeftNs: live ? BigInt(Math.max(0, expiresAt - Date.now())) * 1_000_000n : 0n,
         hits: BigInt(hits),
+        kept: BigInt(kept),
         rows: BigInt(rows),
         drops: BigInt(drops),
         undecided: BigInt(tracepoint.undecided),
@@ -305,6 +306,7 @@ export class Agent {
       table: '',
       ttlLeftNs: 0n,
       hits: BigInt(trace.deployments.reduce((sum, deployment) => sum + deployment.hits, 0)),
+      kept: BigInt(trace.deployments.reduce((sum, deployment) => sum + deployment.kept, 0)),
       rows: BigInt(trace.rows),
       drops: BigInt(trace.deployments.reduce((sum, deployment) => sum + deployment.drops, 0)),
       undecided: BigInt(trace.deployments.reduce((sum, deployment) => sum + deployment.undecided, 0)),

@@ -7,6 +7,7 @@ import type { DeployerParts, DeploymentSink } from './deployment.ts';
 import { MachineError, UserError } from './errors.ts';
 import { attachCounting, callCosts, estimateFrom } from './estimate.ts';
 import { Executable } from './executable.ts';
+import { GroupMaps } from './groupmaps.ts';
 import { latencyWarning } from './latency.ts';
 import { requireMemory } from './memory.ts';
 import type { OpenCall } from './reader/messages.ts';
@@ -32,8 +33,7 @@ export async function arm(parts: DeployerParts, logical: ProcessTracepoint, sink
   const executable = stack.use(Executable.ofProcess(pid));
   using lease = binaries.open(executable);
   const { binary } = lease;
-  const [anchor] = binary.functions();
-  const bias = (anchor && loadBias(sys, pid, executable, binary, anchor)) ?? 0;
+  const bias = loadBias(sys, pid, executable, binary) ?? 0;
   const compiled = compileTarget(logical, binary, {
     filter: kernel.filter(pid),
     features: kernel.emitFeatures,
@@ -66,7 +66,10 @@ export async function arm(parts: DeployerParts, logical: ProcessTracepoint, sink
   ]);
   const { calls } = compilation.maps;
   if (calls !== undefined) maps.set(calls.name, stack.use(makeMap(sys, calls)));
+  for (const spec of compilation.maps.others) maps.set(spec.name, stack.use(makeMap(sys, spec)));
   for (const map of makeTypeMaps(sys, compilation.maps, bias)) maps.set(map.spec.name, stack.use(map));
+  const groups = compilation.maps.groups && stack.use(new GroupMaps(sys, compilation.maps.groups));
+  if (groups) maps.set(groups.outer.spec.name, groups.outer);
   const { multi } = kernel;
   // Only as long as these probes: the threads go with the last who wants them.
   if (programs.some(({ sleepable }) => sleepable)) maps.set(mapNames.kicks, stack.use(kernel.floats.lease()).map);
@@ -86,6 +89,7 @@ export async function arm(parts: DeployerParts, logical: ProcessTracepoint, sink
       relation: compilation.relation,
       upid: logical.target.upid,
       rowsOfRunning: sink.rowsOfRunning ?? false,
+      ...(groups === undefined ? {} : { groups: groups.description }),
       executable: executable.path,
       bias,
     },
@@ -216,6 +220,11 @@ export class Armed {
 
   get hits(): number {
     return this.#sum(control.hits);
+  }
+
+  /** Of the hits, those that were not kept. */
+  get notKept(): number {
+    return this.#sum(control.skipped);
   }
 
   get drops(): number {

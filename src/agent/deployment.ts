@@ -86,7 +86,7 @@ export class Deployment {
   readonly #sink: DeploymentSink;
   #armed: Armed | undefined;
   /** Counts of images that the process ran before an exec. */
-  #before = { hits: 0, drops: 0, undecided: 0 };
+  #before = { hits: 0, notKept: 0, drops: 0, undecided: 0 };
   /** Calls that ran when the probes came off. */
   #left: readonly OpenCall[] = [];
   #unwatch: (() => void)[] = [];
@@ -109,6 +109,11 @@ export class Deployment {
   /** Calls that were seen. */
   get hits(): number {
     return this.#before.hits + (this.#armed?.hits ?? 0);
+  }
+
+  /** Of the calls that were seen, those that were kept. */
+  get kept(): number {
+    return this.hits - this.#before.notKept - (this.#armed?.notKept ?? 0);
   }
 
   /** Events that were lost because the ring buffer was full. */
@@ -234,9 +239,10 @@ export class Deployment {
     // Another caller may have waited for the same.
     if (this.#armed !== armed) return;
     this.#left = left;
-    const { hits, drops, undecided } = this.#before;
+    const { hits, notKept, drops, undecided } = this.#before;
     this.#before = {
       hits: hits + armed.hits,
+      notKept: notKept + armed.notKept,
       drops: drops + armed.drops,
       undecided: undecided + armed.undecided,
     };

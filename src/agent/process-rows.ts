@@ -61,8 +61,7 @@ export async function goroutineRows({ sys, binaries, processes }: ProcessViews, 
     );
   }
   using memory = openProcessMemory(sys, pid);
-  const start = binary.functionNamed('runtime.goexit');
-  const bias = start && loadBias(sys, pid, executable, binary, start);
+  const bias = loadBias(sys, pid, executable, binary);
   if (bias === undefined || !memory) throw new UserError(`process ${pid} has ended, or replaced itself`);
   const rows: Row[] = [];
   const named = new Map<Address, string | undefined>();

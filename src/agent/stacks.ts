@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Address } from '#base';
-import { type GoBinary, type GoFunction, type Goroutine, goroutines } from '#gobin';
+import { type GoBinary, type Goroutine, goroutines } from '#gobin';
 import { resolveFunction } from '#probe';
 import { addressOfOffset, executableMappings, openProcessMemory, readMaps, type Sys } from '#sys';
 import type { Binaries } from './binaries.ts';
@@ -54,7 +54,7 @@ export async function callsOnStacks(
     return 'its binary has no symbols or no debug info (built with -ldflags "-s -w"?), without which its goroutines are not found';
   }
   using memory = openProcessMemory(sys, pid);
-  const bias = loadBias(sys, pid, executable, binary, fn);
+  const bias = loadBias(sys, pid, executable, binary);
   if (bias === undefined || !memory) return 'the process has ended, or replaced itself';
   const inside = (pc: Address) => pc - bias >= fn.entry && pc - bias < fn.end;
   const calls: StackedCall[] = [];
@@ -87,16 +87,12 @@ export function goroutineOffsets(binary: GoBinary) {
 }
 
 /** What is added to the binary's addresses in the process: 0 but for position-independent executables. */
-export function loadBias(
-  sys: Sys,
-  pid: number,
-  executable: Executable,
-  binary: GoBinary,
-  fn: GoFunction,
-): number | undefined {
+export function loadBias(sys: Sys, pid: number, executable: Executable, binary: GoBinary): number | undefined {
   const maps = readMaps(sys, pid);
-  const offset = binary.fileOffset(fn.entry);
-  if (!maps || offset === undefined) return undefined;
+  // In every Go program: where each goroutine begins.
+  const fn = binary.functionNamed('runtime.goexit');
+  const offset = fn && binary.fileOffset(fn.entry);
+  if (!fn || !maps || offset === undefined) return undefined;
   const at = addressOfOffset(executableMappings(sys, pid, maps, sys.fstat(executable.fd)), offset);
   return at === undefined ? undefined : at - fn.entry;
 }

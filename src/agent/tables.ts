@@ -162,7 +162,7 @@ function namespaceReader(name: string, relation: Relation): ((row: readonly Valu
 }
 
 function tracepointRow(tracepoint: Tracepoint): readonly Value[] {
-  const { id, logical, state, reason, hits, rows, drops, owner } = tracepoint;
+  const { id, logical, state, reason, hits, kept, rows, drops, owner } = tracepoint;
   const left = BigInt(Math.max(0, tracepoint.expiresAt - Date.now())) * 1_000_000n;
   return [
     parseUuid(id),
@@ -176,6 +176,7 @@ function tracepointRow(tracepoint: Tracepoint): readonly Value[] {
     BigInt(rows),
     BigInt(drops),
     owner,
+    BigInt(kept),
   ];
 }
 

@@ -1,5 +1,6 @@
 import { callColumns, type sonde, textAt } from '#api';
 import {
+  type CallSelection,
   type CaptureLimit,
   type CaptureLimits,
   captureLimits,
@@ -90,6 +91,8 @@ export class Tracer {
       return;
     }
     const limits = requestedLimits(request);
+    const calls = request.calls && selectionOf(request.calls);
+    const selection = calls === undefined ? {} : { calls };
     const name = `trace-${++this.#made}`;
     const out = new Outbox(Number(request.count), send);
     let finish: (end: { reason: string; failed: boolean }) => void = () => {};
@@ -125,7 +128,12 @@ export class Tracer {
             target: { kind: 'upid', upid: process.upid },
             ttlNs: 0n,
             probes: [
-              { function: request.function, columns: callColumns, ...(when === '' ? {} : { when: { text: when } }) },
+              {
+                function: request.function,
+                ...selection,
+                columns: callColumns,
+                ...(when === '' ? {} : { when: { text: when } }),
+              },
             ],
             ...(request.noBudget ? { noBudget: true } : {}),
             ...(Object.keys(limits).length === 0 ? {} : { limits }),
@@ -180,6 +188,7 @@ export class Tracer {
             reason: end.reason,
             failed: end.failed,
             calls: sum((deployment) => deployment.hits),
+            kept: sum((deployment) => deployment.kept),
             rows: BigInt(out.rows),
             drops: sum((deployment) => deployment.drops) + BigInt(out.dropped),
             undecided: sum((deployment) => deployment.undecided),
@@ -231,6 +240,7 @@ export class Tracer {
     return {
       reason: reasons.join('\n'),
       calls: 0n,
+      kept: 0n,
       rows: 0n,
       drops: 0n,
       undecided: 0n,
@@ -267,6 +277,24 @@ export async function deployCalls(
     deployment.warnings.push(`only entries are traced: ${(error as Error).message}`);
     return deployment;
   }
+}
+
+/** What a client asks for; undefined: all calls. */
+function selectionOf({ within, sample, rate, first, per }: sonde.CallSelection): CallSelection | undefined {
+  const selection: CallSelection = {
+    ...(within === '' ? {} : { within }),
+    ...(sample === 0 ? {} : { sample }),
+    ...(rate === 0 ? {} : { rate }),
+    ...(first === 0 ? {} : { first }),
+    ...(per === '' ? {} : { per: { text: per } }),
+  };
+  for (const [name, count] of Object.entries({ sample, rate, first })) {
+    if (count > 0x7fff_ffff) throw new UserError(`${name}: ${count} is more than 2147483647`);
+  }
+  if (per !== '' && sample === 0 && rate === 0 && first === 0) {
+    throw new UserError('per says for what sample, rate and first count apart, and there is none of them');
+  }
+  return Object.keys(selection).length === 0 ? undefined : selection;
 }
 
 /** Rows on their way to one client: a slow client makes them wait here, up to a limit. */

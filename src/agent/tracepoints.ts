@@ -33,6 +33,8 @@ export interface Tracepoint {
   readonly hits: number;
   /** CPUs that its hits cost just now. */
   readonly cost: number;
+  /** Of these, those that its selection of calls has kept. */
+  readonly kept: number;
   /** Events that were lost, and rows that the store could not keep. */
   readonly drops: number;
   /** Calls without a row because their condition could not be decided. */
@@ -55,7 +57,7 @@ class Held implements Tracepoint {
   /** Processes where it could not be placed, or was taken off again, and why. */
   readonly refused = new Map<string, string>();
   /** Counts of deployments that are gone. */
-  readonly #past = { hits: 0, drops: 0, undecided: 0 };
+  readonly #past = { hits: 0, kept: 0, drops: 0, undecided: 0 };
 
   constructor(logical: LogicalTracepoint, owner: string) {
     this.logical = logical;
@@ -74,6 +76,10 @@ class Held implements Tracepoint {
     return [...this.deployments.values()].reduce((sum, { share }) => sum + share, 0);
   }
 
+  get kept(): number {
+    return [...this.deployments.values()].reduce((sum, { kept }) => sum + kept, this.#past.kept);
+  }
+
   get drops(): number {
     return [...this.deployments.values()].reduce((sum, { drops }) => sum + drops, this.#past.drops) + this.lost;
   }
@@ -86,6 +92,7 @@ class Held implements Tracepoint {
     const deployment = this.deployments.get(key);
     if (!deployment) return;
     this.#past.hits += deployment.hits;
+    this.#past.kept += deployment.kept;
     this.#past.drops += deployment.drops;
     this.#past.undecided += deployment.undecided;
     this.deployments.delete(key);

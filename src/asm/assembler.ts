@@ -7,8 +7,10 @@ import {
   arithmetic,
   type Condition,
   callHelper,
+  compareAndExchange,
   condition,
   exit,
+  fetch,
   jumpAlways,
   mayGoto,
   mode,
@@ -131,8 +133,22 @@ export class Assembler {
 
   /** `*(u64 *)(base + offset) += source`, atomically. */
   atomicAdd(base: Register, offset: number, source: Register): void {
+    this.#atomic(base, offset, source, arithmetic.add);
+  }
+
+  /** `source` = `*(u64 *)(base + offset)`, to which the old `source` is added, atomically. Kernel 5.12. */
+  fetchAdd(base: Register, offset: number, source: Register): void {
+    this.#atomic(base, offset, source, arithmetic.add | fetch);
+  }
+
+  /** If `*(u64 *)(base + offset)` is r0, it becomes `source`; r0 = what it was; atomically. Kernel 5.12. */
+  compareExchange(base: Register, offset: number, source: Register): void {
+    this.#atomic(base, offset, source, compareAndExchange);
+  }
+
+  #atomic(base: Register, offset: number, source: Register, immediate: number): void {
     const opcode = opcodeClass.stx | mode.atomic | sizeBits[8];
-    this.#emit({ opcode, destination: base, source, offset, immediate: arithmetic.add });
+    this.#emit({ opcode, destination: base, source, offset, immediate });
   }
 
   jump(label: Label): void {

@@ -4,7 +4,9 @@ import {
   type Arithmetic,
   arithmetic,
   type Condition,
+  compareAndExchange,
   condition,
+  fetch,
   mayGoto,
   mode,
   opcodeClass,
@@ -61,6 +63,11 @@ export function disassemble(program: Pick<Program, 'instructions' | 'maps'>): st
   return lines.join('\n');
 }
 
+function atomicText(operation: number, place: string, source: number): string {
+  if (operation === compareAndExchange) return `r0 = cmpxchg(${place}, r0, r${source})`;
+  return (operation & fetch) !== 0 ? `r${source} = fetch_add(${place}, r${source})` : `lock ${place} += r${source}`;
+}
+
 function instructionText(instruction: Instruction, slot: number, map: MapReference | undefined): string {
   const { opcode, destination, source, offset, immediate } = instruction;
   const cls = opcode & 7;
@@ -76,7 +83,7 @@ function instructionText(instruction: Instruction, slot: number, map: MapReferen
       return `${memory(destination)} = ${immediate}`;
     case opcodeClass.stx:
       return (opcode & 0xe0) === mode.atomic
-        ? `lock ${memory(destination)} += r${source}`
+        ? atomicText(immediate, memory(destination), source)
         : `${memory(destination)} = r${source}`;
     case opcodeClass.alu:
     case opcodeClass.alu64: {

@@ -58,5 +58,10 @@ export const sizeBits = { 1: 0x10, 2: 0x08, 4: 0x00, 8: 0x18 } as const;
 export type AccessSize = keyof typeof sizeBits;
 export const mode = { imm: 0x00, mem: 0x60, atomic: 0xc0 } as const;
 
+/** In the immediate of an atomic operation: the register gets the old value. */
+export const fetch = 0x01;
+/** The immediate of an atomic compare-and-exchange with r0. */
+export const compareAndExchange = 0xf0 | fetch;
+
 /** `src` of an `ld_imm64` that names a map (linux/bpf.h, BPF_PSEUDO_MAP_FD and BPF_PSEUDO_MAP_VALUE). */
 export const pseudo = { mapFd: 1, mapValue: 2 } as const;

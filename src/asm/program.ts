@@ -1,7 +1,7 @@
 /** A BPF map to be made: a blueprint, no kernel object. */
 export interface MapSpec {
   readonly name: string;
-  readonly type: 'array' | 'hash' | 'lru_hash' | 'ringbuf' | 'array_of_maps';
+  readonly type: 'array' | 'hash' | 'lru_hash' | 'percpu_hash' | 'ringbuf' | 'array_of_maps';
   /** Bytes; 0 for a ring buffer. */
   readonly keySize: number;
   readonly valueSize: number;

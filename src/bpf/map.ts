@@ -8,11 +8,14 @@ const mapTypes = {
   /** BPF_MAP_TYPE_LRU_HASH */
   lru_hash: 9,
   array: 2,
+  percpu_hash: 5,
   array_of_maps: 12,
   ringbuf: 27,
 } as const;
 /** BPF_F_MMAPABLE, kernel 5.5. */
 const mmapable = 1 << 10;
+/** BPF_F_NO_PREALLOC: a value for each CPU and each possible key would be much. */
+const noPrealloc = 1;
 
 /**
  * A map in the kernel; `close` releases it (programs that use it keep it alive). The value of an array map is mapped
@@ -99,7 +102,7 @@ export function makeMap(sys: Sys, spec: MapSpec, inner?: BpfMap): BpfMap {
     .u32(4, spec.keySize)
     .u32(8, spec.valueSize)
     .u32(12, spec.maxEntries)
-    .u32(16, mapped ? mmapable : 0)
+    .u32(16, mapped ? mmapable : spec.type === 'percpu_hash' ? noPrealloc : 0)
     .u32(20, inner?.fd.number ?? 0)
     .text(28, 16, objectName(spec.name));
   const fd = new Fd(sys, sys.bpf(bpfCommand.BPF_MAP_CREATE, attr));

@@ -142,7 +142,7 @@ function infoOf(object: TracepointObject, now: number): sonde.TracepointInfo {
   const leftMs = expiry(object) - now;
   const states = new Set(nodes.map(({ state }) => state));
   const state = (['RUNNING', 'PENDING', 'FAILED', 'TERMINATED'] as const).find((each) => states.has(each));
-  const sum = (count: 'hits' | 'rows' | 'drops' | 'undecided') =>
+  const sum = (count: 'hits' | 'kept' | 'rows' | 'drops' | 'undecided') =>
     BigInt(nodes.reduce((total, node) => total + (node[count] ?? 0), 0));
   const reasons = nodes.flatMap(({ node, reason }) => (reason ? [`node ${node}: ${reason}`] : []));
   return {
@@ -153,6 +153,7 @@ function infoOf(object: TracepointObject, now: number): sonde.TracepointInfo {
     table: spec.table ?? '',
     ttlLeftNs: BigInt(Math.max(0, Math.round(leftMs))) * 1_000_000n,
     hits: sum('hits'),
+    kept: sum('kept'),
     rows: sum('rows'),
     drops: sum('drops'),
     undecided: sum('undecided'),

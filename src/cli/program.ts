@@ -133,6 +133,11 @@ export function program(context: Context, finish: Finish): Command {
     )
     .addOption(new Option('--for <time>', 'end after this time: 10s, 2m').argParser(duration))
     .addOption(new Option('--count <n>', 'end after this many calls').argParser(positiveInteger))
+    .option('--within <function>', 'only calls while this function is on the goroutine’s stack')
+    .addOption(new Option('--sample <n>', 'one call in n').argParser(callCount))
+    .addOption(new Option('--rate <n>', 'at most n calls in each second').argParser(callCount))
+    .addOption(new Option('--first <n>', 'the first n calls').argParser(callCount))
+    .option('--per <expression>', '--sample, --rate and --first for each value of this argument: user.ID')
     .option('--open', 'list the calls that are running now, and since when, and end')
     .option(
       '--when <condition>',
@@ -365,6 +370,13 @@ function limit(of: CaptureLimit, what: string): Option {
     if (/^\d{1,9}$/.test(text) && Number(text) >= least && Number(text) <= most) return Number(text);
     throw new InvalidArgumentError(`Give a number from ${least} to ${most}.`);
   });
+}
+
+/** What the programs in the kernel can compare with. */
+function callCount(text: string): bigint {
+  const count = positiveInteger(text);
+  if (count > 0x7fff_ffffn) throw new InvalidArgumentError('Give at most 2147483647.');
+  return count;
 }
 
 function positiveInteger(text: string): bigint {

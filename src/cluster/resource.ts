@@ -2,6 +2,10 @@ import { createHash } from 'node:crypto';
 import type { KubernetesObject, V1ObjectMeta } from '@kubernetes/client-node';
 import { parseDuration, SondeError } from '#base';
 import {
+  type AggregatedValue,
+  type AggregateFunction,
+  aggregateFunctions,
+  type CallSelection,
   type Capture,
   type CaptureLimits,
   formatUpid,
@@ -28,6 +32,9 @@ export interface TracepointTarget extends Omit<PodSelector, 'namespace'> {
   readonly upid?: string;
 }
 
+/** Which calls are kept: `CallSelection`. */
+type CallsSpec = Omit<CallSelection, 'per'> & { readonly per?: string };
+
 export interface TracepointSpec {
   /** As scripts name it. */
   readonly name: string;
@@ -42,10 +49,13 @@ export interface TracepointSpec {
   readonly probes: readonly {
     readonly function: string;
     readonly when?: string;
+    readonly calls?: CallsSpec;
     readonly columns: readonly {
       readonly name: string;
-      readonly capture: Capture['kind'];
+      readonly capture: Exclude<Capture['kind'], 'aggregate'> | AggregateFunction;
       readonly expression?: string;
+      /** Of an aggregate, what it is of. */
+      readonly of?: AggregatedValue['kind'];
     }[];
   }[];
 }
@@ -60,6 +70,8 @@ export interface NodeStatus {
   readonly hits: number;
   /** Calls without a row because their condition could not be decided. */
   readonly undecided?: number;
+  /** Of the hits; an older agent does not say. */
+  readonly kept?: number;
   readonly rows: number;
   readonly drops: number;
   /** Of the node when its agent wrote this: after a reboot a UPID of before may be that of another process. */
@@ -120,10 +132,10 @@ export function toObject(logical: LogicalTracepoint, namespace: string | undefin
       probes: logical.probes.map((probe) => ({
         function: probe.function,
         ...(probe.when === undefined ? {} : { when: probe.when.text }),
+        ...(probe.calls === undefined ? {} : { calls: callsSpec(probe.calls) }),
         columns: probe.columns.map(({ name, capture }) => ({
           name,
-          capture: capture.kind,
-          ...('text' in capture ? { expression: capture.text } : {}),
+          ...captureSpec(capture),
         })),
       })),
     },
@@ -141,6 +153,14 @@ export interface ObjectReference {
   apiVersion: string;
   kind: TracepointKind;
   metadata: { name: string; namespace?: string };
+}
+
+function callsSpec({ per, ...rest }: CallSelection): CallsSpec {
+  return per === undefined ? rest : { ...rest, per: per.text };
+}
+
+function callsOf({ per, ...rest }: CallsSpec): CallSelection {
+  return per === undefined ? rest : { ...rest, per: { text: per } };
 }
 
 /** In the largest unit that loses nothing. */
@@ -180,9 +200,10 @@ export function toLogical({ metadata, spec }: TracepointObject): LogicalTracepoi
     probes: spec.probes.map((probe) => ({
       function: probe.function,
       ...(probe.when === undefined ? {} : { when: { text: probe.when } }),
-      columns: probe.columns.map(({ name, capture, expression }) => ({
+      ...(probe.calls === undefined ? {} : { calls: callsOf(probe.calls) }),
+      columns: probe.columns.map(({ name, capture, expression, of }) => ({
         name,
-        capture: captureOf(capture, expression),
+        capture: captureOf(capture, expression, of),
       })),
     })),
   };
@@ -205,10 +226,30 @@ function targetOf({ upid, ...pods }: TracepointTarget, namespace: string | undef
   return { kind: 'pods', pods: { ...pods, namespace } };
 }
 
-function captureOf(kind: Capture['kind'], expression: string | undefined): Capture {
-  if (kind !== 'argument' && kind !== 'result') return { kind };
+type ColumnSpec = TracepointSpec['probes'][number]['columns'][number];
+
+function captureSpec(capture: Capture): Omit<ColumnSpec, 'name'> {
+  const expression = (of: Capture) => ('text' in of ? { expression: of.text } : {});
+  if (capture.kind !== 'aggregate') return { capture: capture.kind, ...expression(capture) };
+  const { function: fn, of } = capture;
+  return of === undefined ? { capture: fn } : { capture: fn, of: of.kind, ...expression(of) };
+}
+
+function captureOf(kind: ColumnSpec['capture'], expression: string | undefined, of: ColumnSpec['of']): Capture {
+  if (isAggregate(kind)) {
+    if (of === undefined) return { kind: 'aggregate', function: kind };
+    if (of === 'latency') return { kind: 'aggregate', function: kind, of: { kind: 'latency' } };
+    if (expression === undefined)
+      throw new UnusableTracepoint(`a column that captures a ${kind} of an ${of} needs an expression`);
+    return { kind: 'aggregate', function: kind, of: { kind: of, text: expression } };
+  }
+  if (kind !== 'argument' && kind !== 'result' && kind !== 'log') return { kind };
   if (expression === undefined) throw new UnusableTracepoint(`a column that captures an ${kind} needs an expression`);
   return { kind, text: expression };
+}
+
+function isAggregate(kind: ColumnSpec['capture']): kind is AggregateFunction {
+  return aggregateFunctions.some((each) => each === kind);
 }
 
 /** When it ends, milliseconds of the wall clock. */

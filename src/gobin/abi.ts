@@ -25,6 +25,9 @@ export const abiRegisters = {
     closure: 1,
     g: 14,
     stackPointer: 7,
+    framePointer: 6,
+    /** Holds the return address at an entry; on amd64 it is on the stack. */
+    link: undefined,
     /** Subtract from a float register's DWARF number to get its own. */
     firstFloat: 17,
   },
@@ -34,6 +37,8 @@ export const abiRegisters = {
     closure: 26,
     g: 28,
     stackPointer: 31,
+    framePointer: 29,
+    link: 30,
     firstFloat: 64,
   },
 } as const satisfies Record<Architecture, object>;

@@ -3,7 +3,7 @@ import type { Elf } from '#elf';
 import { Pclntab, pclntabHeader } from './pclntab.ts';
 
 /** Offsets in `runtime.moduledata` (Go 1.16 – 1.26): six slices stand between `pcHeader` and these. */
-const moduledata = { pcHeader: 0, minpc: 160, text: 176 } as const;
+const moduledata = { pcHeader: 0, minpc: 160, text: 176, gofunc18: 304, gofunc20: 320 } as const;
 
 /** R_X86_64_RELATIVE and R_AARCH64_RELATIVE: the word becomes load address + addend. */
 const relativeRelocations = { 'x86-64': 8, arm64: 1027 } as const;
@@ -21,7 +21,17 @@ export function openPclntab(elf: Elf): Pclntab | undefined {
     if (header === undefined) continue;
     // Layout 1.16 has absolute addresses and ignores the start.
     const start = header.layout === '1.16' ? address(0) : (header.textStart ?? findTextStart(elf, section!.address));
-    if (start !== undefined) return new Pclntab(window!, start);
+    if (start === undefined) continue;
+    const since = header.layout === '1.18' ? moduledata.gofunc18 : moduledata.gofunc20;
+    const read = (at: Address, size: number) => {
+      const inside = elf.sections.some(({ address: from, size: room }) => at >= from && at + size <= from + room);
+      return inside ? elf.read(at, size) : undefined;
+    };
+    const at = section!.address;
+    return new Pclntab(window!, start, {
+      start: () => fromModuledata(elf, at, since) ?? fromRelocations(elf, at, since),
+      read,
+    });
   }
   return undefined;
 }
@@ -29,33 +39,35 @@ export function openPclntab(elf: Elf): Pclntab | undefined {
 /** Address of `runtime.text`: from moduledata, as a stripped file has it too; else from the symbol table; else the start of `.text`. */
 function findTextStart(elf: Elf, pclntab: Address): Address | undefined {
   return (
-    fromModuledata(elf, pclntab) ??
-    fromRelocations(elf, pclntab) ??
+    fromModuledata(elf, pclntab, moduledata.text) ??
+    fromRelocations(elf, pclntab, moduledata.text) ??
     elf.symbols()?.find('runtime.text')?.address ??
     elf.header('.text')?.address
   );
 }
 
 /** moduledata begins with the table's address; its own section is `.go.module` from Go 1.26 on, before that it lies among other data. */
-function fromModuledata(elf: Elf, pclntab: Address): Address | undefined {
+function fromModuledata(elf: Elf, pclntab: Address, field: number): Address | undefined {
   for (const name of ['.go.module', '.noptrdata', '.data', '.data.rel.ro']) {
     const bytes = sectionOrNone(elf, name);
     if (bytes === undefined) continue;
     const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const low = pclntab % 0x1_0000_0000;
     const high = Math.floor(pclntab / 0x1_0000_0000);
-    for (let at = 0; at + moduledata.text + 8 <= bytes.length; at += 8) {
+    for (let at = 0; at + field + 8 <= bytes.length; at += 8) {
       if (words.getUint32(at, true) !== low || words.getUint32(at + 4, true) !== high) continue;
       const text = words.getBigUint64(at + moduledata.text, true);
       const lowest = words.getBigUint64(at + moduledata.minpc, true);
-      if (text > 0n && text <= lowest && lowest < 1n << 52n) return address(Number(text));
+      if (text > 0n && text <= lowest && lowest < 1n << 52n) {
+        return address(Number(words.getBigUint64(at + field, true)));
+      }
     }
   }
   return undefined;
 }
 
 /** In a position-independent file that another linker made, moduledata is zeros in the file; its relocations tell what comes there. */
-function fromRelocations(elf: Elf, pclntab: Address): Address | undefined {
+function fromRelocations(elf: Elf, pclntab: Address, field: number): Address | undefined {
   const bytes = sectionOrNone(elf, '.rela.dyn');
   if (bytes === undefined) return undefined;
   const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -72,8 +84,8 @@ function fromRelocations(elf: Elf, pclntab: Address): Address | undefined {
   const head = find((_, addend) => addend === pclntab);
   if (head === undefined) return undefined;
   const start = Number(words.getBigUint64(head, true));
-  const text = find((offset) => offset === start + moduledata.text);
-  return text === undefined ? undefined : address(Number(words.getBigInt64(text + 16, true)));
+  const found = find((offset) => offset === start + field);
+  return found === undefined ? undefined : address(Number(words.getBigInt64(found + 16, true)));
 }
 
 function sectionOrNone(elf: Elf, name: string): Uint8Array | undefined {

@@ -25,8 +25,27 @@ export type PclntabLayout = '1.16' | '1.18' | '1.20';
 /** Bits of `_func.flag` (Go, internal/abi: FuncFlag). */
 const flags = { topFrame: 1, assembly: 4 } as const;
 
+/** Of `_func`'s tables by pc: the index in the inline tree; of its data: that tree (Go, internal/abi: PCDATA_InlTreeIndex, FUNCDATA_InlTree). */
+const inlining = { index: 2, tree: 3 } as const;
+/** Inlining that is nested deeper than any compiler does. */
+const mostInlined = 100;
+
 /** Deepest that a pc-value table is followed: far above any real one. */
 const mostSteps = 1 << 20;
+
+/** What the compiler has written about functions beside the table. */
+export interface FunctionData {
+  /** Address that offsets count from (`go:func.*`), asked once; undefined: not known. Not used by layout 1.16. */
+  start(): Address | undefined;
+  /** Bytes of the file; undefined where there are none. */
+  read(at: Address, size: number): Uint8Array | undefined;
+}
+
+/** A function that was called, and where in its source. */
+export interface SourceFrame {
+  readonly function: string;
+  readonly at: SourceLine | undefined;
+}
 
 /** Reads magic, pointer size, and the address of `runtime.text` where the header has one (Go 1.18–1.25, unless it waits for a relocation). */
 export function pclntabHeader(
@@ -64,9 +83,15 @@ export class Pclntab {
   readonly #units: number;
   readonly #files: number;
   readonly #values: number;
+  readonly #functionData: FunctionData | undefined;
+  #dataStart: Address | 'unknown' | undefined;
 
-  /** `textStart`: address of `runtime.text`, not used by layout 1.16. Throws MalformedPclntab. */
-  constructor(section: Uint8Array | SectionWindow, textStart: Address) {
+  /**
+   * `textStart`: address of `runtime.text`, not used by layout 1.16. `functionData`: where inline trees are; without, what was inlined is not told
+   * apart. Throws MalformedPclntab.
+   */
+  constructor(section: Uint8Array | SectionWindow, textStart: Address, functionData?: FunctionData) {
+    this.#functionData = functionData;
     const { bytes, need } = section instanceof Uint8Array ? wholeWindow(section) : section;
     this.#need = need;
     need(0, 128);
@@ -212,6 +237,62 @@ export class Pclntab {
   lineAt(pc: Address): SourceLine | undefined {
     const index = this.findByPc(pc);
     return index < 0 ? undefined : this.#line(index, pc);
+  }
+
+  /**
+   * The functions whose source an instruction comes from, innermost first: what was inlined there, then the function itself. Empty for a
+   * `pc` in no function. Of a return address, hand in the byte before it.
+   */
+  framesAt(pc: Address): SourceFrame[] {
+    const index = this.findByPc(pc);
+    if (index < 0) return [];
+    const frames: SourceFrame[] = [];
+    let at = pc;
+    for (let depth = 0; depth < mostInlined; depth++) {
+      const call = this.#inlinedCall(index, at);
+      if (call === undefined) break;
+      frames.push({ function: call.name, at: this.#line(index, at) });
+      at = (this.entry(index) + call.parent) as Address;
+    }
+    frames.push({ function: this.name(index), at: this.#line(index, at) });
+    return frames;
+  }
+
+  /** The innermost inlined call that an instruction belongs to (Go, runtime/symtabinl.go). `parent`: an instruction of the place that it was inlined into. */
+  #inlinedCall(index: number, pc: Address): { readonly name: string; readonly parent: number } | undefined {
+    if (this.#functionData === undefined) return undefined;
+    const since = this.#since;
+    const record = this.#records[index]! + (since >= 18 ? 28 : 32);
+    const end = this.#records[index]! + (since >= 20 ? 44 : since >= 18 ? 40 : 44);
+    this.#need(record, end);
+    const tables = new ByteReader(this.#bytes, record).u32();
+    const pointers = this.#bytes[end - 1]!;
+    if (tables <= inlining.index || pointers <= inlining.tree) return undefined;
+    const table = end + 4 * inlining.index;
+    this.#need(end, end + 4 * tables + 8 * (pointers + 1));
+    const call = this.#valueAt(index, new ByteReader(this.#bytes, table).u32(), pc);
+    if (call === undefined || call < 0) return undefined;
+    const data = end + 4 * tables;
+    const tree =
+      since >= 18
+        ? this.#relative(data + 4 * inlining.tree)
+        : Number(new ByteReader(this.#bytes, ((data + 7) & ~7) + 8 * inlining.tree).u64());
+    if (tree === undefined || tree === 0) return undefined;
+    const size = since >= 20 ? 16 : 20;
+    const bytes = this.#functionData.read((tree + size * call) as Address, size);
+    if (bytes === undefined) return undefined;
+    const fields = new ByteReader(bytes, since >= 20 ? 4 : 12);
+    const name = fields.i32();
+    const parent = fields.i32();
+    if (name < 0 || this.#names + name >= this.#bytes.length) return undefined;
+    return { name: this.#cstring(this.#names + name), parent };
+  }
+
+  #relative(at: number): number | undefined {
+    const offset = new ByteReader(this.#bytes, at).u32();
+    this.#dataStart ??= this.#functionData?.start() ?? 'unknown';
+    const start = this.#dataStart;
+    return offset === 0xffff_ffff || start === 'unknown' ? undefined : start + offset;
   }
 
   #line(index: number, pc: Address): SourceLine | undefined {

@@ -82,6 +82,8 @@ export type Slot =
   | { readonly kind: 'float'; readonly offset: number; readonly status: number; readonly size: 4 | 8 }
   /** At `offset` the string's full length (u64), then up to `maxBytes` of its bytes. */
   | { readonly kind: 'string'; readonly offset: number; readonly status: number; readonly maxBytes: number }
+  /** At `offset` how many return addresses were found (u64; beyond `frames`: there are more), then up to `frames` of them, innermost first. */
+  | { readonly kind: 'stack'; readonly offset: number; readonly status: number; readonly frames: number }
   /** A value with what it refers to: `offset` is that of its chunk's bytes in the snapshot area, its header lies before them. */
   | { readonly kind: 'graph'; readonly offset: number; readonly status: number };
 
@@ -157,3 +159,23 @@ export interface Hole {
   readonly size: number;
   readonly reason: string;
 }
+
+/**
+ * What a program adds up in the kernel. Key of an entry of the map: u32 `kind`, u32 probe, u64 bucket, then the values of the key columns (and of
+ * `top_keys`) as in a record: `GroupLayout.key` has their slots. An entry of kind 0 is the group itself, one of kind n + 1 a bucket of a histogram or one value of a
+ * `top_keys`, both those of `GroupLayout.details[n]`: it only counts.
+ */
+export const groupKey = { kind: 0, probe: 4, bucket: 8 } as const;
+export const groupKeyHeader = 16;
+
+/** Value of a group, u64 words: calls, then for each sum, min and max its `groupWord`. */
+export const groupWord = {
+  /** Sum, modulo 2^64; of min and max the largest of the values in the order of `orderedWord`. */
+  value: 0,
+  /** How many calls had a value that could be read. */
+  captured: 8,
+} as const;
+export const groupWordSize = 16;
+
+/** So many buckets for each doubling, a power of two: a bucket is at most 12.5 % wide. */
+export const bucketsPerDoubling = 8;

@@ -8,12 +8,17 @@ export {
   sameRelation,
 } from './column.ts';
 export {
+  bucketsPerDoubling,
   chunkHeader,
   chunkHeaderSize,
   type EventKind,
   type EventLayout,
   eventKinds,
   floatStatus,
+  groupKey,
+  groupKeyHeader,
+  groupWord,
+  groupWordSize,
   type Hole,
   header,
   headerFlags,
@@ -44,6 +49,10 @@ export {
   type StringValues,
 } from './rowbatch.ts';
 export {
+  type AggregatedValue,
+  type AggregateFunction,
+  aggregateFunctions,
+  type CallSelection,
   type Capture,
   type CaptureColumn,
   type LogicalProbe,

@@ -44,17 +44,55 @@ export type Capture =
   | { readonly kind: 'nothing' }
   /** Every argument (receiver first) or every result, as one JSON object by name, in order. */
   | { readonly kind: 'arguments' }
+  /** Where it was called from: `function file:line`; and all return addresses of its stack, as a JSON array of these. */
+  | { readonly kind: 'caller' }
+  | { readonly kind: 'stack' }
+  /** On which CPU it began, and on which thread (its id in the host's pid namespace). */
+  | { readonly kind: 'cpu' }
+  | { readonly kind: 'thread' }
+  /** Of its goroutine: the id of the one that started it, the `go` statement that did. */
+  | { readonly kind: 'parent' }
+  | { readonly kind: 'creator' }
+  /**
+   * Counted in the kernel, over all calls with the same values in the probe's other columns: `of` is a number (top_keys: or a string) of each call;
+   * count has none.
+   */
+  | { readonly kind: 'aggregate'; readonly function: AggregateFunction; readonly of?: AggregatedValue }
+  /** A text with `{expression}` for values of arguments and results, `{latency}`, `{outcome}`. */
+  | { readonly kind: 'log'; readonly text: string; readonly span?: Span }
   | { readonly kind: 'results' };
+
+export const aggregateFunctions = ['count', 'sum', 'min', 'max', 'histogram', 'top_keys'] as const;
+export type AggregateFunction = (typeof aggregateFunctions)[number];
+export type AggregatedValue = Extract<Capture, { kind: 'argument' | 'result' | 'latency' }>;
 
 export interface CaptureColumn {
   readonly name: string;
   readonly capture: Capture;
 }
 
+/**
+ * Which calls are kept, told by the kernel at the entry in this order; what is left out does not narrow. A call that is not kept is counted and
+ * nothing else: neither its entry nor its return is sent.
+ */
+export interface CallSelection {
+  /** Only while this function is on the goroutine's stack. */
+  readonly within?: string;
+  /** One in so many, the first included. */
+  readonly sample?: number;
+  /** At most so many in each second. */
+  readonly rate?: number;
+  /** The first so many. */
+  readonly first?: number;
+  /** A Go expression over the arguments: sample, rate and first count each of its values apart. */
+  readonly per?: { readonly text: string; readonly span?: Span };
+}
+
 /** One place, or the many that a pattern stands for, and what is wanted of its calls. */
 export interface LogicalProbe {
   /** A function's name, or a pattern (`functionPattern` of #gobin, `docs/tracing.md`). */
   readonly function: string;
+  readonly calls?: CallSelection;
   readonly columns: readonly CaptureColumn[];
   /** A Go expression over arguments, results and `$latency`, `$outcome`: calls for which it is not true get no row. */
   readonly when?: { readonly text: string; readonly span?: Span };

@@ -1,6 +1,9 @@
 import { parseDuration, type Span } from '#base';
 import { parseExpression } from '#goexpr';
 import {
+  type AggregateFunction,
+  type CallSelection,
+  type Capture,
   type CaptureColumn,
   implicitColumns,
   type LogicalProbe,
@@ -21,29 +24,30 @@ const builtins: Readonly<Record<string, Builtin>> = {
   probe: (_session, site) => probeDecorator(site),
   ArgExpr: (session, site) => expression(session, site, 'argument'),
   RetExpr: (session, site) => expression(session, site, 'result'),
-  FunctionLatency: (session, site) => {
+  FunctionLatency: (session, site) => ofTheCall(session, site, 'latency'),
+  Outcome: (session, site) => ofTheCall(session, site, 'outcome'),
+  Arguments: (session, site) => ofTheCall(session, site, 'arguments'),
+  Results: (session, site) => ofTheCall(session, site, 'results'),
+  Caller: (session, site) => ofTheCall(session, site, 'caller'),
+  Stack: (session, site) => ofTheCall(session, site, 'stack'),
+  CPU: (session, site) => ofTheCall(session, site, 'cpu'),
+  ThreadID: (session, site) => ofTheCall(session, site, 'thread'),
+  ParentGoroutineID: (session, site) => ofTheCall(session, site, 'parent'),
+  GoStatement: (session, site) => ofTheCall(session, site, 'creator'),
+  Log: logLine,
+  Count: (session, site) => {
     bind(site, []);
     inProbe(session, site);
-    return { kind: 'capture', capture: { kind: 'latency' } };
+    return { kind: 'capture', capture: { kind: 'aggregate', function: 'count' } };
   },
-  Outcome: (session, site) => {
-    bind(site, []);
-    inProbe(session, site);
-    return { kind: 'capture', capture: { kind: 'outcome' } };
-  },
-  Arguments: (session, site) => {
-    bind(site, []);
-    inProbe(session, site);
-    return { kind: 'capture', capture: { kind: 'arguments' } };
-  },
-  Results: (session, site) => {
-    bind(site, []);
-    inProbe(session, site);
-    return { kind: 'capture', capture: { kind: 'results' } };
-  },
-  Function: (session, site) => placeCapture(session, site, 'function'),
-  TypeArguments: (session, site) => placeCapture(session, site, 'type-arguments'),
-  InlinedInto: (session, site) => placeCapture(session, site, 'inlined-into'),
+  Function: (session, site) => ofTheCall(session, site, 'function'),
+  TypeArguments: (session, site) => ofTheCall(session, site, 'type-arguments'),
+  InlinedInto: (session, site) => ofTheCall(session, site, 'inlined-into'),
+  Sum: (session, site) => aggregate(session, site, 'sum'),
+  Min: (session, site) => aggregate(session, site, 'min'),
+  Max: (session, site) => aggregate(session, site, 'max'),
+  Histogram: (session, site) => aggregate(session, site, 'histogram'),
+  TopKeys: (session, site) => aggregate(session, site, 'top_keys'),
   PodProcess: podProcess,
   Process: processTarget,
   LabelSelector: labelSelector,
@@ -82,8 +86,17 @@ export function pxtraceNames(): string[] {
 }
 
 function probeDecorator(site: CallSite): Value {
-  const { fn_name, when } = bind(site, ['fn_name', 'when?']);
+  const { fn_name, when, ...keywords } = bind(site, [
+    'fn_name',
+    'when?',
+    'within?',
+    'sample?',
+    'rate?',
+    'first?',
+    'per?',
+  ]);
   const target = checkedName(stringArgument(fn_name!, 'fn_name'), 'name of the function', fn_name!.span).trim();
+  const calls = selectionOf(keywords);
   const condition = when === undefined ? undefined : conditionOf(when);
   return {
     kind: 'builtin',
@@ -91,7 +104,7 @@ function probeDecorator(site: CallSite): Value {
     call: (inner) => {
       const { fn } = bind(inner, ['fn']);
       if (fn!.value.kind !== 'function') return wrongKind('Function', 'fn', fn!);
-      return { kind: 'probe', target, when: condition, span: originOf(fn_name!), function: fn!.value };
+      return { kind: 'probe', target, when: condition, calls, span: originOf(fn_name!), function: fn!.value };
     },
   };
 }
@@ -106,11 +119,80 @@ function conditionOf(argument: Argument): LogicalProbe['when'] {
   return { text, span };
 }
 
-/** Where a call was seen: for probes that stand for several functions. */
-function placeCapture(session: Session, site: CallSite, kind: 'function' | 'type-arguments' | 'inlined-into'): Value {
+/** Which calls are wanted; undefined: all. */
+function selectionOf(keywords: Readonly<Record<string, Argument | undefined>>): CallSelection | undefined {
+  const { within, sample, rate, first, per } = keywords;
+  const selection: CallSelection = {
+    ...(within === undefined ? {} : { within: functionOf(within) }),
+    ...(sample === undefined ? {} : { sample: countOf(sample, 'sample') }),
+    ...(rate === undefined ? {} : { rate: countOf(rate, 'rate') }),
+    ...(first === undefined ? {} : { first: countOf(first, 'first') }),
+    ...(per === undefined ? {} : { per: { text: expressionText(per, 'per'), span: originOf(per) } }),
+  };
+  if (per !== undefined && sample === undefined && rate === undefined && first === undefined) {
+    fault('pxl.probe', "'per' says for what sample, rate and first count apart, and there is none of them", per.span, [
+      "@pxtrace.probe('main.f', rate=10, per='user.ID')",
+    ]);
+  }
+  return Object.keys(selection).length === 0 ? undefined : selection;
+}
+
+function functionOf(argument: Argument): string {
+  return checkedName(stringArgument(argument, 'within'), 'name of the function', argument.span).trim();
+}
+
+/** Most that the programs compare with: an eBPF immediate has 31 bits. */
+const mostCount = 0x7fff_ffff;
+
+function countOf(argument: Argument, name: string): number {
+  const found = constantOf(argument.value);
+  if (found?.type !== 'INT64') return wrongKind('Int', name, argument);
+  const count = Number(found.value);
+  if (count >= 1 && count <= mostCount) return count;
+  return fault('pxl.value', `${name}=${found.value}: it is a number from 1 to ${mostCount}`, originOf(argument));
+}
+
+function expressionText(argument: Argument, name: string): string {
+  const text = stringArgument(argument, name).trim();
+  const parsed = parseExpression(text, originOf(argument));
+  if (!parsed.ok) throw new Fault(parsed.diagnostics[0]);
+  return text;
+}
+
+/** What needs no expression. */
+function ofTheCall(
+  session: Session,
+  site: CallSite,
+  kind: Exclude<Capture['kind'], 'argument' | 'result' | 'log' | 'aggregate'>,
+): Value {
   bind(site, []);
   inProbe(session, site);
   return { kind: 'capture', capture: { kind } };
+}
+
+/** `Log("charge {user.ID} -> {err} in {latency}")`. */
+function logLine(session: Session, site: CallSite): Value {
+  const { template } = bind(site, ['template']);
+  const text = stringArgument(template!, 'template');
+  inProbe(session, site);
+  return { kind: 'capture', capture: { kind: 'log', text, span: originOf(template!) } };
+}
+
+/** `Sum(pxtrace.ArgExpr('n'))`: added up in the kernel. */
+function aggregate(session: Session, site: CallSite, fn: AggregateFunction): Value {
+  const { expr } = bind(site, ['expr']);
+  inProbe(session, site);
+  const { value } = expr!;
+  if (value.kind === 'opaque' && value.poisoned) throw new Fault();
+  if (value.kind === 'capture') {
+    const { capture } = value;
+    if (capture.kind === 'argument' || capture.kind === 'result' || capture.kind === 'latency') {
+      return { kind: 'capture', capture: { kind: 'aggregate', function: fn, of: capture } };
+    }
+  }
+  return fault('pxl.type', `${site.name}() takes an argument, a result or the latency`, expr!.span, [
+    `pxtrace.${site.name}(pxtrace.ArgExpr('n')), pxtrace.${site.name}(pxtrace.FunctionLatency())`,
+  ]);
 }
 
 function inProbe(session: Session, site: CallSite): void {
@@ -267,8 +349,8 @@ function probeOf(session: Session, argument: Argument): LogicalProbe {
   try {
     const result = session.callFunction(value.function, argument.span);
     const columns = columnsOf({ value: result, span: definition.nameSpan });
-    const { when, span } = value;
-    return { function: value.target, columns, ...(when && { when }), span };
+    const { when, calls, span } = value;
+    return { function: value.target, columns, ...(when && { when }), ...(calls && { calls }), span };
   } finally {
     session.inProbe = false;
   }

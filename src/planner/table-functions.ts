@@ -31,6 +31,7 @@ export const tableFunctionRelations: Readonly<Record<string, Relation>> = {
       column('rows', 'INT64', 'rows made'),
       column('drops', 'INT64', 'events lost'),
       column('owner', 'STRING', 'who set it'),
+      column('kept', 'INT64', 'of the calls seen, those that within, sample, rate and first have kept'),
     ],
   },
   GetSchemas: {

@@ -1,5 +1,13 @@
 import type { Span } from '#base';
-import type { Capture, ColumnType, LogicalProbe, PodSelector, ProcessSelector, SemanticType } from '#model';
+import type {
+  CallSelection,
+  Capture,
+  ColumnType,
+  LogicalProbe,
+  PodSelector,
+  ProcessSelector,
+  SemanticType,
+} from '#model';
 import type { Expression, FunctionDefinition } from '#pxl';
 import type { AggregateName } from './aggregates/names.ts';
 import type { ConstantScalar, PlanColumn, Relational, Scalar } from './plan.ts';
@@ -88,6 +96,7 @@ export type Value =
       readonly kind: 'probe';
       readonly target: string;
       readonly when: LogicalProbe['when'];
+      readonly calls: CallSelection | undefined;
       readonly span: Span;
       readonly function: FunctionValue;
     }

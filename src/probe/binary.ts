@@ -6,6 +6,7 @@ import type {
   DynamicType,
   FunctionLookup,
   FunctionSet,
+  GoField,
   GoFunction,
   GoSignature,
   GoType,
@@ -29,6 +30,8 @@ export interface BinaryView {
   line?(file: string, line: number): LineSpots | undefined;
   signature(fn: GoFunction): GoSignature;
   type(ref: TypeRef): GoType;
+  /** A field of a struct of the runtime, from debug info. */
+  structField?(type: string, field: string): GoField | undefined;
   /** The types that values in interfaces may have; without, what they hold is not looked into. */
   dynamicTypes?(): readonly DynamicType[];
   /** By its package's import path, or the last element of that; without, there are none. */

@@ -12,9 +12,17 @@ import {
 import type { Architecture, CompilableBinary } from './binary.ts';
 import { leavesOf } from './computation/index.ts';
 import {
+  callMaps,
   type EmitContext,
   entryProgram,
+  type GroupSizes,
   goexitProgram,
+  groupEntryProgram,
+  groupMaps,
+  groupReturnProgram,
+  groupSizes,
+  isTracked,
+  type Keeping,
   machine,
   type ProbeNumber,
   recoveryProgram,
@@ -44,6 +52,7 @@ import {
   intactFor,
   runtimeProbes,
   type SiteContext,
+  withCallers,
 } from './sites/index.ts';
 import type {
   CompiledTarget,
@@ -140,12 +149,17 @@ export function compileTarget(
     for (const resolved of probes) {
       const plan = planProbe(resolved, { types, noFloats, limits });
       if (resolved.copy !== undefined) {
+        const reason = noCopy(plan);
+        if (reason !== undefined) {
+          skipped.push({ function: `copies of ${resolved.function.name}`, reason });
+          continue;
+        }
         chosen.push({ resolved, plan, sites: copySites(resolved.function, resolved.copy), many });
         continue;
       }
       const sites = chooseSites(resolved.function, binary.code(resolved.function), context, {
-        entry: plan.entry !== undefined,
-        returns: plan.return !== undefined,
+        entry: plan.entry !== undefined || (plan.group !== undefined && (plan.group.both || !plan.group.atReturn)),
+        returns: plan.return !== undefined || plan.group?.atReturn === true,
         intact: entryIntact(plan, binary.architecture),
       });
       if (sites.ok) {
@@ -160,6 +174,17 @@ export function compileTarget(
   const planned = chosen.map(({ plan }) => plan);
   const sites = chosen.map((each) => each.sites);
   if (diagnostics.length === 0) diagnostics.push(...unequalColumns(logical, planned));
+  if (
+    diagnostics.length === 0 &&
+    chosen.length > logical.probes.length &&
+    planned.some(({ group }) => group !== undefined)
+  ) {
+    diagnostics.push({
+      id: 'probe.no-aggregate',
+      message: `aggregates are of one function, and this names ${chosen.length}`,
+      hints: ['name one function', "or count rows in a query: px.DataFrame(…).groupby('function')"],
+    });
+  }
   if (diagnostics.length === 0 && chosen.some(({ many }) => many) && !options.features.attachCookie) {
     diagnostics.push({
       id: 'probe.no-cookies',
@@ -189,9 +214,12 @@ export function compileTarget(
     dynamicTypes: (types?.dynamic.length ?? 0) > 0,
     bias: options.bias ?? 0,
   };
+  const sizes = groupSizes(planned.flatMap(({ group }) => group ?? []));
+  const groups = groupMaps(planned);
   const programs = [
     ...unwindPrograms(emission, planned, binary, context, warnings),
     ...exitPrograms(emission, chosen),
+    ...chosen.flatMap(({ plan, sites }, index) => groupPrograms(emission, index, plan, sites, sizes)),
     ...entryPrograms(emission, chosen),
   ];
   return {
@@ -199,7 +227,15 @@ export function compileTarget(
     value: {
       compiled: { plans: planned.map((each) => each.plan), programs },
       relation: relationOf(planned),
-      maps: tracepointMaps(planned.length, largest, { types, wanted: planned.some(decidesReturns), estimate }),
+      maps: {
+        ...tracepointMaps(planned.length, largest, {
+          types,
+          wanted: planned.some(decidesReturns),
+          estimate,
+          others: callMaps(planned),
+        }),
+        ...(groups === undefined ? {} : { groups }),
+      },
       estimate,
       sites,
       resolved: chosen.map(({ resolved }) => resolved),
@@ -249,7 +285,10 @@ function sleepable(event: EventPlan): Pick<ProgramSites, 'sleepable'> {
 
 /** `upid`, `time_`, `goid_`, then the probes' columns. */
 function relationOf(planned: readonly PlannedProbe[]): Relation {
-  return { columns: [...implicitColumns, ...(planned[0]?.plan.columns.map((each) => each.column) ?? [])] };
+  // What is added up is of many goroutines.
+  const grouped = planned[0]?.group !== undefined;
+  const implicit = implicitColumns.filter(({ name }) => !grouped || name !== 'goid_');
+  return { columns: [...implicit, ...(planned[0]?.plan.columns.map((each) => each.column) ?? [])] };
 }
 
 function unequalColumns(logical: LogicalTracepoint, planned: readonly PlannedProbe[]): Diagnostic[] {
@@ -275,6 +314,42 @@ function columnsText(fn: string, relation: Relation): string {
   return `${fn}: ${columns.map((column) => `${column.name} ${column.unsigned === true ? 'unsigned ' : ''}${column.type}`).join(', ')}`;
 }
 
+/** Of a probe whose calls are added up: all its programs. */
+function groupPrograms(
+  context: EmitContext,
+  index: number,
+  { group, selection }: PlannedProbe,
+  sites: ProbeSites,
+  sizes: GroupSizes,
+): ProgramSites[] {
+  if (group === undefined) return [];
+  const exits = (['return', 'tail'] as const).flatMap((kind): ProgramSites[] => {
+    const own = sites.returns.filter((site) => site.role === kind);
+    if (own.length === 0) return [];
+    const program = groupReturnProgram(context, index, kind, group, sizes, selection);
+    return [{ program, kind: eventKinds[kind], sites: own }];
+  });
+  if (sites.entry === undefined) return exits;
+  const program = groupEntryProgram(context, index, group, sizes, sites.entry, selection);
+  return [...exits, { program, kind: eventKinds.entry, sites: [sites.entry] }];
+}
+
+/** Why a probe takes no inlined copies: they have no frame, so no return address and no place among open calls. */
+function noCopy({ group, selection, entry, return: exit }: PlannedProbe): string | undefined {
+  if (group !== undefined || selection !== undefined) return 'inlined copies are neither selected nor added up';
+  const stacks = [entry, exit].some((event) => event?.sources.some(({ kind }) => kind === 'stack'));
+  return stacks ? 'inlined copies have no frame, so no stack of their own' : undefined;
+}
+
+/** Has it programs of its own, also where it is one of many functions of a pattern? */
+function alone(plan: PlannedProbe): boolean {
+  return plan.entry?.condition !== undefined || plan.return?.condition !== undefined || plan.selection !== undefined;
+}
+
+function keeping(plan: PlannedProbe): Keeping {
+  return { selection: plan.selection, tracked: isTracked(plan) };
+}
+
 /** The sites of one role of one probe, and what its program sends there. */
 interface Emission {
   readonly probe: number;
@@ -283,6 +358,8 @@ interface Emission {
   readonly sites: readonly Site[];
   /** Between the stack pointer at the sites and the return address. */
   readonly frameBytes: number;
+  /** Which calls it keeps; what keeps some has a program of its own. */
+  readonly keeping: Keeping;
   /** What the program is made by, beside the event. */
   readonly like: string;
 }
@@ -295,7 +372,8 @@ function entryPrograms(context: EmitContext, chosen: readonly Chosen[]): Program
     return [
       {
         probe,
-        many: many && plan.entry.condition === undefined,
+        many: many && !alone(plan),
+        keeping: keeping(plan),
         event: plan.entry,
         sites: [entry],
         frameBytes,
@@ -303,9 +381,9 @@ function entryPrograms(context: EmitContext, chosen: readonly Chosen[]): Program
       },
     ];
   });
-  return grouped(emissions).map(({ probe, group, event, sites, cookies, frameBytes, like }) => {
+  return grouped(emissions).map(({ probe, group, event, sites, cookies, frameBytes, keeping, like }) => {
     const returns = like.startsWith('returns');
-    const program = entryProgram(context, probe, event, sites[0]!, { group, frameBytes, returns });
+    const program = entryProgram(context, probe, event, sites[0]!, { group, frameBytes, returns }, keeping);
     return { program, kind: eventKinds.entry, sites, ...cookies, ...sleepable(event) };
   });
 }
@@ -318,13 +396,23 @@ function exitPrograms(context: EmitContext, chosen: readonly Chosen[]): ProgramS
       const hits = plan.entry === undefined;
       const frameBytes = resolved.copy?.frameBytes.end ?? 0;
       const wanted = decidesReturns(plan);
-      const shared = many && !wanted && plan.return.condition === undefined;
-      return [{ probe, many: shared, event: plan.return, sites: own, frameBytes, like: `${hits} ${wanted}` }];
+      const shared = many && !alone(plan);
+      return [
+        {
+          probe,
+          many: shared,
+          event: plan.return,
+          sites: own,
+          frameBytes,
+          keeping: keeping(plan),
+          like: `${hits} ${wanted}`,
+        },
+      ];
     });
-    return grouped(emissions).map(({ probe, group, event, sites, cookies, like, frameBytes }) => {
+    return grouped(emissions).map(({ probe, group, event, sites, cookies, like, frameBytes, keeping }) => {
       const [hits, wanted] = like.split(' ').map((word) => word === 'true');
       const options = { hits: hits!, wanted: wanted!, sites: sites.length, group, frameBytes };
-      const program = returnProgram(context, probe, kind, event, options);
+      const program = returnProgram(context, probe, kind, event, options, keeping);
       return { program, kind: eventKinds[kind], sites, ...cookies, ...(kind === 'return' ? sleepable(event) : {}) };
     });
   });
@@ -339,6 +427,7 @@ function grouped(emissions: readonly Emission[]): {
   readonly cookies: Pick<ProgramSites, 'cookies'>;
   readonly like: string;
   readonly frameBytes: number;
+  readonly keeping: Keeping;
 }[] {
   const groups = new Map<string, Emission[]>();
   for (const emission of emissions) {
@@ -350,11 +439,11 @@ function grouped(emissions: readonly Emission[]): {
     else groups.set(key, [emission]);
   }
   return [...groups.values()].map((emissions, group) => {
-    const { many, probe, event, like, frameBytes } = emissions[0]!;
+    const { many, probe, event, like, frameBytes, keeping } = emissions[0]!;
     const sites = emissions.flatMap((each) => each.sites);
-    if (!many) return { probe, group, event, sites, cookies: {}, like, frameBytes };
+    if (!many) return { probe, group, event, sites, cookies: {}, like, frameBytes, keeping };
     const cookies = emissions.flatMap((each) => each.sites.map((_, site) => siteCookie(each.probe, site)));
-    return { probe: 'cookie', group, event, sites, cookies: { cookies }, like, frameBytes };
+    return { probe: 'cookie', group, event, sites, cookies: { cookies }, like, frameBytes, keeping };
   });
 }
 
@@ -454,11 +543,21 @@ function morestackEntries(binary: CompilableBinary): ReadonlySet<number> {
 
 /** What must still be in place at the entry site: the registers and stack words that the record is filled from. */
 function entryIntact(plan: PlannedProbe, architecture: Architecture): Intact {
+  const { within, per } = plan.selection ?? {};
+  const { group } = plan;
   const condition = plan.entry?.condition;
-  const sources = [...(plan.entry?.sources ?? []), ...(condition === undefined ? [] : leavesOf(condition))];
+  const sources = [
+    ...(plan.entry?.sources ?? []),
+    ...(condition === undefined ? [] : leavesOf(condition)),
+    ...(per?.sources ?? []),
+    ...(group?.key.sources.filter((_, slot) => group.keyWhen[slot] === 'entry') ?? []),
+    ...(group?.values.sources.filter((_, slot) => group.valuesWhen[slot] === 'entry') ?? []),
+  ];
   const places = sources.map((source) => rootsOf(source).flatMap(rootPlaces));
   const followed = sources.some(followsPointers);
-  return intactFor(architecture, places, followed);
+  const intact = intactFor(architecture, places, followed);
+  const callers = within !== undefined || sources.some(({ kind }) => kind === 'stack');
+  return callers ? withCallers(architecture, intact) : intact;
 }
 
 /** Is there a part of the value that the object graph is walked from? */

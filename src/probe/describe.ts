@@ -163,6 +163,8 @@ function shapeText(shape: ValueShape): string {
       return `slot ${shape.slot}`;
     case 'graph':
       return [`slot ${shape.slot}`, ...shape.holes.map((hole) => `without +${hole.offset}: ${hole.reason}`)].join(', ');
+    case 'frames':
+      return `slot ${shape.slot} as function file:line`;
     case 'missing':
       return `not captured: ${shape.reason}`;
     case 'computed':

@@ -10,7 +10,10 @@ import { controlOffset } from './emit/index.ts';
 
 const argument = (text: string): CaptureColumn => ({ name: text, capture: { kind: 'argument', text } });
 const result = (text: string): CaptureColumn => ({ name: text, capture: { kind: 'result', text } });
-const whole = (kind: Exclude<Capture, { text: string }>['kind']): CaptureColumn => ({ name: kind, capture: { kind } });
+const whole = (kind: Exclude<Capture, { text: string } | { kind: 'aggregate' }>['kind']): CaptureColumn => ({
+  name: kind,
+  capture: { kind },
+});
 
 describe.each([
   ['local', true],

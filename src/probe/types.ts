@@ -74,6 +74,8 @@ export type ValueShape =
     }
   /** A value of a type of the graph. `holes`: bytes of it that could not be captured. */
   | GraphShape
+  /** Where calls came from, as `function file:line`: a JSON array of a stack's, or `one`: the innermost alone, as text. */
+  | { readonly kind: 'frames'; readonly slot: number; readonly one?: true }
   /** An object of parts in order. */
   | { readonly kind: 'object'; readonly fields: readonly { readonly name: string; readonly value: ValueShape }[] }
   | { readonly kind: 'computed'; readonly computation: Computation<ValueShape> }
@@ -107,8 +109,34 @@ export interface ColumnPlan {
     | { readonly kind: 'return'; readonly shape: ValueShape }
     | { readonly kind: 'latency' }
     | { readonly kind: 'outcome' }
-    | { readonly kind: 'place'; readonly part: keyof PlaceNames };
+    | { readonly kind: 'place'; readonly part: keyof PlaceNames }
+    | { readonly kind: 'log'; readonly parts: readonly LogPart[] };
 }
+
+/** What a probe adds up in the kernel: how its map's keys and values are to be read (`groupKey`, `groupWord`). */
+export interface GroupLayout {
+  /** Of a key: the slots of its columns. */
+  readonly key: EventLayout;
+  readonly valueBytes: number;
+  readonly details: number;
+  readonly columns: readonly GroupColumn[];
+}
+
+export interface GroupColumn {
+  readonly column: Column;
+  readonly source:
+    | { readonly kind: 'key'; readonly shape: ValueShape }
+    | { readonly kind: 'count' }
+    | { readonly kind: 'sum' | 'min' | 'max'; readonly word: number; readonly unsigned: boolean }
+    | { readonly kind: 'histogram'; readonly detail: number }
+    | { readonly kind: 'top'; readonly detail: number; readonly shape: ValueShape }
+    | { readonly kind: 'missing'; readonly reason: string };
+}
+
+/** A piece of a log line. `text` of a value: what stands in the template. */
+export type LogPart =
+  | { readonly from: 'text' | 'latency' | 'outcome'; readonly text: string }
+  | { readonly from: 'entry' | 'return'; readonly text: string; readonly shape: ValueShape };
 
 /** A probe, down to layouts: everything the decoder needs to make rows of its records. Plain data, sent to the reader's thread. */
 export interface ProbePlan {
@@ -126,6 +154,8 @@ export interface ProbePlan {
   readonly nested?: true;
   /** Rows are made at the entry although more is wanted: where its calls end is not known. */
   readonly endless?: true;
+  /** Its calls are added up in the kernel: it has no other columns, and no records. */
+  readonly group?: GroupLayout;
   /** The types of its values of shape `graph`; one object for all probes of a tracepoint. */
   readonly graph?: TypeGraph;
 }
@@ -162,18 +192,30 @@ export interface TracepointMaps {
     readonly spec: MapSpec;
     readonly entries: readonly { readonly address: number; readonly entry: number; readonly size: number }[];
   };
+  /** Where calls are added up: a map like `inner` in the one place of `outer`, and a second one to change it for. */
+  readonly groups?: { readonly outer: MapSpec; readonly inner: MapSpec };
+  /** All others: they begin empty. */
+  readonly others: readonly MapSpec[];
 }
 
 /** What the first word of the control map says of entries: dropped, sent, or only counted (where programs are made for an estimate). */
 export const gates = { shut: 0, open: 1, counting: 2 } as const;
 
 /**
- * The value of the control map, u64 words: [0] gate (`gates`); then for probe p four words at
- * 1 + 4 * p: hits (calls counted at the entry site, or returns of a probe without one), drops of entry events, drops of return
- * (and tail) events, calls for which the condition could not be decided; behind the last probe's two words: drops of recovery and Goexit events; nanoseconds that hits waited for float registers; for an
+ * The value of the control map, u64 words: [0] gate (`gates`); then for probe p five words at
+ * 1 + 5 * p: hits (calls counted at the entry site, or returns of a probe without one), drops of entry events, drops of return
+ * (and tail) events, calls for which the condition could not be decided, calls that were not kept; behind the last probe's words: drops of recovery and Goexit events; nanoseconds that hits waited for float registers; for an
  * estimate a word more per probe: calls counted.
  */
-export const control = { gate: 0, hits: 0, entryDrops: 1, returnDrops: 2, undecided: 3, wordsPerProbe: 4 } as const;
+export const control = {
+  gate: 0,
+  hits: 0,
+  entryDrops: 1,
+  returnDrops: 2,
+  undecided: 3,
+  skipped: 4,
+  wordsPerProbe: 5,
+} as const;
 
 export type Resolution<T> =
   | { readonly ok: true; readonly value: T }

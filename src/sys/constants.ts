@@ -23,6 +23,7 @@ export const clock = { realtime: 0, monotonic: 1, boottime: 7 } as const;
 export const bpfCommand = {
   BPF_MAP_CREATE: 0,
   BPF_MAP_LOOKUP_ELEM: 1,
+  BPF_MAP_LOOKUP_AND_DELETE_BATCH: 25,
   BPF_MAP_UPDATE_ELEM: 2,
   BPF_MAP_DELETE_ELEM: 3,
   BPF_MAP_GET_NEXT_KEY: 4,

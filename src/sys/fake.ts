@@ -43,6 +43,10 @@ export class FakeSys implements Sys {
     return [...this.descriptors.keys()];
   }
 
+  async bpfInBackground(command: number, attr: Struct): Promise<void> {
+    this.bpf(command, attr);
+  }
+
   bpf(command: number, attr: Struct): number {
     this.#called(bpfCallName(command), attr);
     switch (command) {

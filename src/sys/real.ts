@@ -17,7 +17,7 @@ export function openSys(): Sys {
   return shared;
 }
 
-type NativeCall = (...args: (number | bigint)[]) => number | bigint;
+type NativeCall = ((...args: (number | bigint)[]) => number | bigint) & Pick<NativeFunction, 'async'>;
 type NativeFunction = ReturnType<ReturnType<typeof koffi.load>['func']>;
 
 /** A function that not every C library has. */
@@ -66,6 +66,28 @@ class RealSys implements Sys {
 
   bpf(command: number, attr: Struct): number {
     return this.#number(bpfCallName(command), '', 'bpf', command, fill(attr), attr.bytes.length);
+  }
+
+  bpfInBackground(command: number, attr: Struct): Promise<void> {
+    // `attr` and what it points to are held until the answer.
+    const number = syscallNumbers[this.architecture].bpf;
+    return new Promise((resolve, reject) => {
+      this.#syscall.async(
+        number,
+        command,
+        fill(attr),
+        attr.bytes.length,
+        0,
+        0,
+        0,
+        (error: unknown, result: unknown) => {
+          if (error) reject(error);
+          else if (Number(result) === -1)
+            reject(new SyscallFailed(bpfCallName(command), 0, `of ${attr.bytes.length} bytes`));
+          else resolve();
+        },
+      );
+    });
   }
 
   perfEventOpen(attr: Struct, pid: number, cpu: number): number {

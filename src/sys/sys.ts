@@ -59,6 +59,8 @@ export interface Sys {
 
   /** bpf(2). Commands are in `bpfCommand`. */
   bpf(command: number, attr: Struct): number;
+  /** bpf(2) for commands that may wait, on another thread. Why it failed is not told. */
+  bpfInBackground(command: number, attr: Struct): Promise<void>;
   /** perf_event_open(2); PERF_FLAG_FD_CLOEXEC is always set. */
   perfEventOpen(attr: Struct, pid: number, cpu: number): number;
   ioctl(fd: number, request: number, argument: number): number;

@@ -2,9 +2,11 @@ import {
   type AccessSize,
   arithmetic,
   callHelper,
+  compareAndExchange,
   condition,
   decode,
   exit,
+  fetch,
   type Helper,
   helperName,
   type Instruction,
@@ -14,6 +16,7 @@ import {
   opcodeClass,
   type Program,
   pseudo,
+  r0,
   registerOperand,
   slots,
 } from '#asm';
@@ -272,7 +275,13 @@ class Run {
     const value = register ? this.#get(instruction.source) : BigInt(instruction.immediate);
     if (register && (instruction.opcode & 0xe0) === mode.atomic) {
       const before = toNumber(this.#memory(at, size, 'read'));
+      if (instruction.immediate === compareAndExchange) {
+        if (before === this.#get(r0)) fromNumber(this.#memory(at, size, 'write'), value);
+        this.#set(r0, before);
+        return;
+      }
       fromNumber(this.#memory(at, size, 'write'), before + value);
+      if ((instruction.immediate & fetch) !== 0) this.#set(instruction.source, before);
     } else {
       fromNumber(this.#memory(at, size, 'write'), value);
     }

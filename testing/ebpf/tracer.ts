@@ -92,9 +92,14 @@ export function trace(pid: number, binary: GoBinary, probes: readonly LogicalPro
       cleanup.push(() => calls.close());
       byName.set('calls', calls);
     }
+    for (const spec of maps.others) {
+      const other = makeMap(sys, spec);
+      cleanup.push(() => other.close());
+      byName.set(spec.name, other);
+    }
     if (options.floats) byName.set(mapNames.kicks, options.floats.kicks);
     using image = Executable.ofProcess(pid);
-    const bias = loadBias(sys, pid, image, binary, found.value.sites[0]!.function) ?? 0;
+    const bias = loadBias(sys, pid, image, binary) ?? 0;
     for (const map of makeTypeMaps(sys, maps, bias)) {
       cleanup.push(() => map.close());
       byName.set(map.spec.name, map);

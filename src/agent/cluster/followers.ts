@@ -77,7 +77,7 @@ export class Followers implements Followed {
   }
 
   ended(
-    { logical: { name }, reason, state, hits, rows, drops, undecided }: Tracepoint,
+    { logical: { name }, reason, state, hits, kept, rows, drops, undecided }: Tracepoint,
     running: readonly { readonly upid: Upid; readonly call: OpenCall }[],
   ): void {
     this.#armed.delete(name);
@@ -87,6 +87,7 @@ export class Followers implements Followed {
         reason,
         failed: state === 'FAILED',
         calls: BigInt(hits),
+        kept: BigInt(kept),
         rows: BigInt(rows),
         drops: BigInt(drops + out.dropped),
         undecided: BigInt(undecided),

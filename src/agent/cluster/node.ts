@@ -340,6 +340,7 @@ export class ClusterNode {
       processes: over === undefined ? (held?.processes ?? 0) : 0,
       hits: held?.hits ?? 0,
       ...(held !== undefined && held.undecided > 0 ? { undecided: held.undecided } : {}),
+      kept: held?.kept ?? 0,
       rows: held?.rows ?? 0,
       drops: held?.drops ?? 0,
       bootId: this.#identity.bootId,

@@ -10,6 +10,7 @@ export class ImageServices implements BinaryServices {
   readonly bias: number;
   readonly #path: string;
   readonly #names = new Map<number, string | undefined>();
+  readonly #frames = new Map<number, readonly string[] | undefined>();
   #binary: GoBinary | undefined;
   #file: Executable | undefined;
 
@@ -26,6 +27,20 @@ export class ImageServices implements BinaryServices {
       );
     }
     return this.#names.get(code);
+  }
+
+  frames(pc: number): readonly string[] | undefined {
+    if (!this.#frames.has(pc)) {
+      // What stands in no table of functions: code of C, or garbage.
+      const found = this.#ask(({ functionTable }) => functionTable?.framesAt(address(pc - this.bias))) ?? [];
+      this.#frames.set(
+        pc,
+        found.length === 0
+          ? undefined
+          : found.map(({ function: fn, at }) => (at === undefined ? fn : `${fn} ${at.file}:${at.line}`)),
+      );
+    }
+    return this.#frames.get(pc);
   }
 
   typeName(descriptor: number): string | undefined {

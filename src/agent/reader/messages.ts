@@ -12,11 +12,22 @@ export interface RingDescription {
   readonly plans: readonly ProbePlan[];
   readonly relation: Relation;
   readonly upid: Upid;
+  /** The tracepoint's calls are added up in the kernel. */
+  readonly groups?: GroupMapsDescription;
   /** Calls that run when the ring is closed get a row of outcome `running`. */
   readonly rowsOfRunning: boolean;
   /** The executable by a path that this process may open, and what the process adds to its addresses: for names and constant bytes. */
   readonly executable: string;
   readonly bias: number;
+}
+
+/** Where the programs add calls up: descriptors, and bytes of a key and of a CPU's value. */
+export interface GroupMapsDescription {
+  readonly outer: number;
+  /** The first is in `outer`. */
+  readonly inner: readonly [number, number];
+  readonly keyBytes: number;
+  readonly valueBytes: number;
 }
 
 /** A call that has not ended. */

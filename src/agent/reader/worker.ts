@@ -1,14 +1,17 @@
 import { parentPort } from 'node:worker_threads';
 import { openRingBuffer, type RingBuffer } from '#bpf';
 import { header, type RowBatch } from '#model';
-import { controlOffset, EventDecoder } from '#probe';
+import { controlOffset, EventDecoder, GroupDecoder } from '#probe';
 import { clock, type Mapping, mapFlag, openSys, protection, type Readiness } from '#sys';
+import { GroupReader } from './groups.ts';
 import { ImageServices } from './image.ts';
 import type { FromReader, OpenCall, RingDescription, ToReader } from './messages.ts';
 
 /** After a wake-up the ring is left alone for so long: one wake-up then serves all events of that time. In a storm it fills too quickly for that. */
 const gatherMs = 5;
 const stormRecords = 2048;
+/** How often what was added up in the kernel becomes rows. */
+const groupMs = 1000;
 /** Rows of a batch, about: a long drain hands over several. */
 const batchRows = 8192;
 
@@ -25,6 +28,8 @@ class Ring {
   readonly #readiness: Readiness;
   readonly #rowsOfRunning: boolean;
   readonly #image: ImageServices;
+  readonly #groups: GroupReader | undefined;
+  #groupTimer: NodeJS.Timeout | undefined;
   #timer: NodeJS.Timeout | undefined;
   #storm = false;
 
@@ -42,7 +47,12 @@ class Ring {
       undecided: (probe) => Atomics.add(words, controlOffset(probe, 'undecided') / 8, 1n),
     });
     this.#image = new ImageServices(description.executable, description.bias);
-    this.#decoder.addTarget(0, upid, plans, this.#image);
+    const { groups } = description;
+    if (groups === undefined) this.#decoder.addTarget(0, upid, plans, this.#image);
+    else {
+      this.#groups = new GroupReader(sys, groups, new GroupDecoder(relation, plans, upid, this.#image));
+      this.#groupTimer = setInterval(() => void this.sendGroups(), groupMs);
+    }
     this.#readiness = this.#ring.onReadable(() => {
       this.#readiness.pause();
       this.#timer ??= setTimeout(
@@ -76,6 +86,18 @@ class Ring {
       }
       decoder.record(bytes, view, offset, length);
     }
+  }
+
+  /** Hands over what was added up since the last time. */
+  async sendGroups(): Promise<void> {
+    const batch = await this.#groups?.take(() => sys.clockGettime(clock.realtime));
+    if (batch) port.postMessage({ kind: 'rows', id: this.#id, batch } satisfies FromReader, transferable(batch));
+  }
+
+  /** The last of them. */
+  endGroups(): Promise<void> {
+    clearInterval(this.#groupTimer);
+    return this.sendGroups();
   }
 
   exited(replacedNs: bigint | undefined): void {
@@ -128,7 +150,7 @@ function transferable(batch: RowBatch): ArrayBuffer[] {
   return buffers;
 }
 
-function perform(request: ToReader): readonly OpenCall[] | undefined {
+async function perform(request: ToReader): Promise<readonly OpenCall[] | undefined> {
   if (request.kind === 'open') {
     rings.set(request.ring.id, new Ring(request.ring));
     return undefined;
@@ -137,21 +159,24 @@ function perform(request: ToReader): readonly OpenCall[] | undefined {
   switch (request.kind) {
     case 'flush':
       ring?.drain();
+      await ring?.sendGroups();
       return undefined;
     case 'running':
       return ring?.running();
     case 'exited':
       ring?.exited(request.replacedNs);
+      await ring?.sendGroups();
       return undefined;
     case 'close':
       rings.delete(request.id);
+      await ring?.endGroups();
       return ring?.close();
   }
 }
 
-port.on('message', (request: ToReader) => {
+port.on('message', async (request: ToReader) => {
   try {
-    const running = perform(request);
+    const running = await perform(request);
     port.postMessage({ kind: 'answer', token: request.token, ...(running ? { running } : {}) } satisfies FromReader);
   } catch (error) {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);

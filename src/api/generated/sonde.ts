@@ -194,6 +194,22 @@ export interface TraceRequest {
   elements: number;
   stringBytes: number;
   eventBytes: number;
+  /** absent: all */
+  calls: CallSelection | undefined;
+}
+
+/** Which calls are kept; 0 and empty: all. */
+export interface CallSelection {
+  /** only while this function is on the goroutine's stack */
+  within: string;
+  /** one in so many */
+  sample: number;
+  /** at most so many in each second */
+  rate: number;
+  /** the first so many */
+  first: number;
+  /** an expression for each of whose values sample, rate and first count apart */
+  per: string;
 }
 
 export interface TraceReply {
@@ -249,6 +265,8 @@ export interface TraceEnd {
   node: string;
   /** calls whose condition could not be decided: they were not shown */
   undecided: bigint;
+  /** of the calls */
+  kept: bigint;
 }
 
 export interface ListTracepointsRequest {
@@ -280,6 +298,8 @@ export interface TracepointInfo {
   object: string;
   /** calls without a row because their condition could not be decided */
   undecided: bigint;
+  /** of the hits, by `within`, `sample`, `rate` and `first` */
+  kept: bigint;
 }
 
 export interface DeleteTracepointRequest {
@@ -2182,6 +2202,7 @@ function createBaseTraceRequest(): TraceRequest {
     elements: 0,
     stringBytes: 0,
     eventBytes: 0,
+    calls: undefined,
   };
 }
 
@@ -2228,6 +2249,9 @@ export const TraceRequest: MessageFns<TraceRequest> = {
     }
     if (message.eventBytes !== 0) {
       writer.uint32(96).uint32(message.eventBytes);
+    }
+    if (message.calls !== undefined) {
+      CallSelection.encode(message.calls, writer.uint32(106).fork()).join();
     }
     return writer;
   },
@@ -2341,6 +2365,14 @@ export const TraceRequest: MessageFns<TraceRequest> = {
             message.eventBytes = reader.uint32();
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.calls = CallSelection.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2372,6 +2404,112 @@ export const TraceRequest: MessageFns<TraceRequest> = {
     message.elements = object.elements ?? 0;
     message.stringBytes = object.stringBytes ?? 0;
     message.eventBytes = object.eventBytes ?? 0;
+    message.calls = (object.calls !== undefined && object.calls !== null)
+      ? CallSelection.fromPartial(object.calls)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseCallSelection(): CallSelection {
+  return { within: "", sample: 0, rate: 0, first: 0, per: "" };
+}
+
+export const CallSelection: MessageFns<CallSelection> = {
+  encode(message: CallSelection, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.within !== "") {
+      writer.uint32(10).string(message.within);
+    }
+    if (message.sample !== 0) {
+      writer.uint32(16).uint32(message.sample);
+    }
+    if (message.rate !== 0) {
+      writer.uint32(24).uint32(message.rate);
+    }
+    if (message.first !== 0) {
+      writer.uint32(32).uint32(message.first);
+    }
+    if (message.per !== "") {
+      writer.uint32(42).string(message.per);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CallSelection {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCallSelection();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.within = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.sample = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.rate = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.first = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.per = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<CallSelection>, I>>(base?: I): CallSelection {
+    return CallSelection.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CallSelection>, I>>(object: I): CallSelection {
+    const message = createBaseCallSelection();
+    message.within = object.within ?? "";
+    message.sample = object.sample ?? 0;
+    message.rate = object.rate ?? 0;
+    message.first = object.first ?? 0;
+    message.per = object.per ?? "";
     return message;
   },
 };
@@ -2830,7 +2968,7 @@ export const TraceCall: MessageFns<TraceCall> = {
 };
 
 function createBaseTraceEnd(): TraceEnd {
-  return { reason: "", calls: 0n, rows: 0n, drops: 0n, running: [], failed: false, node: "", undecided: 0n };
+  return { reason: "", calls: 0n, rows: 0n, drops: 0n, running: [], failed: false, node: "", undecided: 0n, kept: 0n };
 }
 
 export const TraceEnd: MessageFns<TraceEnd> = {
@@ -2870,6 +3008,12 @@ export const TraceEnd: MessageFns<TraceEnd> = {
         throw new globalThis.Error("value provided for field message.undecided of type uint64 too large");
       }
       writer.uint32(64).uint64(message.undecided);
+    }
+    if (message.kept !== 0n) {
+      if (BigInt.asUintN(64, message.kept) !== message.kept) {
+        throw new globalThis.Error("value provided for field message.kept of type uint64 too large");
+      }
+      writer.uint32(80).uint64(message.kept);
     }
     return writer;
   },
@@ -2951,6 +3095,14 @@ export const TraceEnd: MessageFns<TraceEnd> = {
             message.undecided = reader.uint64() as bigint;
             continue;
           }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.kept = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2976,6 +3128,7 @@ export const TraceEnd: MessageFns<TraceEnd> = {
     message.failed = object.failed ?? false;
     message.node = object.node ?? "";
     message.undecided = (object.undecided !== undefined && object.undecided !== null) ? BigInt(object.undecided) : 0n;
+    message.kept = (object.kept !== undefined && object.kept !== null) ? BigInt(object.kept) : 0n;
     return message;
   },
 };
@@ -3095,6 +3248,7 @@ function createBaseTracepointInfo(): TracepointInfo {
     namespace: "",
     object: "",
     undecided: 0n,
+    kept: 0n,
   };
 }
 
@@ -3159,6 +3313,12 @@ export const TracepointInfo: MessageFns<TracepointInfo> = {
         throw new globalThis.Error("value provided for field message.undecided of type uint64 too large");
       }
       writer.uint32(120).uint64(message.undecided);
+    }
+    if (message.kept !== 0n) {
+      if (BigInt.asUintN(64, message.kept) !== message.kept) {
+        throw new globalThis.Error("value provided for field message.kept of type uint64 too large");
+      }
+      writer.uint32(160).uint64(message.kept);
     }
     return writer;
   },
@@ -3296,6 +3456,14 @@ export const TracepointInfo: MessageFns<TracepointInfo> = {
             message.undecided = reader.uint64() as bigint;
             continue;
           }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.kept = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3328,6 +3496,7 @@ export const TracepointInfo: MessageFns<TracepointInfo> = {
     message.namespace = object.namespace ?? "";
     message.object = object.object ?? "";
     message.undecided = (object.undecided !== undefined && object.undecided !== null) ? BigInt(object.undecided) : 0n;
+    message.kept = (object.kept !== undefined && object.kept !== null) ? BigInt(object.kept) : 0n;
     return message;
   },
 };

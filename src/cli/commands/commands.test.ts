@@ -93,13 +93,14 @@ test('px tracepoint list and delete', async () => {
         table: 't',
         ttlLeftNs: 299_000_000_000n,
         hits: 3n,
+        kept: 3n,
         functions: ['main.computeE'],
       },
     ],
     deleteTracepoint: (name) => name === 'compute_e_data',
   });
   expect((await px('tracepoint', 'list')).out.split('\n')[1]).toBe(
-    'compute_e_data  RUNNING  pid 1   main.computeE  t      4 min 59 s  3     0     0      —      —',
+    'compute_e_data  RUNNING  pid 1   main.computeE  t      4 min 59 s  3     3     0     0      —      —',
   );
   expect((await px('tracepoint', 'delete', 'compute_e_data')).code).toBe(0);
   expect(await px('tracepoint', 'delete', 'compute_data')).toEqual({

@@ -1,5 +1,5 @@
 import { sonde } from '#api';
-import { type CaptureLimits, captureLimits, parseUpid } from '#model';
+import { type CallSelection, type CaptureLimits, captureLimits, parseUpid } from '#model';
 import { type Agent, sondeMethods, withAgent } from '../connect/agent.ts';
 import { meantBy, type PodOptions } from '../connect/pods.ts';
 import type { Where } from '../connect/where.ts';
@@ -19,6 +19,11 @@ export interface TraceOptions extends Where, PodOptions, Partial<CaptureLimits> 
   readonly when?: string;
   /** `--no-budget` */
   readonly budget?: boolean;
+  readonly within?: string;
+  readonly sample?: bigint;
+  readonly rate?: bigint;
+  readonly first?: bigint;
+  readonly per?: string;
 }
 
 /** After a wish to end, how long the agent has for its summary before the call is simply cut. */
@@ -47,10 +52,11 @@ async function sourceOf(agent: Agent, target: string, name: string, options: Tra
   const { cluster } = agent.endpoint;
   const { when = '' } = options;
   const meant = await meantBy(target, options, cluster);
+  const calls = selection(options);
   if (cluster !== undefined) {
     if (options.open) throw new UsageError('--open reads the stacks of a process: px on its node does that');
     const { ClusterTrace } = await import('../trace/cluster.ts');
-    const probe = { function: name, ...(when === '' ? {} : { when: { text: when } }) };
+    const probe = { function: name, ...(calls && { calls }), ...(when === '' ? {} : { when: { text: when } }) };
     return Object.assign(new ClusterTrace(agent, cluster, meant, probe, limitsOf(options)), { endsItself: false });
   }
   const { count = 0n, for: durationNs = 0n, open = false, budget = true } = options;
@@ -64,6 +70,7 @@ async function sourceOf(agent: Agent, target: string, name: string, options: Tra
     noBudget,
     when,
     ...limitsOf(options),
+    ...(calls && { calls: sonde.CallSelection.fromPartial({ ...calls, per: calls.per?.text ?? '' }) }),
   });
   return Object.assign(agent.stream(sondeMethods.trace, request), {
     stop: (traced: string) => agent.call(sondeMethods.deleteTracepoint, { name: traced }),
@@ -189,7 +196,11 @@ class TraceSession {
     if (this.#options.open) return this.#finishOpen(end);
     const withPid = (this.#armed?.processes ?? 0) > 1;
     const whose = (call: sonde.TraceCall) => whoseCall(call, this.#places.get(call.upid), withPid);
-    tell(this.#context, `${plural(end.calls, 'call')}, ${plural(end.rows, 'row')}, ${plural(end.drops, 'drop')}`);
+    const kept = selection(this.#options) === undefined ? '' : ` (${end.kept} kept)`;
+    tell(
+      this.#context,
+      `${plural(end.calls, 'call')}${kept}, ${plural(end.rows, 'row')}, ${plural(end.drops, 'drop')}`,
+    );
     if (end.undecided > 0n) {
       tell(this.#context, `the condition could not be decided for ${plural(end.undecided, 'call')}: not shown`);
     }
@@ -213,6 +224,19 @@ class TraceSession {
     tell(this.#context, end.reason);
     return exitCodes.partial;
   }
+}
+
+/** What the user asked for; undefined: every call. */
+function selection({ within, sample, rate, first, per }: TraceOptions): CallSelection | undefined {
+  const count = (name: string, value: bigint | undefined) => (value === undefined ? {} : { [name]: Number(value) });
+  const selection: CallSelection = {
+    ...(within === undefined ? {} : { within }),
+    ...count('sample', sample),
+    ...count('rate', rate),
+    ...count('first', first),
+    ...(per === undefined ? {} : { per: { text: per } }),
+  };
+  return Object.keys(selection).length === 0 ? undefined : selection;
 }
 
 function plural(count: number | bigint, one: string, many = `${one}s`): string {

@@ -33,6 +33,7 @@ export async function listTracepoints(context: Context, { output: format, ...whe
     column('table'),
     column('ttl_left', 'INT64', 'ST_DURATION_NS'),
     column('hits', 'INT64'),
+    column('kept', 'INT64'),
     column('rows', 'INT64'),
     column('drops', 'INT64'),
     column('owner'),
@@ -52,6 +53,7 @@ export async function listTracepoints(context: Context, { output: format, ...whe
         ? null
         : tracepoint.ttlLeftNs,
       tracepoint.hits,
+      tracepoint.kept,
       tracepoint.rows,
       tracepoint.drops,
       orMissing(tracepoint.owner),

@@ -29,7 +29,7 @@ export class ClusterTrace implements AsyncIterable<sonde.TraceReply> {
   readonly #agent: Agent;
   readonly #cluster: ClusterClient;
   readonly #meant: Meant;
-  readonly #probe: Pick<LogicalProbe, 'function' | 'when'>;
+  readonly #probe: Pick<LogicalProbe, 'function' | 'when' | 'calls'>;
   readonly #limits: Partial<CaptureLimits>;
   readonly #over = new AbortController();
   readonly #name = `px-trace-${randomBytes(4).toString('hex')}`;
@@ -41,7 +41,7 @@ export class ClusterTrace implements AsyncIterable<sonde.TraceReply> {
     agent: Agent,
     cluster: ClusterClient,
     meant: Meant,
-    probe: Pick<LogicalProbe, 'function' | 'when'>,
+    probe: Pick<LogicalProbe, 'function' | 'when' | 'calls'>,
     limits: Partial<CaptureLimits>,
   ) {
     this.#agent = agent;
@@ -171,9 +171,10 @@ class MergedEnd {
   }
 
   /** True when all nodes that traced have ended by themselves. */
-  add({ reason, failed, calls, rows, drops, undecided, running, node }: sonde.TraceEnd): boolean {
+  add({ reason, failed, calls, kept, rows, drops, undecided, running, node }: sonde.TraceEnd): boolean {
     this.heard = true;
     this.end.calls += calls;
+    this.end.kept += kept;
     this.end.rows += rows;
     this.end.drops += drops;
     this.end.undecided += undecided;

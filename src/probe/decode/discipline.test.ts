@@ -61,7 +61,7 @@ interface Call {
 
 /** Runs the steps as real goroutines would, and compares every row with what happened. */
 function check(steps: readonly Step[]): void {
-  const words = new BigUint64Array(16);
+  const words = new BigUint64Array(18);
   const decoder = new EventDecoder({ relation, counters: () => words });
   decoder.addTarget(0, { agentId: 1, pid: 2, startTicks: 3n }, plans);
   decoder.setClock(0n);

@@ -1,3 +1,4 @@
 export { type DecoderOptions, type DecoderStats, EventDecoder, type RunningCall } from './decoder.ts';
+export { GroupDecoder, type GroupEntry } from './groups.ts';
 export type { BinaryServices } from './target.ts';
 export { escapeBytes, escapedNote } from './utf8.ts';

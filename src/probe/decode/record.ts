@@ -43,7 +43,7 @@ export function storedText(
 }
 
 /** As a number: one of 2^53 and more (garbage) loses its last digits only. */
-function wordAt(view: DataView, at: number): number {
+export function wordAt(view: DataView, at: number): number {
   return view.getUint32(at + 4, true) * 0x1_0000_0000 + view.getUint32(at, true);
 }
 

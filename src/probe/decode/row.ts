@@ -1,13 +1,14 @@
 import { BugError, encodeUtf8 } from '#base';
 import { header, headerFlags, type RowBatch, RowBatchBuilder, type Upid, upidWords } from '#model';
 import { evaluate, Unknown, type Value } from '../computation/index.ts';
-import type { ColumnPlan, ProbePlan } from '../types.ts';
+import type { ColumnPlan, LogPart, ProbePlan } from '../types.ts';
 import { valueOfShape } from './computed.ts';
 import type { Ending } from './ending.ts';
 import { Notes } from './notes.ts';
 import type { RecordBytes } from './record.ts';
 import { type BinaryServices, TargetContext } from './target.ts';
-import { writeValue } from './value.ts';
+import { json, writeValue } from './value.ts';
+import { durationText } from './wellknown/time.ts';
 
 /** One process: whose rows these are. */
 export interface RowTarget {
@@ -113,6 +114,41 @@ export class RowWriter {
     return holds;
   }
 
+  /** A log line; in the place of what is missing stands why. */
+  #log(
+    parts: readonly LogPart[],
+    { entry: entryLayout, return: returnLayout, graph }: ProbePlan,
+    target: TargetContext,
+    column: string,
+    entry: RecordBytes | undefined,
+    exit: RecordBytes | undefined,
+    end: bigint,
+    ending: Ending,
+  ): string {
+    return parts
+      .map((part) => {
+        switch (part.from) {
+          case 'text':
+            return part.text;
+          case 'outcome':
+            return ending.outcome;
+          case 'latency':
+            if (!ending.seen || entry === undefined) return `<${ending.reason}>`;
+            return durationText(end - entry.view.getBigInt64(entry.offset + header.ktime, true));
+          default: {
+            const [record, layout] = part.from === 'entry' ? [entry, entryLayout] : [exit, returnLayout];
+            if (record === undefined || layout === undefined) return `<${ending.reason}>`;
+            const notes = new Notes();
+            const text = json(part.shape, { layout, graph, target }, record, part.text, notes);
+            const missing = notes.take();
+            if (missing !== null) this.#notes.add(column, missing);
+            return text.startsWith('"') ? (JSON.parse(text) as string) : text;
+          }
+        }
+      })
+      .join('');
+  }
+
   #value(
     index: number,
     { context }: RowTarget,
@@ -139,6 +175,9 @@ export class RowWriter {
           cell.missing();
           notes.missing(column.name, ending.reason);
         }
+        break;
+      case 'log':
+        cell.text(this.#log(source.parts, plan, context, column.name, entry, exit, end, ending));
         break;
       case 'latency':
         if (ending.seen && entry !== undefined) {

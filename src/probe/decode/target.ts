@@ -6,6 +6,8 @@ export interface BinaryServices {
   /** The file's addresses plus this are the process's. */
   readonly bias: number;
   functionName?(code: number): string | undefined;
+  /** The source of an instruction, innermost function first, as `function file:line`; undefined for what is no code of the program. */
+  frames?(pc: number): readonly string[] | undefined;
   /** Name of the type whose descriptor is at an address. */
   typeName?(descriptor: number): string | undefined;
   /** Bytes that never change in memory, out of the file; undefined for all others. */
@@ -15,6 +17,7 @@ export interface BinaryServices {
 /** The services, with what is derived of a type graph once. */
 export class TargetContext {
   readonly functionName: BinaryServices['functionName'];
+  readonly frames: BinaryServices['frames'];
   readonly typeName: BinaryServices['typeName'];
   readonly fileBytes: BinaryServices['fileBytes'];
   /** The file's addresses plus this are the process's. */
@@ -27,6 +30,7 @@ export class TargetContext {
   constructor(services: BinaryServices = { bias: 0 }) {
     this.bias = services.bias;
     this.functionName = services.functionName?.bind(services);
+    this.frames = services.frames?.bind(services);
     this.typeName = services.typeName?.bind(services);
     this.fileBytes = services.fileBytes?.bind(services);
   }

@@ -13,7 +13,8 @@ import { computedJson, writeComputed } from './computed.ts';
 import { floatAt, floatJson } from './float.ts';
 import { GraphRenderer } from './graph.ts';
 import type { Notes } from './notes.ts';
-import { type RecordBytes, type RecordContext, statusReason, storedText } from './record.ts';
+import { type RecordBytes, type RecordContext, statusReason, storedText, wordAt } from './record.ts';
+import type { TargetContext } from './target.ts';
 import { escapeBytes, escapedNote, utf8End } from './utf8.ts';
 import { durationText } from './wellknown/time.ts';
 
@@ -51,6 +52,11 @@ export function writeValue(
   }
   if (shape.kind === 'graph') {
     column.text(json(shape, context, record, name, notes));
+    return;
+  }
+  if (shape.kind === 'frames') {
+    const frames = framesOf(slot, record, context.target, name, notes);
+    column.text(shape.one === true ? frames[0]! : JSON.stringify(frames));
     return;
   }
   const at = offset + slot.offset;
@@ -117,7 +123,13 @@ export function json(
     const end = at + view.getUint32(at - chunkHeaderSize + chunkHeader.bytes, true);
     return own.root(shape.type, { at, end, depth: 0 }, shape.holes, path);
   }
+  if (shape.kind === 'frames') {
+    const frames = framesOf(slot, record, target, path, notes);
+    return JSON.stringify(shape.one === true ? frames[0] : frames);
+  }
   switch (slot.kind) {
+    case 'stack':
+      throw new BugError('return addresses shown as a scalar');
     case 'graph':
       throw new BugError('a value of the graph shown as a scalar');
     case 'float':
@@ -147,6 +159,28 @@ export function json(
 function noteConstant(shape: ValueShape & { kind: 'slot' }, value: bigint, path: string, notes: Notes): void {
   const name = shape.constants?.[value.toString()];
   if (name !== undefined) notes.add(path, name);
+}
+
+/** `function file:line` of each return address in a slot, what was inlined there first. */
+function framesOf(
+  slot: Slot,
+  { view, offset }: RecordBytes,
+  target: TargetContext,
+  path: string,
+  notes: Notes,
+): string[] {
+  const at = offset + slot.offset;
+  // Of a `go` statement the instruction itself is kept, not the one behind it: the byte before it is of the same call.
+  const count = slot.kind === 'stack' ? wordAt(view, at) : 1;
+  const kept = slot.kind === 'stack' ? Math.min(count, slot.frames) : 1;
+  const first = slot.kind === 'stack' ? at + 8 : at;
+  const frames: string[] = [];
+  for (let i = 0; i < kept; i++) {
+    const pc = wordAt(view, first + 8 * i) - 1;
+    frames.push(...(target.frames?.(pc) ?? [`0x${(pc + 1).toString(16)}`]));
+  }
+  if (slot.kind === 'stack' && slot.frames > 1 && count > kept) notes.add(path, `cut: more than ${kept} frames`);
+  return frames;
 }
 
 function noteString(

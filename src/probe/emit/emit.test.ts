@@ -45,6 +45,10 @@ function event(...sources: SlotSource[]): EventPlan {
     if (source.kind === 'float' || source.kind === 'float-register') {
       return { kind: 'float', ...place, size: source.size === 4 ? 4 : 8 };
     }
+    if (source.kind === 'stack') return { kind: 'stack', ...place, frames: source.frames };
+    if (source.kind === 'cpu' || source.kind === 'thread' || source.kind === 'goroutine') {
+      return { kind: 'uint', ...place };
+    }
     return { kind: source.kind, ...place };
   });
   return { layout: { size: at, slots }, sources };
@@ -58,7 +62,7 @@ let world: World;
 let g: TestGoroutine;
 
 beforeEach(() => {
-  world = newWorld(12);
+  world = newWorld(14);
   world.tgid = 42;
   world.control[0] = 1n;
   g = addGoroutine(world, 0xc0_0000_1000n, 18n, 0xc0_0010_0000n, 0xc0_0010_8000n);
@@ -141,7 +145,7 @@ describe('entry program', () => {
     world.control[0] = 0n;
     run(program, world);
     expect(world.records).toHaveLength(0);
-    expect([...world.control]).toEqual(new Array(12).fill(0n));
+    expect([...world.control]).toEqual(new Array(14).fill(0n));
     world.control[0] = 1n;
     run(program, world);
     expect(world.records).toHaveLength(1);
@@ -589,7 +593,7 @@ describe('tracepointMaps', () => {
       name: 'control',
       type: 'array',
       keySize: 4,
-      valueSize: 120,
+      valueSize: 144,
       maxEntries: 1,
     });
   });

@@ -17,7 +17,14 @@ export const frame = {
   text: -144,
   /** The first of the words of computations under way; the others are below it. */
   temps: -152,
+  /** 16 bytes: the key of the call in the map of open calls. */
+  call: -96,
+  /** What is built on the stack for a key lies below. */
+  keys: -96,
 } as const;
+
+/** Most bytes of what is built on the stack: it has 512. */
+export const mostStackBytes = 512 + frame.keys;
 
 /**
  * Names of the maps that the programs of a tracepoint use: `kicks` (CPU → ring of its kicker) only those that want float registers, the last
@@ -30,4 +37,10 @@ export const mapNames = {
   types: 'types',
   dynamic: 'dynamic',
   calls: 'calls',
+  /** Calls that were kept and have not returned: `callKey` → `openCall`. */
+  open: 'open',
+  /** One map: the groups that calls are added up in now. */
+  groups: 'groups',
+  /** How many calls were seen and kept, a `selectionState` for each probe. */
+  selection: 'selection',
 } as const;

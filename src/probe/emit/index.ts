@@ -1,12 +1,24 @@
 export { checkReservations, checkStack } from './check.ts';
 export { type FloatTrialMap, floatTrialProgram } from './floats.ts';
 export { mapNames } from './frame.ts';
+export { bucketEnd, bucketStart, groupEntryProgram, groupReturnProgram } from './group.ts';
+export { type GroupSizes, groupSizes } from './group-sizes.ts';
 export { type Machine, machine } from './machine.ts';
-export { controlOffset, estimateOffset, floatNsOffset, tracepointMaps, unwindDropsOffset } from './maps.ts';
+export {
+  callMaps,
+  controlOffset,
+  estimateOffset,
+  floatNsOffset,
+  groupMaps,
+  isTracked,
+  tracepointMaps,
+  unwindDropsOffset,
+} from './maps.ts';
 export {
   type EmitContext,
   entryProgram,
   goexitProgram,
+  type Keeping,
   type ProgramOptions,
   recoveryProgram,
   returnProgram,

@@ -10,6 +10,10 @@ export interface Machine {
   /** Number of a float register, from 0, by its DWARF number. */
   floatRegister(dwarf: number): number;
   readonly stackPointer: number;
+  /** Where Go keeps the frame pointer: it points to the caller's, behind which the return address lies (abi-internal.md). */
+  readonly framePointer: number;
+  /** The register that holds the return address at an entry; undefined: it is at the stack pointer. */
+  readonly link?: number;
   readonly flags: number;
   /** Where Go keeps the current `g` (abi-internal.md). */
   readonly g: number;
@@ -49,6 +53,7 @@ const amd64: Machine = {
   registerName: (dwarf) => (dwarf >= firstXmm ? `xmm${dwarf - firstXmm}` : amd64Register(dwarf)[0]),
   floatRegister: (dwarf) => dwarf - firstXmm,
   stackPointer: 152,
+  framePointer: 32,
   flags: 144,
   g: 8,
   firstArgument: 80,
@@ -71,6 +76,8 @@ const arm64: Machine = {
   registerName: (dwarf) => (dwarf >= firstV ? `v${dwarf - firstV}` : arm64Register(dwarf) === 31 ? 'sp' : `x${dwarf}`),
   floatRegister: (dwarf) => dwarf - firstV,
   stackPointer: 248,
+  framePointer: 29 * 8,
+  link: 30 * 8,
   flags: 264,
   g: 28 * 8,
   firstArgument: 0,

@@ -1,7 +1,11 @@
 import type { MapSpec } from '#asm';
 import { dynamicKeyBytes, dynamicValueBytes, type TypeTable } from '../graph/index.ts';
+import type { PlannedProbe } from '../plan/index.ts';
 import { control, type TracepointMaps } from '../types.ts';
 import { mapNames } from './frame.ts';
+import { groupSizes } from './group-sizes.ts';
+import { mostOpenCalls, openKeyBytes } from './open.ts';
+import { selectionKeysName, selectionStateSize } from './select.ts';
 import { mostWanted, wantedKeyBytes } from './wanted.ts';
 
 /** Records of the largest size that the ring should hold, at least: 15 ms of a million hits a second, three times what the reader lets gather; large records get fewer, for a ring's pages count twice in the reader's memory. */
@@ -13,7 +17,10 @@ const largestRing = 1 << 23;
 const recordOverhead = 8;
 
 /** Offset in the control value, bytes, of a word of a probe. */
-export function controlOffset(probe: number, word: 'hits' | 'entryDrops' | 'returnDrops' | 'undecided'): number {
+export function controlOffset(
+  probe: number,
+  word: 'hits' | 'entryDrops' | 'returnDrops' | 'undecided' | 'skipped',
+): number {
   return 8 * (1 + control.wordsPerProbe * probe + control[word]);
 }
 
@@ -40,7 +47,13 @@ export function tracepointMaps(
     types,
     wanted = false,
     estimate = false,
-  }: { readonly types?: TypeTable | undefined; readonly wanted?: boolean; readonly estimate?: boolean } = {},
+    others = [],
+  }: {
+    readonly types?: TypeTable | undefined;
+    readonly wanted?: boolean;
+    readonly estimate?: boolean;
+    readonly others?: readonly MapSpec[];
+  } = {},
 ): TracepointMaps {
   const room = ringRecords * (recordBytes + recordOverhead);
   let size = smallestRing;
@@ -55,7 +68,7 @@ export function tracepointMaps(
     valueSize: 8,
     maxEntries: mostWanted,
   };
-  const common = { ring, control: controls, ...(wanted ? { calls } : {}) };
+  const common = { ring, control: controls, others, ...(wanted ? { calls } : {}) };
   if (types === undefined) return common;
   const table: MapSpec = {
     name: mapNames.types,
@@ -77,4 +90,62 @@ export function tracepointMaps(
     types: { spec: table, bytes: types.bytes },
     dynamic: { spec: dynamic, entries: types.dynamic },
   };
+}
+
+/** Are the probe's returns sent of those calls only whose entries were? */
+export function isTracked({ selection, entry, return: exit, group }: PlannedProbe): boolean {
+  return group?.both ?? (selection !== undefined && entry !== undefined && exit !== undefined);
+}
+
+/** Groups in a second, buckets and top keys among them; calls of further ones are counted as drops. */
+const mostGroups = 65_536;
+
+/** The map that calls are added up in: one of two like `inner` stands in `outer`. */
+export function groupMaps(planned: readonly PlannedProbe[]): GroupMaps | undefined {
+  const groups = planned.flatMap(({ group }) => group ?? []);
+  if (groups.length === 0) return undefined;
+  const { key, value, kept } = groupSizes(groups);
+  return {
+    outer: { name: mapNames.groups, type: 'array_of_maps', keySize: 4, valueSize: 4, maxEntries: 1 },
+    inner: { name: 'group', type: 'percpu_hash', keySize: key, valueSize: value, maxEntries: mostGroups },
+    kept,
+  };
+}
+
+interface GroupMaps extends NonNullable<TracepointMaps['groups']> {
+  readonly kept: number;
+}
+
+/** Keys of a `per` that are known at a time; the least used ones go first. */
+const mostKeys = 16_384;
+
+/** What the probes need of maps beside ring and control. */
+export function callMaps(planned: readonly PlannedProbe[]): MapSpec[] {
+  const maps: MapSpec[] = [];
+  const kept = planned.some(({ group }) => group?.both === true) ? groupMaps(planned)!.kept : 8;
+  if (planned.some(isTracked)) {
+    maps.push({
+      name: mapNames.open,
+      type: 'lru_hash',
+      keySize: openKeyBytes,
+      valueSize: kept,
+      maxEntries: mostOpenCalls,
+    });
+  }
+  if (planned.some(({ selection }) => selection !== undefined)) {
+    const valueSize = selectionStateSize * planned.length;
+    maps.push({ name: mapNames.selection, type: 'array', keySize: 4, valueSize, maxEntries: 1 });
+  }
+  planned.forEach(({ selection }, probe) => {
+    const per = selection?.per;
+    if (per === undefined) return;
+    maps.push({
+      name: selectionKeysName(probe),
+      type: 'lru_hash',
+      keySize: per.layout.size,
+      valueSize: selectionStateSize,
+      maxEntries: mostKeys,
+    });
+  });
+  return maps;
 }

@@ -2,7 +2,7 @@ import { Assembler, fp, immediate, type Label, type Program, r0, r1, r2, r6, r8,
 import { BugError } from '#base';
 import type { RuntimeOffsets } from '#gobin';
 import { type EventKind, eventKinds, headerFlags, headerSize } from '#model';
-import { type EventPlan, type KernelCondition, rootsOf, type SlotSource } from '../plan/index.ts';
+import { type EventPlan, type KernelCondition, rootsOf, type SelectionPlan, type SlotSource } from '../plan/index.ts';
 import { type EmitFeatures, gates, type ProcessFilter, type Site } from '../types.ts';
 import { checkReservations, checkStack } from './check.ts';
 import { requireCondition } from './compute.ts';
@@ -12,6 +12,7 @@ import { frame, mapNames } from './frame.ts';
 import { acceptG, clearGoroutine, findGoroutine, readGoid } from './goroutine.ts';
 import type { Machine } from './machine.ts';
 import { controlOffset, estimateOffset, floatNsOffset, unwindDropsOffset } from './maps.ts';
+import { closeCall, findOpenCall, openCall, openKey } from './open.ts';
 import { readWord } from './read.ts';
 import {
   count,
@@ -24,6 +25,7 @@ import {
   writeHeader,
   writeSite,
 } from './record.ts';
+import { select } from './select.ts';
 import { writeSlot } from './slot.ts';
 import { walk } from './walk.ts';
 import { noteUnwanted, noteWanted, takeWanted } from './wanted.ts';
@@ -50,6 +52,12 @@ export interface EmitContext {
 
 const noEvent: EventPlan = { layout: { size: headerSize, slots: [] }, sources: [] };
 
+/** Which calls of a probe its programs keep. `tracked`: returns are sent of those calls only whose entries were. */
+export interface Keeping {
+  readonly selection?: SelectionPlan | undefined;
+  readonly tracked: boolean;
+}
+
 /** Further of what a program is made for. */
 export interface ProgramOptions {
   /** Of a program for many probes: ends its name. */
@@ -65,6 +73,7 @@ export function entryProgram(
   event: EventPlan,
   site: Pick<Site, 'notTaken'>,
   options: ProgramOptions & { readonly returns?: boolean } = {},
+  { selection, tracked }: Keeping = { tracked: false },
 ): Program {
   return build(`entry_${programSuffix(probe, options)}`, (asm, out) => {
     filterProcess(asm, context.filter, out);
@@ -77,6 +86,8 @@ export function entryProgram(
     countProbe(asm, probe, 'hits');
     if (event.condition !== undefined)
       decide(asm, context, probe, event.condition, options.returns === true, out, options.frameBytes);
+    const skipped = asm.newLabel();
+    if (selection !== undefined) select(asm, context, numbered(probe), selection, skipped);
     if (wantsFloats(event)) {
       askForFloats(asm, context);
       noteProbe(asm, probe, context.probes, out);
@@ -88,9 +99,21 @@ export function entryProgram(
     writeSite(asm, probe, false);
     if (event.layout.walk) walk(asm, event.layout.walk, walkOptions(context));
     submit(asm, 'now');
+    if (tracked) {
+      openKey(asm, numbered(probe), out);
+      asm.store(8, fp, frame.scratch, immediate(0));
+      openCall(asm, frame.scratch);
+    }
     asm.jump(out);
+    if (asm.isUsed(skipped)) {
+      asm.label(skipped);
+      count(asm, controlOffset(numbered(probe), 'skipped'));
+      if (tracked) forget(asm, context, numbered(probe), out);
+      asm.jump(out);
+    }
     asm.label(full);
     countProbe(asm, probe, 'entryDrops');
+    if (tracked) forget(asm, context, numbered(probe), out);
   });
 }
 
@@ -98,9 +121,9 @@ function programSuffix(probe: ProbeNumber, { group = 0 }: ProgramOptions): strin
   return probe === 'cookie' ? `g${group}` : `${probe}`;
 }
 
-/** Of a probe whose condition is decided here: it has programs of its own. */
+/** Of a probe that keeps some of its calls only: it has programs of its own. */
 function numbered(probe: ProbeNumber): number {
-  if (probe === 'cookie') throw new BugError('a condition of many probes in one program');
+  if (probe === 'cookie') throw new BugError('what one probe decides in a program of many');
   return probe;
 }
 
@@ -121,6 +144,13 @@ function countEstimate(asm: Assembler, context: EmitContext, probe: ProbeNumber,
   asm.label(open);
 }
 
+/** The call at this place is none that was kept, whatever the last one was. */
+function forget(asm: Assembler, { machine, runtime, features }: EmitContext, probe: number, out: Label): void {
+  findGoroutine(asm, machine, runtime, features);
+  openKey(asm, probe, out);
+  closeCall(asm);
+}
+
 /**
  * Sends a call's results at a `ret`, or that the call is over at a tail jump. `hits`: the probe has no entry program to count them;
  * `wanted`: an entry program tells which calls are wanted.
@@ -131,23 +161,38 @@ export function returnProgram(
   kind: 'return' | 'tail',
   event: EventPlan,
   options: ProgramOptions & { readonly hits: boolean; readonly wanted?: boolean; readonly sites: number },
+  { selection, tracked }: Keeping = { tracked: false },
 ): Program {
   const sent = kind === 'return' ? event : noEvent;
   return build(`${kind}_${programSuffix(probe, options)}`, (asm, out) => {
     filterProcess(asm, context.filter, out);
+    const skipped = asm.newLabel();
     if (!wantsFloats(sent)) noteTime(asm);
     if (options.wanted === true) {
       findGoroutine(asm, context.machine, context.runtime, context.features, options.frameBytes);
       takeWanted(asm, numbered(probe), out);
     }
     noteProbe(asm, probe, context.probes, out);
+    if (tracked && wantsFloats(sent)) {
+      // Only a return that is sent is worth the wait.
+      findGoroutine(asm, context.machine, context.runtime, context.features);
+      openKey(asm, numbered(probe), out);
+      findOpenCall(asm);
+      asm.jumpIf('eq', r0, immediate(0), out);
+    }
     if (options.hits) countProbe(asm, probe, 'hits');
     if (sent.condition !== undefined) decide(asm, context, probe, sent.condition, false, out, options.frameBytes);
+    if (options.hits && selection !== undefined) select(asm, context, numbered(probe), selection, skipped);
     if (wantsFloats(sent)) {
       askForFloats(asm, context);
       noteProbe(asm, probe, context.probes, out);
     }
     findGoroutine(asm, context.machine, context.runtime, context.features, options.frameBytes);
+    if (tracked) {
+      openKey(asm, numbered(probe), out);
+      closeCall(asm);
+      asm.jumpIf('ne', r0, immediate(0), out);
+    }
     const full = asm.newLabel();
     reserve(asm, sent.layout.size, full);
     writeEvent(asm, context, eventKinds[kind], probe, sent);
@@ -155,6 +200,11 @@ export function returnProgram(
     if (sent.layout.walk) walk(asm, sent.layout.walk, walkOptions(context));
     submit(asm, 'noted');
     asm.jump(out);
+    if (asm.isUsed(skipped)) {
+      asm.label(skipped);
+      count(asm, controlOffset(numbered(probe), 'skipped'));
+      asm.jump(out);
+    }
     asm.label(full);
     countProbe(asm, probe, 'returnDrops');
   });
@@ -275,7 +325,7 @@ function writeEvent(asm: Assembler, context: EmitContext, kind: EventKind, probe
   });
 }
 
-function testFlags(asm: Assembler, machine: Machine, test: NonNullable<Site['notTaken']>, out: Label): void {
+export function testFlags(asm: Assembler, machine: Machine, test: NonNullable<Site['notTaken']>, out: Label): void {
   asm.load(8, r1, r6, machine.flags);
   if (test.flagsInverted !== undefined) asm.alu('xor', r1, immediate(test.flagsInverted));
   if (test.takenWhenAnySet) {
@@ -287,7 +337,7 @@ function testFlags(asm: Assembler, machine: Machine, test: NonNullable<Site['not
 }
 
 /** A program with the context in r6, whose `out` label returns 0; its reservations and its stack are checked. */
-function build(name: string, body: (asm: Assembler, out: Label) => void): Program {
+export function build(name: string, body: (asm: Assembler, out: Label) => void): Program {
   const asm = new Assembler();
   const out = asm.newLabel();
   asm.mov(r6, r1);

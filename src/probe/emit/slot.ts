@@ -1,9 +1,11 @@
-import { type Assembler, immediate, r1, r2, r3, r6, r7, r8, r9 } from '#asm';
+import { type Assembler, fp, immediate, r0, r1, r2, r3, r6, r7, r8, r9 } from '#asm';
 import { chunkHeader, chunkHeaderSize, type Slot, slotStatus } from '#model';
 import type { ScalarSource, SlotSource } from '../plan/index.ts';
 import { addressOf, checkGuards, extend, type Fails, type Reading, stringHeader } from './compute.ts';
 import { writeFloat } from './floats.ts';
+import { frame } from './frame.ts';
 import { readUser } from './read.ts';
+import { writeStack } from './stack.ts';
 
 /** Fills one slot of the record in r7; `entries`: where each type is in the table of types. What fails marks this slot's status and goes on with the next. Loses all but r6, r7. */
 export function writeSlot(
@@ -15,6 +17,18 @@ export function writeSlot(
 ): void {
   if (source.kind === 'float-register') {
     writeFloat(asm, reading.machine, slot, source);
+    return;
+  }
+  if (source.kind === 'cpu' || source.kind === 'thread') {
+    asm.call(source.kind === 'cpu' ? 'get_smp_processor_id' : 'get_current_pid_tgid');
+    // Both have 32 bits of it.
+    asm.alu('lsh', r0, immediate(32));
+    asm.alu('rsh', r0, immediate(32));
+    asm.store(8, r7, slot.offset, r0);
+    return;
+  }
+  if (source.kind === 'stack') {
+    if (slot.kind === 'stack') writeStack(asm, reading.machine, slot);
     return;
   }
   const fails = {
@@ -31,6 +45,11 @@ export function writeSlot(
     stringBytes(asm, slot);
   } else if (source.kind === 'graph-memory' || source.kind === 'graph-parts') {
     rootChunk(asm, reading, slot, source, entries[source.type]!, fails);
+  } else if (source.kind === 'goroutine') {
+    // Without a goroutine it is 0, and nothing lies there.
+    asm.load(8, r3, fp, frame.g);
+    asm.alu('add', r3, immediate(source.offset));
+    readUser(asm, r7, slot.offset, 8, fails.unreadable);
   } else {
     scalar(asm, reading, slot, source, fails);
   }

@@ -1,5 +1,4 @@
 import {
-  type CaptureLimits,
   chunkHeaderSize,
   defaultLimits,
   type EventLayout,
@@ -28,14 +27,22 @@ export class LayoutBuilder {
   /** Source → slot: what several columns want is captured once. */
   readonly #known = new Map<string, number>();
   readonly #noFloats: () => string | undefined;
-  readonly #limits: CaptureLimits;
-  #bytes = headerSize;
+  readonly #start: number;
+  readonly #stringBytes: number;
+  readonly #most: number;
+  #bytes: number;
 
-  /** What the values may be made of, as in `planProbe`. */
-  constructor({ types, noFloats = () => undefined, limits = defaultLimits }: PlanContext) {
+  /** What the values may be made of, as in `planProbe`; for what is no record: where its slots begin, how long they may be. */
+  constructor(
+    { types, noFloats = () => undefined, limits = defaultLimits }: PlanContext,
+    { start = headerSize, stringBytes = limits.stringBytes, most = maxRecordBytes } = {},
+  ) {
     this.#table = types;
     this.#noFloats = noFloats;
-    this.#limits = limits;
+    this.#start = start;
+    this.#stringBytes = stringBytes;
+    this.#most = most;
+    this.#bytes = start;
   }
 
   /** The shape of `value`, its leaves given slots. A leaf without a place, or without room, becomes missing with the reason. */
@@ -62,10 +69,19 @@ export class LayoutBuilder {
         return typeof slot === 'number' ? { kind: 'graph', slot, type: value.type, holes: found.holes } : slot;
       }
       default: {
-        const source = slotSource(value, this.#noFloats, this.#limits.stringBytes);
+        const source = slotSource(value, this.#noFloats, this.#stringBytes);
         if (typeof source === 'string') return { kind: 'missing', reason: source };
+        // What is no record is built on the stack, where computations on the way have their words.
+        if (this.#start !== headerSize && isComputed(source)) {
+          return {
+            kind: 'missing',
+            reason: 'an index or a type is computed on the way to it: not for keys and aggregates',
+          };
+        }
         const slot = this.#slot(source);
         if (typeof slot !== 'number') return slot;
+        if (value.kind === 'stack') return { kind: 'frames', slot, ...(value.one === true ? { one: true } : {}) };
+        if (value.kind === 'goroutine' && value.code === true) return { kind: 'frames', slot, one: true };
         return {
           kind: 'slot',
           slot,
@@ -99,8 +115,8 @@ export class LayoutBuilder {
     // One status byte each, and up to 7 bytes of padding behind them all; the first root brings the walk's state.
     const state = isGraph(source) && !this.#sources.some(isGraph) ? walkStateSize : 0;
     const bytes = this.#bytes + 1 + slotBytes(source) + state;
-    if (bytes + 7 > maxRecordBytes) {
-      return { kind: 'missing', reason: `the event is full (${maxRecordBytes} bytes): name fewer values` };
+    if (bytes + 7 > this.#most) {
+      return { kind: 'missing', reason: `the event is full (${this.#most} bytes): name fewer values` };
     }
     this.#bytes = bytes;
     const slot = this.#sources.push(source) - 1;
@@ -110,7 +126,7 @@ export class LayoutBuilder {
 
   finish(): { readonly layout: EventLayout; readonly sources: readonly SlotSource[] } {
     const sources = this.#sources;
-    let at = headerSize + align8(sources.length);
+    let at = this.#start + align8(sources.length);
     const offsets = new Map<SlotSource, number>();
     for (const source of sources) {
       if (isGraph(source)) continue;
@@ -126,7 +142,7 @@ export class LayoutBuilder {
       at += slotBytes(source);
     }
     const slots = sources.map((source, index): Slot => {
-      const place = { offset: offsets.get(source)!, status: headerSize + index };
+      const place = { offset: offsets.get(source)!, status: this.#start + index };
       switch (source.kind) {
         case 'string-parts':
         case 'string-header':
@@ -137,6 +153,12 @@ export class LayoutBuilder {
         case 'float':
         case 'float-register':
           return { kind: 'float', ...place, size: source.size === 4 ? 4 : 8 };
+        case 'stack':
+          return { kind: 'stack', ...place, frames: source.frames };
+        case 'cpu':
+        case 'thread':
+        case 'goroutine':
+          return { kind: 'uint', ...place };
         default:
           return { kind: source.kind, ...place };
       }
@@ -175,6 +197,11 @@ function walkLayout(
   };
 }
 
+function isComputed(source: SlotSource): boolean {
+  if (!('hops' in source)) return false;
+  return (source.guards?.length ?? 0) > 0 || source.hops.some((hop) => typeof hop !== 'number');
+}
+
 function isGraph(source: SlotSource): source is GraphSource {
   return source.kind === 'graph-memory' || source.kind === 'graph-parts';
 }
@@ -184,6 +211,8 @@ function slotBytes(source: SlotSource): number {
     case 'string-parts':
     case 'string-header':
       return 8 + align8(source.maxBytes);
+    case 'stack':
+      return 8 + 8 * source.frames;
     case 'graph-memory':
     case 'graph-parts':
       return chunkHeaderSize + align8(source.bytes);

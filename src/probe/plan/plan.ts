@@ -1,11 +1,13 @@
+import { BugError } from '#base';
 import type { CaptureLimits, EventLayout } from '#model';
 import { type Computation, conjunction, conjuncts, leavesOf, mapLeaves } from '../computation/index.ts';
 import type { TypeTable } from '../graph/index.ts';
-import type { ConditionLeaf, ResolvedProbe } from '../resolve/index.ts';
+import type { ConditionLeaf, ResolvedProbe, ResolvedSelection } from '../resolve/index.ts';
 import type { ColumnPlan, ConditionShape, ProbePlan } from '../types.ts';
 import { decidedInKernel, type KernelCondition } from './condition.ts';
+import { type GroupPlan, planGroup } from './group.ts';
 import { LayoutBuilder } from './layout.ts';
-import type { SlotSource } from './source.ts';
+import { keyStringBytes, type SlotSource } from './source.ts';
 
 /** An event's record and, slot by slot, where its values come from. */
 export interface EventPlan {
@@ -15,11 +17,23 @@ export interface EventPlan {
   readonly condition?: KernelCondition;
 }
 
+/** Which calls are kept: see `CallSelection`. Addresses of the file. */
+export interface SelectionPlan {
+  readonly within?: readonly { readonly start: number; readonly end: number }[];
+  readonly sample?: number;
+  readonly rate?: number;
+  readonly first?: number;
+  /** The key, laid out from byte 0. */
+  readonly per?: EventPlan;
+}
+
 /** A probe's plan (what the decoder gets) and the events that its programs send. */
 export interface PlannedProbe {
   readonly plan: ProbePlan;
   readonly entry?: EventPlan;
   readonly return?: EventPlan;
+  readonly selection?: SelectionPlan;
+  readonly group?: GroupPlan;
 }
 
 /** What the values of a probe may be made of. */
@@ -37,6 +51,13 @@ export interface PlanContext {
  * probe. Results alone: no entry probe. Anything else: both.
  */
 export function planProbe(resolved: ResolvedProbe, context: PlanContext = {}): PlannedProbe {
+  const group = planGroup(resolved, context);
+  const selection = resolved.calls === undefined ? {} : { selection: planSelection(resolved.calls, context) };
+  if (group !== undefined) {
+    const columns = group.layout.columns.map(({ column }): ColumnPlan => ({ column, source: { kind: 'outcome' } }));
+    const plan = { function: resolved.function.name, columns, rowAtEntry: !group.atReturn, group: group.layout };
+    return { plan, group, ...selection };
+  }
   const entry = new LayoutBuilder(context);
   const exit = new LayoutBuilder(context);
   const columns = resolved.columns.map((each): ColumnPlan => {
@@ -48,20 +69,39 @@ export function planProbe(resolved: ResolvedProbe, context: PlanContext = {}): P
         return { column, source: { kind: 'return', shape: exit.add(each.value) } };
       case 'place':
         return { column, source: { kind: 'place', part: each.part } };
+      case 'log':
+        return {
+          column,
+          source: {
+            kind: 'log',
+            parts: each.parts.map((part) => {
+              if (!('value' in part)) return part;
+              return {
+                from: part.from,
+                text: part.text,
+                shape: (part.from === 'entry' ? entry : exit).add(part.value),
+              };
+            }),
+          },
+        };
+      case 'aggregate':
+        throw new BugError('an aggregate outside of a group');
       default:
         return { column, source: { kind: each.from } };
     }
   });
+  const wanted = resolved.columns.flatMap((each): readonly { readonly from: string }[] =>
+    each.from === 'log' ? each.parts : [each],
+  );
   const parts = resolved.condition === undefined ? [] : conjuncts(resolved.condition);
   const sides = new Set(parts.flatMap((part) => leavesOf(part).map((leaf) => leaf.from)));
-  const entryOnly =
-    resolved.columns.every((each) => each.from === 'entry' || each.from === 'place') &&
-    [...sides].every((side) => side === 'entry');
+  const ofEntry = (from: string) => from === 'entry' || from === 'text' || from === 'place';
+  const entryOnly = wanted.every(({ from }) => ofEntry(from)) && [...sides].every((side) => side === 'entry');
   const endless = !entryOnly && resolved.copy !== undefined && resolved.copy.end === undefined;
   const rowAtEntry = entryOnly || endless;
   const needsEntry =
     rowAtEntry ||
-    resolved.columns.some((each) => each.from !== 'return' && each.from !== 'place') ||
+    wanted.some(({ from }) => !['return', 'text', 'place'].includes(from)) ||
     [...sides].some((side) => side !== 'return');
   const decided = { entry: [] as KernelCondition[], return: [] as KernelCondition[] };
   const rest: Computation<ConditionLeaf>[] = [];
@@ -96,6 +136,20 @@ export function planProbe(resolved: ResolvedProbe, context: PlanContext = {}): P
     },
     ...(entryPlan === undefined ? {} : { entry: entryPlan }),
     ...(returnPlan === undefined ? {} : { return: returnPlan }),
+    ...selection,
+  };
+}
+
+/** Most bytes of a key: it is built on the stack. */
+const mostKeyBytes = 256;
+
+function planSelection({ within, per, ...counts }: ResolvedSelection, context: PlanContext): SelectionPlan {
+  const key = new LayoutBuilder(context, { start: 0, stringBytes: keyStringBytes, most: mostKeyBytes });
+  if (per !== undefined) key.add(per);
+  return {
+    ...counts,
+    ...(within === undefined ? {} : { within: [{ start: within.entry, end: within.end }] }),
+    ...(per === undefined ? {} : { per: key.finish() }),
   };
 }
 

@@ -42,6 +42,12 @@ export interface ScalarSource extends Way {
 export type SlotSource =
   | ScalarSource
   | (FloatRoot & { readonly size: number })
+  /** Return addresses, from the frame pointers. */
+  | { readonly kind: 'stack'; readonly frames: number }
+  | { readonly kind: 'cpu' }
+  | { readonly kind: 'thread' }
+  /** A word of the goroutine's `runtime.g`. */
+  | { readonly kind: 'goroutine'; readonly offset: number }
   /** A string header (pointer, length) in memory. */
   | (Way & { readonly kind: 'string-header'; readonly maxBytes: number })
   /** A string whose two words lie in places of their own. */
@@ -57,6 +63,9 @@ export type SlotSource =
       readonly guards?: readonly Guard<ScalarSource>[];
     };
 
+/** Bytes of a string that are a part of a key: what is longer counts as equal if so much is. */
+export const keyStringBytes = 64;
+
 /** Most bytes of a value that is itself an argument or result. */
 export const maxRootBytes = 2048;
 
@@ -71,6 +80,9 @@ export function slotSource(
   noFloats: () => string | undefined,
   stringBytes: number = defaultLimits.stringBytes,
 ): SlotSource | string {
+  if (value.kind === 'stack') return { kind: 'stack', frames: value.frames };
+  if (value.kind === 'cpu' || value.kind === 'thread') return { kind: value.kind };
+  if (value.kind === 'goroutine') return { kind: 'goroutine', offset: value.offset };
   const { access } = value;
   const { variable, offset, hops, guards = [] } = access;
   if (value.kind === 'string' && hops.length === 0 && guards.length === 0) {
@@ -195,6 +207,11 @@ export function rootsOf(source: SlotSource): readonly (Root | FloatRoot)[] {
   switch (source.kind) {
     case 'float-register':
       return [source];
+    case 'stack':
+    case 'cpu':
+    case 'thread':
+    case 'goroutine':
+      return [];
     case 'string-parts':
       return [source.pointer, source.length];
     case 'graph-parts':
@@ -231,6 +248,9 @@ export function sourceText(source: SlotSource, registerName: (register: number) 
     return registerName(place.register) + shift;
   };
   if (source.kind === 'float-register') return at(source);
+  if (source.kind === 'stack') return `up to ${source.frames} return addresses`;
+  if (source.kind === 'cpu' || source.kind === 'thread') return `its ${source.kind}`;
+  if (source.kind === 'goroutine') return `g +${source.offset}`;
   if (source.kind === 'string-parts') return `${at(source.pointer)}, ${at(source.length)}`;
   if (source.kind === 'graph-parts') return source.parts.map((part) => `+${part.offset} ${at(part.root)}`).join(', ');
   const inner = (each: Computation<ScalarSource>) =>
@@ -262,6 +282,13 @@ export function valueText(value: ResolvedValue): string {
       return `{${value.fields.map((field) => `${field.name}: ${valueText(field.value)}`).join(', ')}}`;
     case 'string':
       return `string ${accessText(value.access)}`;
+    case 'stack':
+      return `up to ${value.frames} return addresses`;
+    case 'cpu':
+    case 'thread':
+      return value.kind;
+    case 'goroutine':
+      return `g +${value.offset}`;
     case 'graph':
       return `${value.name} ${accessText(value.access)}`;
     case 'computed':

@@ -15,7 +15,10 @@ export type {
   Hop,
   PartStep,
   PlaceNames,
+  ResolvedAggregate,
   ResolvedColumn,
+  ResolvedLogPart,
   ResolvedProbe,
+  ResolvedSelection,
   ResolvedValue,
 } from './resolved.ts';

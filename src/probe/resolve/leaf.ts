@@ -11,6 +11,7 @@ export type ColumnForm = Pick<Column, 'type' | 'semantic' | 'unsigned'>;
 
 const form = (type: Column['type'], semantic: SemanticType = 'ST_NONE'): ColumnForm => ({ type, semantic });
 export const textForm = form('STRING');
+export const intForm = form('INT64');
 export const durationForm = form('INT64', 'ST_DURATION_NS');
 
 /** Go types whose values are Go `uint`, `uint64`, `uintptr` or named ones of these: 64 bits without a sign. */

@@ -5,10 +5,13 @@ import type { BinaryView } from '../binary.ts';
 import { TypeGraphBuilder } from '../graph/index.ts';
 import type { Resolution } from '../types.ts';
 import { startOf } from './access.ts';
+import { resolveAggregate } from './aggregate.ts';
 import { resolveCondition, resolveExpression } from './expression.ts';
 import { resolveFunction } from './function.ts';
-import { type ColumnForm, durationForm, leaf, textForm } from './leaf.ts';
+import { type ColumnForm, durationForm, intForm, leaf, textForm } from './leaf.ts';
+import { resolveLog } from './log.ts';
 import type { PlaceNames, ResolvedColumn, ResolvedProbe, ResolvedValue } from './resolved.ts';
+import { resolveSelection } from './selection.ts';
 
 /**
  * The probe of one function: its names looked up in the binary. All mistakes of all columns are reported together. `graph` collects the
@@ -107,6 +110,54 @@ export function resolveColumns(
           value: object(signature.results, signature.unknown ?? signature.resultsUnknown),
         });
         break;
+      case 'caller':
+      case 'stack': {
+        const what =
+          capture.kind === 'caller' ? `where ${fn.name} was called from` : `stack of ${fn.name}, callers first to last`;
+        const value: ResolvedValue =
+          capture.kind === 'caller' ? { kind: 'stack', frames: 1, one: true } : { kind: 'stack', frames: mostFrames };
+        columns.push({ column: named(name, textForm, what), from: 'entry', value });
+        break;
+      }
+      case 'cpu':
+      case 'thread':
+        columns.push({
+          column: named(name, intForm, `${capture.kind} on which the call began`),
+          from: 'entry',
+          value: { kind: capture.kind },
+        });
+        break;
+      case 'parent':
+      case 'creator': {
+        const [field, form, what] = goroutineColumns[capture.kind];
+        const offset = binary.structField?.('runtime.g', field)?.offset;
+        const value: ResolvedValue =
+          offset === undefined
+            ? { kind: 'missing', reason: `runtime.g.${field} is not in the binary's debug info` }
+            : { kind: 'goroutine', offset, ...(capture.kind === 'creator' ? { code: true } : {}) };
+        columns.push({ column: named(name, form, what), from: 'entry', value });
+        break;
+      }
+      case 'aggregate': {
+        const found = resolveAggregate(capture.function, capture.of, { function: fn.name, signature, binary, graph });
+        if (!found.ok) {
+          diagnostics.push(...found.diagnostics);
+          break;
+        }
+        const { aggregate, form } = found;
+        columns.push({ column: named(name, form, aggregateText(capture, fn.name)), from: 'aggregate', aggregate });
+        break;
+      }
+      case 'log': {
+        const { parts, diagnostics: wrong } = resolveLog(
+          capture.text,
+          { function: fn.name, signature, binary, graph },
+          capture.span,
+        );
+        diagnostics.push(...wrong);
+        columns.push({ column: named(name, textForm, capture.text), from: 'log', parts });
+        break;
+      }
       case 'latency':
         columns.push({ column: named(name, durationForm, `latency of ${fn.name}`), from: 'latency' });
         break;
@@ -130,8 +181,19 @@ export function resolveColumns(
   const scope = { function: fn.name, signature, side: 'condition', binary, graph } as const;
   const when = probe.when === undefined ? undefined : resolveCondition(probe.when.text, scope, probe.when.span);
   if (when?.ok === false) diagnostics.push(...when.diagnostics);
+  const calls = resolveSelection(probe, fn, signature, binary, graph);
+  if (!calls.ok) diagnostics.push(...calls.diagnostics);
+  if (columns.some(({ from }) => from === 'aggregate')) {
+    diagnostics.push(...notKeys(columns, probe));
+    if (probe.when !== undefined) {
+      const span = probe.when.span === undefined ? {} : { span: probe.when.span };
+      const message = 'a condition cannot stand beside aggregates: within, sample, rate and first can';
+      diagnostics.push({ id: 'probe.no-aggregate', message, ...span });
+    }
+  }
   const condition = when?.ok === true ? { condition: when.condition } : {};
-  return { columns, diagnostics, ...condition };
+  const selection = !calls.ok || calls.value === undefined ? {} : { calls: calls.value };
+  return { columns, diagnostics, ...condition, ...selection };
 }
 
 const placeDescriptions = {
@@ -144,6 +206,40 @@ const placeDescriptions = {
 function placeColumn(name: string, part: keyof PlaceNames): ResolvedColumn {
   return { column: named(name, textForm, placeDescriptions[part]), from: 'place', part };
 }
+
+const keyKinds: ReadonlySet<ResolvedValue['kind']> = new Set([
+  ...(['int', 'uint', 'bool', 'address', 'string', 'stack', 'cpu', 'thread', 'goroutine', 'missing'] as const),
+]);
+
+/** Beside an aggregate, every other column is a key: what the kernel can compare. */
+function notKeys(columns: readonly ResolvedColumn[], probe: LogicalProbe): Diagnostic[] {
+  return columns.flatMap((each): Diagnostic[] => {
+    if (each.from === 'aggregate') return [];
+    if ((each.from === 'entry' || each.from === 'return') && keyKinds.has(each.value.kind)) return [];
+    return [
+      {
+        id: 'probe.no-key',
+        message: `'${each.column.name}' cannot stand beside an aggregate: calls are grouped by numbers, bools, strings and where they come from`,
+        hints: ['name a field of it', 'or take the aggregates in a probe of their own'],
+        ...(probe.span === undefined ? {} : { span: probe.span }),
+      },
+    ];
+  });
+}
+
+function aggregateText({ function: what, of }: CaptureColumn['capture'] & { kind: 'aggregate' }, fn: string): string {
+  const value = of === undefined ? 'calls' : of.kind === 'latency' ? 'latency' : of.text;
+  return `${what} of ${value} of ${fn}`;
+}
+
+/** Return addresses of a stack that are captured: each is a read of 16 bytes. */
+const mostFrames = 100;
+
+/** Fields of `runtime.g`. */
+const goroutineColumns = {
+  parent: ['parentGoid', intForm, 'goroutine that started this one'],
+  creator: ['gopc', textForm, 'go statement that started the goroutine'],
+} as const;
 
 /** In JSON a duration is text, as everywhere in it. */
 function asText(value: ResolvedValue, type: string): ResolvedValue {

@@ -1,5 +1,5 @@
 import type { GoFunction, GoSignature, GoVariable, PackageVariable } from '#gobin';
-import type { Column } from '#model';
+import type { AggregateFunction, Column } from '#model';
 import type { Computation } from '../computation/index.ts';
 import type { CopyPlace } from '../sites/index.ts';
 
@@ -42,6 +42,12 @@ export type ResolvedValue =
       readonly type: number;
       readonly name: string;
     }
+  /** Return addresses, innermost first; `one`: where the call comes from. */
+  | { readonly kind: 'stack'; readonly frames: number; readonly one?: true }
+  | { readonly kind: 'cpu' }
+  | { readonly kind: 'thread' }
+  /** A word of the goroutine's `runtime.g`. `code`: it is an address in the program. */
+  | { readonly kind: 'goroutine'; readonly offset: number; readonly code?: true }
   /** A string header (pointer, length), 16 bytes. */
   | { readonly kind: 'string'; readonly access: Access }
   /** What remains to be computed when its leaves have been captured. */
@@ -76,7 +82,9 @@ export type ConditionLeaf =
 export type ResolvedColumn =
   | { readonly column: Column; readonly from: 'entry' | 'return'; readonly value: ResolvedValue }
   | { readonly column: Column; readonly from: 'latency' | 'outcome' }
-  | { readonly column: Column; readonly from: 'place'; readonly part: keyof PlaceNames };
+  | { readonly column: Column; readonly from: 'place'; readonly part: keyof PlaceNames }
+  | { readonly column: Column; readonly from: 'aggregate'; readonly aggregate: ResolvedAggregate }
+  | { readonly column: Column; readonly from: 'log'; readonly parts: readonly ResolvedLogPart[] };
 
 /** What a row says of where its call was seen. */
 export interface PlaceNames {
@@ -90,6 +98,27 @@ export interface PlaceNames {
   readonly nothing: '';
 }
 
+/** What is added up of each call. `of` undefined: the call itself; `unsigned`: how a number is compared. */
+export interface ResolvedAggregate {
+  readonly function: AggregateFunction;
+  readonly of?: { readonly from: 'latency' } | { readonly from: 'entry' | 'return'; readonly value: ResolvedValue };
+  readonly unsigned: boolean;
+}
+
+/** A piece of a log line. `text` of a value: what stands in the template. */
+export type ResolvedLogPart =
+  | { readonly from: 'text' | 'latency' | 'outcome'; readonly text: string }
+  | { readonly from: 'entry' | 'return'; readonly text: string; readonly value: ResolvedValue };
+
+/** Which calls are kept, as `CallSelection`. */
+export interface ResolvedSelection {
+  readonly within?: GoFunction;
+  readonly sample?: number;
+  readonly rate?: number;
+  readonly first?: number;
+  readonly per?: ResolvedValue;
+}
+
 /** A probe against one binary: its function is there, every expression has a type and a way to its bytes. */
 export interface ResolvedProbe {
   readonly function: GoFunction;
@@ -101,4 +130,5 @@ export interface ResolvedProbe {
   readonly columns: readonly ResolvedColumn[];
   /** Calls for which this is not true get no row. */
   readonly condition?: Computation<ConditionLeaf>;
+  readonly calls?: ResolvedSelection;
 }

@@ -3,4 +3,4 @@ export { type CopyPlace, CopySites, type LinePlace } from './copies.ts';
 export { classifyArm64 } from './kernel-arm64.ts';
 export { classifyX86 } from './kernel-x86.ts';
 export { chooseRuntimeSites, type FunctionCode, type RuntimeSites, runtimeProbes } from './runtime.ts';
-export { allIntact, type Intact, intactFor } from './wants.ts';
+export { allIntact, type Intact, intactFor, withCallers } from './wants.ts';

@@ -39,6 +39,13 @@ export function intactFor(
   return { registers: registers >>> 0, floats: floats >>> 0, memory };
 }
 
+/** Also what leads to the callers' frames: the frame pointer and, where a call leaves it in a register, the return address. */
+export function withCallers(architecture: Architecture, intact: Intact): Intact {
+  const { framePointer, link } = abiRegisters[architecture];
+  const registers = intact.registers | mask(link === undefined ? [framePointer] : [framePointer, link]);
+  return { ...intact, registers: registers >>> 0 };
+}
+
 /**
  * `intact` and what every probe needs: SP for the frame address and, unless `g` is known to be loaded later (assembly promises nothing; at
  * a stack check the code itself has just used it), the `g` register.

@@ -1,0 +1,208 @@
+import {
+  groupKey,
+  groupWord,
+  groupWordSize,
+  type Relation,
+  type RowBatch,
+  RowBatchBuilder,
+  type Upid,
+  upidWords,
+} from '#model';
+import { bucketEnd, bucketStart } from '../emit/index.ts';
+import type { GroupColumn, GroupLayout, ProbePlan } from '../types.ts';
+import { Notes } from './notes.ts';
+import type { RecordBytes } from './record.ts';
+import { type BinaryServices, TargetContext } from './target.ts';
+import { json, writeValue } from './value.ts';
+
+/** An entry of a map that calls were added up in: its value is that of every CPU, one behind the other. */
+export interface GroupEntry {
+  readonly key: Uint8Array;
+  readonly values: Uint8Array;
+}
+
+/** Most keys that a `TopKeys` lists. */
+const mostTopKeys = 10;
+
+/** Columns before the script's own: upid, time_. */
+const implicitCount = 2;
+
+interface Group {
+  readonly record: RecordBytes;
+  /** Words of its value, of all CPUs together. */
+  readonly words: readonly bigint[];
+  readonly details: {
+    readonly detail: number;
+    readonly bucket: bigint;
+    readonly record: RecordBytes;
+    readonly count: bigint;
+  }[];
+}
+
+/** Makes rows of what the programs of one tracepoint have added up, a row a group. */
+export class GroupDecoder {
+  readonly #builder: RowBatchBuilder;
+  readonly #plans: readonly ProbePlan[];
+  readonly #upid: { readonly high: bigint; readonly low: bigint };
+  readonly #target: TargetContext;
+  readonly #notes = new Notes();
+
+  /** `relation`: the table's. `services`: what values are named by. */
+  constructor(relation: Relation, plans: readonly ProbePlan[], upid: Upid, services?: BinaryServices) {
+    this.#builder = new RowBatchBuilder(relation.columns.map(({ type }) => type));
+    this.#plans = plans;
+    this.#upid = upidWords(upid);
+    this.#target = new TargetContext(services);
+  }
+
+  /** The rows of one turn, which ended at `timeNs` (wall clock). */
+  rows(entries: readonly GroupEntry[], timeNs: bigint): RowBatch {
+    for (const [plan, groups] of this.#groups(entries)) {
+      for (const group of groups) {
+        const builder = this.#builder;
+        builder.column(0).uint128(this.#upid.high, this.#upid.low);
+        builder.column(1).int(timeNs);
+        plan.columns.forEach((column, i) => {
+          this.#value(implicitCount + i, column, plan, group);
+        });
+        builder.endRow(this.#notes.take());
+      }
+    }
+    return this.#builder.finish();
+  }
+
+  /** Details find their group by its key, in which kind, bucket and the values of top keys are zero. */
+  #groups(entries: readonly GroupEntry[]): Map<GroupLayout, Iterable<Group>> {
+    const found = new Map<GroupLayout, Map<string, Group>>();
+    const late: (() => void)[] = [];
+    for (const { key, values } of entries) {
+      const view = new DataView(key.buffer, key.byteOffset, key.byteLength);
+      const layout = this.#plans[view.getUint32(groupKey.probe, true)]?.group;
+      if (layout === undefined) continue;
+      let groups = found.get(layout);
+      if (groups === undefined) found.set(layout, (groups = new Map()));
+      const into = groups;
+      const kind = view.getUint32(groupKey.kind, true);
+      const record = { bytes: key, view, offset: 0 };
+      const words = total(values, layout);
+      const name = groupName(key, layout);
+      if (kind === 0) into.set(name, { record, words, details: [] });
+      else {
+        const bucket = view.getBigInt64(groupKey.bucket, true);
+        late.push(() => into.get(name)?.details.push({ detail: kind - 1, bucket, record, count: words[0]! }));
+      }
+    }
+    for (const add of late) add();
+    return new Map([...found].map(([layout, groups]) => [layout, groups.values()]));
+  }
+
+  #value(index: number, { column, source }: GroupColumn, layout: GroupLayout, group: Group): void {
+    const cell = this.#builder.column(index);
+    const context = { layout: layout.key, graph: undefined, target: this.#target };
+    switch (source.kind) {
+      case 'key':
+        writeValue(cell, source.shape, context, group.record, column.name, this.#notes);
+        break;
+      case 'count':
+        cell.int(group.words[0]!);
+        break;
+      case 'sum':
+      case 'min':
+      case 'max': {
+        const at = (8 + groupWordSize * source.word) / 8;
+        const captured = group.words[at + groupWord.captured / 8]!;
+        if (captured < group.words[0]!) {
+          this.#notes.add(
+            column.name,
+            `of ${group.words[0]! - captured} of ${group.words[0]} calls the value could not be read`,
+          );
+        }
+        if (captured === 0n) cell.missing();
+        else cell.int(decoded(source, group.words[at]!));
+        break;
+      }
+      case 'histogram':
+        cell.text(histogram(group.details.filter(({ detail }) => detail === source.detail)));
+        break;
+      case 'top': {
+        const all = group.details.filter(({ detail }) => detail === source.detail);
+        const top = all.sort((a, b) => (a.count < b.count ? 1 : a.count > b.count ? -1 : 0)).slice(0, mostTopKeys);
+        if (all.length > top.length) this.#notes.add(column.name, `the first ${mostTopKeys} of ${all.length} keys`);
+        const texts = top.map(
+          ({ record, count }) =>
+            `{"key":${json(source.shape, context, record, column.name, this.#notes)},"count":${count}}`,
+        );
+        cell.text(`[${texts.join(',')}]`);
+        break;
+      }
+      case 'missing':
+        cell.missing();
+        this.#notes.missing(column.name, source.reason);
+    }
+  }
+}
+
+/** The key without what only details have. */
+function groupName(key: Uint8Array, layout: GroupLayout): string {
+  const plain = key.slice();
+  plain.fill(0, groupKey.kind, groupKey.kind + 4);
+  plain.fill(0, groupKey.bucket, groupKey.bucket + 8);
+  const shared = new Set(
+    layout.columns.flatMap(({ source }) => ('shape' in source && source.kind === 'key' ? slotOf(source.shape) : [])),
+  );
+  for (const { source } of layout.columns) {
+    const slot = source.kind === 'top' ? slotOf(source.shape)[0] : undefined;
+    if (slot === undefined || shared.has(slot)) continue;
+    const { status, offset, ...rest } = layout.key.slots[slot]!;
+    plain[status] = 0;
+    plain.fill(0, offset, offset + ('maxBytes' in rest ? 8 + ((rest.maxBytes + 7) & ~7) : 8));
+  }
+  return latin1(plain);
+}
+
+function slotOf(shape: { readonly kind: string; readonly slot?: number }): number[] {
+  return shape.slot === undefined ? [] : [shape.slot];
+}
+
+/** Bytes as the text whose characters have these numbers. */
+function latin1(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return text;
+}
+
+/** Of all CPUs together: counts and sums are added, the words of minima and maxima are compared. */
+function total(values: Uint8Array, layout: GroupLayout): bigint[] {
+  const words = new BigUint64Array(values.buffer, values.byteOffset, values.byteLength / 8);
+  const size = layout.valueBytes / 8;
+  const compared = new Set(
+    layout.columns.flatMap(({ source }) =>
+      source.kind === 'min' || source.kind === 'max' ? [(8 + groupWordSize * source.word + groupWord.value) / 8] : [],
+    ),
+  );
+  const result = new Array<bigint>(size).fill(0n);
+  for (let from = 0; from + size <= words.length; from += size) {
+    for (let i = 0; i < size; i++) {
+      const word = words[from + i]!;
+      if (!compared.has(i)) result[i] = BigInt.asUintN(64, result[i]! + word);
+      else if (word > result[i]!) result[i] = word;
+    }
+  }
+  return result;
+}
+
+/** A sum as the column's 64 bits; of minima and maxima what the program has turned into an order of unsigned words. */
+function decoded(
+  { kind, unsigned }: { readonly kind: 'sum' | 'min' | 'max'; readonly unsigned: boolean },
+  word: bigint,
+): bigint {
+  if (kind === 'sum') return BigInt.asIntN(64, word);
+  const ordered = kind === 'min' ? BigInt.asUintN(64, ~word) : word;
+  return BigInt.asIntN(64, unsigned ? ordered : ordered ^ (1n << 63n));
+}
+
+/** `[{"from":1024,"to":1152,"count":5},…]`, from the smallest on; `to` is the first number behind the bucket. */
+function histogram(buckets: readonly { readonly bucket: bigint; readonly count: bigint }[]): string {
+  const sorted = [...buckets].sort((a, b) => (a.bucket < b.bucket ? -1 : 1));
+  return `[${sorted.map(({ bucket, count }) => `{"from":${bucketStart(bucket)},"to":${bucketEnd(bucket)},"count":${count}}`).join(',')}]`;
+}

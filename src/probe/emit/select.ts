@@ -1,0 +1,155 @@
+import { type Assembler, fp, immediate, type Label, r0, r1, r2, r3, r4, r6, r7, r8, r9 } from '#asm';
+import type { SelectionPlan } from '../plan/index.ts';
+import type { Reading } from './compute.ts';
+import { frame, mapNames } from './frame.ts';
+import { readUser } from './read.ts';
+import { writeSlot } from './slot.ts';
+import { firstReturnAddress } from './stack.ts';
+
+/** Words (u64) of what is known of the calls of a probe, or of those with one key. */
+export const selectionState = {
+  /** How many came to the sampling. */
+  seen: 0,
+  /** The second in which a call was last kept (upper half), and how many came in it. */
+  second: 8,
+  /** How many came to `first`. */
+  first: 16,
+} as const;
+export const selectionStateSize = 24;
+
+/** Frames that are looked at for `within`: each a read of 16 bytes. What is further up is not found. */
+export const mostFrames = 256;
+
+export function selectionKeysName(probe: number): string {
+  return `keys_${probe}`;
+}
+
+/** Goes to `skipped` for a call that is not kept. Before anything is reserved; loses all but r6. Nothing here sleeps. */
+export function select(asm: Assembler, reading: Reading, probe: number, plan: SelectionPlan, skipped: Label): void {
+  const { within, sample, rate, first, per } = plan;
+  if (within !== undefined) walkFrames(asm, reading, within, skipped);
+  if (sample === undefined && rate === undefined && first === undefined) return;
+  if (per === undefined) asm.loadMapValue(r8, mapNames.selection, selectionStateSize * probe);
+  else findKey(asm, reading, probe, per, skipped);
+  // r8: the state.
+  if (sample !== undefined) {
+    asm.mov(r1, immediate(1));
+    asm.fetchAdd(r8, selectionState.seen, r1);
+    asm.alu('mod', r1, immediate(sample));
+    asm.jumpIf('ne', r1, immediate(0), skipped);
+  }
+  if (rate !== undefined) limitRate(asm, rate, skipped);
+  if (first !== undefined) {
+    // The look comes first: a counter that every call of the rest of the process's life adds to is a cache line that all CPUs fight for.
+    asm.load(8, r1, r8, selectionState.first);
+    asm.jumpIf('ge', r1, immediate(first), skipped);
+    asm.mov(r1, immediate(1));
+    asm.fetchAdd(r8, selectionState.first, r1);
+    asm.jumpIf('ge', r1, immediate(first), skipped);
+  }
+}
+
+/** One u64 holds second and count, so that both change together: who is first in a new second starts its count. */
+function limitRate(asm: Assembler, rate: number, skipped: Label): void {
+  const sameSecond = asm.newLabel();
+  const kept = asm.newLabel();
+  asm.call('ktime_get_ns');
+  asm.alu('div', r0, immediate(1_000_000_000));
+  asm.mov(r9, r0);
+  asm.alu('lsh', r9, immediate(32));
+  asm.load(8, r1, r8, selectionState.second);
+  asm.mov(r2, r1);
+  asm.alu('rsh', r2, immediate(32));
+  asm.alu('lsh', r2, immediate(32));
+  asm.jumpIf('eq', r2, r9, sameSecond);
+  asm.mov(r0, r1);
+  asm.mov(r2, r9);
+  asm.alu('add', r2, immediate(1));
+  asm.compareExchange(r8, selectionState.second, r2);
+  asm.jumpIf('eq', r0, r1, kept);
+  // Another CPU was quicker: the second is this one.
+  asm.label(sameSecond);
+  asm.mov(r1, immediate(1));
+  asm.fetchAdd(r8, selectionState.second, r1);
+  asm.alu('lsh', r1, immediate(32));
+  asm.alu('rsh', r1, immediate(32));
+  asm.jumpIf('ge', r1, immediate(rate), skipped);
+  asm.label(kept);
+}
+
+/** r8 = the state of the calls with this call's key: made where there is none. */
+function findKey(
+  asm: Assembler,
+  reading: Reading,
+  probe: number,
+  per: NonNullable<SelectionPlan['per']>,
+  skipped: Label,
+): void {
+  const { layout, sources } = per;
+  const state = frame.keys - selectionStateSize;
+  const key = state - layout.size;
+  const found = asm.newLabel();
+  for (let at = key; at < frame.keys; at += 8) asm.store(8, fp, at, immediate(0));
+  asm.mov(r7, fp);
+  asm.alu('add', r7, immediate(key));
+  layout.slots.forEach((slot, i) => {
+    writeSlot(asm, reading, slot, sources[i]!, []);
+  });
+  const call = (helper: 'map_lookup_elem' | 'map_update_elem') => {
+    asm.loadMapFd(r1, selectionKeysName(probe));
+    asm.mov(r2, fp);
+    asm.alu('add', r2, immediate(key));
+    if (helper === 'map_update_elem') {
+      asm.mov(r3, fp);
+      asm.alu('add', r3, immediate(state));
+      asm.mov(r4, immediate(noExist));
+    }
+    asm.call(helper);
+  };
+  call('map_lookup_elem');
+  asm.jumpIf('ne', r0, immediate(0), found);
+  call('map_update_elem');
+  call('map_lookup_elem');
+  asm.jumpIf('eq', r0, immediate(0), skipped);
+  asm.label(found);
+  asm.mov(r8, r0);
+}
+
+/** BPF_NOEXIST (include/uapi/linux/bpf.h): another CPU may have made the key meanwhile. */
+export const noExist = 1;
+
+/**
+ * Goes on if a return address on the goroutine's stack lies in one of the ranges, else to `skipped`. By frame pointers, which every Go frame that calls
+ * anything keeps; at the sites of entries the register still holds the caller's, and the return address is where the call has put it.
+ */
+function walkFrames(
+  asm: Assembler,
+  { machine, bias = 0 }: Reading,
+  ranges: NonNullable<SelectionPlan['within']>,
+  skipped: Label,
+): void {
+  const loop = asm.newLabel();
+  const found = asm.newLabel();
+  firstReturnAddress(asm, machine, r8, skipped);
+  asm.load(8, r9, r6, machine.framePointer);
+  asm.mov(r7, immediate(0));
+  asm.label(loop);
+  // A return address may be the one behind the function's last instruction, and is never its first.
+  for (const { start, end } of ranges) {
+    const next = asm.newLabel();
+    asm.loadConstant(r1, BigInt(start + bias));
+    asm.jumpIf('le', r8, r1, next);
+    asm.loadConstant(r1, BigInt(end + bias));
+    asm.jumpIf('le', r8, r1, found);
+    asm.label(next);
+  }
+  asm.jumpIf('eq', r9, immediate(0), skipped);
+  asm.mov(r3, r9);
+  readUser(asm, fp, frame.scratch, 16, skipped);
+  asm.load(8, r8, fp, frame.scratch + 8);
+  asm.load(8, r9, fp, frame.scratch);
+  asm.alu('add', r7, immediate(1));
+  asm.jumpIf('lt', r7, immediate(mostFrames), loop);
+  asm.jump(skipped);
+  asm.label(found);
+}

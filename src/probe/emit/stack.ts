@@ -1,0 +1,45 @@
+import { type Assembler, fp, immediate, type Label, r3, r6, r7, r8, r9 } from '#asm';
+import { type Slot, slotStatus } from '#model';
+import { frame } from './frame.ts';
+import type { Machine } from './machine.ts';
+import { readUser } from './read.ts';
+
+/**
+ * Fills a slot with the return addresses of the goroutine's stack, by its frame pointers, which every Go frame that calls anything keeps; loses all but r6, r7.
+ * The steps are written out one after the other: no loop for the verifier to follow. More frames than there is room for: the count says one more.
+ */
+export function writeStack(asm: Assembler, machine: Machine, slot: Extract<Slot, { kind: 'stack' }>): void {
+  const failed = asm.newLabel();
+  const done = asm.newLabel();
+  firstReturnAddress(asm, machine, r8, failed);
+  asm.load(8, r9, r6, machine.framePointer);
+  for (let i = 0; i < slot.frames; i++) {
+    asm.store(8, r7, slot.offset + 8 + 8 * i, r8);
+    asm.store(8, r7, slot.offset, immediate(i + 1));
+    // The bottom of the stack; and who wants one frame is not told of others.
+    if (slot.frames === 1) continue;
+    asm.jumpIf('eq', r9, immediate(0), done);
+    asm.mov(r3, r9);
+    readUser(asm, fp, frame.scratch, 16, done);
+    asm.load(8, r8, fp, frame.scratch + 8);
+    asm.load(8, r9, fp, frame.scratch);
+  }
+  if (slot.frames > 1) asm.store(8, r7, slot.offset, immediate(slot.frames + 1));
+  asm.jump(done);
+  if (asm.isUsed(failed)) {
+    asm.label(failed);
+    asm.store(1, r7, slot.status, immediate(slotStatus.unreadable));
+  }
+  asm.label(done);
+}
+
+/** `destination` = where the call under way returns to. */
+export function firstReturnAddress(asm: Assembler, machine: Machine, destination: 8 | 1, failed: Label): void {
+  if (machine.link !== undefined) {
+    asm.load(8, destination, r6, machine.link);
+    return;
+  }
+  asm.load(8, r3, r6, machine.stackPointer);
+  readUser(asm, fp, frame.scratch, 8, failed);
+  asm.load(8, destination, fp, frame.scratch);
+}

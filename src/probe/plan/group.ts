@@ -1,0 +1,109 @@
+import { groupKeyHeader, groupWordSize } from '#model';
+import type { ResolvedProbe } from '../resolve/index.ts';
+import type { GroupColumn, GroupLayout } from '../types.ts';
+import { LayoutBuilder } from './layout.ts';
+import type { EventPlan, PlanContext } from './plan.ts';
+import { keyStringBytes } from './source.ts';
+
+/** When something of a call is read: its arguments at the entry, its results at the return. */
+export type When = 'entry' | 'return';
+
+/** What the programs of a probe with aggregates add up. */
+export interface GroupPlan {
+  readonly layout: GroupLayout;
+  /** Key columns and values of `top_keys`, laid out as `GroupLayout.key`; when each slot is filled, undefined: for an entry of its own only. */
+  readonly key: EventPlan;
+  readonly keyWhen: readonly (When | undefined)[];
+  /** The numbers that are added up, laid out from byte 0. */
+  readonly values: EventPlan;
+  readonly valuesWhen: readonly When[];
+  /** One for each `groupWord` of a group's value; `slot` is one of `values`, undefined: the latency. */
+  readonly words: readonly {
+    readonly slot?: number;
+    readonly operation: 'sum' | 'min' | 'max';
+    readonly unsigned: boolean;
+  }[];
+  /** One for each of `GroupLayout.details`: a value as in `words`, whose bucket counts, or it itself. */
+  readonly details: readonly {
+    readonly slot?: number;
+    /** Of a `top_keys`: where its value stands in the key; undefined of a histogram. */
+    readonly keySlot?: number;
+    readonly unsigned: boolean;
+  }[];
+  /** A call is added up at its return … */
+  readonly atReturn: boolean;
+  /** … and something is known at its entry alone, which is kept until then. */
+  readonly both: boolean;
+}
+
+/** Most bytes of a key and of the numbers: both lie on the stack. */
+const mostKeyBytes = 160;
+const mostValueBytes = 152;
+const mostWords = 6;
+
+export function planGroup(resolved: ResolvedProbe, context: PlanContext): GroupPlan | undefined {
+  if (!resolved.columns.some(({ from }) => from === 'aggregate')) return undefined;
+  const key = new LayoutBuilder(context, { start: groupKeyHeader, stringBytes: keyStringBytes, most: mostKeyBytes });
+  const values = new LayoutBuilder(context, { start: 0, stringBytes: keyStringBytes, most: mostValueBytes });
+  const keyWhen: (When | undefined)[] = [];
+  const valuesWhen: When[] = [];
+  const words: GroupPlan['words'][number][] = [];
+  const details: GroupPlan['details'][number][] = [];
+  let latency = false;
+  const columns = resolved.columns.map((each): GroupColumn => {
+    const { column } = each;
+    if (each.from === 'entry' || each.from === 'return') {
+      const shape = key.add(each.value);
+      if (shape.kind === 'slot' || shape.kind === 'frames') {
+        keyWhen[shape.slot] = each.from;
+      }
+      return { column, source: { kind: 'key', shape } };
+    }
+    const { function: fn, of, unsigned } = each.from === 'aggregate' ? each.aggregate : { function: 'count' as const };
+    if (fn === 'count' || of === undefined || unsigned === undefined) return { column, source: { kind: 'count' } };
+    if (of.from === 'latency') latency = true;
+    let slot: { slot?: number } = {};
+    if (of.from !== 'latency') {
+      const shape = values.add(of.value);
+      if (shape.kind !== 'slot') {
+        return { column, source: { kind: 'missing', reason: shape.kind === 'missing' ? shape.reason : 'no number' } };
+      }
+      valuesWhen[shape.slot] = of.from;
+      slot = { slot: shape.slot };
+      if (fn === 'top_keys') {
+        const place = key.add(of.value);
+        if (place.kind !== 'slot') return { column, source: { kind: 'missing', reason: 'the key is full' } };
+        const detail = details.push({ ...slot, keySlot: place.slot, unsigned }) - 1;
+        return { column, source: { kind: 'top', detail, shape: place } };
+      }
+    }
+    if (fn === 'histogram' || fn === 'top_keys') {
+      const detail = details.push({ ...slot, unsigned }) - 1;
+      return { column, source: { kind: 'histogram', detail } };
+    }
+    if (words.length === mostWords) {
+      return { column, source: { kind: 'missing', reason: `more than ${mostWords} sums, minima and maxima` } };
+    }
+    const word = words.push({ ...slot, operation: fn, unsigned }) - 1;
+    return { column, source: { kind: fn, word, unsigned } };
+  });
+  const keyPlan = key.finish();
+  const times = [...keyWhen, ...valuesWhen];
+  const atReturn = latency || times.includes('return');
+  return {
+    layout: {
+      key: keyPlan.layout,
+      valueBytes: 8 + groupWordSize * words.length,
+      details: details.length,
+      columns,
+    },
+    key: keyPlan,
+    keyWhen,
+    values: values.finish(),
+    valuesWhen,
+    words,
+    details,
+    atReturn,
+    both: atReturn && (latency || times.includes('entry')),
+  };
+}

@@ -1,0 +1,52 @@
+import type { Diagnostic } from '#base';
+import type { GoFunction, GoSignature } from '#gobin';
+import type { LogicalProbe } from '#model';
+import type { BinaryView } from '../binary.ts';
+import type { TypeGraphBuilder } from '../graph/index.ts';
+import type { Resolution } from '../types.ts';
+import { resolveExpression } from './expression.ts';
+import { resolveFunction } from './function.ts';
+import type { ResolvedSelection } from './resolved.ts';
+
+/** Which calls a probe keeps, with its names looked up; undefined: all. */
+export function resolveSelection(
+  probe: LogicalProbe,
+  fn: GoFunction,
+  signature: GoSignature,
+  binary: BinaryView,
+  graph: TypeGraphBuilder,
+): Resolution<ResolvedSelection | undefined> {
+  const { calls } = probe;
+  if (calls === undefined) return { ok: true, value: undefined };
+  const { within, per, ...counts } = calls;
+  const diagnostics: Diagnostic[] = [];
+  const fail = (id: string, message: string, hints: readonly string[]) =>
+    diagnostics.push({ id, message, hints, ...(probe.span === undefined ? {} : { span: probe.span }) });
+  let selection: ResolvedSelection = counts;
+  if (within !== undefined) {
+    const found = resolveFunction(
+      { function: within, columns: [], ...(probe.span ? { span: probe.span } : {}) },
+      binary,
+    );
+    if (found.ok) selection = { ...selection, within: found.value.function };
+    else diagnostics.push(...found.diagnostics);
+    if (found.ok && found.value.inlinedCopies > 0) {
+      fail(
+        'probe.within-inlined',
+        `within='${within}': some calls of it are inlined, and have no frame of their own on the stack`,
+        ['name one of its callers'],
+      );
+    }
+  }
+  if (per !== undefined) {
+    const scope = { function: fn.name, signature, side: 'argument' as const, binary, graph };
+    const typed = resolveExpression(per.text, scope, per.span);
+    if (!typed.ok) diagnostics.push(...typed.diagnostics);
+    else if (!['int', 'uint', 'bool', 'string', 'address', 'missing'].includes(typed.value.kind)) {
+      fail('probe.no-key', `'${per.text}' is no key: it is neither a number, a bool nor a string`, [
+        'name a field of it',
+      ]);
+    } else selection = { ...selection, per: typed.value };
+  }
+  return diagnostics.length > 0 ? { ok: false, diagnostics } : { ok: true, value: selection };
+}

@@ -1,0 +1,172 @@
+/** Which calls are kept, and what comes with them: decided in the kernel, exact. */
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { killStarted } from '../testing/process.ts';
+import { PxEnvironment, type Trace } from '../testing/px.ts';
+import { writeProbeScript } from '../testing/script.ts';
+import { CallsProgram } from '../testing/targets.ts';
+
+const sonde = new PxEnvironment();
+afterAll(async () => {
+  await sonde.dispose();
+  await killStarted();
+});
+
+describe.each(['local', 'go1.21.13', 'go1.17.13'] as const)('a program built by %s', (toolchain) => {
+  let program: CallsProgram;
+  let trace: Trace | undefined;
+  const version = toolchain.replaceAll('.', '_');
+  beforeAll(async () => {
+    program = await CallsProgram.start({ toolchain });
+  });
+  afterEach(async () => {
+    await trace?.process.kill();
+    trace = undefined;
+  });
+
+  /** Calls of main.charge that a trace shows of `shop 100`, and its last words. */
+  async function charged(...flags: string[]) {
+    trace = await sonde.trace(program.pid, 'main.charge', flags);
+    await program.command('shop 100');
+    const { calls, stderr } = await trace.stop();
+    expect(calls.every((call) => call.outcome === 'returned')).toBe(true);
+    return { amounts: calls.map(({ args }) => args.amount as number), summary: stderr };
+  }
+
+  const upTo = (n: number) => Array.from({ length: n }, (_, i) => i);
+
+  it('within: only what a function has called, by however many frames', async () => {
+    const { amounts, summary } = await charged('--within', 'main.checkout');
+    expect(amounts).toEqual(upTo(100));
+    expect(summary).toContain('200 calls (100 kept), 100 rows, 0 drops');
+    await trace!.process.kill();
+    expect((await charged('--within', 'main.refund')).amounts).toEqual(upTo(100).map((i) => 0 - i));
+  });
+
+  it('sample: one in n; per: of each value apart', async () => {
+    const { amounts, summary } = await charged('--sample', '7');
+    expect(amounts).toEqual([...upTo(100), ...upTo(100).map((i) => 0 - i)].filter((_, i) => i % 7 === 0));
+    expect(summary).toContain(`200 calls (${amounts.length} kept), ${amounts.length} rows, 0 drops`);
+    await trace!.process.kill();
+    const each = await charged('--sample', '50', '--per', 'user.Name');
+    // Of ada 25 and 100 calls, of the others 25 each.
+    expect(each.amounts).toEqual([0, 1, 2, 3, -25, -75]);
+  });
+
+  it('first, per key and all together; rate', async () => {
+    expect((await charged('--first', '3')).amounts).toEqual([0, 1, 2]);
+    await trace!.process.kill();
+    expect((await charged('--first', '2', '--per', 'user.ID')).amounts).toEqual(upTo(8));
+    await trace!.process.kill();
+    expect((await charged('--within', 'main.refund', '--sample', '10', '--first', '4')).amounts).toEqual([
+      0, -10, -20, -30,
+    ]);
+    await trace!.process.kill();
+    const { amounts } = await charged('--rate', '5', '--per', 'user.ID');
+    // Within one second, or over the border of two.
+    expect(amounts.slice(0, 20)).toEqual(upTo(20));
+    expect(amounts.length).toBeLessThanOrEqual(40);
+  });
+
+  it('in PxL, with counts in the status', async () => {
+    const upid = await sonde.upid(program.pid);
+    const name = `kept_${version}`;
+    const file = writeProbeScript(sonde.folder, {
+      upid,
+      name,
+      function: 'main.charge',
+      calls: "within='main.checkout', sample=10, per='user.ID'",
+      columns: { amount: "ArgExpr('amount')", latency: 'FunctionLatency()', outcome: 'Outcome()' },
+    });
+    await sonde.ok(['run', '-f', file]);
+    await program.command('shop 100');
+    const rows = await sonde.rows<{ amount: number; outcome: string }>(['run', '-f', file]);
+    const kept = [0, 1, 2, 3, 40, 41, 42, 43, 80, 81, 82, 83];
+    expect(rows.map(({ amount, outcome }) => [amount, outcome])).toEqual(kept.map((n) => [n, 'returned']));
+    const status = await sonde.rows<{ name: string; hits: number; kept: number }>(['run', 'px/tracepoint_status']);
+    expect(status.find((row) => row.name === name)).toMatchObject({ hits: 200, kept: 12 });
+  });
+
+  it('caller, stack, log line, CPU, thread, parent and go statement', async () => {
+    const file = writeProbeScript(sonde.folder, {
+      upid: await sonde.upid(program.pid),
+      name: `came_${version}`,
+      function: 'main.charge',
+      calls: 'first=2',
+      columns: {
+        caller: 'Caller()',
+        stack: 'Stack()',
+        cpu: 'CPU()',
+        thread: 'ThreadID()',
+        parent: 'ParentGoroutineID()',
+        started: 'GoStatement()',
+        log: "Log('charge {user.ID} {{{user.Name}}} {amount}: {outcome} in {latency}')",
+      },
+    });
+    await sonde.ok(['run', '-f', file]);
+    await program.command('shop 2');
+    const rows = await sonde.rows<Record<string, unknown>>(['run', '-f', file]);
+    expect(rows).toHaveLength(2);
+    for (const [i, row] of rows.entries()) {
+      expect(row.caller).toMatch(/^main\.pay \S*shop\.go:\d+$/);
+      const stack = JSON.parse(row.stack as string) as string[];
+      expect(stack[0]).toBe(row.caller);
+      expect(stack.map((frame) => frame.split(' ')[0])).toEqual([
+        ...['main.pay', 'main.order', 'main.checkout', 'main.callShop'],
+        // Go up to 1.20 calls it init.0.func, newer ones glob..func or init.func; it is in line with the call in main.
+        expect.stringMatching(/^main\./),
+        ...['main.main', 'runtime.main', 'runtime.goexit'],
+      ]);
+      expect(Number(row.cpu)).toBeLessThan(1024);
+      expect(Number(row.thread)).toBeGreaterThan(0);
+      expect(row.log).toMatch(new RegExp(`^charge ${i} \\{${['ada', 'bob'][i]}\\} ${i}: returned in [\\d.]+[nµm]?s$`));
+    }
+  });
+
+  it('aggregates in the kernel: counts, sums, least and largest, histograms, top keys, by key', async () => {
+    const file = writeProbeScript(sonde.folder, {
+      upid: await sonde.upid(program.pid),
+      name: `sums_${version}`,
+      function: 'main.charge',
+      columns: {
+        name: "ArgExpr('user.Name')",
+        caller: 'Caller()',
+        n: 'Count()',
+        sum: "Sum(pxtrace.ArgExpr('amount'))",
+        least: "Min(pxtrace.ArgExpr('amount'))",
+        most: "Max(pxtrace.ArgExpr('amount'))",
+        spread: "Histogram(pxtrace.ArgExpr('amount'))",
+        top: "TopKeys(pxtrace.ArgExpr('user.ID'))",
+        slowest: 'Max(pxtrace.FunctionLatency())',
+        latency: 'Histogram(pxtrace.FunctionLatency())',
+      },
+    });
+    await sonde.ok(['run', '-f', file]);
+    await program.command('shop 100');
+    type Row = { name: string; n: number; sum: number; least: number; most: number; spread: string; top: string };
+    const rows = await sonde.rows<Row & { slowest: number; latency: string; caller: string }>(['run', '-f', file]);
+    type Bucket = { from: number; to: number; count: number };
+    const total = (of: (row: (typeof rows)[number]) => number) => rows.reduce((sum, row) => sum + of(row), 0);
+    expect(total(({ n }) => n)).toBe(200);
+    // Checkouts add up to 4950, refunds to the opposite.
+    expect(total(({ sum }) => sum)).toBe(0);
+    const ada = rows.filter(({ name }) => name === 'ada');
+    const of = (name: string) => rows.filter((row) => row.name === name);
+    expect(ada.reduce((sum, { n }) => sum + n, 0)).toBe(125);
+    expect(Math.min(...ada.map(({ least }) => least))).toBe(-99);
+    expect(Math.max(...ada.map(({ most }) => most))).toBe(96);
+    expect(Math.max(...of('kim').map(({ most }) => most))).toBe(99);
+    for (const row of rows) {
+      expect(row.caller).toMatch(/^main\.pay /);
+      const counted = (json: string) => (JSON.parse(json) as Bucket[]).reduce((sum, { count }) => sum + count, 0);
+      expect(counted(row.spread)).toBe(row.n);
+      expect(counted(row.latency)).toBe(row.n);
+      const buckets = JSON.parse(row.spread) as Bucket[];
+      expect(buckets[0]!.from).toBeLessThanOrEqual(row.least);
+      expect(buckets[0]!.to).toBeGreaterThan(row.least);
+      expect(buckets.at(-1)!.from).toBeLessThanOrEqual(row.most);
+      expect(buckets.at(-1)!.to).toBeGreaterThan(row.most);
+      expect(row.slowest).toBeGreaterThan(0);
+      expect(JSON.parse(row.top)).toEqual([{ key: ['ada', 'bob', 'eve', 'kim'].indexOf(row.name), count: row.n }]);
+    }
+  });
+});
