@@ -207,6 +207,10 @@ function bucketEntries(renderer: GraphRenderer, header: Struct, own: Place, miss
       const at = chunk.start + i * bucket.size;
       if (at + bucket.size > chunk.end) {
         missing.push('its buckets were cut');
+        // Its cells come first; of a fresh one the end may be in a page that nobody has touched.
+        if (at + fieldOffset(bucket, 'keys') <= chunk.end) {
+          cells(renderer, bucket, { at, end: chunk.end, depth: chunk.depth }, entries);
+        }
         return;
       }
       const top = bytes[at + fieldOffset(bucket, 'tophash')]!;

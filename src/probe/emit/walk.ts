@@ -6,6 +6,9 @@ import { frame, mapNames } from './frame.ts';
 /** `internal/abi.ITab.Type`. */
 const itabType = 8;
 
+/** The smallest page there is: a larger one is cut earlier than need be. */
+const pageBytes = 4096;
+
 /** Steps without `may_goto`: the verifier looks at each, which takes it about 1 µs an instruction. */
 const mostCheckedSteps = 256;
 
@@ -274,7 +277,23 @@ class Walk {
     asm.mov(r2, r4);
     asm.call('probe_read_user');
     const read = asm.newLabel();
+    const unreadable = asm.newLabel();
     asm.jumpIf('eq', r0, immediate(0), read);
+    // Of an object that the program has not written to its end, the last pages are not there yet: up to the page's end, then.
+    asm.load(8, r3, r9, area + chunkHeader.address);
+    asm.mov(r1, r3);
+    asm.alu('and', r1, immediate(pageBytes - 1));
+    asm.mov(r2, immediate(pageBytes));
+    asm.alu('sub', r2, r1);
+    asm.load(4, r4, r9, area + chunkHeader.bytes);
+    asm.jumpIf('ge', r2, r4, unreadable);
+    asm.jumpIf('gt', r2, immediate(maxChunk), unreadable);
+    asm.store(4, r9, area + chunkHeader.bytes, r2);
+    asm.mov(r1, r9);
+    asm.alu('add', r1, immediate(area + chunkHeaderSize));
+    asm.call('probe_read_user');
+    asm.jumpIf('eq', r0, immediate(0), read);
+    asm.label(unreadable);
     asm.store(4, r9, area + chunkHeader.bytes, immediate(0));
     asm.store(4, r9, area + chunkHeader.status, immediate(slotStatus.unreadable));
     asm.label(read);
