@@ -89,8 +89,9 @@ describe.skipIf(lacks !== undefined)(`the broker’s door${lacks === undefined ?
   });
   afterAll(async () => {
     wire?.close();
-    await fleet?.close();
+    // Their cgroups go with the fleet.
     await killStarted();
+    await fleet?.close();
   });
 
   it('a token is a Secret with a hash; px prints it once, and what its subject needs', async () => {

@@ -27,8 +27,9 @@ describe.skipIf(lacks !== undefined)(`faults of a cluster${lacks === undefined ?
   });
 
   afterAll(async () => {
-    await fleet?.close();
+    // Their cgroups go with the fleet.
     await killStarted();
+    await fleet?.close();
   });
 
   const agent = () => fleet.agents.get('n1')!;

@@ -36,8 +36,9 @@ describe.skipIf(lacks !== undefined)(`a query over nodes${lacks === undefined ? 
   });
 
   afterAll(async () => {
-    await fleet?.close();
+    // Their cgroups go with the fleet.
     await killStarted();
+    await fleet?.close();
   });
 
   function script(...lines: readonly string[]): string {

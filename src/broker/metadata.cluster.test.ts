@@ -118,8 +118,9 @@ describe.skipIf(lacks !== undefined)(`metadata and rights${lacks === undefined ?
   });
 
   afterAll(async () => {
-    await fleet?.close();
+    // Their cgroups go with the fleet.
     await killStarted();
+    await fleet?.close();
   });
 
   const known = () =>

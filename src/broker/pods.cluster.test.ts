@@ -49,8 +49,9 @@ describe.skipIf(lacks !== undefined)(`pods from a laptop${lacks === undefined ? 
   });
 
   afterAll(async () => {
-    await fleet?.close();
+    // Their cgroups go with the fleet.
     await killStarted();
+    await fleet?.close();
   });
 
   it('px ps: of a namespace, a deployment, a pod, a container', async () => {

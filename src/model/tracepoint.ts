@@ -5,7 +5,7 @@ import type { Upid } from './upid.ts';
 /** Which processes in the pods of one namespace; what is left out does not narrow. */
 export interface PodSelector {
   readonly namespace: string;
-  /** The pod's name, or its beginning up to a hyphen: what a deployment's pods have in common. */
+  /** The name of the pod, or of the controller that it belongs to. */
   readonly pod?: string;
   /** Every one of these labels, with this value. */
   readonly labels?: Readonly<Record<string, string>>;

@@ -72,7 +72,7 @@ export async function connectBroker(
 
 /**
  * The rows that a user sees are those that the service account may whose token they may request: `px`, or one that was made for
- * them (docs/security.md).
+ * them (docs/kubernetes.md).
  */
 async function ownToken(client: ClusterClient): Promise<string> {
   try {
