@@ -73,6 +73,19 @@ describe('the library', () => {
     ]);
   });
 
+  it('px/go_calls counts by caller, in the kernel', async () => {
+    const calls = ['run', 'px/go_calls', '--', '--upid', target[2]!, '--functions', 'main.computeE'];
+    await sonde.ok(calls);
+    for (let i = 0; i < 7; i++) await demo.get('/e?iters=3');
+    const callers = await rows(calls, 'callers');
+    expect(callers).toMatchObject([
+      { function: 'main.computeE', caller: expect.stringMatching(/^main\.handleE .*app\.go:\d+$/), calls: 7 },
+    ]);
+    expect(Number(callers[0]!.longest)).toBeGreaterThanOrEqual(Number(callers[0]!.mean));
+    const seconds = await rows(calls, 'by_second');
+    expect(seconds.reduce((sum, { calls: count }) => sum + Number(count), 0)).toBe(7);
+  });
+
   it('px/go_functions and px/goroutines look into the process without tracing it', async () => {
     const upid = target[2]!;
     const functions = await rows(['run', 'px/go_functions', '--', '--upid', upid], 'functions');

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { type Column, type ColumnType, implicitColumns, type Relation } from '#model';
+import { type Capture, type Column, type ColumnType, implicitColumns, type Relation } from '#model';
 import { parse, scriptParameters, withParameters } from '#pxl';
 import { type Catalog, compileMutations, compileQuery, readVis, tableFunctionRelations, visCalls } from './index.ts';
 
@@ -42,9 +42,10 @@ describe('the bundled library', () => {
     expect(mutations.value.upserts.map((each) => each.probes[0]!.function)).toEqual(traces ? ['main.f'] : []);
     // What the tracepoint's table has, as far as these scripts capture it.
     const made = mutations.value.upserts.map(({ table, probes }): [string, Relation] => {
-      const kinds: Record<string, ColumnType> = { latency: 'INT64' };
+      const typeOf = ({ kind }: Capture): ColumnType =>
+        kind === 'latency' || kind === 'aggregate' ? 'INT64' : 'STRING';
       const captured = probes[0]!.columns.map(
-        (each): Column => ({ name: each.name, type: kinds[each.name] ?? 'STRING', semantic: 'ST_NONE' }),
+        ({ name, capture }): Column => ({ name, type: typeOf(capture), semantic: 'ST_NONE' }),
       );
       return [table, { columns: [...implicitColumns, ...captured] }];
     });
