@@ -258,6 +258,12 @@ export function program(context: Context, finish: Finish): Command {
       finish(await (await import('./commands/doctor.ts')).doctor(context, options.output)),
     );
 
+  rows(px.command('config'))
+    .description('say what the environment sets, and what holds where it says nothing')
+    .action(async (options: Shared) =>
+      finish(await (await import('./commands/config.ts')).config(context, options.output)),
+    );
+
   const debug = px.command('debug').description('look into what Sonde does');
   rows(debug.command('compile'))
     .description("print every stage of a script's compilation")

@@ -127,6 +127,18 @@ test('px agent status and stop talk to an agent of any version and start none', 
   expect((await px('agent', 'stop')).out).toBe('agent stopped (pid 7); 2 tracepoints and 1 row went with it\n');
 });
 
+test('px config', async () => {
+  const { code, out } = await px('config', '-o', 'json');
+  const rows = out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  expect(code).toBe(0);
+  // The tests' own agents have a folder each.
+  expect(rows.find(({ setting }) => setting === 'SONDE_DIR')).toMatchObject({ from: 'environment', value: directory });
+  expect(rows.find(({ setting }) => setting === 'SONDE_IDLE')).toMatchObject({ from: 'default', value: '1m' });
+});
+
 test('px doctor', async () => {
   await serve({
     doctor(call) {

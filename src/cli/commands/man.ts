@@ -1,6 +1,7 @@
 import type { Command, Option } from 'commander';
 import type { Context } from '../context.ts';
 import { type ExitCode, exitCodes } from '../failure.ts';
+import { settings } from '../settings.ts';
 import { version } from '../version.ts';
 
 /** The manual page, made of what the commands say of themselves (man(7)). */
@@ -23,10 +24,7 @@ export function manPage(px: Command): string {
     '.SH EXIT STATUS',
     '0 done, also after Ctrl\\-C; 1 fault in the script or of the user; 2 usage; 3 agent or permission; 4 partial result.',
     '.SH ENVIRONMENT',
-    ...entry('PX_TARGET', 'where commands go that can go to a cluster: local, or a context of the kubeconfig'),
-    ...entry('SONDE_DIR', "the agent's folder: socket, rows, log"),
-    ...entry('NO_COLOR', 'no colours, also on a terminal'),
-    ...entry('VISUAL, EDITOR', 'the editor of px live'),
+    ...settings.flatMap(({ name, meaning }) => entry(name, meaning)),
   ].join('\n')}\n`;
 }
 
