@@ -6,8 +6,9 @@ import { type Computation, leavesOf, mapLeaves } from '../computation/index.ts';
 import type { TypeGraphBuilder } from '../graph/index.ts';
 import { defaultType } from './constants.ts';
 import { type ColumnForm, columnForm, leaf, scalarForm } from './leaf.ts';
+import type { Operand } from './operand.ts';
 import type { ConditionLeaf, ResolvedValue } from './resolved.ts';
-import { type Operand, Typing } from './typing.ts';
+import { Typing } from './typing.ts';
 
 /** Where an expression is typed: a function's variables, and which of them it may name. */
 export interface Scope {

@@ -1,3 +1,4 @@
+import { nearest } from '#base';
 import type { GoType, GoVariable } from '#gobin';
 import type { BinaryView } from '../binary.ts';
 
@@ -21,4 +22,10 @@ export function variablesText(
     .map((variable) => `${variable.name} ${typeName(binary.type(variable.type))}`);
   if (variables.length > mostListed) listed.push(`and ${variables.length - mostListed} more`);
   return listed.join(', ');
+}
+
+/** Any other single letter is as near as the next: no guess then. */
+export function didYouMean(name: string, names: readonly string[], before = ''): string[] {
+  if (name.length < 2) return [];
+  return nearest(name, names, 1).map((candidate) => `did you mean ${before}${candidate}?`);
 }
