@@ -81,6 +81,10 @@ it('captured variables, names of constants, pointers in generic code, contexts, 
   const probe = (name: string) => ({
     function: name,
     columns: [
+      // A generic function's instances are told apart: one table has these columns for all its probes.
+      { name: 'function', capture: { kind: 'function' as const } },
+      { name: 'type_args', capture: { kind: 'type-arguments' as const } },
+      { name: 'inlined_into', capture: { kind: 'inlined-into' as const } },
       { name: 'args', capture: { kind: 'arguments' as const } },
       { name: 'results', capture: { kind: 'results' as const } },
     ],
