@@ -16,7 +16,7 @@ export type FunctionPattern =
  * - `re:^main\.(Get|Put)`: names in which a regular expression (ECMAScript) is found
  * - `module:*`, `module:*Handler*`: of the functions of the program's own module those whose names fit a glob
  * - `impl:io.Reader.Read`: every implementation of an interface's method
- * - `net/http.*`, `main.Get?`: a glob over the whole name; `*` stands for any text, `?` for one character. The star of `(*T)` is none
+ * - `net/http.*`, `main.Get?`: a glob over the whole name; `*` stands for any text, `?` for one character. The stars of `(*T)` and in brackets are none
  * - `net/http`: a path without a name behind it is a whole package
  *
  * Names are compared with their type arguments and without. Undefined: the text names one function.
@@ -63,8 +63,9 @@ function moduleMatcher(glob: string, modulePath: string | undefined): (name: str
   };
 }
 
+/** Stars of receivers, and those in type arguments (`main.Map[go.shape.*uint8]`), belong to the name. */
 function isGlob(text: string): boolean {
-  return text.split('(*').some((part) => /[*?]/.test(part.replace('[...]', '')));
+  return text.split('(*').some((part) => /[*?]/.test(part.replace(/\[.*\]/, '')));
 }
 
 function globMatcher(glob: string): (name: string) => boolean {

@@ -104,10 +104,10 @@ export function trace(pid: number, binary: GoBinary, probes: readonly LogicalPro
       cleanup.push(() => map.close());
       byName.set(map.spec.name, map);
     }
-    for (const { program, sites, sleepable = false } of compiled.programs) {
+    for (const { program, sites, cookies, sleepable = false } of compiled.programs) {
       const loaded = loadProgram(sys, program, byName, { multi: options.multi, sleepable });
       cleanup.push(() => loaded.close());
-      const places: AttachSite[] = sites.map(({ offset }, cookie) => ({ offset, cookie }));
+      const places: AttachSite[] = sites.map(({ offset }, i) => ({ offset, cookie: cookies?.[i] ?? i }));
       const attached = attachUprobes(sys, loaded, { executable, pid, sites: places });
       cleanup.push(() => attached.close());
       if (attached.refused.length > 0) throw new Error(`refused: ${sites[attached.refused[0]!.site.cookie]!.text}`);
