@@ -247,6 +247,8 @@ function cells(renderer: GraphRenderer, bucket: Struct, place: Place, entries: E
   const top = place.at + fieldOffset(bucket, 'tophash');
   for (let i = 0; i < keys.count; i++) {
     if (renderer.bytes[top + i]! < minTopHash) continue;
+    // Of a bucket that was captured in part: values lie behind keys.
+    if (place.at + valuesField.offset + (i + 1) * valueSize > place.end) continue;
     entries.push({
       key: { ...place, at: place.at + keysField.offset + i * keySize, type: keys.elem },
       value: { ...place, at: place.at + valuesField.offset + i * valueSize, type: values.elem },
