@@ -128,6 +128,9 @@ class Comparison {
     }
     const cut = /^truncated from (\d+)/.exec(note ?? '')?.[1];
     if (Array.isArray(expected) && Array.isArray(shown)) return this.#lists(expected, shown, path, notes, cut);
+    if (isObject(expected) && Array.isArray(shown) && isPairs(shown) && shown.some(([key]) => key === null)) {
+      return this.#unkeyed(expected, shown, path, notes);
+    }
     if (isObject(expected) && isObject(shown)) return this.#objects(expected, shown, path, notes, cut);
     if (typeof expected === 'string' && typeof shown === 'string' && cut !== undefined) {
       const bytes = Buffer.byteLength(expected);
@@ -145,6 +148,24 @@ class Comparison {
   absent(note: string | undefined, path: string): string[] {
     if (note?.startsWith('not captured: ') !== true) return [`${path}: no value, and no reason (${note})`];
     return this.#count(note.slice('not captured: '.length));
+  }
+
+  /** A map whose keys are text, of which some were not captured: a list of pairs then. */
+  #unkeyed(
+    expected: Record<string, unknown>,
+    shown: readonly (readonly [unknown, unknown])[],
+    path: string,
+    notes: Readonly<Record<string, string>>,
+  ): string[] {
+    const reasons = Object.entries(notes).filter(([at]) => at.startsWith(`${path}.keys[`));
+    const absent = shown.filter(([key]) => key === null).length;
+    if (reasons.length < absent) return [`${path}: ${absent} keys without a value, ${reasons.length} reasons`];
+    for (const [, note] of reasons) this.#count(note);
+    return shown.flatMap(([key, value]) => {
+      if (key === null) return [];
+      if (!(String(key) in expected)) return [`${path}: no key ${text(key)}`];
+      return this.compare(expected[String(key)], value, `${path}[${text(key)}]`, notes);
+    });
   }
 
   #lists(
