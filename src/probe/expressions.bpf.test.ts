@@ -277,7 +277,8 @@ describe.each(builds)('expressions in the running program (%s)', (_name, build) 
           const got = row[`c${i}`];
           if (same(wanted, got, notes[`c${i}`])) return;
           // A page may be away at any time: then the value says so.
-          if (got === null && /not resident|was cut|were cut/.test(notes[`c${i}`] ?? '') && ++absent <= mostAbsent) return;
+          if (got === null && /not resident|was cut|were cut/.test(notes[`c${i}`] ?? '') && ++absent <= mostAbsent)
+            return;
           wrong.push(`${text} (call ${call}): Go ${String(wanted)}, got ${String(got)} ${notes[`c${i}`] ?? ''}`);
         });
       });
