@@ -149,6 +149,8 @@ function swissEntries(renderer: GraphRenderer, header: Struct, own: Place, missi
       const at = memory.start + k * groupType.size;
       if (at + groupType.size > memory.end) {
         missing.push('a table was cut');
+        // The last slots of a fresh table may be in a page that nobody has touched.
+        groupEntries(renderer, groupType, { at, end: memory.end, depth: memory.depth }, entries);
         break;
       }
       groupEntries(renderer, groupType, { at, end: memory.end, depth: memory.depth }, entries);
@@ -168,8 +170,10 @@ function groupEntries(renderer: GraphRenderer, group: Struct, place: Place, entr
   const elem = slot.fields.find((field) => field.name === 'elem')!;
   const control = place.at + fieldOffset(group, 'ctrl');
   for (let i = 0; i < slots.count; i++) {
-    if ((renderer.bytes[control + i]! & 0x80) !== 0) continue;
     const at = place.at + slotsField.offset + i * slot.size;
+    // Of a group that was captured in part.
+    if (at + slot.size > place.end) return;
+    if ((renderer.bytes[control + i]! & 0x80) !== 0) continue;
     entries.push({
       key: { ...place, at: at + key.offset, type: key.type },
       value: { ...place, at: at + elem.offset, type: elem.type },
