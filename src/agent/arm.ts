@@ -64,8 +64,6 @@ export async function arm(parts: DeployerParts, logical: ProcessTracepoint, sink
     [compilation.maps.ring.name, ring],
     [compilation.maps.control.name, controls],
   ]);
-  const { calls } = compilation.maps;
-  if (calls !== undefined) maps.set(calls.name, stack.use(makeMap(sys, calls)));
   for (const spec of compilation.maps.others) maps.set(spec.name, stack.use(makeMap(sys, spec)));
   for (const map of makeTypeMaps(sys, compilation.maps, bias)) maps.set(map.spec.name, stack.use(map));
   const groups = compilation.maps.groups && stack.use(new GroupMaps(sys, compilation.maps.groups));

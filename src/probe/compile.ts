@@ -2,7 +2,6 @@ import type { Address, Diagnostic, Span } from '#base';
 import type { GoFunction, Place } from '#gobin';
 import {
   defaultLimits,
-  eventKinds,
   headerSize,
   implicitColumns,
   type LogicalTracepoint,
@@ -14,43 +13,22 @@ import { leavesOf } from './computation/index.ts';
 import {
   callMaps,
   type EmitContext,
-  entryProgram,
-  type GroupSizes,
-  goexitProgram,
-  groupEntryProgram,
   groupMaps,
-  groupReturnProgram,
   groupSizes,
-  isTracked,
-  type Keeping,
   machine,
-  type ProbeNumber,
-  recoveryProgram,
-  returnProgram,
-  siteCookie,
   tracepointMaps,
   wantsFloats,
 } from './emit/index.ts';
 import { type Redaction, TypeGraphBuilder, type TypeTable } from './graph/index.ts';
-import {
-  type EventPlan,
-  type FloatRoot,
-  followsPointers,
-  type PlannedProbe,
-  planProbe,
-  type Root,
-  rootsOf,
-} from './plan/index.ts';
+import { type FloatRoot, followsPointers, type PlannedProbe, planProbe, type Root, rootsOf } from './plan/index.ts';
+import { type Chosen, entryPrograms, exitPrograms, groupPrograms, unwindPrograms } from './programs.ts';
 import { type ResolvedProbe, type ResolvedValue, resolveProbes, type Skipped } from './resolve/index.ts';
 import {
   type CopyPlace,
   CopySites,
-  chooseRuntimeSites,
   chooseSites,
-  type FunctionCode,
   type Intact,
   intactFor,
-  runtimeProbes,
   type SiteContext,
   withCallers,
 } from './sites/index.ts';
@@ -60,9 +38,7 @@ import type {
   FloatState,
   ProbeSites,
   ProcessFilter,
-  ProgramSites,
   Resolution,
-  Site,
   TracepointMaps,
 } from './types.ts';
 
@@ -230,7 +206,6 @@ export function compileTarget(
       maps: {
         ...tracepointMaps(planned.length, largest, {
           types,
-          wanted: planned.some(decidesReturns),
           estimate,
           others: callMaps(planned),
         }),
@@ -248,15 +223,6 @@ export function compileTarget(
   };
 }
 
-/** One function of a tracepoint, through all stages but the last. */
-interface Chosen {
-  readonly resolved: ResolvedProbe;
-  readonly plan: PlannedProbe;
-  readonly sites: ProbeSites;
-  /** It is one of several that a probe stands for: programs are shared where their events are made alike. */
-  readonly many: boolean;
-}
-
 /** Answers once for the whole tracepoint. */
 function floatRegisters({ architecture }: CompilableBinary, { floats }: CompileOptions): () => FloatState | string {
   let found: FloatState | string | undefined;
@@ -272,15 +238,6 @@ function readsFloats(plan: PlannedProbe): boolean {
 
 function withFloats(features: EmitFeatures, floats: FloatState | string): EmitFeatures {
   return typeof floats === 'string' ? features : { ...features, floats };
-}
-
-/** Does a condition at the entry tell which returns count? */
-function decidesReturns(plan: PlannedProbe): boolean {
-  return plan.entry?.condition !== undefined && plan.return !== undefined;
-}
-
-function sleepable(event: EventPlan): Pick<ProgramSites, 'sleepable'> {
-  return wantsFloats(event) ? { sleepable: true } : {};
 }
 
 /** `upid`, `time_`, `goid_`, then the probes' columns. */
@@ -314,137 +271,11 @@ function columnsText(fn: string, relation: Relation): string {
   return `${fn}: ${columns.map((column) => `${column.name} ${column.unsigned === true ? 'unsigned ' : ''}${column.type}`).join(', ')}`;
 }
 
-/** Of a probe whose calls are added up: all its programs. */
-function groupPrograms(
-  context: EmitContext,
-  index: number,
-  { group, selection }: PlannedProbe,
-  sites: ProbeSites,
-  sizes: GroupSizes,
-): ProgramSites[] {
-  if (group === undefined) return [];
-  const exits = (['return', 'tail'] as const).flatMap((kind): ProgramSites[] => {
-    const own = sites.returns.filter((site) => site.role === kind);
-    if (own.length === 0) return [];
-    const program = groupReturnProgram(context, index, kind, group, sizes, selection);
-    return [{ program, kind: eventKinds[kind], sites: own }];
-  });
-  if (sites.entry === undefined) return exits;
-  const program = groupEntryProgram(context, index, group, sizes, sites.entry, selection);
-  return [...exits, { program, kind: eventKinds.entry, sites: [sites.entry] }];
-}
-
 /** Why a probe takes no inlined copies: they have no frame, so no return address and no place among open calls. */
 function noCopy({ group, selection, entry, return: exit }: PlannedProbe): string | undefined {
   if (group !== undefined || selection !== undefined) return 'inlined copies are neither selected nor added up';
   const stacks = [entry, exit].some((event) => event?.sources.some(({ kind }) => kind === 'stack'));
   return stacks ? 'inlined copies have no frame, so no stack of their own' : undefined;
-}
-
-/** Has it programs of its own, also where it is one of many functions of a pattern? */
-function alone(plan: PlannedProbe): boolean {
-  return plan.entry?.condition !== undefined || plan.return?.condition !== undefined || plan.selection !== undefined;
-}
-
-function keeping(plan: PlannedProbe): Keeping {
-  return { selection: plan.selection, tracked: isTracked(plan) };
-}
-
-/** The sites of one role of one probe, and what its program sends there. */
-interface Emission {
-  readonly probe: number;
-  readonly many: boolean;
-  readonly event: EventPlan;
-  readonly sites: readonly Site[];
-  /** Between the stack pointer at the sites and the return address. */
-  readonly frameBytes: number;
-  /** Which calls it keeps; what keeps some has a program of its own. */
-  readonly keeping: Keeping;
-  /** What the program is made by, beside the event. */
-  readonly like: string;
-}
-
-function entryPrograms(context: EmitContext, chosen: readonly Chosen[]): ProgramSites[] {
-  const emissions = chosen.flatMap(({ resolved, plan, sites, many }, probe): Emission[] => {
-    const { entry } = sites;
-    if (plan.entry === undefined || entry === undefined) return [];
-    const frameBytes = resolved.copy?.frameBytes.entry ?? 0;
-    return [
-      {
-        probe,
-        many: many && !alone(plan),
-        keeping: keeping(plan),
-        event: plan.entry,
-        sites: [entry],
-        frameBytes,
-        like: `${plan.return === undefined ? '' : 'returns '}${JSON.stringify(entry.notTaken ?? null)}`,
-      },
-    ];
-  });
-  return grouped(emissions).map(({ probe, group, event, sites, cookies, frameBytes, keeping, like }) => {
-    const returns = like.startsWith('returns');
-    const program = entryProgram(context, probe, event, sites[0]!, { group, frameBytes, returns }, keeping);
-    return { program, kind: eventKinds.entry, sites, ...cookies, ...sleepable(event) };
-  });
-}
-
-function exitPrograms(context: EmitContext, chosen: readonly Chosen[]): ProgramSites[] {
-  return (['return', 'tail'] as const).flatMap((kind) => {
-    const emissions = chosen.flatMap(({ resolved, plan, sites, many }, probe): Emission[] => {
-      const own = sites.returns.filter((site) => site.role === kind);
-      if (plan.return === undefined || own.length === 0) return [];
-      const hits = plan.entry === undefined;
-      const frameBytes = resolved.copy?.frameBytes.end ?? 0;
-      const wanted = decidesReturns(plan);
-      const shared = many && !alone(plan);
-      return [
-        {
-          probe,
-          many: shared,
-          event: plan.return,
-          sites: own,
-          frameBytes,
-          keeping: keeping(plan),
-          like: `${hits} ${wanted}`,
-        },
-      ];
-    });
-    return grouped(emissions).map(({ probe, group, event, sites, cookies, like, frameBytes, keeping }) => {
-      const [hits, wanted] = like.split(' ').map((word) => word === 'true');
-      const options = { hits: hits!, wanted: wanted!, sites: sites.length, group, frameBytes };
-      const program = returnProgram(context, probe, kind, event, options, keeping);
-      return { program, kind: eventKinds[kind], sites, ...cookies, ...(kind === 'return' ? sleepable(event) : {}) };
-    });
-  });
-}
-
-/** One program per emission of its own; one for all of those of patterns whose events are made alike, which tells them apart by the cookie. */
-function grouped(emissions: readonly Emission[]): {
-  readonly probe: ProbeNumber;
-  readonly group: number;
-  readonly event: EventPlan;
-  readonly sites: readonly Site[];
-  readonly cookies: Pick<ProgramSites, 'cookies'>;
-  readonly like: string;
-  readonly frameBytes: number;
-  readonly keeping: Keeping;
-}[] {
-  const groups = new Map<string, Emission[]>();
-  for (const emission of emissions) {
-    const key = emission.many
-      ? `${emission.like} ${emission.frameBytes} ${JSON.stringify(emission.event)}`
-      : `probe ${emission.probe}`;
-    const group = groups.get(key);
-    if (group) group.push(emission);
-    else groups.set(key, [emission]);
-  }
-  return [...groups.values()].map((emissions, group) => {
-    const { many, probe, event, like, frameBytes, keeping } = emissions[0]!;
-    const sites = emissions.flatMap((each) => each.sites);
-    if (!many) return { probe, group, event, sites, cookies: {}, like, frameBytes, keeping };
-    const cookies = emissions.flatMap((each) => each.sites.map((_, site) => siteCookie(each.probe, site)));
-    return { probe: 'cookie', group, event, sites, cookies: { cookies }, like, frameBytes, keeping };
-  });
 }
 
 /** The sites of an inlined copy are chosen with its parameters' places. */
@@ -470,44 +301,6 @@ function skippedText(skipped: readonly Skipped[]): string[] {
     byReason.set(key, [...(byReason.get(key) ?? []), fn]);
   }
   return [...byReason].map(([reason, names]) => `not traced: ${names.join(', ')}: ${reason}`);
-}
-
-/** The two rare probes that tell why a call never returned: only where calls are matched at all. */
-function unwindPrograms(
-  context: EmitContext,
-  planned: readonly PlannedProbe[],
-  binary: CompilableBinary,
-  sites: SiteContext,
-  warnings: string[],
-): ProgramSites[] {
-  if (!planned.some((plan) => plan.entry !== undefined && plan.return !== undefined)) return [];
-  const find = (name: string): FunctionCode | undefined => {
-    const found = binary.functionNamed(name);
-    return found && { function: found, code: binary.code(found) };
-  };
-  const recoveryCode = find(runtimeProbes.recovery);
-  const goexitCode = find(runtimeProbes.goexit);
-  const found = chooseRuntimeSites({ recovery: recoveryCode, goexit: goexitCode }, sites);
-  const programs: ProgramSites[] = [];
-  const add = (program: ProgramSites['program'], kind: ProgramSites['kind'], site: Site) =>
-    programs.push({ program, kind, sites: [site] });
-  // A function that the linker left out is never called: nothing is missed then.
-  const recovery = found.recovery && recoveryProgram(context, found.recovery);
-  if (found.recovery && recovery) add(recovery, eventKinds.recovery, found.recovery);
-  else if (recoveryCode) {
-    const why = reason(found.diagnostics, runtimeProbes.recovery) ?? "the layout of the runtime's g is not known";
-    warnings.push(`calls that panic show as lost: ${why}`);
-  }
-  if (found.goexit) add(goexitProgram(context, found.goexit), eventKinds.goexit, found.goexit);
-  else if (goexitCode) {
-    const why = reason(found.diagnostics, runtimeProbes.goexit) ?? `no site in ${runtimeProbes.goexit}`;
-    warnings.push(`calls that end by runtime.Goexit show as lost: ${why}`);
-  }
-  return programs;
-}
-
-function reason(diagnostics: readonly Diagnostic[], name: string): string | undefined {
-  return diagnostics.find((diagnostic) => diagnostic.message.includes(name))?.message;
 }
 
 function inlineWarning(probe: ResolvedProbe): string[] {

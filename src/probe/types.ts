@@ -181,8 +181,6 @@ export interface TracepointMaps {
   readonly ring: MapSpec;
   /** An array map with one value: `control` below. */
   readonly control: MapSpec;
-  /** The calls that are open and wanted, where a condition at the entry tells which returns are. */
-  readonly calls?: MapSpec;
   /** An array map with one value, to be filled with `bytes`: the types that the walk over objects knows (`graph/table.ts`). */
   readonly types?: { readonly spec: MapSpec; readonly bytes: Uint8Array };
   /**

@@ -87,11 +87,6 @@ export function trace(pid: number, binary: GoBinary, probes: readonly LogicalPro
       ['ring', ring],
       ['control', counters],
     ]);
-    if (maps.calls !== undefined) {
-      const calls = makeMap(sys, maps.calls);
-      cleanup.push(() => calls.close());
-      byName.set('calls', calls);
-    }
     for (const spec of maps.others) {
       const other = makeMap(sys, spec);
       cleanup.push(() => other.close());

@@ -36,7 +36,6 @@ export const mapNames = {
   kicks: 'kicks',
   types: 'types',
   dynamic: 'dynamic',
-  calls: 'calls',
   /** Calls that were kept and have not returned: `callKey` → `openCall`. */
   open: 'open',
   /** One map: the groups that calls are added up in now. */

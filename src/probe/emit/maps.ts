@@ -6,7 +6,6 @@ import { mapNames } from './frame.ts';
 import { groupSizes } from './group-sizes.ts';
 import { mostOpenCalls, openKeyBytes } from './open.ts';
 import { selectionKeysName, selectionStateSize } from './select.ts';
-import { mostWanted, wantedKeyBytes } from './wanted.ts';
 
 /** Records of the largest size that the ring should hold, at least: 15 ms of a million hits a second, three times what the reader lets gather; large records get fewer, for a ring's pages count twice in the reader's memory. */
 const ringRecords = 16_384;
@@ -39,18 +38,16 @@ export function estimateOffset(probes: number, probe: number): number {
   return floatNsOffset(probes) + 8 + 8 * probe;
 }
 
-/** Maps for `probes` probes (`wanted`: some have a condition that decides which returns count) whose largest record has `recordBytes`, and whose values are of `types` (undefined: none is walked over). The ring's memory is the kernel's, charged when it is made. */
+/** Maps for `probes` probes whose largest record has `recordBytes`, and whose values are of `types` (undefined: none is walked over). The ring's memory is the kernel's, charged when it is made. */
 export function tracepointMaps(
   probes: number,
   recordBytes: number,
   {
     types,
-    wanted = false,
     estimate = false,
     others = [],
   }: {
     readonly types?: TypeTable | undefined;
-    readonly wanted?: boolean;
     readonly estimate?: boolean;
     readonly others?: readonly MapSpec[];
   } = {},
@@ -61,14 +58,7 @@ export function tracepointMaps(
   const ring: MapSpec = { name: mapNames.ring, type: 'ringbuf', keySize: 0, valueSize: 0, maxEntries: size };
   const values = estimate ? estimateOffset(probes, probes) : floatNsOffset(probes) + 8;
   const controls: MapSpec = { name: mapNames.control, type: 'array', keySize: 4, valueSize: values, maxEntries: 1 };
-  const calls: MapSpec = {
-    name: mapNames.calls,
-    type: 'lru_hash',
-    keySize: wantedKeyBytes,
-    valueSize: 8,
-    maxEntries: mostWanted,
-  };
-  const common = { ring, control: controls, others, ...(wanted ? { calls } : {}) };
+  const common = { ring, control: controls, others };
   if (types === undefined) return common;
   const table: MapSpec = {
     name: mapNames.types,
@@ -94,7 +84,8 @@ export function tracepointMaps(
 
 /** Are the probe's returns sent of those calls only whose entries were? */
 export function isTracked({ selection, entry, return: exit, group }: PlannedProbe): boolean {
-  return group?.both ?? (selection !== undefined && entry !== undefined && exit !== undefined);
+  const chosen = selection !== undefined || entry?.condition !== undefined;
+  return group?.both ?? (chosen && entry !== undefined && exit !== undefined);
 }
 
 /** Groups in a second, buckets and top keys among them; calls of further ones are counted as drops. */

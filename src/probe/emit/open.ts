@@ -8,7 +8,7 @@ import { frame, mapNames } from './frame.ts';
  * call at its place; the map is an LRU hash, so that such keys go first when it is full.
  */
 export const openKeyBytes = 16;
-export const mostOpenCalls = 16_384;
+export const mostOpenCalls = 65_536;
 
 /** Builds the call's key in the frame, from the goroutine that `findGoroutine` has put there; to `unknown` where there is none. Loses r1. */
 export function openKey(asm: Assembler, probe: number, unknown: Label): void {

@@ -28,7 +28,6 @@ import {
 import { select } from './select.ts';
 import { writeSlot } from './slot.ts';
 import { walk } from './walk.ts';
-import { noteUnwanted, noteWanted, takeWanted } from './wanted.ts';
 
 /** What all programs of one process's tracepoint are emitted with. */
 export interface EmitContext {
@@ -66,13 +65,13 @@ export interface ProgramOptions {
   readonly frameBytes?: number;
 }
 
-/** Sends a call's arguments. Only this program looks at the gate; it counts hits. `returns`: the probe has a return program too. */
+/** Sends a call's arguments. Only this program looks at the gate; it counts hits. */
 export function entryProgram(
   context: EmitContext,
   probe: ProbeNumber,
   event: EventPlan,
   site: Pick<Site, 'notTaken'>,
-  options: ProgramOptions & { readonly returns?: boolean } = {},
+  options: ProgramOptions = {},
   { selection, tracked }: Keeping = { tracked: false },
 ): Program {
   return build(`entry_${programSuffix(probe, options)}`, (asm, out) => {
@@ -84,8 +83,8 @@ export function entryProgram(
     if (context.estimate === true) countEstimate(asm, context, probe, out);
     noteProbe(asm, probe, context.probes, out);
     countProbe(asm, probe, 'hits');
-    if (event.condition !== undefined)
-      decide(asm, context, probe, event.condition, options.returns === true, out, options.frameBytes);
+    const unwanted = tracked ? asm.newLabel() : out;
+    if (event.condition !== undefined) decide(asm, context, numbered(probe), event.condition, unwanted);
     const skipped = asm.newLabel();
     if (selection !== undefined) select(asm, context, numbered(probe), selection, skipped);
     if (wantsFloats(event)) {
@@ -108,12 +107,16 @@ export function entryProgram(
     if (asm.isUsed(skipped)) {
       asm.label(skipped);
       count(asm, controlOffset(numbered(probe), 'skipped'));
-      if (tracked) forget(asm, context, numbered(probe), out);
-      asm.jump(out);
+      asm.jump(unwanted);
     }
     asm.label(full);
     countProbe(asm, probe, 'entryDrops');
-    if (tracked) forget(asm, context, numbered(probe), out);
+    if (!tracked) return;
+    // The call at this place is none that was kept, whatever the last one was.
+    asm.label(unwanted);
+    findGoroutine(asm, context.machine, context.runtime, context.features, options.frameBytes);
+    openKey(asm, numbered(probe), out);
+    closeCall(asm);
   });
 }
 
@@ -144,23 +147,13 @@ function countEstimate(asm: Assembler, context: EmitContext, probe: ProbeNumber,
   asm.label(open);
 }
 
-/** The call at this place is none that was kept, whatever the last one was. */
-function forget(asm: Assembler, { machine, runtime, features }: EmitContext, probe: number, out: Label): void {
-  findGoroutine(asm, machine, runtime, features);
-  openKey(asm, probe, out);
-  closeCall(asm);
-}
-
-/**
- * Sends a call's results at a `ret`, or that the call is over at a tail jump. `hits`: the probe has no entry program to count them;
- * `wanted`: an entry program tells which calls are wanted.
- */
+/** Sends a call's results at a `ret`, or that the call is over at a tail jump. `hits`: the probe has no entry program to count them. */
 export function returnProgram(
   context: EmitContext,
   probe: ProbeNumber,
   kind: 'return' | 'tail',
   event: EventPlan,
-  options: ProgramOptions & { readonly hits: boolean; readonly wanted?: boolean; readonly sites: number },
+  options: ProgramOptions & { readonly hits: boolean; readonly sites: number },
   { selection, tracked }: Keeping = { tracked: false },
 ): Program {
   const sent = kind === 'return' ? event : noEvent;
@@ -168,20 +161,16 @@ export function returnProgram(
     filterProcess(asm, context.filter, out);
     const skipped = asm.newLabel();
     if (!wantsFloats(sent)) noteTime(asm);
-    if (options.wanted === true) {
-      findGoroutine(asm, context.machine, context.runtime, context.features, options.frameBytes);
-      takeWanted(asm, numbered(probe), out);
-    }
     noteProbe(asm, probe, context.probes, out);
     if (tracked && wantsFloats(sent)) {
       // Only a return that is sent is worth the wait.
-      findGoroutine(asm, context.machine, context.runtime, context.features);
+      findGoroutine(asm, context.machine, context.runtime, context.features, options.frameBytes);
       openKey(asm, numbered(probe), out);
       findOpenCall(asm);
       asm.jumpIf('eq', r0, immediate(0), out);
     }
     if (options.hits) countProbe(asm, probe, 'hits');
-    if (sent.condition !== undefined) decide(asm, context, probe, sent.condition, false, out, options.frameBytes);
+    if (sent.condition !== undefined) decide(asm, context, numbered(probe), sent.condition, out);
     if (options.hits && selection !== undefined) select(asm, context, numbered(probe), selection, skipped);
     if (wantsFloats(sent)) {
       askForFloats(asm, context);
@@ -210,36 +199,15 @@ export function returnProgram(
   });
 }
 
-/** Goes on where the condition holds. `returns`: notes for the return program that the call is wanted, or that it is not. */
-function decide(
-  asm: Assembler,
-  context: EmitContext,
-  probeNumber: ProbeNumber,
-  condition: KernelCondition,
-  returns: boolean,
-  out: Label,
-  frameBytes?: number,
-): void {
-  const probe = numbered(probeNumber);
-  const [no, undecided, yes] = [asm.newLabel(), asm.newLabel(), asm.newLabel()];
+/** Goes on where the condition holds, else to `no`. */
+function decide(asm: Assembler, context: EmitContext, probe: number, condition: KernelCondition, no: Label): void {
+  const [undecided, yes] = [asm.newLabel(), asm.newLabel()];
   requireCondition(asm, context, condition, { no, undecided });
-  if (returns) {
-    findGoroutine(asm, context.machine, context.runtime, context.features, frameBytes);
-    noteWanted(asm, probe);
-  }
-  asm.jump(yes);
   if (asm.isUsed(undecided)) {
+    asm.jump(yes);
     asm.label(undecided);
     count(asm, controlOffset(probe, 'undecided'));
     asm.jump(no);
-  }
-  if (asm.isUsed(no)) {
-    asm.label(no);
-    if (returns) {
-      findGoroutine(asm, context.machine, context.runtime, context.features, frameBytes);
-      noteUnwanted(asm, probe);
-    }
-    asm.jump(out);
   }
   asm.label(yes);
 }

@@ -1,0 +1,196 @@
+import type { Diagnostic } from '#base';
+import { eventKinds } from '#model';
+import type { CompilableBinary } from './binary.ts';
+import {
+  type EmitContext,
+  entryProgram,
+  type GroupSizes,
+  goexitProgram,
+  groupEntryProgram,
+  groupReturnProgram,
+  isTracked,
+  type Keeping,
+  type ProbeNumber,
+  recoveryProgram,
+  returnProgram,
+  siteCookie,
+  wantsFloats,
+} from './emit/index.ts';
+import type { EventPlan, PlannedProbe } from './plan/index.ts';
+import type { ResolvedProbe } from './resolve/index.ts';
+import { chooseRuntimeSites, type FunctionCode, runtimeProbes, type SiteContext } from './sites/index.ts';
+import type { ProbeSites, ProgramSites, Site } from './types.ts';
+
+/** One function of a tracepoint, through all stages but the last. */
+export interface Chosen {
+  readonly resolved: ResolvedProbe;
+  readonly plan: PlannedProbe;
+  readonly sites: ProbeSites;
+  /** It is one of several that a probe stands for: programs are shared where their events are made alike. */
+  readonly many: boolean;
+}
+
+/** The sites of one role of one probe, and what its program sends there. */
+interface Emission {
+  readonly probe: number;
+  readonly many: boolean;
+  readonly event: EventPlan;
+  readonly sites: readonly Site[];
+  /** Between the stack pointer at the sites and the return address. */
+  readonly frameBytes: number;
+  /** Which calls it keeps; what keeps some has a program of its own. */
+  readonly keeping: Keeping;
+  /** What the program is made by, beside the event. */
+  readonly like: string;
+}
+
+export function entryPrograms(context: EmitContext, chosen: readonly Chosen[]): ProgramSites[] {
+  const emissions = chosen.flatMap(({ resolved, plan, sites, many }, probe): Emission[] => {
+    const { entry } = sites;
+    if (plan.entry === undefined || entry === undefined) return [];
+    const frameBytes = resolved.copy?.frameBytes.entry ?? 0;
+    return [
+      {
+        probe,
+        many: many && !alone(plan),
+        keeping: keeping(plan),
+        event: plan.entry,
+        sites: [entry],
+        frameBytes,
+        like: JSON.stringify(entry.notTaken ?? null),
+      },
+    ];
+  });
+  return grouped(emissions).map(({ probe, group, event, sites, cookies, frameBytes, keeping }) => {
+    const program = entryProgram(context, probe, event, sites[0]!, { group, frameBytes }, keeping);
+    return { program, kind: eventKinds.entry, sites, ...cookies, ...sleepable(event) };
+  });
+}
+
+/** Of a probe whose calls are added up: all its programs. */
+export function groupPrograms(
+  context: EmitContext,
+  index: number,
+  { group, selection }: PlannedProbe,
+  sites: ProbeSites,
+  sizes: GroupSizes,
+): ProgramSites[] {
+  if (group === undefined) return [];
+  const exits = (['return', 'tail'] as const).flatMap((kind): ProgramSites[] => {
+    const own = sites.returns.filter((site) => site.role === kind);
+    if (own.length === 0) return [];
+    const program = groupReturnProgram(context, index, kind, group, sizes, selection);
+    return [{ program, kind: eventKinds[kind], sites: own }];
+  });
+  if (sites.entry === undefined) return exits;
+  const program = groupEntryProgram(context, index, group, sizes, sites.entry, selection);
+  return [...exits, { program, kind: eventKinds.entry, sites: [sites.entry] }];
+}
+
+/** Has it programs of its own, also where it is one of many functions of a pattern? */
+function alone(plan: PlannedProbe): boolean {
+  return plan.entry?.condition !== undefined || plan.return?.condition !== undefined || plan.selection !== undefined;
+}
+
+function keeping(plan: PlannedProbe): Keeping {
+  return { selection: plan.selection, tracked: isTracked(plan) };
+}
+
+export function exitPrograms(context: EmitContext, chosen: readonly Chosen[]): ProgramSites[] {
+  return (['return', 'tail'] as const).flatMap((kind) => {
+    const emissions = chosen.flatMap(({ resolved, plan, sites, many }, probe): Emission[] => {
+      const own = sites.returns.filter((site) => site.role === kind);
+      if (plan.return === undefined || own.length === 0) return [];
+      const hits = plan.entry === undefined;
+      const frameBytes = resolved.copy?.frameBytes.end ?? 0;
+      const shared = many && !alone(plan);
+      return [
+        {
+          probe,
+          many: shared,
+          event: plan.return,
+          sites: own,
+          frameBytes,
+          keeping: keeping(plan),
+          like: `${hits}`,
+        },
+      ];
+    });
+    return grouped(emissions).map(({ probe, group, event, sites, cookies, like, frameBytes, keeping }) => {
+      const options = { hits: like === 'true', sites: sites.length, group, frameBytes };
+      const program = returnProgram(context, probe, kind, event, options, keeping);
+      return { program, kind: eventKinds[kind], sites, ...cookies, ...(kind === 'return' ? sleepable(event) : {}) };
+    });
+  });
+}
+
+/** One program per emission of its own; one for all of those of patterns whose events are made alike, which tells them apart by the cookie. */
+function grouped(emissions: readonly Emission[]): {
+  readonly probe: ProbeNumber;
+  readonly group: number;
+  readonly event: EventPlan;
+  readonly sites: readonly Site[];
+  readonly cookies: Pick<ProgramSites, 'cookies'>;
+  readonly like: string;
+  readonly frameBytes: number;
+  readonly keeping: Keeping;
+}[] {
+  const groups = new Map<string, Emission[]>();
+  for (const emission of emissions) {
+    const key = emission.many
+      ? `${emission.like} ${emission.frameBytes} ${JSON.stringify(emission.event)}`
+      : `probe ${emission.probe}`;
+    const group = groups.get(key);
+    if (group) group.push(emission);
+    else groups.set(key, [emission]);
+  }
+  return [...groups.values()].map((emissions, group) => {
+    const { many, probe, event, like, frameBytes, keeping } = emissions[0]!;
+    const sites = emissions.flatMap((each) => each.sites);
+    if (!many) return { probe, group, event, sites, cookies: {}, like, frameBytes, keeping };
+    const cookies = emissions.flatMap((each) => each.sites.map((_, site) => siteCookie(each.probe, site)));
+    return { probe: 'cookie', group, event, sites, cookies: { cookies }, like, frameBytes, keeping };
+  });
+}
+
+/** The two rare probes that tell why a call never returned: only where calls are matched at all. */
+export function unwindPrograms(
+  context: EmitContext,
+  planned: readonly PlannedProbe[],
+  binary: CompilableBinary,
+  sites: SiteContext,
+  warnings: string[],
+): ProgramSites[] {
+  if (!planned.some((plan) => plan.entry !== undefined && plan.return !== undefined)) return [];
+  const find = (name: string): FunctionCode | undefined => {
+    const found = binary.functionNamed(name);
+    return found && { function: found, code: binary.code(found) };
+  };
+  const recoveryCode = find(runtimeProbes.recovery);
+  const goexitCode = find(runtimeProbes.goexit);
+  const found = chooseRuntimeSites({ recovery: recoveryCode, goexit: goexitCode }, sites);
+  const programs: ProgramSites[] = [];
+  const add = (program: ProgramSites['program'], kind: ProgramSites['kind'], site: Site) =>
+    programs.push({ program, kind, sites: [site] });
+  // A function that the linker left out is never called: nothing is missed then.
+  const recovery = found.recovery && recoveryProgram(context, found.recovery);
+  if (found.recovery && recovery) add(recovery, eventKinds.recovery, found.recovery);
+  else if (recoveryCode) {
+    const why = reason(found.diagnostics, runtimeProbes.recovery) ?? "the layout of the runtime's g is not known";
+    warnings.push(`calls that panic show as lost: ${why}`);
+  }
+  if (found.goexit) add(goexitProgram(context, found.goexit), eventKinds.goexit, found.goexit);
+  else if (goexitCode) {
+    const why = reason(found.diagnostics, runtimeProbes.goexit) ?? `no site in ${runtimeProbes.goexit}`;
+    warnings.push(`calls that end by runtime.Goexit show as lost: ${why}`);
+  }
+  return programs;
+}
+
+function reason(diagnostics: readonly Diagnostic[], name: string): string | undefined {
+  return diagnostics.find((diagnostic) => diagnostic.message.includes(name))?.message;
+}
+
+function sleepable(event: EventPlan): Pick<ProgramSites, 'sleepable'> {
+  return wantsFloats(event) ? { sleepable: true } : {};
+}
