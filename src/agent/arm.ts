@@ -1,10 +1,10 @@
 import { attachUprobes, type BpfMap, type BpfProgram, loadProgram, makeMap, type UprobeAttachment } from '#bpf';
+import { MachineError, UserError } from '#door';
 import { eventKinds, type ProcessTracepoint } from '#model';
 import { type Compilation, compileTarget, control, floatNsOffset, gates, mapNames, type ProgramSites } from '#probe';
 import { findTracer, type Sys } from '#sys';
 import { programNs } from './budget.ts';
 import type { DeployerParts, DeploymentSink } from './deployment.ts';
-import { MachineError, UserError } from './errors.ts';
 import { attachCounting, callCosts, estimateFrom } from './estimate.ts';
 import { Executable } from './executable.ts';
 import { GroupMaps } from './groupmaps.ts';

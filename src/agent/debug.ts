@@ -1,10 +1,10 @@
 import type { sonde } from '#api';
+import { atTarget, type Script, UserError } from '#door';
 import type { LogicalTracepoint } from '#model';
 import { type Catalog, compileLogical, compileMutations, compileQuery, planText } from '#planner';
 import { type Compilation, compileTarget, describeCompilation, type Redaction } from '#probe';
 import { parse } from '#pxl';
 import type { Binaries } from './binaries.ts';
-import { atTarget, type Script, UserError } from './errors.ts';
 import { Executable } from './executable.ts';
 import { functionCall } from './execute.ts';
 import type { Kernel } from './kernel.ts';

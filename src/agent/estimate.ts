@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BpfMap } from '#bpf';
+import { UserError } from '#door';
 import { eventKinds } from '#model';
 import { type Compilation, control, estimateOffset, gates, type ProgramSites } from '#probe';
 import { costLimit as limit } from './budget.ts';
-import { UserError } from './errors.ts';
 
 /** So many functions in one tracepoint are counted before they are traced; fewer are watched while they are. */
 export const estimateFrom = 16;

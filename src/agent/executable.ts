@@ -1,5 +1,5 @@
 import { type BigIntStats, closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { MachineError, UserError } from './errors.ts';
+import { MachineError, UserError } from '#door';
 
 /**
  * A process's executable, held by one open descriptor: parsed, compared and attached to through it, so that all three see the

@@ -1,6 +1,6 @@
 import type { sonde } from '#api';
+import { UserError } from '#door';
 import { BadPattern, formatSignature, type GoBinary, type GoFunction } from '#gobin';
-import { UserError } from './errors.ts';
 
 /** Functions whose names match, with signature and place in the source; one by one, since a binary may have 100,000. */
 export function* describeFunctions(binary: GoBinary, pattern: string): Generator<sonde.FunctionInfo> {

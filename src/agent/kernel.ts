@@ -1,5 +1,6 @@
 import { SondeError } from '#base';
 import { calibrate, type HitCost, type KernelFeatures, kernelFeatures, readKernelBtf } from '#bpf';
+import { MachineError, UserError } from '#door';
 import type { EmitFeatures, FloatState, ProcessFilter } from '#probe';
 import {
   capabilities,
@@ -10,7 +11,6 @@ import {
   readProcessStatus,
   type Sys,
 } from '#sys';
-import { MachineError, UserError } from './errors.ts';
 import { Floats } from './floats.ts';
 
 /** What this kernel and our rights offer, found by trying, once; and what a hit costs here. */

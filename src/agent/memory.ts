@@ -1,5 +1,5 @@
+import { MachineError } from '#door';
 import { readMemoryRoom, type Sys } from '#sys';
-import { MachineError } from './errors.ts';
 
 /**
  * Bytes that must stay free. The kernel charges a cgroup in batches of 64 pages a CPU (256 KiB; MEMCG_CHARGE_BATCH, include/linux/memcontrol.h), so that

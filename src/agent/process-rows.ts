@@ -1,10 +1,10 @@
 import { setImmediate } from 'node:timers/promises';
 import { type Address, address } from '#base';
+import { UserError } from '#door';
 import { formatSignature, goroutines, type Pclntab } from '#gobin';
 import { formatUpid, type Upid } from '#model';
 import { openProcessMemory, type Sys } from '#sys';
 import type { Binaries } from './binaries.ts';
-import { UserError } from './errors.ts';
 import { Executable } from './executable.ts';
 import { nameMatcher } from './functions.ts';
 import type { Processes } from './processes.ts';

@@ -1,6 +1,7 @@
 import { userInfo } from 'node:os';
 import { basename } from 'node:path';
 import { nearest } from '#base';
+import { UserError } from '#door';
 import { openElf } from '#elf';
 import { readBuildInfo } from '#gobin';
 import { formatUpid, parseUpid, type Upid } from '#model';
@@ -13,7 +14,6 @@ import {
   readProcessStatus,
   type Sys,
 } from '#sys';
-import { UserError } from './errors.ts';
 import { Executable } from './executable.ts';
 import type { Identity } from './identity.ts';
 import { inflate } from './inflate.ts';

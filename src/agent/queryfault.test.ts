@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
+import { MachineError, UserError } from '#door';
 import { QueryFailed } from '#store';
-import { MachineError, UserError } from './errors.ts';
 import { queryFault } from './queryfault.ts';
 
 it("tells a script's fault from a full disk and from the engine's own", () => {

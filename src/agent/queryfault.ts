@@ -1,6 +1,6 @@
 import type { SondeError } from '#base';
+import { MachineError, UserError } from '#door';
 import type { QueryFailed } from '#store';
-import { MachineError, UserError } from './errors.ts';
 
 /** The engine's kinds of errors that come from the values and patterns of a script. */
 const ofTheScript = /^query failed: (?:Invalid Input|Conversion|Out of Range) Error: (.*)$/m;

@@ -1,5 +1,6 @@
 import type { FileOffset } from '#base';
 import { type CheckTarget, checkSites, type SiteState, unarmedSites } from '#bpf';
+import { MachineError, UserError } from '#door';
 import type { Site } from '#probe';
 import {
   addressOfOffset,
@@ -10,7 +11,6 @@ import {
   readMaps,
   type Sys,
 } from '#sys';
-import { MachineError, UserError } from './errors.ts';
 import type { Executable } from './executable.ts';
 
 /**

@@ -1,10 +1,10 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Address } from '#base';
+import { UserError } from '#door';
 import { type GoBinary, type Goroutine, goroutines } from '#gobin';
 import { resolveFunction } from '#probe';
 import { addressOfOffset, executableMappings, openProcessMemory, readMaps, type Sys } from '#sys';
 import type { Binaries } from './binaries.ts';
-import { UserError } from './errors.ts';
 import { Executable } from './executable.ts';
 
 /** A call of a function that a goroutine is in the midst of, found on its stack. */

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { BugError } from '#base';
+import { UserError } from '#door';
 import {
   formatUpid,
   parseUuid,
@@ -19,7 +20,6 @@ import {
   tableFunctionRelations,
 } from '#planner';
 import type { Store, StoredTable } from '#store';
-import { UserError } from './errors.ts';
 import type { Identity } from './identity.ts';
 import { functionRows, goroutineRows, type ProcessViews } from './process-rows.ts';
 import type { GoProcess } from './processes.ts';

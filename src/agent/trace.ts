@@ -1,4 +1,5 @@
 import { callColumns, type sonde, textAt } from '#api';
+import { UserError } from '#door';
 import {
   type CallSelection,
   type CaptureLimit,
@@ -13,7 +14,6 @@ import {
 import type { Sys } from '#sys';
 import type { Binaries } from './binaries.ts';
 import type { Deployer, Deployment, DeploymentSink, OpenCall } from './deployment.ts';
-import { UserError } from './errors.ts';
 import type { Kernel } from './kernel.ts';
 import type { GoProcess, Processes } from './processes.ts';
 import { callsOnStacks } from './stacks.ts';

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { UserError } from '#door';
 import { type Column, implicitColumns, type LogicalTracepoint, type Relation } from '#model';
 import type { Store } from '#store';
 import type { Deployer, Deployment, DeploymentSink } from './deployment.ts';
-import { UserError } from './errors.ts';
 import { Tracepoints } from './tracepoints.ts';
 
 const int = (name: string): Column => ({ name, type: 'INT64', semantic: 'ST_NONE' });

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { UserError } from '#door';
 import {
   formatUpid,
   type LogicalTracepoint,
@@ -11,7 +12,6 @@ import {
 } from '#model';
 import { NameClash, type Store } from '#store';
 import type { Deployer, Deployment, DeploymentSink, OpenCall } from './deployment.ts';
-import { UserError } from './errors.ts';
 import { deployCalls } from './trace.ts';
 
 /** A tracepoint as the agent holds it. */

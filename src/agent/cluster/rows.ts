@@ -1,10 +1,10 @@
 import type { sonde } from '#api';
 import { encodeBatch, encodeRelation, splitBatch, type vizier } from '#api';
 import { Durations, gauge, type Metric } from '#cluster';
+import { UserError } from '#door';
 import type { Relation } from '#model';
 import { duckdbText, hasNotes, ofProcesses, outputColumns, planFromJson, scanOf } from '#planner';
 import type { Store } from '#store';
-import { UserError } from '../errors.ts';
 import type { TableFunctions } from '../tables.ts';
 import type { Tracepoints } from '../tracepoints.ts';
 import { tableMetrics } from './metrics.ts';

@@ -1,1 +1,0 @@
-export { atTarget, CallRefused, explain, MachineError, type Script, UserError } from '#door';
