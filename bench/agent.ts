@@ -1,14 +1,16 @@
 /**
  * `node bench/agent.ts [seconds]`: what the agent costs the machine: resident memory and CPU time when nothing happens, with the demo
- * traced and quiet, and after many calls.
+ * traced and quiet, and after many calls; and what it does once, at its start.
  */
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { calibrate, kernelFeatures, readKernelBtf } from '#bpf';
+import { openSys } from '#sys';
 import { killStarted } from '../testing/process.ts';
 import { PxEnvironment } from '../testing/px.ts';
 import { writeProbeScript } from '../testing/script.ts';
 import { DemoServer } from '../testing/targets.ts';
-import { machine, table } from './report.ts';
+import { machine, median, milliseconds, table } from './report.ts';
 
 const seconds = Number(process.argv[2] ?? 10);
 
@@ -76,3 +78,21 @@ try {
 }
 console.log(`agent: ${machine()}; each line ${seconds} s; main thread's context switches\n`);
 console.log(table(['state', 'resident', 'of it private', `CPU in ${seconds} s`, 'switches'], rows));
+
+const sys = openSys();
+const once: Record<string, () => unknown> = {
+  'what the kernel has (kernelFeatures)': () => kernelFeatures(sys),
+  'what a hit costs (calibrate)': () => calibrate(sys),
+  'kernel types (readKernelBtf)': () => readKernelBtf(sys).fieldOffset('task_struct', 'thread.fsbase'),
+};
+const atStart: string[][] = [];
+for (const [what, action] of Object.entries(once)) {
+  const times: number[] = [];
+  for (let round = 0; round < 5; round++) {
+    const began = performance.now();
+    await action();
+    times.push(performance.now() - began);
+  }
+  atStart.push([what, milliseconds(times[0]!), milliseconds(median(times))]);
+}
+console.log(`\n${table(['once, at the start', 'first', 'median of 5'], atStart)}`);

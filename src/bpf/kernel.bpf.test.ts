@@ -11,19 +11,14 @@ import { loadProgram, VerifierRejected } from './program.ts';
 
 const sys = openSys();
 
-it('finds what this kernel has, in a fraction of a second', () => {
-  const start = performance.now();
+it('finds what this kernel has', () => {
   const features = kernelFeatures(sys);
-  expect(performance.now() - start).toBeLessThan(500);
   const missing = Object.entries(features).filter(([, feature]) => !feature.present);
   expect(missing.map(([name]) => name)).toEqual(process.env.SONDE_NO_UPROBE_MULTI === '1' ? ['uprobeMulti'] : []);
 });
 
 it.each([true, false])('measures both kinds of hits: a stepped one costs more (uprobe_multi: %s)', async (multi) => {
-  await calibrate(sys, { multi });
-  const start = performance.now();
   const cost = await calibrate(sys, { multi });
-  expect(performance.now() - start).toBeLessThan(100);
   expect(cost.emulatedNs).toBeGreaterThan(50);
   expect(cost.steppedNs).toBeGreaterThan(cost.emulatedNs);
   expect(cost.steppedNs).toBeLessThan(1_000_000);
@@ -35,11 +30,9 @@ it.each([true, false])('measures both kinds of hits: a stepped one costs more (u
   expect(steppedNs).toBeLessThan(2 * cost.emulatedNs + 1_000);
 });
 
-it('reads field offsets from the kernel types within 50 ms', () => {
+it('reads field offsets from the kernel types', () => {
   const btf = readKernelBtf(sys);
-  const start = performance.now();
-  const offset = readKernelBtf(sys).fieldOffset('task_struct', 'thread.fsbase')!;
-  expect(performance.now() - start).toBeLessThan(50);
+  const offset = btf.fieldOffset('task_struct', 'thread.fsbase')!;
   expect(offset % 8).toBe(0);
   expect(offset).toBeGreaterThan(btf.fieldOffset('task_struct', 'thread')! - 1);
   expect(offset).toBeLessThan(btf.structSize('task_struct')!);
