@@ -16,6 +16,7 @@ const pod = {
     phase: 'Running',
     podIP: '10.0.0.7',
     qosClass: 'Burstable',
+    conditions: [{ type: 'Ready', status: 'True' }],
     startTime: new Date('2026-11-25T04:00:00Z'),
     containerStatuses: [{ name: 'app', containerID: 'containerd://aaa', state: { running: {} } } as never],
   },
@@ -30,7 +31,13 @@ const known = {
   processes: [{ upid, podUid: 'uid-cart-5d8f-1', container: 'aaa', commandLine: '/cart -v' }],
   services: [service('cart', { app: 'cart' }), service('other', { app: 'other' }), service('headless', {})],
   replicaSets: [{ metadata: meta('cart-5d8f', { ownerReferences: owner('Deployment', 'cart') }) }],
-  deployments: [{ metadata: meta('cart') }],
+  deployments: [
+    {
+      metadata: meta('cart'),
+      spec: { replicas: 2 },
+      status: { replicas: 2, readyReplicas: 1, conditions: [{ type: 'Available', status: 'True' }] },
+    },
+  ],
   namespaces: [{ metadata: { name: 'shop', uid: 'uid-shop' } }],
 };
 
@@ -52,7 +59,20 @@ it.each([
   ['upid_to_deployment_name', upid, 'shop/cart'],
   ['upid_to_deployment_id', upid, 'uid-cart'],
   ['upid_to_replicaset_name', upid, 'shop/cart-5d8f'],
-  ['upid_to_pod_qos', upid, 'Burstable'],
+  ['upid_to_pod_qos', upid, 'kBurstable'],
+  ['upid_to_pod_status', upid, '{"phase":"Running","message":"","reason":"","ready":true}'],
+  ['container_id_to_status', 'aaa', '{"state":"Running","message":"","reason":""}'],
+  [
+    'replicaset_id_to_owner_references',
+    'uid-cart-5d8f',
+    String.raw`["{\"uid\":\"uid-cart\",\"kind\":\"Deployment\",\"name\":\"cart\"}"]`,
+  ],
+  ['service_id_to_external_ips', 'uid-cart', '[]'],
+  [
+    'deployment_name_to_status',
+    'shop/cart',
+    `{"replicas":2,"updated_replicas":0,"ready_replicas":1,"available_replicas":0,"unavailable_replicas":0,"requested_replicas":2,"observed_generation":0,"conditions":"\\"Available\\": \\"True\\", "}`,
+  ],
   ['pod_name_to_pod_ip', 'shop/cart-5d8f-1', '10.0.0.7'],
   ['pod_name_to_start_time', 'shop/cart-5d8f-1', '1795579200000000000'],
   ['pod_name_to_stop_time', 'shop/cart-5d8f-1', undefined],

@@ -1,4 +1,12 @@
-import type { V1Deployment, V1Namespace, V1ObjectMeta, V1Pod, V1ReplicaSet, V1Service } from '@kubernetes/client-node';
+import type {
+  V1ContainerState,
+  V1Deployment,
+  V1Namespace,
+  V1ObjectMeta,
+  V1Pod,
+  V1ReplicaSet,
+  V1Service,
+} from '@kubernetes/client-node';
 import { type PodInfo, podInfo } from './pods.ts';
 
 /** A pod that was seen; `goneAt`: milliseconds of the wall clock, of one that is no more. */
@@ -59,7 +67,7 @@ export function metadataEntries(known: KnownObjects): MetadataEntry[] {
       const id = (status.containerID ?? '').replace(/^.*:\/\//, '');
       const state = status.state ?? {};
       const times = {
-        status: Object.keys(state)[0] ?? '',
+        status: containerStatus(state),
         start_time: nanoseconds(state.running?.startedAt ?? state.terminated?.startedAt),
         stop_time: nanoseconds(state.terminated?.finishedAt),
       };
@@ -76,27 +84,44 @@ export function metadataEntries(known: KnownObjects): MetadataEntry[] {
       hostname: known.node,
       node_name: known.node,
       container_name: found?.info.containers.get(container) ?? '',
-      pod_status: found?.info.phase ?? '',
+      pod_status: found?.values.status ?? '',
       ...pick(found?.values ?? {}, perProcess),
     });
   }
   for (const { metadata, spec } of known.services) {
     const [id, name, namespace] = namesOf(metadata);
-    const addresses = { cluster_ip: spec?.clusterIP ?? '', external_ips: listText(spec?.externalIPs ?? []) };
+    const addresses = { cluster_ip: spec?.clusterIP ?? '', external_ips: JSON.stringify(spec?.externalIPs ?? []) };
     add('service_id', id, namespace, { service_name: name, ...addresses });
-    add('service_name', name, namespace, { service_id: id, namespace });
+    add('service_name', name, namespace, { service_id: id });
     if (spec?.clusterIP !== 'None') add('ip', spec?.clusterIP ?? '', namespace, { service_id: id });
   }
-  for (const { metadata, status } of known.replicaSets) {
+  for (const { metadata, spec, status } of known.replicaSets) {
     const [id, name, namespace] = namesOf(metadata);
-    const counts = { replicas: status?.replicas ?? 0, readyReplicas: status?.readyReplicas ?? 0 };
+    const counts = {
+      replicas: status?.replicas ?? 0,
+      fully_labeled_replicas: status?.fullyLabeledReplicas ?? 0,
+      ready_replicas: status?.readyReplicas ?? 0,
+      available_replicas: status?.availableReplicas ?? 0,
+      requested_replicas: spec?.replicas ?? 0,
+      observed_generation: status?.observedGeneration ?? 0,
+      conditions: conditionsText(status?.conditions),
+    };
     const values = { ...lifeOf(metadata), namespace, status: JSON.stringify(counts), ...deploymentOf(metadata, known) };
     add('replicaset_id', id, namespace, { replicaset_name: name, ...values });
     add('replicaset_name', name, namespace, { replicaset_id: id, ...values });
   }
-  for (const { metadata, status } of known.deployments) {
+  for (const { metadata, spec, status } of known.deployments) {
     const [id, name, namespace] = namesOf(metadata);
-    const counts = { replicas: status?.replicas ?? 0, readyReplicas: status?.readyReplicas ?? 0 };
+    const counts = {
+      replicas: status?.replicas ?? 0,
+      updated_replicas: status?.updatedReplicas ?? 0,
+      ready_replicas: status?.readyReplicas ?? 0,
+      available_replicas: status?.availableReplicas ?? 0,
+      unavailable_replicas: status?.unavailableReplicas ?? 0,
+      requested_replicas: spec?.replicas ?? 0,
+      observed_generation: status?.observedGeneration ?? 0,
+      conditions: conditionsText(status?.conditions),
+    };
     const { owner_references: _owners, ...life } = lifeOf(metadata);
     const values = { ...life, namespace, status: JSON.stringify(counts) };
     add('deployment_id', id, namespace, { deployment_name: name, ...values });
@@ -136,17 +161,19 @@ function valuesOfPod(pod: V1Pod, info: PodInfo, goneAt: number | undefined, know
     ...deploymentOf(replicaSet?.metadata, known),
   };
   const phase = goneAt === undefined ? info.phase : 'Terminated';
+  const ready = goneAt === undefined && isMet(status?.conditions, 'Ready');
   return {
     pod_id: info.uid,
     pod_name: `${namespace}/${info.name}`,
     pod_labels: JSON.stringify(info.labels),
     pod_ip: status?.podIP ?? '',
-    pod_qos: status?.qosClass ?? '',
+    // Pixie's names of the classes.
+    pod_qos: status?.qosClass === undefined ? '' : `k${status.qosClass}`,
     namespace,
     node_name: info.node,
     start_time: nanoseconds(status?.startTime ?? metadata?.creationTimestamp),
     stop_time: goneAt === undefined ? '' : `${BigInt(goneAt) * 1_000_000n}`,
-    status: JSON.stringify({ phase, message: status?.message ?? info.waiting, reason: status?.reason ?? '' }),
+    status: JSON.stringify({ phase, message: status?.message ?? info.waiting, reason: status?.reason ?? '', ready }),
     owner_references: ownersText(metadata),
     service_id: listText(services.map((each) => each.metadata?.uid ?? '')),
     service_name: listText(services.map((each) => `${namespace}/${each.metadata?.name}`)),
@@ -188,7 +215,33 @@ function lifeOf(metadata: V1ObjectMeta | undefined): Values {
 
 function ownersText(metadata: V1ObjectMeta | undefined): string {
   const owners = metadata?.ownerReferences ?? [];
-  return owners.length === 0 ? '' : JSON.stringify(owners.map(({ uid, kind, name }) => ({ uid, kind, name })));
+  return owners.length === 0
+    ? ''
+    : JSON.stringify(owners.map(({ uid, kind, name }) => JSON.stringify({ uid, kind, name })));
+}
+
+/** Kubernetes' state of a container in Pixie's words: Running, Waiting, Terminated, Unknown. */
+function containerStatus({ running, waiting, terminated }: V1ContainerState): string {
+  const state = running ? 'Running' : waiting ? 'Waiting' : terminated ? 'Terminated' : 'Unknown';
+  const { message = '', reason = '' } = waiting ?? terminated ?? {};
+  return JSON.stringify({ state, message, reason });
+}
+
+interface Condition {
+  readonly type: string;
+  readonly status: string;
+}
+
+function isMet(conditions: readonly Condition[] | undefined, wanted: string): boolean {
+  return conditions?.some(({ type, status }) => type === wanted && status === 'True') ?? false;
+}
+
+/** Pixie's text of them, which no JSON is: the last first, a comma behind each. */
+function conditionsText(conditions: readonly Condition[] | undefined): string {
+  return (conditions ?? [])
+    .map(({ type, status }) => `"${type}": "${status}", `)
+    .reverse()
+    .join('');
 }
 
 /** One thing is itself, several are a JSON array in a fixed order. */

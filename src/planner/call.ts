@@ -42,12 +42,12 @@ export function bind(site: CallSite, signature: Signature): Record<string, Argum
   return bound;
 }
 
-/** `Expected 'String' in arg 'ttl', got 'Int'`. For what follows from a reported fault, silence. */
+/** `Expected arg 'ttl' as type 'String', received 'Int'`. For what follows from a reported fault, silence. */
 export function wrongKind(expected: string, parameter: string, argument: Argument): never {
   if (isPoisoned(argument.value)) throw new Fault();
   return fault(
     'pxl.type',
-    `Expected '${expected}' in arg '${parameter}', got '${kindName(argument.value)}'`,
+    `Expected arg '${parameter}' as type '${expected}', received '${kindName(argument.value)}'`,
     argument.span,
     argument.value.kind === 'grouped' ? ["df.groupby('a').agg(out=('column', px.count)) is a DataFrame"] : [],
   );
@@ -78,7 +78,7 @@ export function stringsArgument(
   if (value.kind !== 'list' && value.kind !== 'tuple') {
     return [{ text: stringArgument(argument, parameter), span: argument.span }];
   }
-  return value.items.map((item) => ({ text: stringArgument(item, parameter), span: item.span }));
+  return value.items.map((item, i) => ({ text: stringArgument(item, `${parameter} (index ${i})`), span: item.span }));
 }
 
 /** Where the literal stands that a value came from, or where the argument stands. */

@@ -10,7 +10,7 @@ import { addDisplay } from './px-module.ts';
 import { optimized } from './rules/optimized.ts';
 import type { Session } from './session.ts';
 import type { Catalog, Compiled, FunctionCall, Mutations, PlanInput, PlanOutput, QueryPlan } from './types.ts';
-import type { Argument, FunctionValue, TypeValue } from './value.ts';
+import { type Argument, type FunctionValue, kindName, type TypeValue } from './value.ts';
 
 export interface CompileOptions {
   /** Functions to call instead of what the script displays by itself, as Pixie's clients ask for scripts with a vis.json. */
@@ -166,7 +166,12 @@ function withoutRepeats(diagnostics: readonly Diagnostic[]): Diagnostic[] {
 function callFromOutside(evaluator: Evaluator, call: FunctionCall): void {
   const { session } = evaluator;
   const callee = evaluator.globals.names.get(call.name);
-  if (callee?.kind !== 'function') fault('pxl.unknown-name', `the script has no function '${call.name}'`, undefined);
+  if (callee === undefined)
+    fault('pxl.unknown-name', `Function to execute, '${call.name}', not found.`, undefined, [
+      `the script has: ${[...evaluator.globals.names].flatMap(([name, each]) => (each.kind === 'function' ? [name] : [])).join(', ')}`,
+    ]);
+  if (callee.kind !== 'function')
+    fault('pxl.type', `'${call.name}' is a '${kindName(callee)}' not a function.`, undefined);
   const { nameSpan } = callee.definition;
   const keywords = new Map<string, Argument>();
   for (const { name, value } of call.arguments)
@@ -177,11 +182,24 @@ function callFromOutside(evaluator: Evaluator, call: FunctionCall): void {
     session.displayed = true;
     return;
   }
+  session.displayed = true;
+  if (result.kind === 'list' || result.kind === 'tuple') {
+    result.items.forEach(({ value }, i) => {
+      if (value.kind !== 'frame')
+        fault(
+          'pxl.type',
+          `Function '${call.name}' returns '${kindName(value)}' at index ${i}. All returned objects must be dataframes.`,
+          nameSpan,
+        );
+      addDisplay(session, `${call.outputName}[${i}]`, value.frame);
+    });
+    return;
+  }
   if (result.kind !== 'frame') {
-    fault('pxl.type', `the function '${call.name}' does not return a DataFrame`, nameSpan);
+    const text = `Function '${call.name}' returns '${kindName(result)}' but should return a DataFrame.`;
+    fault('pxl.type', text, nameSpan);
   }
   addDisplay(session, call.outputName, result.frame);
-  session.displayed = true;
 }
 
 function converted(callee: FunctionValue, name: string, text: string, now: bigint, span: Span): Argument {
@@ -202,6 +220,7 @@ function converted(callee: FunctionValue, name: string, text: string, now: bigin
     );
   }
   const value = fromText(text, annotation as TypeValue, now);
-  if (!value) fault('pxl.value', `'${text}' is not a value of ${annotation.name} for '${name}'`, parameter.span);
+  if (!value)
+    fault('pxl.value', `Failed to parse arg '${name}': '${text}' is not a value of ${annotation.name}`, parameter.span);
   return { value, span: parameter.span };
 }

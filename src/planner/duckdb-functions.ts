@@ -4,6 +4,8 @@ import type { Application } from './plan.ts';
 /** The words of a UINT128. */
 const high = (upid: string) => `CAST(${upid} >> 64 AS UBIGINT)`;
 const low = (upid: string) => `CAST(${upid} & CAST(18446744073709551615 AS UHUGEINT) AS UBIGINT)`;
+/** A part of a UINT128; a number that does not fit gives none. */
+const word = (x: string, type: string) => `CAST(TRY_CAST(${x} AS ${type}) AS UHUGEINT)`;
 /** RFC 6901 pointer to a member. */
 const pointer = (key: string) => `'/' || replace(replace(${key}, '~', '~0'), '/', '~1')`;
 /** A test on a JSON text; DuckDB fails on what is no JSON. */
@@ -83,12 +85,18 @@ const functions: Readonly<Record<string, Write>> = {
   split: (s, delimiter) => `CAST(to_json(string_split(${s}, ${delimiter})) AS VARCHAR)`,
   upid_to_pid: (upid) => `CAST(${high(upid)} & 4294967295 AS BIGINT)`,
   upid_to_asid: (upid) => `CAST(${high(upid)} >> 32 AS BIGINT)`,
-  upid_to_string: uuid,
+  // Pixie's text of a UPID; px.to_string(upid) has the form that px.uint128 reads.
+  upid_to_string: (upid) => `format('{}:{}:{}', ${high(upid)} >> 32, ${high(upid)} & 4294967295, ${low(upid)})`,
+  upid_to_start_ts: (upid) => `CAST(${low(upid)} AS BIGINT)`,
+  upid: (asid, pid, ticks) =>
+    `(${word(asid, 'UINTEGER')} << 96) | (${word(pid, 'UINTEGER')} << 64) | ${word(ticks, 'UBIGINT')}`,
+  pod_name_to_namespace: namespaceOf,
+  service_name_to_namespace: namespaceOf,
   has_value: hasValue,
   has_service_name: hasValue,
   has_service_id: hasValue,
   // What a table that a table function made has: of metadata by function and key, of this machine.
-  metadataField: (key, table, operation) => `coalesce(${metadata(key, table, operation)}, '')`,
+  metadataField: (key, table, operation, otherwise) => `coalesce(${metadata(key, table, operation)}, ${otherwise})`,
   metadataNumber: metadata,
   machineField: (table, field) => `coalesce((SELECT any_value(m_.${field}) FROM ${table} AS m_), '')`,
   machineNumber: (table, field) => `(SELECT any_value(m_.${field}) FROM ${table} AS m_)`,
@@ -103,6 +111,11 @@ function metadata(key: string, table: string, operation: string): string {
 /** Whether a JSON array holds a text, or is that text itself. */
 function hasValue(array: string, value: string): string {
   return `CASE WHEN ${isJson(array, 'ARRAY')} THEN json_contains(${array}, to_json(${value})) ELSE ${array} = ${value} END`;
+}
+
+/** Of `namespace/name`; of any other text an empty one. */
+function namespaceOf(name: string): string {
+  return `CASE WHEN ${name} IS NULL THEN NULL WHEN len(string_split(${name}, '/')) = 2 THEN split_part(${name}, '/', 1) ELSE '' END`;
 }
 
 function uuid(upid: string): string {

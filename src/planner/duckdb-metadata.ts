@@ -1,4 +1,4 @@
-import { metadataFunctions, toldByItself } from './functions/metadata.ts';
+import { metadataFunctions, ofUnknown, toldByItself } from './functions/metadata.ts';
 import type { Application } from './plan.ts';
 
 /**
@@ -7,6 +7,6 @@ import type { Application } from './plan.ts';
  */
 export function metadataText({ operation, type }: Application): string | undefined {
   if (toldByItself.has(operation) || !Object.hasOwn(metadataFunctions, operation)) return undefined;
-  if (type === 'STRING') return "''";
+  if (type === 'STRING') return `'${ofUnknown(operation)}'`;
   return type === 'BOOLEAN' ? 'false' : 'CAST(NULL AS BIGINT)';
 }

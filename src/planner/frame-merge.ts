@@ -50,7 +50,8 @@ function keys(left: Frame, right: Frame, leftOn: Argument, rightOn: Argument): J
   const mine = stringsArgument(leftOn, 'left_on');
   const theirs = stringsArgument(rightOn, 'right_on');
   if (mine.length !== theirs.length) {
-    fault('pxl.arguments', `left_on names ${mine.length} columns and right_on ${theirs.length}`, rightOn.span);
+    const text = "'left_on' and 'right_on' must contain the same number of elements.";
+    fault('pxl.arguments', text, rightOn.span, [`left_on has ${mine.length}, right_on ${theirs.length}`]);
   }
   return mine.map((each, i) => {
     const a = columnOf(left, each.text, each.span);

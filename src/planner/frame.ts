@@ -51,7 +51,7 @@ export function columnOf(frame: Frame, name: string, span: Span): PlanColumn {
   const names = frame.columns.map((column) => column.name);
   return fault(
     'pxl.unknown-column',
-    `Column '${name}' not found in the DataFrame`,
+    `Column '${name}' not found in parent dataframe`,
     span,
     suggestions(name, names, 'columns'),
   );
@@ -87,17 +87,17 @@ export function namedPair<Name extends string>(
   if (value.kind === 'opaque' && value.poisoned) throw new Fault();
   const [first, second] = value.kind === 'tuple' ? value.items : [];
   if (value.kind !== 'tuple' || value.items.length !== 2 || !first || !second) {
-    return fault(
-      'pxl.type',
-      `Expected Tuple of a column and a function for '${out}', got '${kindName(value)}'`,
-      argument.span,
-      [`${out}=('column', px.count)`],
-    );
-  }
-  if (constantOf(first.value)?.type !== 'STRING') {
-    return fault('pxl.type', `Expected the name of a column, got '${kindName(first.value)}'`, first.span, [
+    return fault('pxl.type', `Expected tuple for ${out} but received ${kindName(value)}`, argument.span, [
       `${out}=('column', px.count)`,
     ]);
+  }
+  if (constantOf(first.value)?.type !== 'STRING') {
+    return fault(
+      'pxl.type',
+      'All elements of the agg tuple must be column names, except the last which should be a function',
+      first.span,
+      [`${out}=('column', px.count)`],
+    );
   }
   const column = columnOf(frame, stringArgument(first, out), first.span);
   if (second.value.kind === 'opaque' && second.value.poisoned) throw new Fault();
@@ -106,8 +106,17 @@ export function namedPair<Name extends string>(
       ? names.find((each) => each === (second.value as { name: string }).name)
       : undefined;
   if (name === undefined) {
-    const what = second.value.kind === 'aggregate' ? `px.${second.value.name}` : `'${kindName(second.value)}'`;
-    return fault('pxl.type', `Expected an aggregate such as px.count, got ${what}`, second.span);
+    const { kind } = second.value;
+    if (kind === 'aggregate' || kind === 'builtin' || kind === 'function') {
+      const what = second.value.kind === 'aggregate' ? `px.${second.value.name}` : `'${kindName(second.value)}'`;
+      fault('pxl.type', `Expected an aggregate such as px.count, got ${what}`, second.span);
+    }
+    return fault(
+      'pxl.type',
+      `Expected second tuple argument to be type Func, received ${kindName(second.value)}`,
+      second.span,
+      [`${out}=('${column.name}', px.count)`],
+    );
   }
   return { column, function: name };
 }

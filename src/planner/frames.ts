@@ -7,8 +7,17 @@ import { checkColumnName, columnOf, filterBy, frameOf, namedPair, newColumn, pro
 import { append, merge } from './frame-merge.ts';
 import { distinct, rolling, sort, window } from './frame-window.ts';
 import { callFunction } from './functions/call.ts';
-import { contextNames, contextSource } from './functions/metadata.ts';
-import { apply, type PlanColumn, type Relational, reference, type Scalar, typeOf } from './plan.ts';
+import { contextKeys, contextNames, contextSource } from './functions/metadata.ts';
+import {
+  apply,
+  outputColumns,
+  type PlanColumn,
+  type Relational,
+  reference,
+  type Scalar,
+  sourcesOf,
+  typeOf,
+} from './plan.ts';
 import type { Session } from './session.ts';
 import {
   type Argument,
@@ -89,9 +98,11 @@ export function contextMember(session: Session, frame: Frame, name: string, span
     if (!contextNames.includes(name)) {
       fault('pxl.attribute', `df.ctx has no '${name}'`, span, suggestions(name, contextNames, 'it has'));
     }
-    return fault('pxl.unknown-column', `df.ctx['${name}'] cannot be made: the DataFrame has no upid column`, span, [
-      `its columns: ${names.join(', ')}`,
-    ]);
+    return fault(
+      'pxl.unknown-column',
+      `Can't resolve metadata because of lack of converting columns in the parent. Need one of [${contextKeys(name).join(', ')}]. Parent type has columns [${names.join(', ')}] available.`,
+      span,
+    );
   }
   const column = reference(columnOf(frame, source.column, span));
   if (source.function === undefined) return scalarValue(column);
@@ -111,14 +122,18 @@ export function frameSubscript(frame: Frame, index: Argument, span: Span): Value
   if (value.kind === 'list' || value.kind === 'tuple')
     return { kind: 'frame', frame: keep(frame, stringsArgument(index, 'columns'), span) };
   if (value.kind === 'opaque' && value.poisoned) throw new Fault();
-  return fault('pxl.type', `a DataFrame cannot be indexed with '${kindName(value)}'`, index.span, [
-    "df['column'], df[['a', 'b']] or df[df.a > 1]",
-  ]);
+  return fault(
+    'pxl.type',
+    `subscript argument must have a list of strings or expression. '${kindName(value)}' not allowed`,
+    index.span,
+    ["df['column'], df[['a', 'b']] or df[df.a > 1]"],
+  );
 }
 
 /** `df.name = value`: the frame with that column set, in its place or last. */
 export function assign(session: Session, frame: Frame, name: string, nameSpan: Span, value: Argument): Frame {
   const scalar = rowValue(frame, value, 'value');
+  if (value.value.kind === 'scalar') requireOwn(frame, value.value.scalar, value.span);
   checkColumnName(
     name,
     nameSpan,
@@ -130,6 +145,24 @@ export function assign(session: Session, frame: Frame, name: string, nameSpan: S
   );
   if (!frame.columns.some((old) => old.name === name)) outputs.push({ column, value: scalar });
   return frameOf({ operator: 'project', source: frame.plan, outputs }, frame, value.span);
+}
+
+/** Rows of one DataFrame have nothing to do with those of another: a column is made of what its own came from. */
+function requireOwn(frame: Frame, scalar: Scalar, span: Span): void {
+  if (scalar.kind === 'apply') for (const each of scalar.arguments) requireOwn(frame, each, span);
+  if (scalar.kind !== 'column' || frame.columns.some((column) => column.id === scalar.id)) return;
+  if (madeIn(frame.plan, scalar.id, new Set())) return;
+  fault('pxl.type', `the column '${scalar.name}' of another DataFrame is not available in this context`, span, [
+    'merge the DataFrames first',
+  ]);
+}
+
+function madeIn(plan: Relational, id: number, seen: Set<Relational>): boolean {
+  if (seen.has(plan)) return false;
+  seen.add(plan);
+  return (
+    outputColumns(plan).some((column) => column.id === id) || sourcesOf(plan).some((each) => madeIn(each, id, seen))
+  );
 }
 
 /**
@@ -282,7 +315,7 @@ export function groupedMember(
 function filter(frame: Frame, condition: Argument, span: Span): Frame {
   const predicate = rowValue(frame, condition, 'key');
   if (predicate.type !== 'BOOLEAN') {
-    fault('pxl.type', `a filter needs a BOOLEAN condition, not ${predicate.type}`, condition.span, [
+    fault('pxl.type', `Expected Boolean for Filter expression, not ${predicate.type}`, condition.span, [
       'for instance df[df.a > 1]',
     ]);
   }
@@ -293,7 +326,11 @@ function keep(frame: Frame, names: readonly { readonly text: string; readonly sp
   if (names.length === 0) fault('pxl.value', 'the list of columns is empty', span);
   const columns = names.map((each, i) => {
     if (names.findIndex((other) => other.text === each.text) < i) {
-      fault('pxl.value', `the column '${each.text}' is named twice`, each.span);
+      fault(
+        'pxl.value',
+        `cannot specify the same column name more than once when filtering by cols. '${each.text}' specified more than once`,
+        each.span,
+      );
     }
     return columnOf(frame, each.text, each.span);
   });
@@ -302,9 +339,9 @@ function keep(frame: Frame, names: readonly { readonly text: string; readonly sp
 
 function aggregate(session: Session, frame: Frame, by: readonly PlanColumn[] | undefined, site: CallSite): Value {
   if (site.positional.length > 0) {
-    fault('pxl.arguments', 'agg() takes its columns by name', site.positional[0]!.span, [
-      "agg(out=('column', px.count))",
-    ]);
+    const given = site.positional.length;
+    const text = `agg() takes 0 arguments but ${given} ${given === 1 ? 'was' : 'were'} given.`;
+    fault('pxl.arguments', text, site.positional[0]!.span, ["agg(out=('column', px.count))"]);
   }
   if (site.keywords.size === 0 && !by) {
     fault('pxl.arguments', 'agg() without groupby() needs a column to make', site.span, [

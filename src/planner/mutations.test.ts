@@ -113,7 +113,7 @@ describe('compileMutations', () => {
     // The table of the script's own tracepoint is about to change: nothing is said of it yet.
     expect(compiled("px.display(px.DataFrame('tab')[['m']])")).toBe(1);
     expect(compiled('')).toBe(1);
-    expect(compiled("df = px.DataFrame('other')\ndf.k = df.nn")).toEqual(["Column 'nn' not found in the DataFrame"]);
+    expect(compiled("df = px.DataFrame('other')\ndf.k = df.nn")).toEqual(["Column 'nn' not found in parent dataframe"]);
     expect(compiled("px.display(px.DataFrame('ather'))")).toEqual(["Table 'ather' not found"]);
     const none = compileMutations('import px', { now, catalog });
     expect(none.ok ? [] : none.diagnostics.map((each) => each.id)).toEqual(['pxl.no-output']);
@@ -128,7 +128,7 @@ describe('compileMutations', () => {
       'malformed UPID, at the string',
       script("return [{'n': pxtrace.ArgExpr('n')}]").replace(upid, 'replace-me'),
       [
-        "3:8 pxl.upid 'replace-me' is not a UPID [a UPID looks like 00000003-0024-844a-0000-000008caa618; `px run px/upids` lists those of the Go processes]",
+        "3:8 pxl.upid 'replace-me' is not a valid UUID [a UPID looks like 00000003-0024-844a-0000-000008caa618; `px run px/upids` lists those of the Go processes]",
       ],
     ],
     [
@@ -148,7 +148,7 @@ describe('compileMutations', () => {
     [
       'TTL as a number',
       script("return [{'n': pxtrace.ArgExpr('n')}]").replace("'5m'", '300'),
-      ["7:59 pxl.type Expected 'String' in arg 'ttl', got 'Int'"],
+      ["7:59 pxl.type Expected arg 'ttl' as type 'String', received 'Int'"],
     ],
     [
       'no return',
@@ -173,7 +173,7 @@ describe('compileMutations', () => {
     [
       'key is no string',
       script("return [{1: pxtrace.ArgExpr('n')}]"),
-      ["6:14 pxl.type Expected 'String' in arg 'key', got 'Int'"],
+      ["6:14 pxl.type Expected 'String' in arg 'key', got 'int'"],
     ],
     [
       'nothing',
@@ -287,7 +287,7 @@ describe('compileMutations', () => {
       [
         "2:8 pxl.attribute 'px' object has no attribute 'nothing' [",
         "4:5 pxl.unknown-name name 'undefined_name' is not defined",
-        "5:16 pxl.upid 'x' is not a UPID",
+        "5:16 pxl.upid 'x' is not a valid UUID",
       ],
     ],
   ])('%s', (_, source, expected) => {

@@ -31,7 +31,9 @@ const builtins: Readonly<Record<string, Builtin>> = {
     const text = stringArgument(duration!, 'duration');
     const ns = parseDuration(text);
     if (ns === undefined)
-      fault('pxl.value', `'${text}' is not a duration`, duration!.span, ["for instance '5m', '-1h30m'"]);
+      fault('pxl.value', `Time string is in wrong format: '${text}' is not a duration`, duration!.span, [
+        "for instance '5m', '-1h30m'",
+      ]);
     return scalarValue(constant('INT64', inRange(ns, site.span), 'ST_DURATION_NS'));
   },
   format_duration: (_session, site) => {
@@ -93,7 +95,7 @@ function uint128(argument: Argument): Value {
   const text = stringArgument(argument, 'uuid');
   const words = parseUuid(text);
   if (!words) {
-    return fault('pxl.upid', `'${text}' is not a UPID`, originOf(argument), [
+    return fault('pxl.upid', `'${text}' is not a valid UUID`, originOf(argument), [
       'a UPID looks like 00000003-0024-844a-0000-000008caa618; `px run px/upids` lists those of the Go processes',
     ]);
   }

@@ -134,7 +134,12 @@ export function cast(to: TypeValue, site: CallSite): Value {
   if (to.type === 'LIST') return fault('pxl.type', `${to.name} is not a cast`, site.span);
   if (scalar.type !== to.type) {
     const widening = to.type === 'FLOAT64' && scalar.type === 'INT64';
-    if (!widening) fault('pxl.type', `Cannot cast from ${scalar.type} to ${to.name}, which is ${to.type}`, value!.span);
+    if (!widening)
+      fault(
+        'pxl.type',
+        `Cannot cast from '${scalar.type}' to '${to.type}'. Only semantic type casts are allowed.`,
+        value!.span,
+      );
     if (scalar.kind === 'constant') return scalarValue(constant('FLOAT64', Number(scalar.value), to.semantic));
     return scalarValue(apply('toFloat', { type: 'FLOAT64', semantic: to.semantic }, scalar));
   }
@@ -206,7 +211,7 @@ function tableFunction(session: Session, name: string, site: CallSite): Value {
     const value = constantOf(argument.value) ?? wrongKind('Constant', parameter, argument);
     const wanted = argumentTypes[parameter] ?? value.type;
     if (value.type !== wanted)
-      fault('pxl.type', `Expected ${wanted} in arg '${parameter}', got ${value.type}`, argument.span);
+      fault('pxl.type', `Expected arg '${parameter}' as type '${wanted}', received '${value.type}'`, argument.span);
     given[parameter] = value.value;
   }
   if (!session.catalog) return unknown;
@@ -257,7 +262,7 @@ function scriptReference(_session: Session, site: CallSite): Value {
     if (argument.value.kind !== 'scalar') return wrongKind('String', name, argument);
     const { scalar } = argument.value;
     if (scalar.type !== 'STRING' && (name !== 'args' || scalar.type === 'TIME64NS')) {
-      fault('pxl.type', `Expected 'String' in arg '${name}', got ${scalar.type}`, argument.span);
+      fault('pxl.type', `Expected arg '${name}' as type 'String', received '${scalar.type}'`, argument.span);
     }
     values.push(
       scalar.type === 'STRING' ? scalar : apply('to_string', { type: 'STRING', semantic: 'ST_NONE' }, scalar),

@@ -394,7 +394,11 @@ function columnsOf(returned: Argument): CaptureColumn[] {
 
 /** `taken`: names so far, to what they are: `implicit`, or the name as it was written. */
 function captureColumn({ key, item }: DictEntry, taken: Map<string, string>): CaptureColumn {
-  const name = checkedName(stringArgument(key, 'key'), 'name of the column', key.span);
+  const text = constantOf(key.value);
+  if (text?.type !== 'STRING') {
+    fault('pxl.type', `Expected 'String' in arg 'key', got '${kindName(key.value).toLowerCase()}'`, key.span);
+  }
+  const name = checkedName(String(text.value), 'name of the column', key.span);
   const lower = name.toLowerCase();
   const other = taken.get(lower);
   if (other === 'implicit' || lower === 'notes_' || lower === 'seq_') {

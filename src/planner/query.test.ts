@@ -186,6 +186,7 @@ describe('rows', () => {
     const count = async (bounds: string) =>
       (await rows(`import px\ndf = px.DataFrame('calls', ${bounds})\npx.display(df)`)).length;
     expect(await count("start_time='-5m'")).toBe(3);
+    expect(await count("start_time='-6m' + '+1m'")).toBe(3);
     expect(await count("start_time='-6m', end_time='-1m'")).toBe(2);
     expect(await count('end_time=px.now() - px.minutes(5)')).toBe(2);
     expect(await count(`start_time=${now}`)).toBe(1);
@@ -261,7 +262,12 @@ describe('expressions', () => {
     ['px.upid_to_pid(df.upid)', [42n, 42n, 42n, 42n]],
     ['px.upid_to_asid(df.upid)', [3n, 3n, 3n, 3n]],
     ["df.ctx['pid']", [42n, 42n, 42n, 42n]],
-    ['px.upid_to_string(df.upid)', Array(4).fill('00000003-0000-002a-0000-0000000004d2')],
+    ['px.upid_to_string(df.upid)', Array(4).fill('3:42:1234')],
+    ['px.to_string(df.upid)', Array(4).fill('00000003-0000-002a-0000-0000000004d2')],
+    ['px.upid_to_start_ts(df.upid)', Array(4).fill(1234n)],
+    ['px.upid(3, 42, df.n) == px.make_upid(3, 42, 1)', [true, null, false, null]],
+    ["px.pod_name_to_namespace('shop/' + df.s)", ['shop', 'shop', 'shop', null]],
+    ["px.service_name_to_namespace('a/b/c') + px.service_name_to_namespace('a')", Array(4).fill('')],
     ["df.upid == px.uint128('00000003-0000-002a-0000-0000000004d2')", [true, true, true, true]],
     ['px.select(df.ok, df.n, 0)', [0n, -2n, 3n, null]],
     ['px.abs(df.n)', [1n, 2n, 3n, null]],
@@ -293,7 +299,7 @@ describe('expressions', () => {
     ["px.uint128('ffffffff-ffff-ffff-ffff-ffffffffffff')", Array(4).fill(2n ** 128n - 1n)],
     ["px.upid_to_asid(px.uint128('ffffffff-0000-002a-0000-0000000004d2'))", Array(4).fill(0xffffffffn)],
     [
-      "px.upid_to_string(px.uint128('ffffffff-ffff-ffff-ffff-fffffffffffe'))",
+      "px.to_string(px.uint128('ffffffff-ffff-ffff-ffff-fffffffffffe'))",
       Array(4).fill('ffffffff-ffff-ffff-ffff-fffffffffffe'),
     ],
     ['px.upid_to_pid(px.make_upid(4294967295, 4294967295, 18446744073709551615))', Array(4).fill(0xffffffffn)],
@@ -453,13 +459,36 @@ px.display(px.DataFrame('calls'), 'ignored')
     const given = { table: 'calls', n: '1', since: '-1h', most: '1e3', ok: 'true', kinds: "['a', 'b']" };
     expect(plan(source, call(given)).outputs.map((each) => each.name)).toEqual(['widget']);
     expect(await rows(source, call(given))).toEqual([[3n]]);
-    expect(faults(source, call({ ...given, n: 'many' }))).toEqual(["2:21 'many' is not a value of int for 'n'"]);
+    expect(faults(source, call({ ...given, n: 'many' }))).toEqual([
+      "2:21 Failed to parse arg 'n': 'many' is not a value of int",
+    ]);
     expect(faults(source, call({ table: 'calls' }))).toEqual([
       "2:5 top() missing 5 required positional arguments 'n','since','most','ok','kinds'",
     ]);
     expect(faults(source, [{ name: 'none', outputName: 'x', arguments: [] }])).toEqual([
-      "the script has no function 'none'",
+      "Function to execute, 'none', not found. [the script has: top]",
     ]);
+  });
+
+  it('a function called from outside may return several DataFrames', () => {
+    const source = `import px
+def both():
+  return [px.DataFrame('calls'), px.DataFrame('calls').head(1)]
+def odd():
+  return [px.DataFrame('calls'), 'x']
+def text():
+  return 'x'
+frame = px.DataFrame('calls')
+`;
+    const call = (name: string) => [{ name, outputName: 'out', arguments: [] }];
+    expect(plan(source, call('both')).outputs.map((each) => each.name)).toEqual(['out[0]', 'out[1]']);
+    expect(faults(source, call('odd'))).toEqual([
+      "4:5 Function 'odd' returns 'String' at index 1. All returned objects must be dataframes.",
+    ]);
+    expect(faults(source, call('text'))).toEqual([
+      "6:5 Function 'text' returns 'String' but should return a DataFrame.",
+    ]);
+    expect(faults(source, call('frame'))).toEqual(["'frame' is a 'DataFrame' not a function."]);
   });
 });
 
@@ -489,26 +518,37 @@ describe('faults', () => {
       frame("df = df.window(r=('s', px.difference))"),
       ["3:18 px.difference over 's', STRING, is no function of a window"],
     ],
-    [frame("df = df.sort('n', ascending=1)"), ["3:29 Expected 'Bool' in arg 'ascending', got 'Int'"]],
-    [frame("df = df.rolling('x').agg(n=('n', px.count))"), ["3:17 'x' is not a duration"]],
+    [frame("df = df.sort('n', ascending=1)"), ["3:29 Expected arg 'ascending' as type 'Bool', received 'Int'"]],
+    [
+      frame("df = df.rolling('x').agg(n=('n', px.count))"),
+      ["3:17 Time string is in wrong format: 'x' is not a duration"],
+    ],
     [
       frame("df = df.stream().groupby('s').agg(n=('n', px.sum))"),
       ['3:6 rows that go on for ever are never all there: behind stream() come columns and filters'],
     ],
     [frame('df = df.head(3).stream()'), ['3:6 stream() goes on with the rows of a table']],
     [frame("df.a = f'{df.s:.2f}'"), ['3:11 the format `.2f` is for numbers, not STRING']],
-    [frame('df = df.nn'), ["3:9 Column 'nn' not found in the DataFrame [did you mean `n`"]],
+    [frame('df = df.nn'), ["3:9 Column 'nn' not found in parent dataframe [did you mean `n`"]],
     ["import px\npx.display(px.DataFrame('call'))", ["2:25 Table 'call' not found [did you mean `calls`?]"]],
-    ["import px\npx.display(px.DataFrame('calls', select=['n', 'm']))", ["2:47 Column 'm' not found in the DataFrame"]],
+    [
+      "import px\npx.display(px.DataFrame('calls', select=['n', 'm']))",
+      ["2:47 Column 'm' not found in parent dataframe"],
+    ],
     [frame('df.a = df.n + df.s'), ['3:13 `+` cannot be used with INT64 and STRING']],
     [frame("df = df[df.upid == 'x']"), ["3:17 `==` cannot be used with UINT128 and STRING [write px.uint128('…')]"]],
-    [frame('df = df[df.n]'), ['3:9 a filter needs a BOOLEAN condition, not INT64 [for instance df[df.a > 1]]']],
+    [
+      frame("b = px.DataFrame('calls')", 'df.m = b.n + 1'),
+      ["4:8 the column 'n' of another DataFrame is not available in this context [merge the DataFrames first]"],
+    ],
+    [frame("df['m'] = px.DataFrame('calls').ctx['pod']"), ["3:11 the column 'upid' of another DataFrame"]],
+    [frame('df = df[df.n]'), ['3:9 Expected Boolean for Filter expression, not INT64 [for instance df[df.a > 1]]']],
     [frame('df = df[df.n > 1 and df.s]'), ['3:18 `and` cannot be used with BOOLEAN and STRING']],
     [frame('df = df.merge(df)'), ["3:6 merge() missing 2 required positional arguments 'left_on','right_on'"]],
     [
       frame("df = df.groupby('n')"),
       [
-        "4:12 Expected 'DataFrame' in arg 'out', got 'GroupBy' [df.groupby('a').agg(out=('column', px.count)) is a DataFrame]",
+        "4:12 Expected arg 'out' as type 'DataFrame', received 'GroupBy' [df.groupby('a').agg(out=('column', px.count)) is a DataFrame]",
       ],
     ],
     [
@@ -524,12 +564,9 @@ describe('faults', () => {
       ["3:8 Could not find function 'px.floor' with arguments [STRING] [px.floor(x: FLOAT64)]"],
     ],
     [frame('df.a = px.floor()'), ["3:8 floor() missing 1 required positional argument 'x'"]],
-    [frame("df = df.groupby('q').agg()"), ["3:17 Column 'q' not found in the DataFrame"]],
+    [frame("df = df.groupby('q').agg()"), ["3:17 Column 'q' not found in parent dataframe"]],
     [frame("df = df.agg(n=('n', px.now))"), ["3:21 Expected an aggregate such as px.count, got 'Function'"]],
-    [
-      frame("df = df.agg(n='n')"),
-      ["3:15 Expected Tuple of a column and a function for 'n', got 'String' [n=('column', px.count)]"],
-    ],
+    [frame("df = df.agg(n='n')"), ["3:15 Expected tuple for n but received String [n=('column', px.count)]"]],
     [frame("df = df.agg(n=('s', px.mean))"), ["3:15 px.mean cannot be used with 's', a column of STRING"]],
     [frame("df = df.groupby('s').agg(s=('n', px.sum))"), ["3:28 there is already a column 's'"]],
     [
@@ -540,12 +577,12 @@ describe('faults', () => {
     ],
     [frame('df.N = 1'), ["3:4 the column names 'n' and 'N' differ only in case"]],
     [frame('df.seq_ = 1'), ["3:4 'seq_' is the name of a column that Sonde keeps for itself"]],
-    [frame("df = df.head('x')"), ["3:14 Expected 'Int' in arg 'n', got 'String'"]],
+    [frame("df = df.head('x')"), ["3:14 Expected arg 'n' as type 'Int', received 'String'"]],
     [frame('df = df.head(-1)'), ['3:14 head() takes a number of rows, not -1']],
-    [frame('px.display(5)'), ["3:12 Expected 'DataFrame' in arg 'out', got 'Int'"]],
+    [frame('px.display(5)'), ["3:12 Expected arg 'out' as type 'DataFrame', received 'Int'"]],
     [
       "import px\npx.display(px.DataFrame('calls', start_time='soon'))",
-      ["2:45 'soon' in arg 'start_time' is not a time"],
+      ["2:45 Failed to parse time: 'soon' in arg 'start_time' is not a time"],
     ],
     [
       "import px\npx.display(px.DataFrame('odd \"name\\'', start_time='-5m'))",

@@ -23,9 +23,7 @@ export function subscript(session: Session, object: Value, index: Argument, span
   }
   if ((object.kind === 'list' || object.kind === 'tuple') && key?.type === 'INT64') {
     const item = object.items.at(Number(key.value));
-    return (
-      item?.value ?? fault('pxl.value', `the index ${key.value} is beyond the end of the ${object.kind}`, index.span)
-    );
+    return item?.value ?? fault('pxl.value', `${object.kind} index out of range: ${key.value}`, index.span);
   }
   if (object.kind === 'dict' && key) {
     const found = object.entries.findLast((entry) => constantOf(entry.key.value)?.value === key.value);

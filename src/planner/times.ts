@@ -31,11 +31,21 @@ export function parseAbsolute(text: string): bigint | undefined {
   return BigInt(seconds) * 1_000_000_000n + BigInt(fraction.padEnd(9, '0'));
 }
 
+/** A length of time, or several with their signs, as `'-5m' + '-1h'` makes them. */
+function summed(text: string): bigint | undefined {
+  const pieces = /^(?:[+-][^+-]+){2,}$/.test(text) ? text.match(/[+-][^+-]+/g)! : [text];
+  const lengths = pieces.map(parseDuration);
+  return lengths.reduce((sum, each) => (sum === undefined || each === undefined ? undefined : sum + each));
+}
+
 /** A point in time as a text: relative to `now` or absolute. */
 export function timeOf(text: string, now: bigint, parameter: string, span: Span): bigint {
-  const relative = parseDuration(text);
+  const relative = summed(text);
   if (relative !== undefined) return now + relative;
-  return parseAbsolute(text) ?? fault('pxl.value', `'${text}' in arg '${parameter}' is not a time`, span, hints);
+  return (
+    parseAbsolute(text) ??
+    fault('pxl.value', `Failed to parse time: '${text}' in arg '${parameter}' is not a time`, span, hints)
+  );
 }
 
 /** A point in time as an argument: a text, nanoseconds, a time, or None. */
@@ -53,5 +63,10 @@ export function durationArgument(argument: Argument, parameter: string): bigint 
   if (found?.type === 'INT64') return found.value as bigint;
   if (found?.type !== 'STRING') return wrongKind('duration', parameter, argument);
   const ns = parseDuration(found.value as string);
-  return ns ?? fault('pxl.value', `'${found.value}' is not a duration`, argument.span, ["for instance '5m', '10s'"]);
+  return (
+    ns ??
+    fault('pxl.value', `Time string is in wrong format: '${found.value}' is not a duration`, argument.span, [
+      "for instance '5m', '10s'",
+    ])
+  );
 }

@@ -147,7 +147,7 @@ describe('faults', () => {
       ],
     ],
     ['def f():\nx = 1', ['2:1 pxl.syntax expected an indented block after the function definition on line 1']],
-    ['x = 1\n  y = 2\nz = (', ['2:3 pxl.syntax unexpected indentation', "3:5 pxl.syntax '(' was never closed"]],
+    ['x = 1\n  y = 2\nz = (', ['2:3 pxl.syntax unexpected indent', "3:5 pxl.syntax '(' was never closed"]],
     ['x = “a”', ['1:5 pxl.syntax “ is a typographic quote: use \' or "']],
     [
       'f(a=1, 2)\ng(a=1, a=2)',
@@ -188,7 +188,7 @@ describe('faults', () => {
         "the operator \`&\` is not supported in PxL",
         "\`del\` is not supported in PxL",
         "\`try\` statements are not supported in PxL",
-        "\`*\` parameters are not supported in PxL",
+        "variable length args are not supported in PxL",
         "annotated assignments (\`a: int = 1\`) are not supported in PxL",
         "unpacking with \`*\` is not supported in PxL",
       ]

@@ -72,7 +72,7 @@ function statementLine(cursor: Cursor, body: Statement[]): void {
     return;
   }
   if (cursor.is('indent')) {
-    cursor.note('unexpected indentation', start);
+    cursor.note('unexpected indent', start);
     skipBlock(cursor);
     return;
   }
@@ -411,7 +411,9 @@ function parseParameters(cursor: Cursor): Parameter[] {
     const star = cursor.accept('*') ?? cursor.accept('**') ?? cursor.accept('/');
     if (star) {
       cursor.unsupported(
-        star.text === '/' ? 'positional-only parameters are' : `\`${star.text}\` parameters are`,
+        star.text === '/'
+          ? 'positional-only parameters are'
+          : `variable length ${star.text === '*' ? 'args' : 'kwargs'} are`,
         star.span,
       );
       starred = true;

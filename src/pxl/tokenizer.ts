@@ -184,7 +184,7 @@ export class Tokenizer {
     const top = this.#indents.at(-1)!;
     const span = this.#span(at, at);
     if (width > top.width) {
-      if (narrow <= top.narrow) this.#fault('tabs and spaces are mixed in this indentation', at);
+      if (narrow <= top.narrow) this.#fault('inconsistent use of tabs and spaces in indentation', at);
       if (this.#indents.length >= mostIndents) {
         this.#fault('too many levels of indentation', at);
         return;
@@ -198,8 +198,8 @@ export class Tokenizer {
       this.#pending.push({ kind: 'dedent', text: '', span, firstOnLine: true, depth: 0 });
     }
     const now = this.#indents.at(-1)!;
-    if (width !== now.width) this.#fault('this indentation matches no outer level', at);
-    else if (narrow !== now.narrow) this.#fault('tabs and spaces are mixed in this indentation', at);
+    if (width !== now.width) this.#fault('unindent does not match any outer indentation level', at);
+    else if (narrow !== now.narrow) this.#fault('inconsistent use of tabs and spaces in indentation', at);
   }
 
   #name(text: string): Token | undefined {

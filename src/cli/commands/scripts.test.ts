@@ -85,7 +85,7 @@ test('px explain', async () => {
   expect(out).toContain('## SQL\nSELECT t."latency" AS "latency"');
   const wrong = await px('explain', '-f', file('b.pxl', 'import px\npx.display(1)\n'));
   expect(wrong.code).toBe(1);
-  expect(wrong.err).toContain("b.pxl:2:12: Expected 'DataFrame' in arg 'out', got 'Int'");
+  expect(wrong.err).toContain("b.pxl:2:12: Expected arg 'out' as type 'DataFrame', received 'Int'");
 });
 
 test('px fmt', async () => {

@@ -5,7 +5,7 @@ import { type Application, apply, constant, type Scalar, type ScalarType } from 
 import { bounded } from '../scalars.ts';
 import type { Session } from '../session.ts';
 import { type Argument, type CallSite, scalarValue, unknown, type Value } from '../value.ts';
-import { metadataFunctions, toldByItself } from './metadata.ts';
+import { metadataFunctions, ofUnknown, toldByItself } from './metadata.ts';
 import { scalarFunctions } from './registry.ts';
 import { formText, type Overload, type Result } from './signature.ts';
 
@@ -23,12 +23,23 @@ function fromThisMachine(session: Session, call: Application): Scalar {
   const name = (text: string): Scalar => ({ ...constant('STRING', text), identifier: true });
   if (isLookedUp(call)) {
     const [key] = call.arguments;
-    const text =
-      key!.type === 'UINT128' ? apply('upid_to_string', { type: 'STRING', semantic: 'ST_NONE' }, key!) : key!;
+    const text = key!.type === 'UINT128' ? apply('to_string', { type: 'STRING', semantic: 'ST_NONE' }, key!) : key!;
     const operation = call.type === 'STRING' ? 'metadataField' : 'metadataNumber';
     // Of a process outside any pod Pixie has a guess at the other end of its connections: there are none here.
     const asked = call.operation === '_upid_to_podname_local_addr_fallback' ? 'upid_to_pod_name' : call.operation;
-    return apply(operation, call, text, name(session.input('_GetMetadata')), constant('STRING', asked));
+    const table = name(session.input('_GetMetadata'));
+    const fallback = call.type === 'STRING' ? [constant('STRING', ofUnknown(asked))] : [];
+    return apply(operation, call, text, table, constant('STRING', asked), ...fallback);
+  }
+  // A process of this machine's agent.
+  if (call.operation === 'upid' && call.arguments.length === 2) {
+    const agent = apply(
+      'machineNumber',
+      { type: 'INT64', semantic: 'ST_NONE' },
+      name(session.input('GetAgentStatus')),
+      name('asid'),
+    );
+    return apply('upid', call, agent, ...call.arguments);
   }
   if (hostnames.has(call.operation))
     return apply('machineField', call, name(session.input('GetAgentStatus')), name('hostname'));

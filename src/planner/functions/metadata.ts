@@ -2,6 +2,8 @@ import { signatures } from './signature.ts';
 
 /** What is known of processes and of Kubernetes' objects (Pixie's metadata_ops.cc, net_ops.cc, process_ops.cc), by the names of these functions. */
 export const metadataFunctions = signatures(`
+  upid(pid: INT64, start_time: INT64) -> UINT128/ST_UPID
+  upid(asid: INT64, pid: INT64, start_time: INT64) -> UINT128/ST_UPID
   upid_to_pid(upid: UINT128) -> INT64
   upid_to_asid(upid: UINT128) -> INT64
   upid_to_string(upid: UINT128) -> STRING
@@ -109,10 +111,27 @@ export const toldByItself: ReadonlySet<string> = new Set([
   'upid_to_pid',
   'upid_to_asid',
   'upid_to_string',
+  'upid_to_start_ts',
+  'upid',
+  'pod_name_to_namespace',
+  'service_name_to_namespace',
   'has_value',
   'has_service_name',
   'has_service_id',
 ]);
+
+const unknownPod = '{"phase":"Unknown","message":"","reason":"","ready":false}';
+
+/** What a function gives, as Pixie's, for what nobody knows; the others give an empty text. */
+const unknowns: Readonly<Record<string, string>> = {
+  upid_to_pod_status: unknownPod,
+  pod_name_to_status: unknownPod,
+  container_id_to_status: '{"state":"Unknown","message":"","reason":""}',
+};
+
+export function ofUnknown(operation: string): string {
+  return unknowns[operation] ?? '';
+}
 
 /**
  * The properties of `df.ctx[…]` and the function that gives each from a column: from the process, or, where a DataFrame has
@@ -155,6 +174,13 @@ const properties: readonly ContextProperty[] = [
 ];
 
 export const contextNames: readonly string[] = properties.flatMap(({ name, aliases }) => [name, ...aliases]);
+
+/** Columns that `ctx[name]` can be made of. */
+export function contextKeys(name: string): readonly string[] {
+  const wanted = properties.find((each) => each.name === name || each.aliases.includes(name));
+  const keys = wanted?.keys.filter((key) => Object.hasOwn(metadataFunctions, `${key}_to_${wanted.name}`)) ?? [];
+  return keys.flatMap(spellings);
+}
 
 /** The names under which a property may stand in a DataFrame as a column. */
 function spellings(name: string): readonly string[] {
