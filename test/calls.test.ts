@@ -86,6 +86,52 @@ describe.each(['local', 'go1.21.13', 'go1.17.13'] as const)('a program built by 
     expect(status.find((row) => row.name === name)).toMatchObject({ hits: 200, kept: 12 });
   });
 
+  it('call trees: every call in the one that it began in, with own time, through recursion, panics and Goexit', async () => {
+    const functions = 'charge|checkout|order|pay|refund|recurse|panics|repanics|recoversRepanic|goexits\\w*';
+    trace = await sonde.trace(program.pid, `re:^main\\.(${functions})$`, ['--tree']);
+    await program.command('shop 3');
+    await program.command('recurse 4');
+    await program.command('panics');
+    const { calls, stderr } = await trace.stop();
+    expect(stderr).toContain(' 0 drops');
+    type Call = (typeof calls)[number] & { call_id: number; parent_call_id: number | null; own_ns: number };
+    const all = calls as Call[];
+    const inner = (of: number | null) => all.filter((call) => call.parent_call_id === of);
+    const text = ({ function: name, outcome, call_id }: Call): string => {
+      const children = inner(call_id).map(text);
+      const ended = outcome === 'returned' ? '' : ` ${outcome}`;
+      return `${name.slice('main.'.length)}${ended}${children.length === 0 ? '' : `(${children.join(' ')})`}`;
+    };
+    expect(inner(null).map(text)).toEqual([
+      'checkout(order(pay(charge)) order(pay(charge)) order(pay(charge)))',
+      'refund(pay(charge) pay(charge) pay(charge))',
+      'recurse(recurse(recurse(recurse(recurse))))',
+      'recoversRepanic(repanics panicked(panics panicked))',
+      'goexitsDeferred goexit',
+      'goexitsAfterPanic goexit(panics goexit)',
+    ]);
+    for (const call of all) {
+      const below = inner(call.call_id).reduce((sum, each) => sum + each.latency_ns!, 0);
+      expect(call.own_ns).toBe(call.latency_ns! - below);
+    }
+
+    const file = writeProbeScript(sonde.folder, {
+      upid: await sonde.upid(program.pid),
+      name: `tree_${version}`,
+      function: 're:^main\\.(checkout|pay)$',
+      columns: { id: 'CallID()', parent: 'ParentCallID()', own: 'OwnTime()', latency: 'FunctionLatency()' },
+    });
+    await sonde.ok(['run', '-f', file]);
+    await program.command('shop 5');
+    type Row = { id: number; parent: number | null; own: number; latency: number; function: string };
+    const rows = await sonde.rows<Row>(['run', '-f', file]);
+    const [checkout] = rows.filter((row) => row.function === 'main.checkout');
+    const paid = rows.filter((row) => row.function === 'main.pay' && row.parent === checkout!.id);
+    expect(paid).toHaveLength(5);
+    expect(rows.filter((row) => row.parent === null)).toHaveLength(1 + 5);
+    expect(checkout!.own).toBe(checkout!.latency - paid.reduce((sum, { latency }) => sum + latency, 0));
+  });
+
   it('caller, stack, log line, CPU, thread, parent and go statement', async () => {
     const file = writeProbeScript(sonde.folder, {
       upid: await sonde.upid(program.pid),

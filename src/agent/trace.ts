@@ -2,6 +2,7 @@ import { callColumns, type sonde, textAt } from '#api';
 import { UserError } from '#door';
 import {
   type CallSelection,
+  type CaptureColumn,
   type CaptureLimit,
   type CaptureLimits,
   captureLimits,
@@ -31,13 +32,13 @@ export interface LiveTrace {
   stop(reason: string): void;
 }
 
-/** What is left for a function whose returns cannot be probed, and of a line. */
-const entryColumns = callColumns.slice(0, 4);
+/** The columns without what is of these kinds: nothing is captured in its stead. */
+const without = (columns: readonly CaptureColumn[], kinds: readonly CaptureColumn['capture']['kind'][]) =>
+  columns.map((column) => (kinds.includes(column.capture.kind) ? { ...column, capture: noCapture } : column));
+const noCapture = { kind: 'nothing' } as const;
 
-/** Of several hundred functions nothing is captured in their arguments' and results' stead. */
-const noValues = { kind: 'nothing' } as const;
-const isValues = ({ capture }: (typeof callColumns)[number]) =>
-  capture.kind === 'arguments' || capture.kind === 'results';
+/** What a function whose returns cannot be probed does not have, nor a line. */
+const ofReturns = ['results', 'latency', 'outcome', 'call-id', 'parent-call-id', 'own-time'] as const;
 
 /** Rows of one message: each message costs more than a row does. */
 const messageRows = 256;
@@ -121,7 +122,7 @@ export class Tracer {
       let live = 0;
       const attempts = await Promise.allSettled(
         processes.map(async (process) => {
-          const { when } = request;
+          const { when, tree, log } = request;
           const logical: ProcessTracepoint = {
             name,
             table: '',
@@ -131,7 +132,7 @@ export class Tracer {
               {
                 function: request.function,
                 ...selection,
-                columns: callColumns,
+                columns: callColumns({ tree, log: log === '' ? undefined : log }),
                 ...(when === '' ? {} : { when: { text: when } }),
               },
             ],
@@ -257,7 +258,7 @@ export async function deployCalls(
   logical: ProcessTracepoint,
   sink: DeploymentSink,
 ): Promise<Deployment> {
-  const probes = logical.probes.map((probe) => ({ ...probe, columns: entryColumns }));
+  const probes = logical.probes.map((probe) => ({ ...probe, columns: without(probe.columns, ofReturns) }));
   // A line is no call: there is nothing to it but what can be named there.
   if (probes.some((probe) => /\.(?:go|s):\d+$/.test(probe.function)))
     return deployer.deploy({ ...logical, probes }, sink);
@@ -266,8 +267,10 @@ export async function deployCalls(
   } catch (error) {
     const has = (id: string) => error instanceof UserError && error.diagnostics.some((each) => each.id === id);
     if (has('probe.too-many-values')) {
-      const columns = callColumns.map((column) => (isValues(column) ? { ...column, capture: noValues } : column));
-      const bare = logical.probes.map((probe) => ({ ...probe, columns }));
+      const bare = logical.probes.map((probe) => ({
+        ...probe,
+        columns: without(probe.columns, ['arguments', 'results']),
+      }));
       const deployment = await deployer.deploy({ ...logical, probes: bare }, sink);
       deployment.warnings.push(`without arguments and results: ${(error as Error).message}`);
       return deployment;
@@ -337,7 +340,7 @@ export class Outbox {
   }
 }
 
-/** Row `row` of a batch whose columns are the implicit ones and `callColumns` (or `entryColumns`). */
+/** Row `row` of a batch whose columns are the implicit ones and `callColumns`. */
 function tracedCall(batch: RowBatch, row: number): sonde.TraceCall {
   const there = (i: number) => batch.columns[i] !== undefined && batch.columns[i]!.valid?.[row] !== 0;
   const int = (i: number): bigint | undefined => {
@@ -363,6 +366,10 @@ function tracedCall(batch: RowBatch, row: number): sonde.TraceCall {
     resultsJson: text(7),
     latencyNs: int(8),
     outcome: text(9),
+    callId: int(10),
+    parentCallId: int(11),
+    ownNs: int(12),
+    log: text(13),
     notesJson: batch.notes?.[row] ?? '',
   };
 }
@@ -378,6 +385,10 @@ export function runningCall(call: OpenCall, upid: Upid): sonde.TraceCall {
     latencyNs: call.forNs,
     outcome: 'running',
     inlinedInto: '',
+    callId: call.id,
+    parentCallId: call.parentId,
+    ownNs: undefined,
+    log: '',
     notesJson: call.notes ?? '',
   };
 }
@@ -394,6 +405,10 @@ function stackedCall(goid: bigint, state: string, upid: Upid, fn: string): sonde
     latencyNs: undefined,
     outcome: 'running',
     inlinedInto: '',
+    callId: undefined,
+    parentCallId: undefined,
+    ownNs: undefined,
+    log: '',
     notesJson: JSON.stringify({ args: 'not captured: the call began before it was traced', goroutine: state }),
   };
 }

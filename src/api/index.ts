@@ -1,5 +1,5 @@
 export { decodeBatch, encodeBatch, endOfTable, textAt } from './batch.ts';
-export { callColumns } from './calls.ts';
+export { type CallParts, callColumns } from './calls.ts';
 export * as cloud from './generated/cloudapi.ts';
 export { apiFingerprint } from './generated/fingerprint.ts';
 export * as sonde from './generated/sonde.ts';

@@ -138,6 +138,11 @@ export function program(context: Context, finish: Finish): Command {
     .addOption(new Option('--rate <n>', 'at most n calls in each second').argParser(callCount))
     .addOption(new Option('--first <n>', 'the first n calls').argParser(callCount))
     .option('--per <expression>', '--sample, --rate and --first for each value of this argument: user.ID')
+    .option(
+      '--tree',
+      'calls in the calls that they began in, per goroutine, with total and own time; with a pattern: main.*, module:*',
+    )
+    .option('--log <line>', "a line for each call: 'charge {user.ID} {amount} -> {err} in {latency}'")
     .option('--open', 'list the calls that are running now, and since when, and end')
     .option(
       '--when <condition>',

@@ -177,8 +177,11 @@ function targetSpec(target: Target): TracepointTarget {
   return narrower;
 }
 
-/** What a tracepoint without a table captures: what `px trace` shows. */
-const callCaptures = 'function,type-arguments,inlined-into,arguments,results,latency,outcome';
+/** What a tracepoint without a table captures, in order, or `nothing` in its stead: what `px trace` shows. */
+const callCaptures = [
+  ...['function', 'type-arguments', 'inlined-into', 'arguments', 'results', 'latency', 'outcome'],
+  ...['call-id', 'parent-call-id', 'own-time', 'log'],
+];
 
 /** @throws UnusableTracepoint for what a schema cannot refuse. */
 export function toLogical({ metadata, spec }: TracepointObject): LogicalTracepoint {
@@ -186,10 +189,14 @@ export function toLogical({ metadata, spec }: TracepointObject): LogicalTracepoi
   if (ttlNs === undefined || ttlNs <= 0n) throw new UnusableTracepoint(`spec.ttl: '${spec.ttl}' is no time such as 5m`);
   if (
     spec.table === undefined &&
-    spec.probes.some(({ columns }) => `${columns.map(({ capture }) => capture)}` !== callCaptures)
+    spec.probes.some(({ columns }) =>
+      columns.some(
+        ({ capture }, i) => capture !== callCaptures[i] && (capture !== 'nothing' || i >= callCaptures.length),
+      ),
+    )
   )
     throw new UnusableTracepoint(
-      'spec.table: without one the columns are those that `px trace` shows: function, type-arguments, inlined-into, arguments, results, latency, outcome',
+      `spec.table: without one the columns are those that \`px trace\` shows, or \`nothing\`: ${callCaptures.join(', ')}`,
     );
   return {
     name: spec.name,

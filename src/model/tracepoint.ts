@@ -50,6 +50,11 @@ export type Capture =
   /** On which CPU it began, and on which thread (its id in the host's pid namespace). */
   | { readonly kind: 'cpu' }
   | { readonly kind: 'thread' }
+  /**
+   * Its place in the tree of traced calls of its goroutine: an id that is unique for a process, that of the innermost traced call in which it began, and
+   * its latency without that of the calls that it is this for.
+   */
+  | { readonly kind: 'call-id' | 'parent-call-id' | 'own-time' }
   /** Of its goroutine: the id of the one that started it, the `go` statement that did. */
   | { readonly kind: 'parent' }
   | { readonly kind: 'creator' }

@@ -161,6 +161,7 @@ export function compileTarget(
       hints: ['name one function', "or count rows in a query: px.DataFrame(…).groupby('function')"],
     });
   }
+  if (diagnostics.length === 0) diagnostics.push(...noTree(logical, chosen));
   if (diagnostics.length === 0 && chosen.some(({ many }) => many) && !options.features.attachCookie) {
     diagnostics.push({
       id: 'probe.no-cookies',
@@ -187,6 +188,7 @@ export function compileTarget(
     probes: planned.length,
     estimate,
     entries: types?.graph.entries ?? [],
+    tree: planned.some(({ plan }) => plan.tree !== undefined),
     dynamicTypes: (types?.dynamic.length ?? 0) > 0,
     bias: options.bias ?? 0,
   };
@@ -221,6 +223,24 @@ export function compileTarget(
       ...(types === undefined ? {} : { types }),
     },
   };
+}
+
+/** The tree of calls is made as they begin, of all that are there: why it cannot be. */
+function noTree(logical: LogicalTracepoint, chosen: readonly Chosen[]): Diagnostic[] {
+  const parts = chosen.filter(({ plan }) => plan.plan.tree !== undefined);
+  const fail = (message: string, hints: readonly string[]): Diagnostic[] => {
+    const span = logical.probes.find(({ when }) => when !== undefined)?.when?.span;
+    return [{ id: 'probe.no-tree', message, hints, ...(span === undefined ? {} : { span }) }];
+  };
+  if (parts.some(({ plan }) => plan.plan.condition !== undefined))
+    return fail('the place of a call in a tree is known when it begins, whether the condition holds only later', [
+      'leave out in the query what is not wanted: df = df[df.latency > 1000000]',
+      'a condition on numbers, bools and strings of the arguments can be told when the call begins',
+    ]);
+  const names = parts.flatMap(({ resolved }) => (resolved.copy === undefined ? resolved.function.name : []));
+  const seen = new Set<string>();
+  const twice = names.find((name) => seen.size === seen.add(name).size);
+  return twice === undefined ? [] : fail(`'${twice}' is there twice: a call has one place in a tree`, []);
 }
 
 /** Answers once for the whole tracepoint. */

@@ -4,7 +4,7 @@ import type { GoFunction, InstructionClass } from '#gobin';
 import type { Column, EventKind, EventLayout, Hole } from '#model';
 import type { Computation } from './computation/index.ts';
 import type { TypeGraph } from './graph/index.ts';
-import type { PartStep, PlaceNames } from './resolve/index.ts';
+import type { PartStep, PlaceNames, TreePart } from './resolve/index.ts';
 
 /** What of the kernel and the process a program may use: found by trying, passed in as data. */
 export interface EmitFeatures {
@@ -109,6 +109,7 @@ export interface ColumnPlan {
     | { readonly kind: 'return'; readonly shape: ValueShape }
     | { readonly kind: 'latency' }
     | { readonly kind: 'outcome' }
+    | { readonly kind: TreePart }
     | { readonly kind: 'place'; readonly part: keyof PlaceNames }
     | { readonly kind: 'log'; readonly parts: readonly LogPart[] };
 }
@@ -154,6 +155,8 @@ export interface ProbePlan {
   readonly nested?: true;
   /** Rows are made at the entry although more is wanted: where its calls end is not known. */
   readonly endless?: true;
+  /** Its calls have a place in a tree: the slots, in the records of entries and returns, of how many events had been dropped by then. */
+  readonly tree?: { readonly entry: number; readonly return: number };
   /** Its calls are added up in the kernel: it has no other columns, and no records. */
   readonly group?: GroupLayout;
   /** The types of its values of shape `graph`; one object for all probes of a tracepoint. */
@@ -202,7 +205,7 @@ export const gates = { shut: 0, open: 1, counting: 2 } as const;
 /**
  * The value of the control map, u64 words: [0] gate (`gates`); then for probe p five words at
  * 1 + 5 * p: hits (calls counted at the entry site, or returns of a probe without one), drops of entry events, drops of return
- * (and tail) events, calls for which the condition could not be decided, calls that were not kept; behind the last probe's words: drops of recovery and Goexit events; nanoseconds that hits waited for float registers; for an
+ * (and tail) events, calls for which the condition could not be decided, calls that were not kept; behind the last probe's words: drops of recovery and Goexit events; nanoseconds that hits waited for float registers; drops of all events, where calls have a place in a tree; for an
  * estimate a word more per probe: calls counted.
  */
 export const control = {

@@ -38,6 +38,9 @@ export interface OpenCall {
   readonly forNs: bigint;
   readonly goid: bigint | undefined;
   readonly function: string;
+  /** Its place in the tree of calls, where that was asked for. */
+  readonly id: bigint | undefined;
+  readonly parentId: bigint | undefined;
   /** The columns that are captured at the entry, by name: a JSON object text. */
   readonly captured: string;
   /** What is missing or cut in them, as a row's notes. */

@@ -113,6 +113,8 @@ class Ring {
       forNs: call.runningNs,
       goid: call.goid,
       function: call.function,
+      id: call.id,
+      parentId: call.parentId,
       captured: call.captured,
       notes: call.notes,
     }));

@@ -195,7 +195,13 @@ export interface TraceRequest {
   stringBytes: number;
   eventBytes: number;
   /** absent: all */
-  calls: CallSelection | undefined;
+  calls:
+    | CallSelection
+    | undefined;
+  /** calls have their place in the tree of calls */
+  tree: boolean;
+  /** a template: calls have a line of text in the stead of arguments and results; empty: they do not */
+  log: string;
 }
 
 /** Which calls are kept; 0 and empty: all. */
@@ -251,6 +257,20 @@ export interface TraceCall {
   notesJson: string;
   /** the function that has a copy of this one in its code; empty: it was called */
   inlinedInto: string;
+  /** of a trace with `tree`: unique for the process */
+  callId?:
+    | bigint
+    | undefined;
+  /** the innermost traced call in which it began; absent: there is none, or the notes say why */
+  parentCallId?:
+    | bigint
+    | undefined;
+  /** latency without that of the traced calls in it */
+  ownNs?:
+    | bigint
+    | undefined;
+  /** of a trace with `log` */
+  log: string;
 }
 
 export interface TraceEnd {
@@ -2203,6 +2223,8 @@ function createBaseTraceRequest(): TraceRequest {
     stringBytes: 0,
     eventBytes: 0,
     calls: undefined,
+    tree: false,
+    log: "",
   };
 }
 
@@ -2252,6 +2274,12 @@ export const TraceRequest: MessageFns<TraceRequest> = {
     }
     if (message.calls !== undefined) {
       CallSelection.encode(message.calls, writer.uint32(106).fork()).join();
+    }
+    if (message.tree !== false) {
+      writer.uint32(160).bool(message.tree);
+    }
+    if (message.log !== "") {
+      writer.uint32(170).string(message.log);
     }
     return writer;
   },
@@ -2373,6 +2401,22 @@ export const TraceRequest: MessageFns<TraceRequest> = {
             message.calls = CallSelection.decode(reader, reader.uint32());
             continue;
           }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.tree = reader.bool();
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.log = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2407,6 +2451,8 @@ export const TraceRequest: MessageFns<TraceRequest> = {
     message.calls = (object.calls !== undefined && object.calls !== null)
       ? CallSelection.fromPartial(object.calls)
       : undefined;
+    message.tree = object.tree ?? false;
+    message.log = object.log ?? "";
     return message;
   },
 };
@@ -2794,6 +2840,10 @@ function createBaseTraceCall(): TraceCall {
     outcome: "",
     notesJson: "",
     inlinedInto: "",
+    callId: undefined,
+    parentCallId: undefined,
+    ownNs: undefined,
+    log: "",
   };
 }
 
@@ -2837,6 +2887,27 @@ export const TraceCall: MessageFns<TraceCall> = {
     }
     if (message.inlinedInto !== "") {
       writer.uint32(90).string(message.inlinedInto);
+    }
+    if (message.callId !== undefined) {
+      if (BigInt.asIntN(64, message.callId) !== message.callId) {
+        throw new globalThis.Error("value provided for field message.callId of type int64 too large");
+      }
+      writer.uint32(160).int64(message.callId);
+    }
+    if (message.parentCallId !== undefined) {
+      if (BigInt.asIntN(64, message.parentCallId) !== message.parentCallId) {
+        throw new globalThis.Error("value provided for field message.parentCallId of type int64 too large");
+      }
+      writer.uint32(168).int64(message.parentCallId);
+    }
+    if (message.ownNs !== undefined) {
+      if (BigInt.asIntN(64, message.ownNs) !== message.ownNs) {
+        throw new globalThis.Error("value provided for field message.ownNs of type int64 too large");
+      }
+      writer.uint32(176).int64(message.ownNs);
+    }
+    if (message.log !== "") {
+      writer.uint32(186).string(message.log);
     }
     return writer;
   },
@@ -2934,6 +3005,38 @@ export const TraceCall: MessageFns<TraceCall> = {
             message.inlinedInto = reader.string();
             continue;
           }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.callId = reader.int64() as bigint;
+            continue;
+          }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.parentCallId = reader.int64() as bigint;
+            continue;
+          }
+          case 22: {
+            if (tag !== 176) {
+              break;
+            }
+
+            message.ownNs = reader.int64() as bigint;
+            continue;
+          }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.log = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2963,6 +3066,12 @@ export const TraceCall: MessageFns<TraceCall> = {
     message.outcome = object.outcome ?? "";
     message.notesJson = object.notesJson ?? "";
     message.inlinedInto = object.inlinedInto ?? "";
+    message.callId = (object.callId !== undefined && object.callId !== null) ? BigInt(object.callId) : undefined;
+    message.parentCallId = (object.parentCallId !== undefined && object.parentCallId !== null)
+      ? BigInt(object.parentCallId)
+      : undefined;
+    message.ownNs = (object.ownNs !== undefined && object.ownNs !== null) ? BigInt(object.ownNs) : undefined;
+    message.log = object.log ?? "";
     return message;
   },
 };

@@ -89,6 +89,55 @@ still running: 1 call
   });
 });
 
+test('--tree: a tree when its root has ended; what still runs at the end, with what is in it', async () => {
+  const called = (callId: bigint, parentCallId: bigint | undefined, fn: string, part: Partial<sonde.TraceCall> = {}) =>
+    traced({ callId, parentCallId, function: fn, argsJson: '{}', resultsJson: '{}', ownNs: 1_000n, ...part });
+  await serve({
+    trace(call) {
+      expect(call.request).toMatchObject({ tree: true, log: '' });
+      armed(call);
+      send(call, called(3n, 2n, 'main.c'));
+      send(call, called(2n, 1n, 'main.b', { outcome: 'panicked' }));
+      const notesJson = JSON.stringify({ parent_call_id: 'events were dropped', own_time: 'not captured: dropped' });
+      send(call, called(4n, 1n, 'main.d', { ownNs: undefined, notesJson }));
+      send(call, called(1n, undefined, 'main.a'));
+      send(call, called(7n, 6n, 'main.c', { log: 'c says' }));
+      const running = { outcome: 'running', ownNs: undefined, resultsJson: '' };
+      end(call, { running: [called(5n, undefined, 'main.a', running), called(6n, 5n, 'main.b', running)] });
+    },
+  });
+  const { out, err } = await runPx(words('--tree'), world());
+  expect(out).toBe(`22:13:21.500000  goid 18
+main.a()  4.0 µs (own 1.0 µs)
+├─ main.b()  4.0 µs (own 1.0 µs)  panicked
+│  └─ main.c()  4.0 µs
+└─ main.d()  4.0 µs (own <not captured: dropped>)  <events were dropped>
+22:13:21.500000  goid 18  still running
+main.a()  running for 4.0 µs
+└─ main.b()  running for 4.0 µs
+   └─ c says  4.0 µs
+`);
+  expect(err).toContain('still running: 2 calls\n');
+});
+
+test('--log: a line a call; json has it in the stead of values', async () => {
+  const say = () =>
+    serve({
+      trace(call) {
+        expect(call.request).toMatchObject({ log: 'n is {n}' });
+        armed(call);
+        send(call, traced({ log: 'n is 5', argsJson: '', resultsJson: '' }));
+        end(call);
+      },
+    });
+  await say();
+  expect((await runPx(words('--log', 'n is {n}'), world())).out).toBe('22:13:21.500000  n is 5\n');
+  expect((await runPx(words('--log', 'n is {n}', '-o', 'json'), world())).out).toContain(
+    '"function":"main.computeE","log":"n is 5","latency_ns":4000',
+  );
+  expect((await runPx(words('--log', 'x', '--open'), world())).code).toBe(2);
+});
+
 test('json: exactly the keys, numbers untouched, nothing else on stdout', async () => {
   const argsJson = '{"n":18446744073709551615,"#0":-9223372036854775808,"s":"12.50","x":1e400}';
   await serve({
@@ -201,6 +250,8 @@ test('--for, --count, --open and the limits reach the agent; --open prints the c
     elements: 0,
     stringBytes: 4096,
     eventBytes: 0,
+    tree: false,
+    log: '',
   });
   expect(result.out).toBe('goid 18  since 22:13:21.500000 (3.0 s)  main.computeE(iterations=100)\n');
   expect(result.err).toContain('1 call running\n');

@@ -1,4 +1,4 @@
-import { sonde } from '#api';
+import { callColumns, sonde } from '#api';
 import { type CallSelection, type CaptureLimits, captureLimits, parseUpid } from '#model';
 import { type Agent, sondeMethods, withAgent } from '../connect/agent.ts';
 import { meantBy, type PodOptions } from '../connect/pods.ts';
@@ -24,6 +24,9 @@ export interface TraceOptions extends Where, PodOptions, Partial<CaptureLimits> 
   readonly rate?: bigint;
   readonly first?: bigint;
   readonly per?: string;
+  readonly tree?: boolean;
+  /** A template. */
+  readonly log?: string;
 }
 
 /** After a wish to end, how long the agent has for its summary before the call is simply cut. */
@@ -51,15 +54,27 @@ interface Source extends AsyncIterable<sonde.TraceReply> {
 async function sourceOf(agent: Agent, target: string, name: string, options: TraceOptions): Promise<Source> {
   const { cluster } = agent.endpoint;
   const { when = '' } = options;
+  if (options.open && (options.tree || options.log !== undefined))
+    throw new UsageError(
+      '--open lists calls that began before they were traced: --tree and --log are of calls that begin',
+    );
+  if (options.log === '')
+    throw new UsageError("--log takes a line such as 'charge {user.ID} {amount} -> {err} in {latency}'");
   const meant = await meantBy(target, options, cluster);
   const calls = selection(options);
   if (cluster !== undefined) {
     if (options.open) throw new UsageError('--open reads the stacks of a process: px on its node does that');
     const { ClusterTrace } = await import('../trace/cluster.ts');
-    const probe = { function: name, ...(calls && { calls }), ...(when === '' ? {} : { when: { text: when } }) };
+    const columns = callColumns(options);
+    const probe = {
+      function: name,
+      columns,
+      ...(calls && { calls }),
+      ...(when === '' ? {} : { when: { text: when } }),
+    };
     return Object.assign(new ClusterTrace(agent, cluster, meant, probe, limitsOf(options)), { endsItself: false });
   }
-  const { count = 0n, for: durationNs = 0n, open = false, budget = true } = options;
+  const { count = 0n, for: durationNs = 0n, open = false, budget = true, tree = false, log = '' } = options;
   const noBudget = !budget;
   const request = sonde.TraceRequest.fromPartial({
     process: target,
@@ -69,6 +84,8 @@ async function sourceOf(agent: Agent, target: string, name: string, options: Tra
     open,
     noBudget,
     when,
+    tree,
+    log,
     ...limitsOf(options),
     ...(calls && { calls: sonde.CallSelection.fromPartial({ ...calls, per: calls.per?.text ?? '' }) }),
   });
@@ -172,8 +189,9 @@ class TraceSession {
 
   async #openWriter(withPid = (this.#armed?.processes ?? 0) > 1): Promise<CallWriter> {
     const whose = (call: sonde.TraceCall) => whoseCall(call, this.#places.get(call.upid), withPid);
-    const { open = false } = this.#options;
-    this.#writer ??= await callWriter(this.#context, this.#options.output, { whose, places: this.#places, open });
+    const { open = false, tree = false, log } = this.#options;
+    const shown = { open, tree, log: log !== undefined };
+    this.#writer ??= await callWriter(this.#context, this.#options.output, { whose, places: this.#places, ...shown });
     return this.#writer;
   }
 
@@ -188,6 +206,7 @@ class TraceSession {
   }
 
   async #finish(end: sonde.TraceEnd | undefined): Promise<ExitCode> {
+    if (!this.#options.open) await this.#writer?.end?.(end?.running ?? []);
     if (end === undefined) {
       if (this.#armed !== undefined)
         tell(this.#context, `${plural(this.#calls, 'call')} shown; the agent gave no summary`);
@@ -205,8 +224,10 @@ class TraceSession {
       tell(this.#context, `the condition could not be decided for ${plural(end.undecided, 'call')}: not shown`);
     }
     if (end.running.length > 0) tell(this.#context, `still running: ${plural(end.running.length, 'call')}`);
-    for (const call of end.running.slice(0, mostRunning)) tell(this.#context, `  ${runningLine(call, whose(call))}`);
-    if (end.running.length > mostRunning) tell(this.#context, `  and ${end.running.length - mostRunning} more`);
+    // A tree shows them itself.
+    const listed = this.#options.tree && this.#options.output === 'table' ? 0 : mostRunning;
+    for (const call of end.running.slice(0, listed)) tell(this.#context, `  ${runningLine(call, whose(call))}`);
+    if (listed > 0 && end.running.length > listed) tell(this.#context, `  and ${end.running.length - listed} more`);
     if (this.#interrupted) return exitCodes.ok;
     if (end.reason !== '') tell(this.#context, `ended: ${end.reason}`);
     const partial = end.failed || end.drops > 0n || this.#failures > 0;

@@ -26,11 +26,16 @@ export function callJson(call: sonde.TraceCall, place?: sonde.ProcessInfo): stri
     `"goid":${call.goid ?? 'null'}`,
     `"function":${jsonString(call.function)}`,
     ...(call.inlinedInto === '' ? [] : [`"inlined_into":${jsonString(call.inlinedInto)}`]),
-    `"args":${escapeJson(call.argsJson || '{}')}`,
-    `"results":${escapeJson(call.resultsJson || '{}')}`,
+    ...(call.log === ''
+      ? [`"args":${escapeJson(call.argsJson || '{}')}`, `"results":${escapeJson(call.resultsJson || '{}')}`]
+      : [`"log":${jsonString(call.log)}`]),
     `"latency_ns":${call.latencyNs ?? 'null'}`,
     `"outcome":${jsonString(call.outcome)}`,
   ];
+  if (call.callId !== undefined) {
+    members.push(`"call_id":${call.callId}`, `"parent_call_id":${call.parentCallId ?? 'null'}`);
+    members.push(`"own_ns":${call.ownNs ?? 'null'}`);
+  }
   if (call.notesJson !== '' && call.notesJson !== '{}') members.push(`"notes":${escapeJson(call.notesJson)}`);
   return `{${members.join(',')}}`;
 }
@@ -41,19 +46,25 @@ export function whoseCall(call: sonde.TraceCall, place: sonde.ProcessInfo | unde
   return withPid || place !== undefined ? `pid ${parseUpid(call.upid)?.pid ?? '?'}` : '';
 }
 
-/** `22:13:21.500000  goid 18  main.computeE(iterations=100) = ($0=2.7)  4.0 µs`; the outcome if it did not return. */
+/** `22:13:21.500000  goid 18  main.computeE(iterations=100) = ($0=2.7)  4.0 µs`; the outcome if it did not return. Of a log line, only that. */
 export function callLine(call: sonde.TraceCall, whose: string): string {
   const parts = [timeOfDay(call.timeNs)];
   if (whose !== '') parts.push(whose);
+  if (call.log !== '') return [...parts, escapeControls(call.log)].join('  ');
   parts.push(`goid ${call.goid ?? '—'}`, callText(call));
   const notes = parseNotes(call.notesJson);
   if (call.latencyNs !== undefined) parts.push(readableDuration(call.latencyNs));
   else if (notes?.latency !== undefined && call.outcome === 'returned') parts.push(`latency ${missing(notes.latency)}`);
-  if (call.outcome !== 'returned' && call.outcome !== '') {
-    const why = notes?.outcome === undefined ? '' : ` (${escapeControls(notes.outcome)})`;
-    parts.push(`${escapeControls(call.outcome)}${why}`);
-  }
+  const outcome = outcomeText(call, notes);
+  if (outcome !== '') parts.push(outcome);
   return parts.join('  ');
+}
+
+/** How it ended, if it did not return. */
+export function outcomeText(call: sonde.TraceCall, notes: Notes): string {
+  if (call.outcome === 'returned' || call.outcome === '') return '';
+  const why = notes?.outcome === undefined ? '' : ` (${escapeControls(notes.outcome)})`;
+  return `${escapeControls(call.outcome)}${why}`;
 }
 
 /**
@@ -71,7 +82,8 @@ export function runningLine(call: sonde.TraceCall, whose: string): string {
   return parts.join('  ');
 }
 
-function callText(call: sonde.TraceCall): string {
+/** `main.order(i=1) = ($0=2)` */
+export function callText(call: sonde.TraceCall): string {
   const notes = parseNotes(call.notesJson);
   const into = call.inlinedInto === '' ? '' : ` inlined into ${escapeControls(call.inlinedInto)}`;
   const text = `${escapeControls(call.function)}(${values(call.argsJson, 'args', notes)})${into}`;

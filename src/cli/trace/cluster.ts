@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { callColumns, sonde } from '#api';
+import { sonde } from '#api';
 import {
   type ClusterClient,
   outcomeOf,
@@ -29,7 +29,7 @@ export class ClusterTrace implements AsyncIterable<sonde.TraceReply> {
   readonly #agent: Agent;
   readonly #cluster: ClusterClient;
   readonly #meant: Meant;
-  readonly #probe: Pick<LogicalProbe, 'function' | 'when' | 'calls'>;
+  readonly #probe: LogicalProbe;
   readonly #limits: Partial<CaptureLimits>;
   readonly #over = new AbortController();
   readonly #name = `px-trace-${randomBytes(4).toString('hex')}`;
@@ -37,13 +37,7 @@ export class ClusterTrace implements AsyncIterable<sonde.TraceReply> {
   #cancelStream: () => void = () => {};
 
   /** `limits`: those that are not the defaults. */
-  constructor(
-    agent: Agent,
-    cluster: ClusterClient,
-    meant: Meant,
-    probe: Pick<LogicalProbe, 'function' | 'when' | 'calls'>,
-    limits: Partial<CaptureLimits>,
-  ) {
+  constructor(agent: Agent, cluster: ClusterClient, meant: Meant, probe: LogicalProbe, limits: Partial<CaptureLimits>) {
     this.#agent = agent;
     this.#cluster = cluster;
     this.#meant = meant;
@@ -123,7 +117,7 @@ export class ClusterTrace implements AsyncIterable<sonde.TraceReply> {
       table: '',
       target,
       ttlNs,
-      probes: [{ ...this.#probe, columns: callColumns }],
+      probes: [this.#probe],
       ...(Object.keys(this.#limits).length === 0 ? {} : { limits: this.#limits }),
     };
     const now = new Date(await this.#cluster.time());

@@ -4,10 +4,13 @@ import { CsvPrinter } from '../output/csv.ts';
 import { column, orMissing } from '../output/printer.ts';
 import { type OutputFormat, parseNotes } from '../output/row.ts';
 import { callJson, callLine, runningLine } from './call.ts';
+import { TreeWriter } from './tree.ts';
 
 /** Prints calls on standard output, each one at once. */
 export interface CallWriter {
   call(call: sonde.TraceCall): Promise<void>;
+  /** No more calls end; `running` have not. */
+  end?(running: readonly sonde.TraceCall[]): Promise<void>;
 }
 
 export interface CallWriterOptions {
@@ -17,6 +20,10 @@ export interface CallWriterOptions {
   readonly places: ReadonlyMap<string, sonde.ProcessInfo>;
   /** The calls are those that are running now. */
   readonly open: boolean;
+  /** They have their place in the tree of calls. */
+  readonly tree: boolean;
+  /** They have a line in the stead of arguments and results. */
+  readonly log: boolean;
 }
 
 export async function callWriter(
@@ -24,7 +31,8 @@ export async function callWriter(
   format: OutputFormat,
   options: CallWriterOptions,
 ): Promise<CallWriter> {
-  if (format === 'csv') return csvWriter(context, options.places);
+  if (format === 'csv') return csvWriter(context, options);
+  if (format !== 'json' && options.tree) return new TreeWriter(context, options.whose);
   return {
     async call(call) {
       const text =
@@ -40,7 +48,7 @@ export async function callWriter(
 }
 
 /** The columns are always the same, `notes` too: the header goes out before the first call. */
-async function csvWriter(context: Context, places: CallWriterOptions['places']): Promise<CallWriter> {
+async function csvWriter(context: Context, { places, tree, log }: CallWriterOptions): Promise<CallWriter> {
   const printer = new CsvPrinter(context.out, context.outIsTerminal);
   const inCluster = places.size > 0;
   const columns = [
@@ -49,10 +57,10 @@ async function csvWriter(context: Context, places: CallWriterOptions['places']):
     column('upid', 'UINT128'),
     column('goid', 'INT64'),
     column('function'),
-    column('args'),
-    column('results'),
+    ...(log ? [column('log')] : [column('args'), column('results')]),
     column('latency_ns', 'INT64'),
     column('outcome'),
+    ...(tree ? ['call_id', 'parent_call_id', 'own_ns'].map((name) => column(name, 'INT64')) : []),
     column('notes'),
   ];
   printer.begin({ name: 'trace', columns });
@@ -68,10 +76,10 @@ async function csvWriter(context: Context, places: CallWriterOptions['places']):
         call.upid,
         call.goid ?? null,
         call.function,
-        call.argsJson || '{}',
-        call.resultsJson || '{}',
+        ...(log ? [call.log] : [call.argsJson || '{}', call.resultsJson || '{}']),
         call.latencyNs ?? null,
         call.outcome,
+        ...(tree ? [call.callId ?? null, call.parentCallId ?? null, call.ownNs ?? null] : []),
         parseNotes(call.notesJson) === undefined ? null : call.notesJson,
       ];
       await printer.row({ cells });

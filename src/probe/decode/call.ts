@@ -1,4 +1,5 @@
 import { header, headerFlags } from '#model';
+import type { OpenPlace } from './tree.ts';
 
 /** A call that has entered and not ended yet: a copy of its entry record, linked to the call below it on the goroutine. */
 export interface OpenCall {
@@ -20,6 +21,8 @@ export interface OpenCall {
   readonly offset: 0;
   /** The next shallower open call of the goroutine. */
   below: OpenCall | undefined;
+  /** Where calls have a place in a tree. */
+  place: OpenPlace | undefined;
 }
 
 /** Kept copies by record size, so that a call costs no new memory. */
@@ -42,6 +45,7 @@ export class CallPool {
 
   give(call: OpenCall): void {
     call.below = undefined;
+    call.place = undefined;
     const size = call.bytes.length;
     const list = this.#free.get(size);
     if (list === undefined) this.#free.set(size, [call]);
@@ -67,6 +71,7 @@ function newCall(size: number): OpenCall {
     view: new DataView(bytes.buffer),
     offset: 0,
     below: undefined,
+    place: undefined,
   };
 }
 

@@ -9,7 +9,7 @@ import {
   type RowBatch,
   type Upid,
 } from '#model';
-import { controlOffset, unwindDropsOffset } from '../emit/index.ts';
+import { allDropsOffset, controlOffset, unwindDropsOffset } from '../emit/index.ts';
 import type { ProbePlan } from '../types.ts';
 import { CallPool, isOtherGoroutine, type OpenCall } from './call.ts';
 import {
@@ -34,6 +34,7 @@ import { Notes } from './notes.ts';
 import type { RecordBytes } from './record.ts';
 import { type RowTarget, RowWriter, rowTarget } from './row.ts';
 import type { BinaryServices } from './target.ts';
+import { CallTree, type TreePlace } from './tree.ts';
 import { json } from './value.ts';
 
 export interface DecoderOptions {
@@ -71,6 +72,9 @@ export interface RunningCall {
   readonly target: number;
   readonly upid: Upid;
   readonly function: string;
+  /** Its place in the tree of calls, where that was asked for. */
+  readonly id: bigint | undefined;
+  readonly parentId: bigint | undefined;
   /** Undefined when it is not known. */
   readonly goid: bigint | undefined;
   /** Wall clock, nanoseconds since 1970. */
@@ -110,14 +114,15 @@ export class EventDecoder {
   readonly #targets = new Map<number, Target>();
   readonly #readCounters: () => BigUint64Array | undefined;
   readonly #undecided: (probe: number) => void;
+  readonly #tree = new CallTree();
   readonly #maxCalls: number;
   readonly #maxBytes: number;
   /** As of the last `setClock`. */
   #counters: BigUint64Array | undefined;
   #open = 0;
   #openBytes = 0;
-  /** A call was not kept, so its return will have no entry. */
-  #refused = false;
+  /** Calls that were not kept: their returns will have no entry. */
+  #refused = 0;
   /** The record under way, for `RecordBytes`. */
   readonly #record: { bytes: Uint8Array; view: DataView; offset: number };
 
@@ -239,11 +244,12 @@ export class EventDecoder {
   #entry(target: Target, plan: ProbePlan, probe: number, known: boolean, g: number): void {
     const record = this.#record;
     if (plan.rowAtEntry) {
+      if (plan.tree !== undefined && known) this.#closeOtherGoroutine(target, g);
       this.#row(target, plan, record, undefined, this.#ktime(), plan.endless === true ? endless : returned);
       return;
     }
     if (!known) {
-      this.#refused = true;
+      this.#refused++;
       this.#row(target, plan, record, undefined, this.#ktime(), noGoroutine);
       return;
     }
@@ -254,13 +260,15 @@ export class EventDecoder {
     else this.#closeAtDepth(target, g, depth, probe, plan.function);
     const size = plan.entry!.size;
     if (this.#open >= this.#maxCalls || this.#openBytes + size > this.#maxBytes) {
-      this.#refused = true;
+      this.#refused++;
       this.#row(target, plan, record, undefined, this.#ktime(), tooMany);
       return;
     }
     const call = this.#pool.take(record.bytes, record.view, record.offset, size);
     call.unwindDrops = this.#counter(this.#counters, unwindDropsOffset(target.plans.length));
     call.below = target.calls.get(g);
+    if (plan.tree !== undefined)
+      call.place = this.#tree.enter(this.#around(target, g, depth, plan), this.#lost(plan, record), this.#ktime());
     target.calls.set(g, call);
     this.#open++;
     this.#openBytes += size;
@@ -302,8 +310,54 @@ export class EventDecoder {
     }
     const counters = this.#readCounters();
     const drops = this.#counter(counters, controlOffset(probe, 'entryDrops'));
-    if (drops > 0n || this.#refused) this.stats.unmatched++;
+    if (drops > 0n || this.#refused > 0) this.stats.unmatched++;
     else this.stats.beganBefore++;
+  }
+
+  /** The innermost open call that a call at `depth` began in: not the same call as another probe of its function sees it. */
+  #around(target: Target, g: number, depth: number, plan: ProbePlan): OpenCall | undefined {
+    let call = target.calls.get(g);
+    const same = (open: OpenCall) =>
+      open.depth > depth ||
+      (open.depth === depth && plan.nested !== true && target.plans[open.probe]!.function === plan.function);
+    while (call !== undefined && same(call)) call = call.below;
+    return call;
+  }
+
+  /** Events that had been lost at the one that the record is of. */
+  #lost(plan: ProbePlan, entry: RecordBytes | undefined, exit?: RecordBytes): number {
+    const [record, layout, slot] =
+      exit === undefined ? [entry, plan.entry, plan.tree!.entry] : [exit, plan.return, plan.tree!.return];
+    const at = layout?.slots[slot]?.offset;
+    if (record === undefined || at === undefined) throw new BugError('a place in a tree without a count of drops');
+    return record.view.getUint32(record.offset + at, true) + this.#refused;
+  }
+
+  /** Where the row's call is in the tree; `entry` is an open call but where it was never one. */
+  #placeOf(
+    target: Target,
+    plan: ProbePlan,
+    entry: OpenCall | RecordBytes | undefined,
+    exit: RecordBytes | undefined,
+    end: bigint,
+    ending: Ending,
+  ): TreePlace | undefined {
+    if (plan.tree === undefined || entry === undefined) return undefined;
+    if ('place' in entry && entry.place !== undefined) {
+      const lost =
+        exit === undefined
+          ? Number(this.#counter(this.#readCounters(), allDropsOffset(target.plans.length))) + this.#refused
+          : this.#lost(plan, undefined, exit);
+      return this.#tree.leave(entry, entry.place, ending, end, lost);
+    }
+    const { view, offset } = entry;
+    const known = (view.getUint32(offset + header.flags, true) & headerFlags.g) !== 0;
+    const g = view.getUint32(offset + header.g + 4, true) * 0x1_0000_0000 + view.getUint32(offset + header.g, true);
+    const around = known ? this.#around(target, g, view.getUint32(offset + header.depth, true), plan) : undefined;
+    const place = this.#tree.enter(around, this.#lost(plan, entry), end);
+    if (around?.place?.unknown === '') around.place.unknown = `of a call in it no time is known: ${ending.reason}`;
+    const doubt = known ? place.doubt : ending.reason;
+    return { id: place.id, parent: place.parentId, doubt, own: ending.reason };
   }
 
   #unwind(target: Target, g: number, depth: number, ending: Ending): void {
@@ -414,7 +468,8 @@ export class EventDecoder {
     end: bigint,
     ending: Ending,
   ): void {
-    const written = this.#rows.write(target, plan, entry ?? this.#record, entry, exit, end, ending);
+    const place = this.#placeOf(target, plan, entry, exit, end, ending);
+    const written = this.#rows.write(target, plan, entry ?? this.#record, entry, exit, end, ending, place);
     if (written !== 'written') {
       if (written === 'undecided') {
         this.stats.undecided++;
@@ -446,6 +501,8 @@ export class EventDecoder {
       target: target.index,
       upid: target.upid,
       function: plan.function,
+      id: call.place?.id,
+      parentId: call.place?.parentId,
       goid: (call.flags & headerFlags.goid) === 0 ? undefined : call.view.getBigInt64(header.goid, true),
       since: ktime + this.#rows.clockOffset,
       runningNs: now - ktime,

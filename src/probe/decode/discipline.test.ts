@@ -2,14 +2,23 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { type Column, type EventLayout, implicitColumns, type Relation } from '#model';
 import { recordBytes, rowsOf, type TestRecord } from '../../../testing/ebpf/index.ts';
-import { controlOffset, unwindDropsOffset } from '../emit/index.ts';
+import { allDropsOffset, controlOffset, unwindDropsOffset } from '../emit/index.ts';
 import type { ProbePlan } from '../types.ts';
 import { EventDecoder } from './decoder.ts';
 
-const layout: EventLayout = { size: 72, slots: [{ kind: 'int', offset: 64, status: 56 }] };
+const layout: EventLayout = {
+  size: 80,
+  slots: [
+    { kind: 'int', offset: 64, status: 56 },
+    { kind: 'uint', offset: 72, status: 57 },
+  ],
+};
 const column = (name: string, type: Column['type'] = 'INT64'): Column => ({ name, type, semantic: 'ST_NONE' });
 const relation: Relation = {
-  columns: [...implicitColumns, column('n'), column('r'), column('latency'), column('outcome', 'STRING')],
+  columns: [
+    ...[...implicitColumns, column('n'), column('r'), column('latency'), column('outcome', 'STRING')],
+    ...[column('id'), column('parent'), column('own')],
+  ],
 };
 const plan = (fn: string): ProbePlan => ({
   function: fn,
@@ -21,7 +30,11 @@ const plan = (fn: string): ProbePlan => ({
     { column: relation.columns[4]!, source: { kind: 'return', shape: { kind: 'slot', slot: 0 } } },
     { column: relation.columns[5]!, source: { kind: 'latency' } },
     { column: relation.columns[6]!, source: { kind: 'outcome' } },
+    { column: relation.columns[7]!, source: { kind: 'call-id' } },
+    { column: relation.columns[8]!, source: { kind: 'parent-call-id' } },
+    { column: relation.columns[9]!, source: { kind: 'own-time' } },
   ],
+  tree: { entry: 1, return: 1 },
 });
 const plans = [plan('main.a'), plan('main.b'), plan('main.c')];
 
@@ -57,17 +70,21 @@ interface Call {
   readonly depth: number;
   readonly at: bigint;
   readonly seen: boolean;
+  /** The innermost traced call that it began in, and how long those took that began in it. */
+  readonly parent: Call | undefined;
+  inner: bigint;
 }
 
 /** Runs the steps as real goroutines would, and compares every row with what happened. */
 function check(steps: readonly Step[]): void {
-  const words = new BigUint64Array(18);
+  const words = new BigUint64Array(19);
   const decoder = new EventDecoder({ relation, counters: () => words });
   decoder.addTarget(0, { agentId: 1, pid: 2, startTicks: 3n }, plans);
   decoder.setClock(0n);
   const stacks = new Map<number, { goid: bigint; calls: Call[] }>();
   /** What really became of each call whose entry was seen; `dropped`: the event that would tell was not. */
-  const truth = new Map<bigint, { outcome: string; dropped: boolean; latency: bigint; id: bigint }>();
+  const truth = new Map<bigint, { outcome: string; dropped: boolean; latency: bigint; own: bigint }>();
+  const parents = new Map<bigint, bigint | undefined>();
   let time = 0n;
   let goids = 0n;
   let ids = 0n;
@@ -76,6 +93,7 @@ function check(steps: readonly Step[]): void {
   const send = (record: TestRecord, dropped: boolean, counter: number) => {
     if (dropped) {
       words[counter / 8]!++;
+      words[allDropsOffset(3) / 8]!++;
       drops++;
       return;
     }
@@ -89,6 +107,8 @@ function check(steps: readonly Step[]): void {
     decoder.record(bytes, new DataView(bytes.buffer), 0, bytes.length);
   };
 
+  const lost = () => words[allDropsOffset(3) / 8]!;
+  const plain = { seen: false, parent: undefined, inner: 0n };
   for (const { g, action, probe, frame, unwind, dropped } of steps) {
     time += 10n;
     let stack = stacks.get(g);
@@ -100,22 +120,26 @@ function check(steps: readonly Step[]): void {
     const common = { g: BigInt(0x1000 + g * 0x200), goid };
     const top = calls.at(-1);
     const end = (call: Call, outcome: string) => {
-      if (call.seen) truth.set(call.id, { outcome, dropped, latency: time - call.at, id: call.id });
+      if (call.parent !== undefined) call.parent.inner += time - call.at;
+      const latency = time - call.at;
+      if (call.seen) truth.set(call.id, { outcome, dropped, latency, own: latency - call.inner });
     };
     switch (action) {
       case 'call': {
         const depth = (top?.depth ?? 8) + frame;
         const id = ++ids;
         send(
-          { kind: 'entry', probe, depth, layout, values: [id], ...common },
+          { kind: 'entry', probe, depth, layout, values: [id, lost()], ...common },
           dropped,
           controlOffset(probe, 'entryDrops'),
         );
-        calls.push({ id, probe, depth, at: time, seen: !dropped });
+        const parent = calls.findLast((call) => call.probe >= 0);
+        calls.push({ id, probe, depth, at: time, seen: !dropped, parent, inner: 0n });
+        if (!dropped) parents.set(id, parent?.id);
         break;
       }
       case 'plain':
-        calls.push({ id: 0n, probe: -1, depth: (top?.depth ?? 8) + frame, at: time, seen: false });
+        calls.push({ id: 0n, probe: -1, depth: (top?.depth ?? 8) + frame, at: time, ...plain });
         break;
       case 'return':
       case 'tail': {
@@ -129,7 +153,7 @@ function check(steps: readonly Step[]): void {
             probe: top.probe,
             depth: top.depth,
             layout,
-            values: [top.id],
+            values: [top.id, lost()],
             ...common,
           } as const;
           send(record, dropped, counter);
@@ -143,18 +167,18 @@ function check(steps: readonly Step[]): void {
         const recovering = calls[kept - 1];
         if (recovering === undefined) break;
         send({ kind: 'recovery', depth: recovering.depth + 4, ...common }, dropped, unwindDropsOffset(3));
-        for (const call of calls.splice(kept)) end(call, 'panicked');
+        for (const call of calls.splice(kept).reverse()) if (call.probe >= 0) end(call, 'panicked');
         break;
       }
       case 'goexit':
         send({ kind: 'goexit', depth: (top?.depth ?? 0) + 16, ...common }, dropped, unwindDropsOffset(3));
-        for (const call of calls.splice(0)) end(call, 'goexit');
+        for (const call of calls.splice(0).reverse()) if (call.probe >= 0) end(call, 'goexit');
         stacks.delete(g);
         break;
       case 'die':
         // The goroutine is gone without any event; its g is taken by another.
         for (const call of calls.splice(0))
-          if (call.seen) truth.set(call.id, { outcome: '?', dropped: true, latency: 0n, id: call.id });
+          if (call.seen) truth.set(call.id, { outcome: '?', dropped: true, latency: 0n, own: 0n });
         drops++;
         stacks.delete(g);
     }
@@ -170,7 +194,14 @@ function check(steps: readonly Step[]): void {
   const seen = rows.map((row) => row.n as bigint);
   expect(new Set(seen).size).toBe(seen.length);
   expect(seen.length).toBe(truth.size + running.length);
+  const rowIds = new Map(rows.map((row) => [row.n as bigint, row.id as bigint]));
+  expect(new Set(rowIds.values()).size).toBe(rows.length);
   for (const row of rows) {
+    const parent = parents.get(row.n as bigint);
+    // A parent that was not seen is not named: then the one that is, if any, is told as doubtful.
+    if (!('parent' in row.notes)) expect(row.parent).toBe(parent === undefined ? null : rowIds.get(parent));
+    if (row.own !== null) expect(row.own).toBe(truth.get(row.n as bigint)!.own);
+    else expect(row.notes.own).toMatch(/^not captured: ./);
     const id = row.n as bigint;
     const real = truth.get(id);
     const { outcome, latency, r } = row as { outcome?: string; latency?: bigint; r?: bigint };
@@ -188,6 +219,12 @@ function check(steps: readonly Step[]): void {
   }
   expect(decoder.openCalls).toBe(0);
   expect(decoder.stats.foreign).toBe(0);
+  if (drops === 0) {
+    for (const { n, notes, own } of rows) {
+      expect(notes.parent).toBeUndefined();
+      if (truth.has(n as bigint)) expect(own).not.toBeNull();
+    }
+  }
   if (drops === 0) expect(decoder.stats).toMatchObject({ lost: 0, unmatched: 0, beganBefore: 0 });
 }
 

@@ -1,12 +1,14 @@
 import { BugError, encodeUtf8 } from '#base';
 import { header, headerFlags, type RowBatch, RowBatchBuilder, type Upid, upidWords } from '#model';
 import { evaluate, Unknown, type Value } from '../computation/index.ts';
+import type { TreePart } from '../resolve/index.ts';
 import type { ColumnPlan, LogPart, ProbePlan } from '../types.ts';
 import { valueOfShape } from './computed.ts';
 import type { Ending } from './ending.ts';
 import { Notes } from './notes.ts';
 import type { RecordBytes } from './record.ts';
 import { type BinaryServices, TargetContext } from './target.ts';
+import type { TreePlace } from './tree.ts';
 import { json, writeValue } from './value.ts';
 import { durationText } from './wellknown/time.ts';
 
@@ -56,6 +58,7 @@ export class RowWriter {
     exit: RecordBytes | undefined,
     end: bigint,
     ending: Ending,
+    place?: TreePlace,
   ): 'written' | 'unwanted' | 'undecided' {
     if (plan.condition !== undefined) {
       const holds = this.#decide(plan.condition, target, plan, entry, exit, end, ending);
@@ -71,7 +74,7 @@ export class RowWriter {
       this.#notes.missing('goid_', 'the goroutine is not known here');
     }
     for (let i = 0; i < plan.columns.length; i++) {
-      this.#value(i, target, plan, plan.columns[i]!, entry, exit, end, ending);
+      this.#value(i, target, plan, plan.columns[i]!, entry, exit, end, ending, place);
     }
     builder.endRow(this.#notes.take());
     return 'written';
@@ -158,6 +161,7 @@ export class RowWriter {
     exit: RecordBytes | undefined,
     end: bigint,
     ending: Ending,
+    place: TreePlace | undefined,
   ): void {
     const cell = this.#builder.column(implicitCount + index);
     const { graph } = plan;
@@ -188,6 +192,11 @@ export class RowWriter {
           notes.missing(column.name, ending.reason);
         }
         break;
+      case 'call-id':
+      case 'parent-call-id':
+      case 'own-time':
+        writePlace(cell, source.kind, place, column.name, notes);
+        break;
       case 'place':
         cell.text(plan.names?.[source.part] ?? '');
         break;
@@ -195,5 +204,32 @@ export class RowWriter {
         cell.text(ending.outcome);
         if (ending.outcome === 'lost') notes.add(column.name, ending.reason);
     }
+  }
+}
+
+function writePlace(
+  cell: ReturnType<RowBatchBuilder['column']>,
+  part: TreePart,
+  place: TreePlace | undefined,
+  column: string,
+  notes: Notes,
+): void {
+  if (place === undefined) throw new BugError('a place in the tree without an entry');
+  const { id, parent, doubt, own } = place;
+  switch (part) {
+    case 'call-id':
+      cell.int(id);
+      break;
+    case 'parent-call-id':
+      if (parent === undefined) cell.missing();
+      else cell.int(parent);
+      if (doubt !== '') notes.add(column, doubt);
+      break;
+    default:
+      if (typeof own === 'bigint') cell.int(own);
+      else {
+        cell.missing();
+        notes.missing(column, own);
+      }
   }
 }

@@ -9,6 +9,8 @@ import { readUser } from './read.ts';
 /** What reading depends on. */
 export interface Reading {
   readonly machine: Machine;
+  /** How many probes the tracepoint has. */
+  readonly probes: number;
   /** Addresses of the file plus this are the process's. */
   readonly bias?: number;
 }

@@ -46,7 +46,7 @@ function event(...sources: SlotSource[]): EventPlan {
       return { kind: 'float', ...place, size: source.size === 4 ? 4 : 8 };
     }
     if (source.kind === 'stack') return { kind: 'stack', ...place, frames: source.frames };
-    if (source.kind === 'cpu' || source.kind === 'thread' || source.kind === 'goroutine') {
+    if (source.kind === 'cpu' || source.kind === 'thread' || source.kind === 'drops' || source.kind === 'goroutine') {
       return { kind: 'uint', ...place };
     }
     return { kind: source.kind, ...place };
@@ -593,7 +593,7 @@ describe('tracepointMaps', () => {
       name: 'control',
       type: 'array',
       keySize: 4,
-      valueSize: 144,
+      valueSize: 152,
       maxEntries: 1,
     });
   });

@@ -17,11 +17,11 @@ import {
 import { bucketsPerDoubling, groupKey, groupWord, groupWordSize, type Slot, slotStatus } from '#model';
 import type { EventPlan, GroupPlan, SelectionPlan, When } from '../plan/index.ts';
 import type { Site } from '../types.ts';
+import { controlOffset } from './control.ts';
 import { filterProcess } from './filter.ts';
 import { frame, mapNames } from './frame.ts';
 import { findGoroutine } from './goroutine.ts';
 import type { GroupSizes } from './group-sizes.ts';
-import { controlOffset } from './maps.ts';
 import { closeCall, findOpenCall, openCall, openKey } from './open.ts';
 import { build, type EmitContext, testFlags } from './program.ts';
 import { count, noteTime } from './record.ts';

@@ -1,19 +1,11 @@
 export { checkReservations, checkStack } from './check.ts';
+export { allDropsOffset, controlOffset, estimateOffset, floatNsOffset, unwindDropsOffset } from './control.ts';
 export { type FloatTrialMap, floatTrialProgram } from './floats.ts';
 export { mapNames } from './frame.ts';
 export { bucketEnd, bucketStart, groupEntryProgram, groupReturnProgram } from './group.ts';
 export { type GroupSizes, groupSizes } from './group-sizes.ts';
 export { type Machine, machine } from './machine.ts';
-export {
-  callMaps,
-  controlOffset,
-  estimateOffset,
-  floatNsOffset,
-  groupMaps,
-  isTracked,
-  tracepointMaps,
-  unwindDropsOffset,
-} from './maps.ts';
+export { callMaps, groupMaps, isTracked, tracepointMaps } from './maps.ts';
 export {
   type EmitContext,
   entryProgram,

@@ -1,7 +1,8 @@
 import type { MapSpec } from '#asm';
 import { dynamicKeyBytes, dynamicValueBytes, type TypeTable } from '../graph/index.ts';
 import type { PlannedProbe } from '../plan/index.ts';
-import { control, type TracepointMaps } from '../types.ts';
+import type { TracepointMaps } from '../types.ts';
+import { allDropsOffset, estimateOffset } from './control.ts';
 import { mapNames } from './frame.ts';
 import { groupSizes } from './group-sizes.ts';
 import { mostOpenCalls, openKeyBytes } from './open.ts';
@@ -14,29 +15,6 @@ const largestRing = 1 << 23;
 
 /** Bytes of the ring buffer's own header before each record (kernel/bpf/ringbuf.c, BPF_RINGBUF_HDR_SZ). */
 const recordOverhead = 8;
-
-/** Offset in the control value, bytes, of a word of a probe. */
-export function controlOffset(
-  probe: number,
-  word: 'hits' | 'entryDrops' | 'returnDrops' | 'undecided' | 'skipped',
-): number {
-  return 8 * (1 + control.wordsPerProbe * probe + control[word]);
-}
-
-/** Offset in the control value, bytes, of the count of dropped recovery and Goexit events. */
-export function unwindDropsOffset(probes: number): number {
-  return 8 * (1 + control.wordsPerProbe * probes);
-}
-
-/** Offset in the control value, bytes, of the nanoseconds that hits have waited for their float registers to be saved. */
-export function floatNsOffset(probes: number): number {
-  return unwindDropsOffset(probes) + 8;
-}
-
-/** Offset in the control value, bytes, of the calls of a probe that were counted while the gate was at `gates.counting`. */
-export function estimateOffset(probes: number, probe: number): number {
-  return floatNsOffset(probes) + 8 + 8 * probe;
-}
 
 /** Maps for `probes` probes whose largest record has `recordBytes`, and whose values are of `types` (undefined: none is walked over). The ring's memory is the kernel's, charged when it is made. */
 export function tracepointMaps(
@@ -56,7 +34,7 @@ export function tracepointMaps(
   let size = smallestRing;
   while (size < room && size < largestRing) size *= 2;
   const ring: MapSpec = { name: mapNames.ring, type: 'ringbuf', keySize: 0, valueSize: 0, maxEntries: size };
-  const values = estimate ? estimateOffset(probes, probes) : floatNsOffset(probes) + 8;
+  const values = estimate ? estimateOffset(probes, probes) : allDropsOffset(probes) + 8;
   const controls: MapSpec = { name: mapNames.control, type: 'array', keySize: 4, valueSize: values, maxEntries: 1 };
   const common = { ring, control: controls, others };
   if (types === undefined) return common;

@@ -6,12 +6,12 @@ import { type EventPlan, type KernelCondition, rootsOf, type SelectionPlan, type
 import { type EmitFeatures, gates, type ProcessFilter, type Site } from '../types.ts';
 import { checkReservations, checkStack } from './check.ts';
 import { requireCondition } from './compute.ts';
+import { allDropsOffset, controlOffset, estimateOffset, floatNsOffset, unwindDropsOffset } from './control.ts';
 import { filterProcess } from './filter.ts';
 import { saveFloats } from './floats.ts';
 import { frame, mapNames } from './frame.ts';
 import { acceptG, clearGoroutine, findGoroutine, readGoid } from './goroutine.ts';
 import type { Machine } from './machine.ts';
-import { controlOffset, estimateOffset, floatNsOffset, unwindDropsOffset } from './maps.ts';
 import { closeCall, findOpenCall, openCall, openKey } from './open.ts';
 import { readWord } from './read.ts';
 import {
@@ -43,6 +43,8 @@ export interface EmitContext {
   readonly estimate?: boolean;
   /** The table of types, where objects are walked over: byte offset of each type's header. */
   readonly entries?: readonly number[];
+  /** Its calls have a place in a tree: drops of all kinds are counted together, too. */
+  readonly tree?: boolean;
   /** There is a map of the types that interfaces may hold. */
   readonly dynamicTypes?: boolean;
   /** Addresses of the file plus this are the process's. */
@@ -111,6 +113,7 @@ export function entryProgram(
     }
     asm.label(full);
     countProbe(asm, probe, 'entryDrops');
+    countAllDrops(asm, context);
     if (!tracked) return;
     // The call at this place is none that was kept, whatever the last one was.
     asm.label(unwanted);
@@ -196,6 +199,7 @@ export function returnProgram(
     }
     asm.label(full);
     countProbe(asm, probe, 'returnDrops');
+    countAllDrops(asm, context);
   });
 }
 
@@ -280,6 +284,11 @@ function sendUnwind(asm: Assembler, out: Label, context: EmitContext, kind: Even
   asm.jump(out);
   asm.label(full);
   count(asm, unwindDropsOffset(context.probes));
+  countAllDrops(asm, context);
+}
+
+function countAllDrops(asm: Assembler, { probes, tree = false }: EmitContext): void {
+  if (tree) count(asm, allDropsOffset(probes));
 }
 
 function walkOptions({ dynamicTypes = false, features }: EmitContext) {

@@ -1,8 +1,8 @@
 import { type Assembler, fp, immediate, type Label, r0, r1, r2, r3, r6, r7 } from '#asm';
 import { type EventKind, type EventLayout, eventKinds, header, headerSize } from '#model';
 import { control } from '../types.ts';
+import { controlOffset } from './control.ts';
 import { frame, mapNames } from './frame.ts';
-import { controlOffset } from './maps.ts';
 
 /** Adds 1 to a word of the control map. Loses r1, r2. */
 export function count(asm: Assembler, offset: number): void {

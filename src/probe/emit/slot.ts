@@ -2,8 +2,9 @@ import { type Assembler, fp, immediate, r0, r1, r2, r3, r6, r7, r8, r9 } from '#
 import { chunkHeader, chunkHeaderSize, type Slot, slotStatus } from '#model';
 import type { ScalarSource, SlotSource } from '../plan/index.ts';
 import { addressOf, checkGuards, extend, type Fails, type Reading, stringHeader } from './compute.ts';
+import { allDropsOffset } from './control.ts';
 import { writeFloat } from './floats.ts';
-import { frame } from './frame.ts';
+import { frame, mapNames } from './frame.ts';
 import { readUser } from './read.ts';
 import { writeStack } from './stack.ts';
 
@@ -25,6 +26,12 @@ export function writeSlot(
     asm.alu('lsh', r0, immediate(32));
     asm.alu('rsh', r0, immediate(32));
     asm.store(8, r7, slot.offset, r0);
+    return;
+  }
+  if (source.kind === 'drops') {
+    asm.loadMapValue(r1, mapNames.control, allDropsOffset(reading.probes));
+    asm.load(8, r1, r1, 0);
+    asm.store(8, r7, slot.offset, r1);
     return;
   }
   if (source.kind === 'stack') {

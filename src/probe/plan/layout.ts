@@ -157,6 +157,7 @@ export class LayoutBuilder {
           return { kind: 'stack', ...place, frames: source.frames };
         case 'cpu':
         case 'thread':
+        case 'drops':
         case 'goroutine':
           return { kind: 'uint', ...place };
         default:

@@ -2,7 +2,7 @@ import { BugError } from '#base';
 import type { CaptureLimits, EventLayout } from '#model';
 import { type Computation, conjunction, conjuncts, leavesOf, mapLeaves } from '../computation/index.ts';
 import type { TypeTable } from '../graph/index.ts';
-import type { ConditionLeaf, ResolvedProbe, ResolvedSelection } from '../resolve/index.ts';
+import type { ConditionLeaf, ResolvedColumn, ResolvedProbe, ResolvedSelection, TreePart } from '../resolve/index.ts';
 import type { ColumnPlan, ConditionShape, ProbePlan } from '../types.ts';
 import { decidedInKernel, type KernelCondition } from './condition.ts';
 import { type GroupPlan, planGroup } from './group.ts';
@@ -90,6 +90,9 @@ export function planProbe(resolved: ResolvedProbe, context: PlanContext = {}): P
         return { column, source: { kind: each.from } };
     }
   });
+  const tree = resolved.columns.some(({ from }) => isTreePart(from))
+    ? { entry: dropsSlot(entry), return: dropsSlot(exit) }
+    : undefined;
   const wanted = resolved.columns.flatMap((each): readonly { readonly from: string }[] =>
     each.from === 'log' ? each.parts : [each],
   );
@@ -130,6 +133,7 @@ export function planProbe(resolved: ResolvedProbe, context: PlanContext = {}): P
       ...(shaped === undefined ? {} : { condition: shaped }),
       ...(resolved.copy === undefined ? {} : { nested: true as const }),
       ...(endless ? { endless } : {}),
+      ...(tree === undefined ? {} : { tree }),
       ...(walks(entryPlan) || walks(returnPlan) ? { graph: context.types!.graph } : {}),
       ...(entryPlan === undefined ? {} : { entry: entryPlan.layout }),
       ...(returnPlan === undefined ? {} : { return: returnPlan.layout }),
@@ -151,6 +155,16 @@ function planSelection({ within, per, ...counts }: ResolvedSelection, context: P
     ...(within === undefined ? {} : { within: [{ start: within.entry, end: within.end }] }),
     ...(per === undefined ? {} : { per: key.finish() }),
   };
+}
+
+function isTreePart(from: ResolvedColumn['from']): from is TreePart {
+  return from === 'call-id' || from === 'parent-call-id' || from === 'own-time';
+}
+
+function dropsSlot(builder: LayoutBuilder): number {
+  const shape = builder.add({ kind: 'drops' });
+  if (shape.kind !== 'slot') throw new BugError('no room for the count of drops');
+  return shape.slot;
 }
 
 function walks(plan: EventPlan | undefined): boolean {

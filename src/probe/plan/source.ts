@@ -46,6 +46,8 @@ export type SlotSource =
   | { readonly kind: 'stack'; readonly frames: number }
   | { readonly kind: 'cpu' }
   | { readonly kind: 'thread' }
+  /** The control map's count of all drops. */
+  | { readonly kind: 'drops' }
   /** A word of the goroutine's `runtime.g`. */
   | { readonly kind: 'goroutine'; readonly offset: number }
   /** A string header (pointer, length) in memory. */
@@ -81,7 +83,7 @@ export function slotSource(
   stringBytes: number = defaultLimits.stringBytes,
 ): SlotSource | string {
   if (value.kind === 'stack') return { kind: 'stack', frames: value.frames };
-  if (value.kind === 'cpu' || value.kind === 'thread') return { kind: value.kind };
+  if (value.kind === 'cpu' || value.kind === 'thread' || value.kind === 'drops') return { kind: value.kind };
   if (value.kind === 'goroutine') return { kind: 'goroutine', offset: value.offset };
   const { access } = value;
   const { variable, offset, hops, guards = [] } = access;
@@ -210,6 +212,7 @@ export function rootsOf(source: SlotSource): readonly (Root | FloatRoot)[] {
     case 'stack':
     case 'cpu':
     case 'thread':
+    case 'drops':
     case 'goroutine':
       return [];
     case 'string-parts':
@@ -250,6 +253,7 @@ export function sourceText(source: SlotSource, registerName: (register: number) 
   if (source.kind === 'float-register') return at(source);
   if (source.kind === 'stack') return `up to ${source.frames} return addresses`;
   if (source.kind === 'cpu' || source.kind === 'thread') return `its ${source.kind}`;
+  if (source.kind === 'drops') return 'drops so far';
   if (source.kind === 'goroutine') return `g +${source.offset}`;
   if (source.kind === 'string-parts') return `${at(source.pointer)}, ${at(source.length)}`;
   if (source.kind === 'graph-parts') return source.parts.map((part) => `+${part.offset} ${at(part.root)}`).join(', ');
@@ -286,6 +290,7 @@ export function valueText(value: ResolvedValue): string {
       return `up to ${value.frames} return addresses`;
     case 'cpu':
     case 'thread':
+    case 'drops':
       return value.kind;
     case 'goroutine':
       return `g +${value.offset}`;

@@ -21,4 +21,5 @@ export type {
   ResolvedProbe,
   ResolvedSelection,
   ResolvedValue,
+  TreePart,
 } from './resolved.ts';

@@ -164,6 +164,13 @@ export function resolveColumns(
       case 'outcome':
         columns.push({ column: named(name, textForm, `how the call of ${fn.name} ended`), from: 'outcome' });
         break;
+      case 'call-id':
+      case 'parent-call-id':
+      case 'own-time': {
+        const [form, what] = treeColumns[capture.kind];
+        columns.push({ column: named(name, form, what), from: capture.kind });
+        break;
+      }
       case 'nothing':
         columns.push(placeColumn(name, 'nothing'));
         break;
@@ -239,6 +246,12 @@ const mostFrames = 100;
 const goroutineColumns = {
   parent: ['parentGoid', intForm, 'goroutine that started this one'],
   creator: ['gopc', textForm, 'go statement that started the goroutine'],
+} as const;
+
+const treeColumns = {
+  'call-id': [intForm, 'number of the call'],
+  'parent-call-id': [intForm, 'number of the innermost traced call in which it began'],
+  'own-time': [durationForm, 'latency without that of the traced calls in it'],
 } as const;
 
 /** In JSON a duration is text, as everywhere in it. */

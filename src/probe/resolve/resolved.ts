@@ -46,6 +46,8 @@ export type ResolvedValue =
   | { readonly kind: 'stack'; readonly frames: number; readonly one?: true }
   | { readonly kind: 'cpu' }
   | { readonly kind: 'thread' }
+  /** How many events of the tracepoint have been dropped so far. */
+  | { readonly kind: 'drops' }
   /** A word of the goroutine's `runtime.g`. `code`: it is an address in the program. */
   | { readonly kind: 'goroutine'; readonly offset: number; readonly code?: true }
   /** A string header (pointer, length), 16 bytes. */
@@ -81,10 +83,13 @@ export type ConditionLeaf =
 
 export type ResolvedColumn =
   | { readonly column: Column; readonly from: 'entry' | 'return'; readonly value: ResolvedValue }
-  | { readonly column: Column; readonly from: 'latency' | 'outcome' }
+  | { readonly column: Column; readonly from: 'latency' | 'outcome' | TreePart }
   | { readonly column: Column; readonly from: 'place'; readonly part: keyof PlaceNames }
   | { readonly column: Column; readonly from: 'aggregate'; readonly aggregate: ResolvedAggregate }
   | { readonly column: Column; readonly from: 'log'; readonly parts: readonly ResolvedLogPart[] };
+
+/** What a row says of its call's place in the tree of calls. */
+export type TreePart = 'call-id' | 'parent-call-id' | 'own-time';
 
 /** What a row says of where its call was seen. */
 export interface PlaceNames {
