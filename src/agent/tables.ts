@@ -2,28 +2,22 @@ import { hostname } from 'node:os';
 import { BugError } from '#base';
 import { UserError } from '#door';
 import {
+  batchOfRows,
   formatUpid,
   parseUuid,
   type Relation,
   type RowBatch,
-  RowBatchBuilder,
+  type RowValue,
   type Upid,
   upidFromWords,
   upidWords,
 } from '#model';
-import {
-  aggregateList,
-  type Catalog,
-  functionList,
-  type PlanInput,
-  tableFunctionList,
-  tableFunctionRelations,
-} from '#planner';
+import { type Catalog, catalogFunctions, type PlanInput, tableFunctionRelations } from '#planner';
 import type { Store, StoredTable } from '#store';
 import type { Identity } from './identity.ts';
 import { functionRows, goroutineRows, type ProcessViews } from './process-rows.ts';
-import type { GoProcess } from './processes.ts';
-import type { Tracepoint, Tracepoints } from './tracepoints.ts';
+import type { GoProcess, Processes } from './processes.ts';
+import { namespaceIn, type Tracepoint, type Tracepoints } from './tracepoints.ts';
 
 /** Where a process is in a cluster; the names are empty where they are not known (yet). */
 export interface Place {
@@ -34,13 +28,16 @@ export interface Place {
   readonly container: string;
 }
 
-type Rows = readonly (readonly Value[])[];
+type Rows = readonly (readonly RowValue[])[];
 type Given = PlanInput['arguments'];
-type Value = string | bigint | boolean | { readonly high: bigint; readonly low: bigint } | undefined;
 
 /** The table functions of PxL (`px.GetTracepointStatus()`, …): their rows are made here when a query asks. */
 export class TableFunctions {
   readonly #rows: Readonly<Record<string, (given: Given) => Rows | Promise<Rows>>>;
+  readonly #processes: Processes;
+  readonly #tracepoints: Tracepoints;
+  readonly #store: Store;
+  readonly #placeOf: (process: GoProcess) => Place | undefined;
 
   constructor(parts: {
     identity: Identity;
@@ -55,6 +52,10 @@ export class TableFunctions {
   }) {
     const { metadata, identity, placeOf, views, tracepoints, store, startedNs } = parts;
     const { processes } = views;
+    this.#processes = processes;
+    this.#placeOf = placeOf;
+    this.#tracepoints = tracepoints;
+    this.#store = store;
     this.#rows = {
       GetGoProcesses: () =>
         processes.list().map((process) => {
@@ -84,20 +85,6 @@ export class TableFunctions {
       GetGoFunctions: (given) => functionRows(views, upidOf(given), String(given.match ?? '')),
       GetGoroutines: (given) => goroutineRows(views, upidOf(given)),
       GetTracepointStatus: () => tracepoints.list().map(tracepointRow),
-      GetUDFList: functionList,
-      GetUDAList: aggregateList,
-      GetUDTFList: tableFunctionList,
-      GetTables: () => current(store).map((table) => [table.name, '']),
-      GetSchemas: () =>
-        current(store).flatMap((table) =>
-          table.relation.columns.map((column) => [
-            table.name,
-            column.name,
-            column.unsigned ? 'UINT64' : column.type,
-            'GENERAL',
-            column.description ?? '',
-          ]),
-        ),
       GetAgentStatus: () => [
         [
           { high: 0n, low: BigInt(identity.agentId) },
@@ -129,39 +116,43 @@ export class TableFunctions {
   ): Promise<{ relation: Relation; batch: RowBatch }> {
     const relation = TableFunctions.relation(name);
     if (!relation) throw new BugError(`there is no table function ${name}`);
-    const builder = new RowBatchBuilder(relation.columns.map((column) => column.type));
+    if (given.upid !== undefined && visible !== undefined) this.#requireVisible(upidOf(given), visible);
     const namespaceOf = namespaceReader(name, relation);
-    for (const row of await this.#rows[name]!(given)) {
-      if (visible !== undefined && namespaceOf !== undefined && !visible(namespaceOf(row))) continue;
-      row.forEach((value, i) => {
-        const column = builder.column(i);
-        if (value === undefined) column.missing();
-        else if (typeof value === 'string') column.text(value);
-        else if (typeof value === 'bigint') column.int(value);
-        else if (typeof value === 'boolean') column.boolean(value);
-        else column.uint128(value.high, value.low);
-      });
-      builder.endRow();
-    }
-    return { relation, batch: builder.finish() };
+    const rows = await (Object.hasOwn(catalogFunctions, name)
+      ? catalogFunctions[name]!(catalogOf(this.#store, (table) => this.mayKnow(table, visible)))
+      : this.#rows[name]!(given));
+    const hides = visible !== undefined && namespaceOf !== undefined;
+    const batch = batchOfRows(relation, hides ? rows.filter((row) => visible(namespaceOf(row))) : rows);
+    return { relation, batch };
+  }
+
+  /** Whether a table has rows of a tracepoint of a namespace that may be seen: then its name and columns may be known. */
+  mayKnow(table: string, visible: ((namespace: string) => boolean) | undefined): boolean {
+    return visible === undefined || this.#tracepoints.writersOf(table).some((name) => visible(namespaceIn(name)));
+  }
+
+  /** Of a process of a hidden namespace nobody learns even that it is there. */
+  #requireVisible(upid: Upid, visible: (namespace: string) => boolean): void {
+    const process = this.#processes.goProcess(upid.pid);
+    const same = process !== undefined && formatUpid(process.upid) === formatUpid(upid);
+    if (!same || !visible(this.#placeOf(process)?.namespace ?? ''))
+      throw new UserError(`no process that you may see has the UPID ${formatUpid(upid)}; px ps lists them`);
   }
 }
 
 function upidOf({ upid }: Given): Upid {
-  if (typeof upid === 'bigint') return upidFromWords(upid >> 64n, BigInt.asUintN(64, upid));
-  // A cluster's broker asks every node, and hands no arguments on.
-  throw new UserError('this is asked of one machine: px run --local, there');
+  if (typeof upid !== 'bigint') throw new BugError('a function of a process was called without one');
+  return upidFromWords(upid >> 64n, BigInt.asUintN(64, upid));
 }
 
 /** How to tell which namespace a row is about; undefined for functions whose rows are about none. */
-function namespaceReader(name: string, relation: Relation): ((row: readonly Value[]) => string) | undefined {
-  // In a cluster the agent knows a tracepoint as namespace/name.
-  if (name === 'GetTracepointStatus') return (row) => /^([^/]*)\//.exec(String(row[1]))?.[1] ?? '';
+function namespaceReader(name: string, relation: Relation): ((row: readonly RowValue[]) => string) | undefined {
+  if (name === 'GetTracepointStatus') return (row) => namespaceIn(String(row[1]));
   const at = relation.columns.findIndex((column) => column.name === 'namespace');
   return at < 0 ? undefined : (row) => String(row[at] ?? '');
 }
 
-function tracepointRow(tracepoint: Tracepoint): readonly Value[] {
+function tracepointRow(tracepoint: Tracepoint): readonly RowValue[] {
   const { id, logical, state, reason, hits, kept, rows, drops, owner } = tracepoint;
   const left = BigInt(Math.max(0, tracepoint.expiresAt - Date.now())) * 1_000_000n;
   return [
@@ -181,10 +172,13 @@ function tracepointRow(tracepoint: Tracepoint): readonly Value[] {
 }
 
 /** What the planner may ask of the tables that there are. */
-export function catalogOf(store: Store): Catalog {
+export function catalogOf(store: Store, mayKnow: (table: string) => boolean = () => true): Catalog {
   return {
-    table: (name) => store.relation(name),
-    tables: () => current(store).map((table) => table.name),
+    table: (name) => (mayKnow(name) ? store.relation(name) : undefined),
+    tables: () =>
+      current(store)
+        .map((table) => table.name)
+        .filter(mayKnow),
     tableFunction: (name) => TableFunctions.relation(name),
     tableFunctions: () => TableFunctions.names(),
   };

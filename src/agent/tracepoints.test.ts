@@ -163,6 +163,30 @@ describe('rows that cannot be stored', () => {
   });
 });
 
+describe('whose a table is', () => {
+  it('names those that have written it as it is now, also when they have ended', async () => {
+    await tracepoints.upsert(logical({ name: 'shop/one' }), 'me');
+    await tracepoints.upsert(logical({ name: 'bank/two' }), 'me');
+    expect(tracepoints.writersOf('calls')).toEqual(['shop/one', 'bank/two']);
+    await tracepoints.delete('bank/two', 'deleted');
+    expect(tracepoints.writersOf('calls')).toEqual(['shop/one', 'bank/two']);
+    await tracepoints.delete('shop/one', 'deleted');
+    deployer.relation = relationOf('other');
+    await tracepoints.upsert(logical({ name: 'shop/three' }), 'me');
+    expect(tracepoints.writersOf('calls')).toEqual(['shop/three']);
+    expect(tracepoints.writersOf('none')).toEqual([]);
+  });
+
+  it('a refusal tells nobody the columns of another namespace', async () => {
+    await tracepoints.upsert(logical({ name: 'shop/one' }), 'me');
+    deployer.relation = relationOf('other');
+    const refusal = (name: string) =>
+      tracepoints.upsert(logical({ name }), 'me').catch((error: Error) => error.message);
+    expect(await refusal('shop/two')).toMatch(/is written by tracepoint shop\/one with other columns: .*n INT64/);
+    expect(await refusal('bank/two')).toMatch(/is written by a tracepoint of another namespace with other columns$/m);
+  });
+});
+
 describe('the end', () => {
   it('keeps what a deployment says when it ends by itself', async () => {
     const tracepoint = await tracepoints.upsert(logical(), 'me');

@@ -121,6 +121,8 @@ export class Tracepoints {
   readonly #byName = new Map<string, Held>();
   /** Which tracepoint wrote last to a table. */
   readonly #writers = new Map<string, Held>();
+  /** Names of all tracepoints that have been placed with a table of these columns, also of those that have ended. */
+  readonly #placed = new Map<string, { readonly relation: Relation; readonly names: Set<string> }>();
   /** The last upsert of each name that is under way. */
   readonly #turns = new Map<string, Promise<void>>();
   readonly #deployer: Deployer;
@@ -237,6 +239,11 @@ export class Tracepoints {
     if (tracepoint) await this.#end(tracepoint, 'TERMINATED', reason);
   }
 
+  /** Names of the tracepoints, past ones too, whose rows are or were in a table as it is now. */
+  writersOf(table: string): readonly string[] {
+    return [...(this.#placed.get(table)?.names ?? [])];
+  }
+
   /** Resolves when every event that was in a ring buffer at the call is in the store. */
   async flush(): Promise<void> {
     await Promise.all(
@@ -268,6 +275,9 @@ export class Tracepoints {
         this.#checkTable(tracepoint, relation);
         tracepoint.relation = relation;
         await this.#createTable(logical, relation);
+        const known = this.#placed.get(table);
+        const names = known && sameRelation(known.relation, relation) ? known.names : new Set<string>();
+        this.#placed.set(table, { relation, names: names.add(name) });
       },
       batch: (batch) => {
         tracepoint.rows += batch.rows;
@@ -326,10 +336,15 @@ export class Tracepoints {
       if (other === tracepoint || other.logical.table !== table || !other.relation) continue;
       if (other.state !== 'RUNNING' && other.state !== 'PENDING') continue;
       if (sameRelation(other.relation, relation)) continue;
+      // Who traces one namespace may not know the names in another.
+      const writer =
+        namespaceIn(other.logical.name) === namespaceIn(name)
+          ? `tracepoint ${other.logical.name} with other columns: ${columns(other.relation)}`
+          : 'a tracepoint of another namespace with other columns';
       throw new UserError([
         {
           id: 'agent.table-in-use',
-          message: `table ${table} of tracepoint ${name} is written by tracepoint ${other.logical.name} with other columns: ${columns(other.relation)}`,
+          message: `table ${table} of tracepoint ${name} is written by ${writer}`,
           hints: [`this one would write: ${columns(relation)}`, 'name another table, or delete that tracepoint'],
           ...(span ? { span } : {}),
         },
@@ -368,6 +383,11 @@ export class Tracepoints {
       if (this.#byName.get(tracepoint.logical.name) === tracepoint) this.#byName.delete(tracepoint.logical.name);
     }, keepEndedMs).unref();
   }
+}
+
+/** In a cluster the agent knows a tracepoint as namespace/name. */
+export function namespaceIn(tracepoint: string): string {
+  return /^([^/]*)\//.exec(tracepoint)?.[1] ?? '';
 }
 
 function deploy(deployer: Deployer, logical: ProcessTracepoint, sink: DeploymentSink): Promise<Deployment> {

@@ -1,4 +1,4 @@
-import { decodeRelation } from '#api';
+import { decodeRelation, type sonde } from '#api';
 import { type Relation, sameRelation } from '#model';
 import { type Catalog, tableFunctionRelations } from '#planner';
 import { NodeSilent, type Nodes, nodeMethods } from './nodes.ts';
@@ -8,6 +8,8 @@ export interface ClusterTables {
   readonly catalog: Catalog;
   /** The nodes that have a table, with the columns that it has here. */
   nodesWith(table: string): readonly string[];
+  /** The node whose UPIDs begin with this agent id; undefined: none that answered. */
+  nodeOf(agentId: number): string | undefined;
   /** Nodes that did not answer. */
   readonly silent: readonly NodeSilent[];
   /** Nodes whose table of this name has other columns. */
@@ -21,11 +23,11 @@ export interface ClusterTables {
 /** Clocks that are further apart than this are told of: less is what a question and its answer take. */
 const skewNs = 1_000_000_000n;
 
-/** Asks the nodes for their tables. Where two differ in columns, those of the most nodes are taken. */
-export async function clusterTables(nodes: Nodes): Promise<ClusterTables> {
+/** Asks the nodes for the tables that somebody may know of. Where two differ in columns, those of the most nodes are taken. */
+export async function clusterTables(nodes: Nodes, scope: sonde.Scope): Promise<ClusterTables> {
   const { answers, silent } = await nodes.all(async (link) => {
     const before = Date.now();
-    const answer = await link.call(nodeMethods.describe, {});
+    const answer = await link.call(nodeMethods.describe, { scope });
     return { ...answer, aheadNs: answer.nowNs - BigInt(Math.round((before + Date.now()) / 2)) * 1_000_000n };
   });
   const doubles = sameIdentity(answers.map(({ node, answer }) => ({ node, asid: answer.asid })));
@@ -61,6 +63,7 @@ export async function clusterTables(nodes: Nodes): Promise<ClusterTables> {
       const by = `${Number(far / 1_000_000n) / 1000} s ${aheadNs > 0n ? 'ahead of' : 'behind'} the broker’s`;
       return [`node ${node}: its clock is ${by}; times of its rows are its own`];
     }),
+    nodeOf: (agentId) => answers.find(({ answer }) => Number.parseInt(answer.asid, 16) === agentId)?.node,
     nodesWith: (table) => found.get(table)?.[0]?.nodes ?? [],
     differing: (table) =>
       (found.get(table) ?? [])

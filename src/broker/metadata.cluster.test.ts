@@ -30,11 +30,11 @@ describe.skipIf(lacks !== undefined)(`metadata and rights${lacks === undefined ?
     writeFileSync(path, ['import pxtrace', 'import px', ...lines].join('\n'));
     return path;
   }
-  const tracing = (table: string, target: string) => [
+  const tracing = (table: string, target: string, name = table) => [
     "@pxtrace.probe('main.computeE')",
-    'def calls():',
+    `def of_${name}():`,
     "    return [{'n': pxtrace.ArgExpr('iterations')}]",
-    `pxtrace.UpsertTracepoint('${table}', '${table}', calls, ${target}, '5m')`,
+    `pxtrace.UpsertTracepoint('${name}', '${table}', of_${name}, ${target}, '5m')`,
   ];
   const rows = async (path: string, kubeconfig?: string) => {
     const { code, stdout, stderr } = await fleet.px(['run', '-f', path, '-o', 'json'], kubeconfig);
@@ -106,12 +106,16 @@ describe.skipIf(lacks !== undefined)(`metadata and rights${lacks === undefined ?
     });
     alice = fleet.api.user('alice');
 
-    const lines = [
-      ...tracing('cart', "pxtrace.PodProcess('shop/cart')"),
-      ...tracing('vault', "pxtrace.PodProcess('bank/vault-0')"),
+    const pods = { cart: "pxtrace.PodProcess('shop/cart')", vault: "pxtrace.PodProcess('bank/vault-0')" };
+    const place = script(
+      'place',
+      ...tracing('cart', pods.cart),
+      ...tracing('vault', pods.vault),
+      // Both namespaces write one table.
+      ...tracing('both', pods.cart, 'both_cart'),
+      ...tracing('both', pods.vault, 'both_vault'),
       "px.display(px.DataFrame('cart'), 'cart')",
-    ].map((line, i) => line.replaceAll('calls', i < 4 ? 'calls' : 'more'));
-    const place = script('place', ...lines);
+    );
     await vi.waitFor(async () => expect((await fleet.px(['run', '-f', place])).code).toBe(0), { timeout: 60_000 });
     await cart.get('/e?iters=11');
     await vault.get('/e?iters=22');
@@ -171,11 +175,7 @@ describe.skipIf(lacks !== undefined)(`metadata and rights${lacks === undefined ?
   });
 
   it('who may get tracepoints in one namespace sees that namespace only: rows, processes, tracepoints, metadata', async () => {
-    const both = script(
-      'both',
-      "px.display(px.DataFrame('cart'), 'cart')",
-      "px.display(px.DataFrame('vault'), 'vault')",
-    );
+    const both = script('both', "px.display(px.DataFrame('both')[['time_', 'n']].head(9), 'both')");
     expect((await rows(both)).map(({ n }) => n)).toEqual([11, 22]);
     expect((await rows(both, alice)).map(({ n }) => n)).toEqual([11]);
 
@@ -184,9 +184,10 @@ describe.skipIf(lacks !== undefined)(`metadata and rights${lacks === undefined ?
     const upids = await fleet.px(['run', 'px/upids', '-o', 'json'], alice);
     expect(jsonLines(upids.stdout).map(({ namespace }) => namespace)).toEqual(['shop']);
     const status = await fleet.px(['run', 'px/tracepoint_status', '-o', 'json'], alice);
-    expect(new Set(jsonLines(status.stdout).map(({ name }) => name))).toEqual(new Set(['shop/cart']));
+    const shops = new Set(['shop/cart', 'shop/both_cart']);
+    expect(new Set(jsonLines(status.stdout).map(({ name }) => name))).toEqual(shops);
     const listed = await fleet.px(['tracepoint', 'list', '-o', 'json'], alice);
-    expect(jsonLines(listed.stdout).map(({ name }) => name)).toEqual(['cart']);
+    expect(jsonLines(listed.stdout).map(({ name }) => name)).toEqual(['both_cart', 'cart']);
 
     const hidden = await fleet.px(['trace', '-n', 'bank', 'pod/vault-0', 'main.computeE'], alice);
     expect(hidden.stderr).toMatch(/you may not see namespace bank: that takes the right to get tracepoints there/);
@@ -201,6 +202,58 @@ describe.skipIf(lacks !== undefined)(`metadata and rights${lacks === undefined ?
     const [admins] = await rows(asked);
     expect(admins.bank).not.toBe('');
     expect(await rows(asked, alice)).toMatchObject([{ shop: admins.shop, bank: '' }]);
+  });
+
+  it('nobody learns the names of tables and columns that only other namespaces have', async () => {
+    const named = script('tables', "px.display(px.GetTables()[['table_name']])");
+    const columns = script('schemas', "px.display(px.GetSchemas()[['table_name', 'column_name']])");
+    const tablesOf = async (path: string, kubeconfig?: string) =>
+      (await rows(path, kubeconfig)).map(({ table_name }) => table_name);
+    expect(await tablesOf(named)).toEqual(['both', 'cart', 'vault']);
+    expect(await tablesOf(named, alice)).toEqual(['both', 'cart']);
+    expect(new Set(await tablesOf(columns))).toEqual(new Set(['both', 'cart', 'vault']));
+    expect(new Set(await tablesOf(columns, alice))).toEqual(new Set(['both', 'cart']));
+    const asked = script('vault', "px.display(px.DataFrame('vaul'))");
+    const near = async (kubeconfig?: string) => (await fleet.px(['run', '-f', asked], kubeconfig)).stderr;
+    expect(await near()).toMatch(/Table 'vaul' not found[\s\S]*vault/);
+    expect(await near(alice)).not.toMatch(/vault\b/);
+    const known = await fleet.px(['run', '-f', script('hidden', "px.display(px.DataFrame('vault'))")], alice);
+    expect([known.code, known.stderr]).toEqual([1, expect.stringMatching(/Table 'vault' not found/)]);
+  });
+
+  it('px/go_functions and px/goroutines look into the process where it is, if it may be seen', async () => {
+    const ps = jsonLines((await fleet.px(['ps', '-o', 'json'])).stdout);
+    const upidOf = (pod: string) => ps.find((process) => process.pod === pod).upid as string;
+    const look = (name: string, pod: string, ...more: string[]) =>
+      fleet.px(['run', name, '-o', 'json', ...more, '--', '--upid', upidOf(pod)]);
+    const functions = await fleet.px(
+      ['run', 'px/go_functions', '-o', 'json', '--', '--upid', upidOf('cart-5d8f-1'), '--match', 'main.computeE'],
+      alice,
+    );
+    expect(functions.code, functions.stderr).toBe(0);
+    expect(jsonLines(functions.stdout)).toContainEqual(
+      expect.objectContaining({ function: 'main.computeE', signature: 'func(iterations int64) float64' }),
+    );
+    const goroutines = await look('px/goroutines', 'vault-0');
+    expect(goroutines.code, goroutines.stderr).toBe(0);
+    expect(jsonLines(goroutines.stdout)).toContainEqual(expect.objectContaining({ started: 'runtime.main' }));
+    const upid = upidOf('vault-0');
+    for (const other of [
+      upid,
+      upid.replace(/.$/, (digit) => (digit === '0' ? '1' : '0')),
+      `00000001${upid.slice(8)}`,
+    ]) {
+      const refused = await fleet.px(['run', 'px/goroutines', '--', '--upid', other], alice);
+      expect([refused.code, refused.stderr]).toEqual([
+        1,
+        expect.stringContaining(`no process that you may see has the UPID ${other}; px ps lists them`),
+      ]);
+    }
+    const open = await fleet.px(['trace', '--open', '-n', 'shop', 'pod/cart-5d8f-1', 'main.computeE']);
+    expect([open.code, open.stderr]).toEqual([
+      2,
+      expect.stringMatching(/--open .* not done from here\n.*px\/goroutines/),
+    ]);
   });
 
   it('a process outside any pod takes a ClusterTracepoint', async () => {

@@ -29,11 +29,14 @@ export class NodeSilent extends SondeError {
   readonly code = 'broker.node-silent';
   readonly node: string;
   readonly reason: string;
+  /** It did answer: that it does not do this, and why. */
+  readonly refused: boolean;
 
-  constructor(node: string, reason: string) {
+  constructor(node: string, reason: string, refused = false) {
     super(`node ${node}: ${reason}`);
     this.node = node;
     this.reason = reason;
+    this.refused = refused;
   }
 }
 
@@ -149,11 +152,11 @@ class NodeLink {
     return new NodeSilent(this.node, `its agent did not answer within ${silenceMs / 1000} s`);
   }
 
-  /** DEADLINE_EXCEEDED is 4, UNAVAILABLE 14: then the way to the pod may say why. */
+  /** DEADLINE_EXCEEDED is 4, FAILED_PRECONDITION 9, UNAVAILABLE 14: then the way to the pod may say why. */
   #silent(error: ServiceError): NodeSilent {
     if (error.code === 4) return this.#silence();
     const way = error.code === 14 ? this.#forward.failure?.message : undefined;
-    return new NodeSilent(this.node, way ?? error.details);
+    return new NodeSilent(this.node, way ?? error.details, error.code === 9);
   }
 }
 

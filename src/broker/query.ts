@@ -12,8 +12,9 @@ import {
   statusOf,
   TableSender,
 } from '#door';
-import type { Relation, RowBatch } from '#model';
+import { batchOfRows, formatUpid, type Relation, type RowBatch, type Upid, upidFromWords } from '#model';
 import {
+  catalogFunctions,
   compileLogical,
   compileMutations,
   duckdbText,
@@ -147,12 +148,12 @@ class Query {
   }
 
   async run(): Promise<void> {
-    const { request, audience, caller } = this.#execution;
+    const { request, audience, caller, scope } = this.#execution;
     const started = process.hrtime.bigint();
     requireScript(request);
     const seal = await sealFor(request.encryptionOptions);
     const script = parse(request.queryStr);
-    let tables = await clusterTables(this.#nodes);
+    let tables = await clusterTables(this.#nodes, scope);
     this.#miss(tables.silent);
     for (const notice of tables.notices) this.#notices.add(notice);
     const calls = request.execFuncs.map(({ funcName, outputTablePrefix, argValues }) => ({
@@ -168,7 +169,7 @@ class Query {
       // Sonde's own px has written the objects before it asks.
       if (caller?.token !== undefined) {
         await this.#rollouts.run({ request, upserts, deletes, caller, send: this.#send });
-        tables = await clusterTables(this.#nodes);
+        tables = await clusterTables(this.#nodes, scope);
       } else if (audience !== 'sonde')
         throw new NotHere('in a cluster tracepoints are placed by Sonde’s own px, with a token, or with kubectl apply');
     }
@@ -211,16 +212,36 @@ class Query {
     }
   }
 
-  /** The rows that each node gives for a table function, in a table of this run's. */
-  async #input({ table, function: name }: PlanInput, { catalog }: ClusterTables): Promise<void> {
-    const relation = catalog.tableFunction(name)!;
+  /** The rows of a table function, in a table of this run's: from every node, or from the one whose process they are about. */
+  async #input({ table, function: name, arguments: given }: PlanInput, tables: ClusterTables): Promise<void> {
+    const relation = tables.catalog.tableFunction(name)!;
     await this.#make(table, relation);
+    if (Object.hasOwn(catalogFunctions, name)) {
+      await this.#store.append(table, batchOfRows(relation, catalogFunctions[name]!(tables.catalog)));
+      return;
+    }
     const { scope, signal } = this.#execution;
+    const { upid, ...others } = given;
+    const process = typeof upid === 'bigint' ? upidFromWords(upid >> 64n, BigInt.asUintN(64, upid)) : undefined;
+    const only = process && this.#nodeOf(process, tables);
+    const texts = Object.fromEntries(Object.entries(others).map(([key, value]) => [key, String(value)]));
+    const request = { function: name, scope, upid: process ? formatUpid(process) : '', texts };
     const { silent } = await this.#nodes.all(async (link) => {
-      for await (const data of link.stream(nodeMethods.callFunction, { function: name, scope }, signal))
+      if (only !== undefined && link.node !== only) return;
+      for await (const data of link.stream(nodeMethods.callFunction, request, signal))
         await this.#store.append(table, decodeBatch(data, relation));
     }, this.#missing);
+    const refusal = silent.find(({ node, refused }) => refused && node === only);
+    if (refusal !== undefined) throw new ScriptFault(refusal.reason);
     this.#miss(silent);
+  }
+
+  /** @throws ScriptFault when it is of no node that answers */
+  #nodeOf(process: Upid, tables: ClusterTables): string {
+    const node = tables.nodeOf(process.agentId);
+    if (node !== undefined) return node;
+    const silent = tables.silent.map(({ message }) => `; ${message}`).join('');
+    throw new ScriptFault(`no process that you may see has the UPID ${formatUpid(process)}; px ps lists them${silent}`);
   }
 
   async #output(

@@ -28,7 +28,7 @@ export async function compileTracepoints(
   { nodes, client, clock }: { readonly nodes: Nodes; readonly client: ClusterClient; readonly clock: ClusterClock },
 ): Promise<sonde.CompileTracepointsReply> {
   try {
-    const { catalog } = await clusterTables(nodes);
+    const { catalog } = await clusterTables(nodes, scope);
     const calls = execFuncs.map(({ funcName, outputTablePrefix, argValues }) => ({
       name: funcName,
       outputName: outputTablePrefix,

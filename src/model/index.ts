@@ -41,11 +41,13 @@ export {
   mostReferences,
 } from './limits.ts';
 export {
+  batchOfRows,
   type ColumnData,
   type ColumnValues,
   GrowingColumn,
   type RowBatch,
   RowBatchBuilder,
+  type RowValue,
   type StringValues,
 } from './rowbatch.ts';
 export {

@@ -1,4 +1,4 @@
-import type { ColumnType } from './column.ts';
+import type { ColumnType, Relation } from './column.ts';
 
 /** UTF-8 texts of a column: value i is `bytes[offsets[i] .. offsets[i + 1]]`. */
 export interface StringValues {
@@ -67,6 +67,26 @@ export class RowBatchBuilder {
     this.#rows = 0;
     return batch;
   }
+}
+
+/** What a row that is made value by value holds, by its column's type; undefined: missing. A UINT128 is its two words. */
+export type RowValue = string | bigint | boolean | { readonly high: bigint; readonly low: bigint } | undefined;
+
+/** Rows, each with a value for every column of the relation, as a batch. */
+export function batchOfRows({ columns }: Relation, rows: Iterable<readonly RowValue[]>): RowBatch {
+  const builder = new RowBatchBuilder(columns.map(({ type }) => type));
+  for (const row of rows) {
+    row.forEach((value, i) => {
+      const column = builder.column(i);
+      if (value === undefined) column.missing();
+      else if (typeof value === 'string') column.text(value);
+      else if (typeof value === 'bigint') column.int(value);
+      else if (typeof value === 'boolean') column.boolean(value);
+      else column.uint128(value.high, value.low);
+    });
+    builder.endRow();
+  }
+  return builder.finish();
 }
 
 /** One column under construction. Call the method of the column's own type, or `missing`. */

@@ -4,6 +4,7 @@ import { aggregateNames } from './aggregates/names.ts';
 import { scalarFunctions } from './functions/registry.ts';
 import { constant } from './plan.ts';
 import { tableFunctionRelations } from './table-functions.ts';
+import type { Catalog } from './types.ts';
 
 const samples: Readonly<Record<ColumnType, string | bigint | number | boolean>> = {
   BOOLEAN: true,
@@ -15,8 +16,22 @@ const samples: Readonly<Record<ColumnType, string | bigint | number | boolean>> 
 };
 const columnTypes = Object.keys(samples) as ColumnType[];
 
+/** The table functions whose rows follow from the language and the tables that there are: the same wherever they are made. */
+export const catalogFunctions: Readonly<Record<string, (catalog: Catalog) => readonly (readonly string[])[]>> = {
+  GetUDFList: functionList,
+  GetUDAList: aggregateList,
+  GetUDTFList: tableFunctionList,
+  GetTables: (catalog) => catalog.tables().map((table) => [table, '']),
+  GetSchemas: (catalog) =>
+    catalog.tables().flatMap((table) =>
+      (catalog.table(table)?.columns ?? []).map(({ name, type, unsigned, description }) => {
+        return [table, name, unsigned ? 'UINT64' : type, 'GENERAL', description ?? ''];
+      }),
+    ),
+};
+
 /** The rows of px.GetUDFList(): every form of every function over rows. */
-export function functionList(): (readonly string[])[] {
+function functionList(): (readonly string[])[] {
   return Object.entries(scalarFunctions).flatMap(([name, overloads]) =>
     overloads.map(({ parameters, result }) => {
       const type = 'type' in result ? result.type : parameters[result.same]![1];
@@ -26,7 +41,7 @@ export function functionList(): (readonly string[])[] {
 }
 
 /** The rows of px.GetUDAList(). */
-export function aggregateList(): (readonly string[])[] {
+function aggregateList(): (readonly string[])[] {
   return aggregateNames.flatMap((name) =>
     columnTypes.flatMap((type) => {
       const result = aggregateType(name, constant(type, samples[type]));
@@ -36,7 +51,7 @@ export function aggregateList(): (readonly string[])[] {
 }
 
 /** The rows of px.GetUDTFList(). */
-export function tableFunctionList(): (readonly string[])[] {
+function tableFunctionList(): (readonly string[])[] {
   const forScripts = Object.entries(tableFunctionRelations).filter(([name]) => !name.startsWith('_'));
   return forScripts.map(([name, { columns }]) => {
     const relation = columns.map((column) => ({ name: column.name, type: column.type }));

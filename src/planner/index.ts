@@ -11,7 +11,7 @@ export {
 } from './compile.ts';
 export { duckdbText } from './duckdb.ts';
 export { emptyTables } from './empty-tables.ts';
-export { aggregateList, functionList, tableFunctionList } from './function-list.ts';
+export { catalogFunctions } from './function-list.ts';
 export { pixieTableNames } from './pixie-tables.ts';
 export { hasNotes, outputColumns, type Relational, type Scalar } from './plan.ts';
 export { BadPlan, planFromJson, planToJson } from './plan-json.ts';

@@ -2,7 +2,7 @@ import type { sonde } from '#api';
 import { encodeBatch, encodeRelation, splitBatch, type vizier } from '#api';
 import { Durations, gauge, type Metric } from '#cluster';
 import { UserError } from '#door';
-import type { Relation } from '#model';
+import { parseUpid, type Relation, upidWords } from '#model';
 import { duckdbText, hasNotes, ofProcesses, outputColumns, planFromJson, scanOf } from '#planner';
 import type { Store } from '#store';
 import type { TableFunctions } from '../tables.ts';
@@ -40,10 +40,11 @@ export class NodeRows {
     ];
   }
 
-  describe(): sonde.DescribeReply {
+  /** Only what somebody of this scope may know to be there. */
+  describe({ scope }: sonde.DescribeRequest): sonde.DescribeReply {
     const tables = this.#store
       .tables()
-      .filter(({ replaced }) => !replaced)
+      .filter(({ name, replaced }) => !replaced && this.#tables.mayKnow(name, visibleIn(scope)))
       .map(({ name, relation }) => ({
         name,
         relation: encodeRelation(relation, 'sonde'),
@@ -89,13 +90,19 @@ export class NodeRows {
     }
   }
 
-  async callFunction({ function: name, scope }: sonde.CallFunctionRequest, send: Send): Promise<void> {
+  async callFunction(request: sonde.CallFunctionRequest, send: Send): Promise<void> {
+    const { function: name, scope, upid: text, texts } = request;
     if (name === '_GetMetadata') await this.#node.surroundings();
-    const { relation, batch } = await this.#tables.rows(name, {}, visibleIn(scope));
+    const upid = parseUpid(text);
+    const { high, low } = upid ? upidWords(upid) : { high: 0n, low: 0n };
+    const given = { ...texts, ...(upid ? { upid: (high << 64n) | low } : {}) };
+    const { relation, batch } = await this.#tables.rows(name, given, visibleIn(scope));
     for (const piece of splitBatch(batch)) await send(encodeBatch(piece, relation, '', 'sonde'));
   }
 }
 
-function visibleIn(scope: sonde.Scope | undefined): (namespace: string) => boolean {
-  return (namespace) => scope?.everything === true || (scope?.namespaces ?? []).includes(namespace);
+/** Undefined: everything may be seen. */
+function visibleIn(scope: sonde.Scope | undefined): ((namespace: string) => boolean) | undefined {
+  if (scope?.everything === true) return undefined;
+  return (namespace) => (scope?.namespaces ?? []).includes(namespace);
 }

@@ -72,7 +72,7 @@ export function serveNode({ agent, rows, followers }: NodeParts, client: Cluster
     };
 
   server.addService(grpcService(sonde.NodeServiceDefinition, asBuffer), {
-    describe: unary<sonde.DescribeRequest, sonde.DescribeReply>(() => rows.describe()),
+    describe: unary<sonde.DescribeRequest, sonde.DescribeReply>((request) => rows.describe(request)),
     listProcesses: unary<sonde.ListProcessesRequest, sonde.ListProcessesReply>(() => agent.listProcesses()),
     listFunctions: stream<sonde.ListFunctionsRequest, sonde.FunctionInfo>((request, signal, send) =>
       agent.listFunctions(request, signal, send),

@@ -35,7 +35,9 @@ export interface Scope {
   namespaces: string[];
 }
 
+/** Only tables into which tracepoints of the scope have written. */
 export interface DescribeRequest {
+  scope: Scope | undefined;
 }
 
 export interface DescribeReply {
@@ -71,9 +73,18 @@ export interface FollowRequest {
   tracepoint: string;
 }
 
+/** `upid`: of the process that the function is about, for those that are about one. */
 export interface CallFunctionRequest {
   function: string;
   scope: Scope | undefined;
+  upid: string;
+  /** the other arguments */
+  texts: { [key: string]: string };
+}
+
+export interface CallFunctionRequest_TextsEntry {
+  key: string;
+  value: string;
 }
 
 export interface StatusRequest {
@@ -636,11 +647,14 @@ export const Scope: MessageFns<Scope> = {
 };
 
 function createBaseDescribeRequest(): DescribeRequest {
-  return {};
+  return { scope: undefined };
 }
 
 export const DescribeRequest: MessageFns<DescribeRequest> = {
-  encode(_: DescribeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: DescribeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.scope !== undefined) {
+      Scope.encode(message.scope, writer.uint32(10).fork()).join();
+    }
     return writer;
   },
 
@@ -657,6 +671,14 @@ export const DescribeRequest: MessageFns<DescribeRequest> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.scope = Scope.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -672,8 +694,9 @@ export const DescribeRequest: MessageFns<DescribeRequest> = {
   create<I extends Exact<DeepPartial<DescribeRequest>, I>>(base?: I): DescribeRequest {
     return DescribeRequest.fromPartial(base ?? ({} as any));
   },
-  fromPartial<I extends Exact<DeepPartial<DescribeRequest>, I>>(_: I): DescribeRequest {
+  fromPartial<I extends Exact<DeepPartial<DescribeRequest>, I>>(object: I): DescribeRequest {
     const message = createBaseDescribeRequest();
+    message.scope = (object.scope !== undefined && object.scope !== null) ? Scope.fromPartial(object.scope) : undefined;
     return message;
   },
 };
@@ -1055,7 +1078,7 @@ export const FollowRequest: MessageFns<FollowRequest> = {
 };
 
 function createBaseCallFunctionRequest(): CallFunctionRequest {
-  return { function: "", scope: undefined };
+  return { function: "", scope: undefined, upid: "", texts: {} };
 }
 
 export const CallFunctionRequest: MessageFns<CallFunctionRequest> = {
@@ -1066,6 +1089,12 @@ export const CallFunctionRequest: MessageFns<CallFunctionRequest> = {
     if (message.scope !== undefined) {
       Scope.encode(message.scope, writer.uint32(18).fork()).join();
     }
+    if (message.upid !== "") {
+      writer.uint32(26).string(message.upid);
+    }
+    globalThis.Object.entries(message.texts).forEach(([key, value]: [string, string]) => {
+      CallFunctionRequest_TextsEntry.encode({ key: key as any, value }, writer.uint32(34).fork()).join();
+    });
     return writer;
   },
 
@@ -1098,6 +1127,25 @@ export const CallFunctionRequest: MessageFns<CallFunctionRequest> = {
             message.scope = Scope.decode(reader, reader.uint32());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.upid = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            const entry4 = CallFunctionRequest_TextsEntry.decode(reader, reader.uint32());
+            if (entry4.value !== undefined) {
+              message.texts[entry4.key] = entry4.value;
+            }
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1117,6 +1165,85 @@ export const CallFunctionRequest: MessageFns<CallFunctionRequest> = {
     const message = createBaseCallFunctionRequest();
     message.function = object.function ?? "";
     message.scope = (object.scope !== undefined && object.scope !== null) ? Scope.fromPartial(object.scope) : undefined;
+    message.upid = object.upid ?? "";
+    message.texts = (globalThis.Object.entries(object.texts ?? {}) as [string, string][]).reduce(
+      (acc: { [key: string]: string }, [key, value]: [string, string]) => {
+        if (value !== undefined) {
+          acc[key] = globalThis.String(value);
+        }
+        return acc;
+      },
+      {},
+    );
+    return message;
+  },
+};
+
+function createBaseCallFunctionRequest_TextsEntry(): CallFunctionRequest_TextsEntry {
+  return { key: "", value: "" };
+}
+
+export const CallFunctionRequest_TextsEntry: MessageFns<CallFunctionRequest_TextsEntry> = {
+  encode(message: CallFunctionRequest_TextsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CallFunctionRequest_TextsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCallFunctionRequest_TextsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<CallFunctionRequest_TextsEntry>, I>>(base?: I): CallFunctionRequest_TextsEntry {
+    return CallFunctionRequest_TextsEntry.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<CallFunctionRequest_TextsEntry>, I>>(
+    object: I,
+  ): CallFunctionRequest_TextsEntry {
+    const message = createBaseCallFunctionRequest_TextsEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
     return message;
   },
 };

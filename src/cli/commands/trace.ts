@@ -63,7 +63,11 @@ async function sourceOf(agent: Agent, target: string, name: string, options: Tra
   const meant = await meantBy(target, options, cluster);
   const calls = selection(options);
   if (cluster !== undefined) {
-    if (options.open) throw new UsageError('--open reads the stacks of a process: px on its node does that');
+    if (options.open)
+      throw new UsageError(
+        '--open reads calls out of a process’s memory, without a Tracepoint by which the cluster could decide and log who does that, so it is not done from here\n' +
+          '  px run px/goroutines -- --upid UPID shows what all its goroutines do; on the process’s node, as root, px trace --local --open PID FUNCTION shows the calls',
+      );
     const { ClusterTrace } = await import('../trace/cluster.ts');
     const columns = callColumns(options);
     const probe = {
