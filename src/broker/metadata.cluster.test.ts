@@ -213,7 +213,7 @@ describe.skipIf(lacks !== undefined)(`metadata and rights${lacks === undefined ?
     expect(await tablesOf(named, alice)).toEqual(['both', 'cart']);
     expect(new Set(await tablesOf(columns))).toEqual(new Set(['both', 'cart', 'vault']));
     expect(new Set(await tablesOf(columns, alice))).toEqual(new Set(['both', 'cart']));
-    const asked = script('vault', "px.display(px.DataFrame('vaul'))");
+    const asked = script('near', "px.display(px.DataFrame('vaul'))");
     const near = async (kubeconfig?: string) => (await fleet.px(['run', '-f', asked], kubeconfig)).stderr;
     expect(await near()).toMatch(/Table 'vaul' not found[\s\S]*vault/);
     expect(await near(alice)).not.toMatch(/vault\b/);
