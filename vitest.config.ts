@@ -29,7 +29,8 @@ export default defineConfig({
           include: ['src/**/*.cluster.test.ts', 'testing/**/*.cluster.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
+          // Each file has an API server, agents and ports of its own, and mostly waits.
+          maxWorkers: 3,
         },
       },
       {

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { apiVersion, type TracepointObject } from '#cluster';
 import { apiServerLacks } from '../../testing/cluster/api-server.ts';
 import { Fleet, type Member } from '../../testing/cluster/fleet.ts';
+import { pxapiPython } from '../../testing/pixie-python-suite.ts';
 import { killStarted } from '../../testing/process.ts';
 import { root } from '../../testing/root.ts';
 import { DemoServer } from '../../testing/targets.ts';
@@ -24,8 +25,10 @@ interface Family {
 describe.skipIf(lacks !== undefined)(`a query over nodes${lacks === undefined ? '' : ` (${lacks})`}`, () => {
   let fleet: Fleet;
   const demos = new Map<string, DemoServer>();
+  let python: string;
 
   beforeAll(async () => {
+    python = pxapiPython();
     fleet = await Fleet.start(nodes, { SONDE_NODE_DEADLINE: '6s' });
     await fleet.addNamespace('shop');
     for (const node of nodes) {
@@ -111,13 +114,11 @@ describe.skipIf(lacks !== undefined)(`a query over nodes${lacks === undefined ? 
   });
 
   it('operators see what it did, in pages that Prometheus reads', async () => {
-    const { status, stdout: python, stderr } = spawnSync(join(root, 'tools', 'pxapi.sh'), { encoding: 'utf8' });
-    expect(status, stderr).toBe(0);
     const pageOf = async ({ health }: Member) => {
       expect(await (await fetch(`${health}/livez`)).text()).toBe('ok\n');
       expect(await (await fetch(`${health}/readyz`)).text()).toBe('ok\n');
       const input = await (await fetch(`${health}/metrics`)).text();
-      const read = spawnSync(python.trim(), [join(root, 'test', 'python', 'metrics.py')], { input, encoding: 'utf8' });
+      const read = spawnSync(python, [join(root, 'test', 'python', 'metrics.py')], { input, encoding: 'utf8' });
       expect(read.stderr).toBe('');
       const families: Family[] = JSON.parse(read.stdout);
       for (const family of families) expect(family.help, family.name).not.toBe('');

@@ -255,7 +255,15 @@ export class Fleet {
     account: string,
     own: NodeJS.ProcessEnv = {},
   ): Member {
-    const env = { ...process.env, ...this.#env, ...own, KUBECONFIG: this.api.serviceAccount(namespace, account) };
+    // As `./px` starts its agents.
+    const kept = { NODE_COMPILE_CACHE: join(root, '.cache', 'compile') };
+    const env = {
+      ...process.env,
+      ...kept,
+      ...this.#env,
+      ...own,
+      KUBECONFIG: this.api.serviceAccount(namespace, account),
+    };
     return { pod, process: new RunningProcess(file, { args, env }), health: `http://127.0.0.1:${health}` };
   }
 
