@@ -37,6 +37,21 @@ func colors(c color, list []color, byColor map[color]int) color { return c }
 //go:noinline
 func generic[T any](v T, list []T) T { return v }
 
+type other struct{ Name string }
+
+// Calls itself with another dictionary of the same code.
+//
+//go:noinline
+func (b *box[T]) nested(n int, v T) (T, error) {
+	if n > 0 {
+		(&box[*other]{}).nested(n-1, &other{"inner"})
+	}
+	b.last = v
+	return v, nil
+}
+
+type box[T any] struct{ last T }
+
 //go:noinline
 func pointer(p *atomic.Pointer[point]) {}
 
@@ -57,6 +72,8 @@ func main() {
 	p := &point{1, 2}
 	generic(p, []*point{p})
 	generic("text", nil)
+	generic(&other{"o"}, nil)
+	(&box[*point]{p}).nested(1, p)
 	var held atomic.Pointer[point]
 	held.Store(p)
 	pointer(&held)
@@ -77,7 +94,9 @@ it('captured variables, names of constants, pointers in generic code, contexts, 
   const file = await goFixture({ source: { 'main.go': source, 'go.mod': 'module fixture\n\ngo 1.24\n' } });
   await using target = await startProcess(file, { ready: /^ready$/m });
   const binary = openGoFile(file);
-  const names = [...binary.functions()].map((fn) => fn.name).filter((name) => name.startsWith('main.generic['));
+  const names = [...binary.functions()]
+    .map((fn) => fn.name)
+    .filter((name) => /^main\.(generic\[|\(\*box\[.*nested$)/.test(name));
   const probe = (name: string) => ({
     function: name,
     columns: [
@@ -95,7 +114,15 @@ it('captured variables, names of constants, pointers in generic code, contexts, 
   try {
     target.write('go\n');
     await target.waitFor(/^done$/m);
-    const rows = tracer.rows().map((row) => ({ ...row, args: plain(row.args), results: plain(row.results) }));
+    const all = tracer.rows();
+    const rows = all.map((row) => ({ ...row, args: plain(row.args), results: plain(row.results) }));
+    expect(all.flatMap((row) => row.type_args || [])).toEqual([
+      '*main.point',
+      'string',
+      '*main.other',
+      '*main.other',
+      '*main.point',
+    ]);
     expect(rows.map(({ args, results, notes }) => [args, results, notes])).toEqual([
       [
         '{"f":{"func":"main.main.func1","captured":{"n":{"&":"0x…","=":42},"name":"captured"}},"g":"main.main"}',
@@ -112,9 +139,20 @@ it('captured variables, names of constants, pointers in generic code, contexts, 
           'results.$0': 'main.green',
         },
       ],
-      // What they point to is of a type that generic code does not tell.
-      ['{"v":"0x…","list":["0x…"]}', '{"$0":"0x…"}', {}],
+      // The code is one for all pointers: the dictionary tells what they point to.
+      ['{"v":{"&":"0x…","X":1,"Y":2},"list":[{"&":"0x…"}]}', '{"$0":{"&":"0x…","X":1,"Y":2}}', {}],
       ['{"v":"text","list":null}', '{"$0":"text"}', {}],
+      ['{"v":{"&":"0x…","Name":"o"},"list":null}', '{"$0":{"&":"0x…","Name":"o"}}', {}],
+      [
+        '{"b":{"&":"0x…","last":null},"n":0,"v":{"&":"0x…","Name":"inner"}}',
+        '{"$0":{"&":"0x…","Name":"inner"},"$1":null}',
+        {},
+      ],
+      [
+        '{"b":{"&":"0x…","last":{"&":"0x…","X":1,"Y":2}},"n":1,"v":{"&":"0x…"}}',
+        '{"$0":{"&":"0x…","X":1,"Y":2},"$1":null}',
+        {},
+      ],
       ['{"p":{"&":"0x…","=":{"&":"0x…","X":1,"Y":2}}}', '{}', {}],
       ['{"h":{"Accept":["*/*"],"Authorization":null}}', '{}', { 'args.h["Authorization"]': 'not captured: redacted' }],
       [

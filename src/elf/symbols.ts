@@ -69,6 +69,20 @@ export class SymbolTable {
     return undefined;
   }
 
+  /** Defined symbols whose names contain a text (ASCII); no other name is decoded. */
+  *containing(text: string): Generator<ElfSymbol> {
+    const wanted = encodeUtf8(text);
+    const strings = this.#strings;
+    const starts = new Set<number>();
+    for (let at = strings.indexOf(wanted[0]!); at >= 0; at = strings.indexOf(wanted[0]!, at + 1)) {
+      let k = 1;
+      while (k < wanted.length && strings[at + k] === wanted[k]) k++;
+      if (k === wanted.length) starts.add(strings.lastIndexOf(0, at) + 1);
+    }
+    if (starts.size === 0) return;
+    for (let i = 0; i < this.count; i++) if (starts.has(this.#names[i]!) && this.#sections[i] !== 0) yield this.at(i);
+  }
+
   *[Symbol.iterator](): Generator<ElfSymbol> {
     for (let i = 0; i < this.count; i++) yield this.at(i);
   }

@@ -114,6 +114,32 @@ describe('places of parameters and results', () => {
     expect(Object.fromEntries(actual)).toEqual(expected);
   });
 
+  test.each([
+    ['local', []],
+    ['local', ['-buildmode=pie']],
+    ['go1.18.10', []],
+  ] as const)('of an instantiation, by its dictionary: %s %s', { timeout: 600_000 }, async (toolchain, flags) => {
+    const binary = await open({ toolchain, flags });
+    const told = (start: string, end: string) =>
+      [...binary.functions()]
+        .filter(({ name }) => name.startsWith(start) && name.endsWith(end))
+        .flatMap((fn) => binary.instantiations(fn))
+        .map(({ typeArguments, signature: { parameters, results } }) => {
+          const types = (list: readonly GoVariable[]) =>
+            list.map((each) => `${each.name} ${binary.type(each.type).name}`);
+          return `[${typeArguments}] ${types(parameters).join(', ')} -> ${types(results).join(', ')}`;
+        })
+        .sort();
+    expect(told('main.(*Box[', '.Set')).toEqual([
+      '[int] b *main.Box[int], v int, n int -> $0 int',
+      '[string] b *main.Box[string], v string, n int -> $0 string',
+    ]);
+    expect(told('main.Map[', ']')).toEqual([
+      '[int,string] in []int, f func(int) string -> $0 []string',
+      '[string,int] in []string, f func(string) int -> $0 []int',
+    ]);
+  });
+
   test('Go 1.17: results are not listed, and that is said', { timeout: 600_000 }, async () => {
     const binary = await open({ toolchain: 'go1.17.13' });
     expect(places(binary, 'computeE')).toBe('iterations=RAX -> ?');

@@ -50,6 +50,11 @@ export class DebugInfo {
     return this.#types.type(ref);
   }
 
+  /** As `TypeReader.dictionaryIndex`. */
+  dictionaryIndex(ref: TypeRef): number | undefined {
+    return this.#types.dictionaryIndex(ref);
+  }
+
   /** Types by the offset of their descriptor from `runtime.types`. */
   runtimeTypes(): ReadonlyMap<number, TypeRef> {
     this.#runtimeTypes ??= new Map([...this.dwarf.runtimeTypes()].map(({ die, offset }) => [offset, die]));

@@ -46,6 +46,11 @@ export class TypeReader {
     return type;
   }
 
+  /** Which word of a shape function's dictionary is the descriptor of the type that `ref` stands for there; undefined: `ref` is that type itself. */
+  dictionaryIndex(ref: TypeRef): number | undefined {
+    return this.#dwarf.number(this.#die(ref), attribute.goDictIndex);
+  }
+
   #read(ref: TypeRef): GoType {
     const dwarf = this.#dwarf;
     let die = this.#die(ref);

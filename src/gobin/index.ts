@@ -5,7 +5,7 @@ export { dominators, type FlowGraph, flowGraph, nearestCommon } from './flow-gra
 export { formatSignature } from './format.ts';
 export { type Goroutine, type GoroutineOffsets, goroutines, type ReadMemory } from './goroutines.ts';
 export { TypeReader } from './gotypes.ts';
-export { receiverOf, withoutTypeArguments } from './names.ts';
+export { receiverOf, typeArgumentsIn, withoutTypeArguments } from './names.ts';
 export { type GoBinary, NotGo, type OpenOptions, openGoBinary } from './open.ts';
 export { openPclntab } from './open-pclntab.ts';
 export type { PackageVariable, VariableLookup } from './package-variables.ts';
@@ -28,6 +28,7 @@ export {
   type GoType,
   type GoVariable,
   type InlinedCopy,
+  type Instantiation,
   type InstructionClass,
   type LineSpot,
   type LineSpots,

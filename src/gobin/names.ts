@@ -13,6 +13,19 @@ export function withoutTypeArguments(name: string): string {
   return text;
 }
 
+/** `go.shape.int,go.shape.string` of `main.Map[go.shape.int,go.shape.string]`: what is in its brackets. */
+export function typeArgumentsIn(name: string): string {
+  let text = '';
+  let depth = 0;
+  for (const character of name) {
+    if (character === ']') depth--;
+    if (depth > 0) text += character;
+    else if (character === '[' && text !== '') text += '; ';
+    if (character === '[') depth++;
+  }
+  return text;
+}
+
 /**
  * Is it a function instantiated for type shapes, which has a hidden dictionary parameter (Go ≥ 1.18)? Closures inside of one
  * have none: they find it in their context.

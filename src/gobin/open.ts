@@ -9,8 +9,10 @@ import { DebugInfo } from './debuginfo.ts';
 import { descriptorName, findDynamicTypes } from './dynamic-types.ts';
 import { buildIndex, type FunctionIndex, readIndex, writeIndex } from './function-index.ts';
 import { implementations } from './implementations.ts';
+import { type Dictionaries, findDictionaries, instantiationsOf } from './instantiations.ts';
 import { findLine } from './lines.ts';
 import { findFunction } from './lookup.ts';
+import { hasDictionary } from './names.ts';
 import { openPclntab } from './open-pclntab.ts';
 import { findPackageVariable, type VariableLookup } from './package-variables.ts';
 import { isSourceName, parametersInOrder } from './parameters.ts';
@@ -31,6 +33,7 @@ import type {
   GoSignature,
   GoType,
   InlinedCopy,
+  Instantiation,
   LineSpot,
   LineSpots,
   RuntimeOffsets,
@@ -86,6 +89,8 @@ export interface GoBinary {
   functionAt(at: Address): GoFunction | undefined;
   /** Never throws for want of debug info: then `unknown` says so. */
   signature(fn: GoFunction): GoSignature;
+  /** Of a function that is compiled for type shapes: what its calls may be, by dictionary. None without debug info or symbol table. */
+  instantiations(fn: GoFunction): readonly Instantiation[];
   /** Where it is declared. */
   sourceLine(fn: GoFunction): SourceLine | undefined;
   /** Throws MalformedDwarf for a reference that no signature or type gave. */
@@ -270,6 +275,7 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
   };
 
   let dynamic: readonly DynamicType[] | undefined;
+  let dictionaries: Dictionaries | undefined;
   const selection: SelectInput = {
     get table() {
       return table();
@@ -330,6 +336,13 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
       return index < 0 ? undefined : functions!.function(index);
     },
     signature: (fn) => guarded(() => signature(fn)),
+    instantiations: (fn) =>
+      guarded(() => {
+        const info = debugInfo();
+        if (info === undefined || !hasDictionary(fn.name)) return [];
+        dictionaries ??= findDictionaries(elf);
+        return instantiationsOf(fn, signature(fn), elf, info, dictionaries);
+      }),
     sourceLine: (fn) => guarded(() => sourceLine(fn)),
     type(ref) {
       const info = debugInfo();

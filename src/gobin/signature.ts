@@ -41,7 +41,10 @@ const word: GoType = { kind: 'uint', name: 'uintptr', size: 8 };
 const float: GoType = { kind: 'float', name: 'float64', size: 8 };
 const noType: GoType = { kind: 'unknown', name: 'none', size: 0 };
 
-/** A parameter's type, or a hidden value's with index -1. */
+/** Index of the slot of the dictionary pointer. */
+const dictionarySlot = -2;
+
+/** A parameter's type, or a hidden value's with a negative index. */
 interface Slot {
   readonly index: number;
   readonly type: GoType;
@@ -53,6 +56,8 @@ interface Attempt {
   readonly places: readonly (readonly Place[])[];
   readonly evidence: readonly Evidence[];
   readonly results: readonly (readonly Place[])[];
+  /** Of the dictionary pointer, where there is one. */
+  readonly dictionary: readonly Place[];
   /** The argument frame that follows from this has the size that the function table tells. */
   readonly fits: boolean;
   /** It fits, and no parameter in registers is missing: then a missing one could only lie in the padding between stack parameters. */
@@ -86,7 +91,7 @@ export function signatureOf(input: SignatureInput): GoSignature {
     parameter.type === undefined ? noType : input.resolve(parameter.type);
   const resultTypes = results.map(typeOf);
   const slots = parameters.map((parameter, index): Slot => ({ index, type: typeOf(parameter) }));
-  if (dictionary >= 0) slots.splice(dictionary, 0, { index: -1, type: word });
+  if (dictionary >= 0) slots.splice(dictionary, 0, { index: dictionarySlot, type: word });
   let found: Attempt;
   try {
     found = best(input, slots, (list, stackOnly) => tryPlaces(input, stackOnly, list, parameters, resultTypes));
@@ -109,6 +114,7 @@ export function signatureOf(input: SignatureInput): GoSignature {
       const unsure = !found.registersComplete && places.some((place) => place.kind === 'stack');
       return variable(resultName(result, i), result, places, unsure ? reasons.stackResult : undefined);
     }),
+    ...(found.dictionary.length > 0 && { dictionary: found.dictionary }),
     ...(nameless && { parametersUnknown: reasons.nameless }),
     ...(!input.listing.results && { resultsUnknown: reasons.results }),
   };
@@ -131,7 +137,9 @@ function tryPlaces(
   const assignment = assignAbi(architecture, types, resultTypes, resolve, { assembly: stackOnly });
   const places: (readonly Place[])[] = [];
   const wordAligned: boolean[] = [];
+  let dictionary: readonly Place[] = [];
   for (const [i, slot] of slots.entries()) {
+    if (slot.index === dictionarySlot) dictionary = assignment.parameters[i]!;
     if (slot.index < 0) continue;
     places[slot.index] = assignment.parameters[i]!;
     wordAligned[slot.index] = alignmentOf(slot.type, resolve) >= 8;
@@ -160,6 +168,7 @@ function tryPlaces(
       return evidence();
     },
     results: assignment.results,
+    dictionary,
     fits,
     registersComplete,
     stackSure: wordAligned.map((aligned) => registersComplete && (listed || frame.stackTight || aligned)),
@@ -193,7 +202,7 @@ function withDictionary(input: SignatureInput, slots: readonly Slot[], attempt: 
   const at = dictionaryIndex(input);
   const listed = slots.some((slot) => slot.index < 0);
   if (listed || at === undefined) return attempt(slots, input.stackOnly);
-  const dictionary: Slot = { index: -1, type: word };
+  const dictionary: Slot = { index: dictionarySlot, type: word };
   const lists = [at, 1 - at].map((position) => [...slots.slice(0, position), dictionary, ...slots.slice(position)]);
   const choices = [...lists, slots].map((list) => attempt(list, input.stackOnly));
   return (

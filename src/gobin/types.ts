@@ -67,12 +67,24 @@ export interface GoVariable {
 export interface GoSignature {
   readonly parameters: readonly GoVariable[];
   readonly results: readonly GoVariable[];
+  /** Of a function that is compiled once for all type arguments of a shape: where the pointer to its dictionary is at the entry. */
+  readonly dictionary?: readonly Place[];
   /** Why there are none, where debug info is missing: shown to the user. */
   readonly unknown?: string;
   /** Why there are no parameters although the function has some, all without a name (Go before 1.22). */
   readonly parametersUnknown?: string;
   /** Why there are no results, where only these are not known (Go 1.17). */
   readonly resultsUnknown?: string;
+}
+
+/** What a call of a shape function is, by the dictionary that it is called with. */
+export interface Instantiation {
+  /** In the file. */
+  readonly dictionary: Address;
+  /** `int,*main.Node`, as in the source, packages by their path. */
+  readonly typeArguments: string;
+  /** With the real types, where debug info has them. */
+  readonly signature: GoSignature;
 }
 
 export interface GoFunction {

@@ -11,6 +11,7 @@ import type {
   GoSignature,
   GoType,
   InlinedCopy,
+  Instantiation,
   LineSpots,
   RuntimeOffsets,
   TypeRef,
@@ -29,6 +30,8 @@ export interface BinaryView {
   /** Undefined: without debug info. Left out: lines are not known of. */
   line?(file: string, line: number): LineSpots | undefined;
   signature(fn: GoFunction): GoSignature;
+  /** What the calls of a shape function may be, by dictionary. Left out: that is not known. */
+  instantiations?(fn: GoFunction): readonly Instantiation[];
   type(ref: TypeRef): GoType;
   /** A field of a struct of the runtime, from debug info. */
   structField?(type: string, field: string): GoField | undefined;

@@ -118,7 +118,8 @@ export function compileTarget(
       continue;
     }
     const { probes } = found.value;
-    const many = found.value.many || probes.length > 1;
+    // A probe of no known dictionary is of no function more.
+    const many = found.value.many || probes.filter((each) => !isRest(each)).length > 1;
     skipped.push(...found.value.skipped);
     const before = chosen.length;
     const refusals: Diagnostic[] = [];
@@ -145,7 +146,7 @@ export function compileTarget(
       refusals.push(...sites.diagnostics);
       skipped.push({ function: resolved.function.name, reason: sites.diagnostics[0]!.message });
     }
-    if (chosen.length === before) diagnostics.push(...refusals.map((each) => placed(each, probe.span)));
+    if (chosen.length === before) diagnostics.push(...uniqueMessages(refusals).map((each) => placed(each, probe.span)));
   }
   const planned = chosen.map(({ plan }) => plan);
   const sites = chosen.map((each) => each.sites);
@@ -171,7 +172,10 @@ export function compileTarget(
   if (diagnostics.length > 0) return { ok: false, diagnostics };
 
   const warnings = [
-    ...chosen.flatMap((each) => [...(each.many ? [] : each.sites.warnings), ...inlineWarning(each.resolved)]),
+    ...chosen.flatMap((each) => [
+      ...(each.many || isRest(each.resolved) ? [] : each.sites.warnings),
+      ...inlineWarning(each.resolved),
+    ]),
     ...steppedWarning(chosen),
   ];
   const largest = planned.reduce(
@@ -298,6 +302,16 @@ function noCopy({ group, selection, entry, return: exit }: PlannedProbe): string
   return stacks ? 'inlined copies have no frame, so no stack of their own' : undefined;
 }
 
+/** Is it of calls with none of the dictionaries that have a probe of their own? */
+function isRest({ dictionary }: ResolvedProbe): boolean {
+  return dictionary !== undefined && dictionary.is === undefined;
+}
+
+/** Is it of a function that has a probe before it already? */
+function isFurther({ dictionary }: ResolvedProbe): boolean {
+  return dictionary !== undefined && dictionary.is !== dictionary.known[0];
+}
+
 /** The sites of an inlined copy are chosen with its parameters' places. */
 function copySites(fn: GoFunction, { entry, end }: CopyPlace): ProbeSites {
   return { function: fn, entry, returns: end === undefined ? [] : [end], warnings: [] };
@@ -305,7 +319,7 @@ function copySites(fn: GoFunction, { entry, end }: CopyPlace): ProbeSites {
 
 /** Of the functions of a pattern, how many cost two traps a call. */
 function steppedWarning(chosen: readonly Chosen[]): string[] {
-  const many = chosen.filter(({ many }) => many);
+  const many = chosen.filter((each) => each.many && !isFurther(each.resolved));
   if (many.length === 0) return [];
   const stepped = many.filter(({ sites }) => sites.entry?.class === 'stepped').length;
   const all = many.length === 1 ? '1 function' : `${many.length} functions`;
@@ -318,7 +332,7 @@ function skippedText(skipped: readonly Skipped[]): string[] {
   for (const { function: fn, reason } of skipped) {
     // The sentence without the name, so that functions of one fate stand together.
     const key = reason.replaceAll(fn, 'it').replace(/\+0x[0-9a-f]+/g, '…');
-    byReason.set(key, [...(byReason.get(key) ?? []), fn]);
+    byReason.set(key, [...new Set([...(byReason.get(key) ?? []), fn])]);
   }
   return [...byReason].map(([reason, names]) => `not traced: ${names.join(', ')}: ${reason}`);
 }
@@ -367,6 +381,8 @@ function entryIntact(plan: PlannedProbe, architecture: Architecture): Intact {
     ...(group?.values.sources.filter((_, slot) => group.valuesWhen[slot] === 'entry') ?? []),
   ];
   const places = sources.map((source) => rootsOf(source).flatMap(rootPlaces));
+  if (plan.dictionary !== undefined)
+    places.push([{ kind: 'register', register: plan.dictionary.register, offset: 0, size: 8 }]);
   const followed = sources.some(followsPointers);
   const intact = intactFor(architecture, places, followed);
   const callers = within !== undefined || sources.some(({ kind }) => kind === 'stack');
@@ -397,6 +413,10 @@ function rootPlace(root: Exclude<Root, { kind: 'static' }> | FloatRoot): Place {
   return root.kind === 'stack'
     ? { kind: 'stack', frameOffset: root.frameOffset, offset: 0, size: 8 }
     : { kind: root.kind, register: root.register, offset: 0, size: 8 };
+}
+
+function uniqueMessages(diagnostics: readonly Diagnostic[]): Diagnostic[] {
+  return [...new Map(diagnostics.map((each) => [each.message, each])).values()];
 }
 
 function placed(diagnostic: Diagnostic, span: Span | undefined): Diagnostic {

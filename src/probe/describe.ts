@@ -96,12 +96,20 @@ function describeResolved(probe: ResolvedProbe, binary: Pick<CompilableBinary, '
     variables.map((variable) => `${variable.name} ${binary.type(variable.type).name}`).join(', ');
   const parameters = signature.unknown ?? list(signature.parameters);
   return [
-    `${fn.name}(${parameters}) (${list(signature.results)}) at 0x${fn.entry.toString(16)}, ${fn.end - fn.entry} bytes`,
+    `${fn.name}${instance(probe)}(${parameters}) (${list(signature.results)}) at 0x${fn.entry.toString(16)}, ${fn.end - fn.entry} bytes`,
     ...probe.columns.map((each) => {
       const value = each.from === 'entry' || each.from === 'return' ? ` ${valueText(each.value)}` : '';
       return `  ${each.column.name} ${each.column.type} = ${each.from}${value}`;
     }),
   ].join('\n');
+}
+
+/** Of which calls it is, where these are told apart by their dictionaries. */
+function instance({ names, dictionary }: ResolvedProbe): string {
+  if (dictionary === undefined) return '';
+  return dictionary.is === undefined
+    ? ' with any other dictionary'
+    : ` of [${names.typeArguments}], dictionary 0x${dictionary.is.toString(16)}`;
 }
 
 /** The sites of one probe, one a line: for `px debug sites` too. */

@@ -53,7 +53,7 @@ export function entryPrograms(context: EmitContext, chosen: readonly Chosen[]): 
       {
         probe,
         many: many && !alone(plan),
-        keeping: keeping(plan),
+        keeping: keeping(plan, chosen),
         event: plan.entry,
         sites: [entry],
         frameBytes,
@@ -89,11 +89,18 @@ export function groupPrograms(
 
 /** Has it programs of its own, also where it is one of many functions of a pattern? */
 function alone(plan: PlannedProbe): boolean {
-  return plan.entry?.condition !== undefined || plan.return?.condition !== undefined || plan.selection !== undefined;
+  return (
+    plan.entry?.condition !== undefined ||
+    plan.return?.condition !== undefined ||
+    plan.selection !== undefined ||
+    plan.dictionary !== undefined
+  );
 }
 
-function keeping(plan: PlannedProbe): Keeping {
-  return { selection: plan.selection, tracked: isTracked(plan) };
+function keeping(plan: PlannedProbe, chosen: readonly Chosen[]): Keeping {
+  const { selection, dictionary: test } = plan;
+  const key = chosen.findIndex((each) => each.plan.dictionary?.known === test?.known);
+  return { selection, tracked: isTracked(plan), ...(test === undefined ? {} : { dictionary: { test, key } }) };
 }
 
 export function exitPrograms(context: EmitContext, chosen: readonly Chosen[]): ProgramSites[] {
@@ -111,7 +118,7 @@ export function exitPrograms(context: EmitContext, chosen: readonly Chosen[]): P
           event: plan.return,
           sites: own,
           frameBytes,
-          keeping: keeping(plan),
+          keeping: keeping(plan, chosen),
           like: `${hits}`,
         },
       ];

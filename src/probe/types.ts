@@ -144,6 +144,8 @@ export interface ProbePlan {
   readonly function: string;
   /** For columns that say where a call was seen. */
   readonly names?: PlaceNames;
+  /** Why the type arguments among them are shapes. */
+  readonly shapesOnly?: string;
   readonly columns: readonly ColumnPlan[];
   readonly entry?: EventLayout;
   readonly return?: EventLayout;

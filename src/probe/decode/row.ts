@@ -199,6 +199,7 @@ export class RowWriter {
         break;
       case 'place':
         cell.text(plan.names?.[source.part] ?? '');
+        if (source.part === 'typeArguments' && plan.shapesOnly !== undefined) notes.add(column.name, plan.shapesOnly);
         break;
       case 'outcome':
         cell.text(ending.outcome);

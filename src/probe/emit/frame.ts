@@ -13,6 +13,8 @@ export const frame = {
   floatArea: -72,
   /** The probe's number, where the attach cookie tells it. */
   probe: -80,
+  /** The call's dictionary, in programs of one probe. */
+  dictionary: -80,
   /** 64 bytes of a text that is compared. */
   text: -144,
   /** The first of the words of computations under way; the others are below it. */

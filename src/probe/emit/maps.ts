@@ -61,8 +61,8 @@ export function tracepointMaps(
 }
 
 /** Are the probe's returns sent of those calls only whose entries were? */
-export function isTracked({ selection, entry, return: exit, group }: PlannedProbe): boolean {
-  const chosen = selection !== undefined || entry?.condition !== undefined;
+export function isTracked({ selection, dictionary, entry, return: exit, group }: PlannedProbe): boolean {
+  const chosen = selection !== undefined || dictionary !== undefined || entry?.condition !== undefined;
   return group?.both ?? (chosen && entry !== undefined && exit !== undefined);
 }
 

@@ -3,10 +3,12 @@ import { BugError } from '#base';
 import type { RuntimeOffsets } from '#gobin';
 import { type EventKind, eventKinds, headerFlags, headerSize } from '#model';
 import { type EventPlan, type KernelCondition, rootsOf, type SelectionPlan, type SlotSource } from '../plan/index.ts';
+import type { DictionaryTest } from '../resolve/index.ts';
 import { type EmitFeatures, gates, type ProcessFilter, type Site } from '../types.ts';
 import { checkReservations, checkStack } from './check.ts';
 import { requireCondition } from './compute.ts';
 import { allDropsOffset, controlOffset, estimateOffset, floatNsOffset, unwindDropsOffset } from './control.ts';
+import { requireDictionary } from './dictionary.ts';
 import { filterProcess } from './filter.ts';
 import { saveFloats } from './floats.ts';
 import { frame, mapNames } from './frame.ts';
@@ -57,6 +59,8 @@ const noEvent: EventPlan = { layout: { size: headerSize, slots: [] }, sources: [
 export interface Keeping {
   readonly selection?: SelectionPlan | undefined;
   readonly tracked: boolean;
+  /** Of a shape function's calls those with certain dictionaries; `key`: the number that these calls have in the map of open calls, one for all probes of the function. */
+  readonly dictionary?: { readonly test: DictionaryTest; readonly key: number } | undefined;
 }
 
 /** Further of what a program is made for. */
@@ -74,14 +78,19 @@ export function entryProgram(
   event: EventPlan,
   site: Pick<Site, 'notTaken'>,
   options: ProgramOptions = {},
-  { selection, tracked }: Keeping = { tracked: false },
+  { selection, tracked, dictionary }: Keeping = { tracked: false },
 ): Program {
+  const key = (): number => dictionary?.key ?? numbered(probe);
   return build(`entry_${programSuffix(probe, options)}`, (asm, out) => {
     filterProcess(asm, context.filter, out);
     if (site.notTaken !== undefined) testFlags(asm, context.machine, site.notTaken, out);
     asm.loadMapValue(r1, mapNames.control, 0);
     asm.load(8, r1, r1, 0);
     asm.jumpIf('eq', r1, immediate(gates.shut), out);
+    if (dictionary !== undefined) {
+      asm.load(8, r1, r6, context.machine.register(dictionary.test.register));
+      requireDictionary(asm, dictionary.test, context.bias ?? 0, out);
+    }
     if (context.estimate === true) countEstimate(asm, context, probe, out);
     noteProbe(asm, probe, context.probes, out);
     countProbe(asm, probe, 'hits');
@@ -94,6 +103,10 @@ export function entryProgram(
       noteProbe(asm, probe, context.probes, out);
     }
     findGoroutine(asm, context.machine, context.runtime, context.features, options.frameBytes);
+    if (dictionary !== undefined) {
+      asm.load(8, r1, r6, context.machine.register(dictionary.test.register));
+      asm.store(8, fp, frame.dictionary, r1);
+    }
     const full = asm.newLabel();
     reserve(asm, event.layout.size, full);
     writeEvent(asm, context, eventKinds.entry, probe, event);
@@ -101,9 +114,9 @@ export function entryProgram(
     if (event.layout.walk) walk(asm, event.layout.walk, walkOptions(context));
     submit(asm, 'now');
     if (tracked) {
-      openKey(asm, numbered(probe), out);
-      asm.store(8, fp, frame.scratch, immediate(0));
-      openCall(asm, frame.scratch);
+      openKey(asm, key(), out);
+      if (dictionary === undefined) asm.store(8, fp, frame.scratch, immediate(0));
+      openCall(asm, dictionary === undefined ? frame.scratch : frame.dictionary);
     }
     asm.jump(out);
     if (asm.isUsed(skipped)) {
@@ -118,7 +131,7 @@ export function entryProgram(
     // The call at this place is none that was kept, whatever the last one was.
     asm.label(unwanted);
     findGoroutine(asm, context.machine, context.runtime, context.features, options.frameBytes);
-    openKey(asm, numbered(probe), out);
+    openKey(asm, key(), out);
     closeCall(asm);
   });
 }
@@ -157,20 +170,25 @@ export function returnProgram(
   kind: 'return' | 'tail',
   event: EventPlan,
   options: ProgramOptions & { readonly hits: boolean; readonly sites: number },
-  { selection, tracked }: Keeping = { tracked: false },
+  { selection, tracked, dictionary }: Keeping = { tracked: false },
 ): Program {
+  const key = (): number => dictionary?.key ?? numbered(probe);
   const sent = kind === 'return' ? event : noEvent;
   return build(`${kind}_${programSuffix(probe, options)}`, (asm, out) => {
     filterProcess(asm, context.filter, out);
     const skipped = asm.newLabel();
     if (!wantsFloats(sent)) noteTime(asm);
     noteProbe(asm, probe, context.probes, out);
-    if (tracked && wantsFloats(sent)) {
+    if (tracked && (wantsFloats(sent) || dictionary !== undefined)) {
       // Only a return that is sent is worth the wait.
       findGoroutine(asm, context.machine, context.runtime, context.features, options.frameBytes);
-      openKey(asm, numbered(probe), out);
+      openKey(asm, key(), out);
       findOpenCall(asm);
       asm.jumpIf('eq', r0, immediate(0), out);
+      if (dictionary !== undefined) {
+        asm.load(8, r1, r0, 0);
+        requireDictionary(asm, dictionary.test, context.bias ?? 0, out);
+      }
     }
     if (options.hits) countProbe(asm, probe, 'hits');
     if (sent.condition !== undefined) decide(asm, context, numbered(probe), sent.condition, out);
@@ -181,7 +199,7 @@ export function returnProgram(
     }
     findGoroutine(asm, context.machine, context.runtime, context.features, options.frameBytes);
     if (tracked) {
-      openKey(asm, numbered(probe), out);
+      openKey(asm, key(), out);
       closeCall(asm);
       asm.jumpIf('ne', r0, immediate(0), out);
     }

@@ -2,7 +2,14 @@ import { BugError } from '#base';
 import type { CaptureLimits, EventLayout } from '#model';
 import { type Computation, conjunction, conjuncts, leavesOf, mapLeaves } from '../computation/index.ts';
 import type { TypeTable } from '../graph/index.ts';
-import type { ConditionLeaf, ResolvedColumn, ResolvedProbe, ResolvedSelection, TreePart } from '../resolve/index.ts';
+import type {
+  ConditionLeaf,
+  DictionaryTest,
+  ResolvedColumn,
+  ResolvedProbe,
+  ResolvedSelection,
+  TreePart,
+} from '../resolve/index.ts';
 import type { ColumnPlan, ConditionShape, ProbePlan } from '../types.ts';
 import { decidedInKernel, type KernelCondition } from './condition.ts';
 import { type GroupPlan, planGroup } from './group.ts';
@@ -34,6 +41,7 @@ export interface PlannedProbe {
   readonly return?: EventPlan;
   readonly selection?: SelectionPlan;
   readonly group?: GroupPlan;
+  readonly dictionary?: DictionaryTest;
 }
 
 /** What the values of a probe may be made of. */
@@ -104,6 +112,7 @@ export function planProbe(resolved: ResolvedProbe, context: PlanContext = {}): P
   const rowAtEntry = entryOnly || endless;
   const needsEntry =
     rowAtEntry ||
+    resolved.dictionary !== undefined ||
     wanted.some(({ from }) => !['return', 'text', 'place'].includes(from)) ||
     [...sides].some((side) => side !== 'return');
   const decided = { entry: [] as KernelCondition[], return: [] as KernelCondition[] };
@@ -128,6 +137,7 @@ export function planProbe(resolved: ResolvedProbe, context: PlanContext = {}): P
     plan: {
       function: resolved.function.name,
       names: resolved.names,
+      ...(resolved.shapesOnly === undefined ? {} : { shapesOnly: resolved.shapesOnly }),
       columns,
       rowAtEntry,
       ...(shaped === undefined ? {} : { condition: shaped }),
@@ -140,6 +150,7 @@ export function planProbe(resolved: ResolvedProbe, context: PlanContext = {}): P
     },
     ...(entryPlan === undefined ? {} : { entry: entryPlan }),
     ...(returnPlan === undefined ? {} : { return: returnPlan }),
+    ...(resolved.dictionary === undefined ? {} : { dictionary: resolved.dictionary }),
     ...selection,
   };
 }

@@ -11,6 +11,7 @@ export { resolveProbe } from './probe.ts';
 export type {
   Access,
   ConditionLeaf,
+  DictionaryTest,
   Guard,
   Hop,
   PartStep,

@@ -1,11 +1,19 @@
 import type { Diagnostic } from '#base';
-import { BadPattern, type FunctionSet, type GoFunction, type GoSignature } from '#gobin';
+import {
+  BadPattern,
+  type FunctionSet,
+  type GoFunction,
+  type GoSignature,
+  typeArgumentsIn,
+  withoutTypeArguments,
+} from '#gobin';
 import type { CaptureColumn, LogicalProbe } from '#model';
 import type { BinaryView } from '../binary.ts';
 import type { TypeGraphBuilder } from '../graph/index.ts';
 import type { CopySites } from '../sites/index.ts';
 import type { Resolution } from '../types.ts';
 import { resolveFunction } from './function.ts';
+import { type FunctionInstances, Instances } from './instances.ts';
 import { resolveLine } from './line.ts';
 import { namesOf, needsSignature, resolveColumns } from './probe.ts';
 import type { ResolvedProbe } from './resolved.ts';
@@ -47,6 +55,11 @@ interface Found {
   readonly many: boolean;
 }
 
+/** The same with what their calls may be. */
+interface FoundPlaces extends Omit<Found, 'functions'> {
+  readonly places: readonly (FunctionInstances & { readonly fn: GoFunction })[];
+}
+
 /**
  * First stage: the function or functions that a probe stands for, called and inlined, with every column looked up at each place. `copies`: how inlined
  * copies are probed; without, they are not.
@@ -59,9 +72,10 @@ export function resolveProbes(
 ): Resolution<ResolvedSet> {
   const line = lineProbe.exec(probe.function);
   if (line !== null) return resolveLine(probe, { file: line[1]!, line: Number(line[2]) }, binary, graph, copies);
-  const found = find(probe, binary);
+  const found = findInstances(probe, binary) ?? findFunctions(probe, binary);
   if (!found.ok) return found;
-  const { functions, names, many } = found.value;
+  const { places, names } = found.value;
+  const functions = places.map(({ fn }) => fn);
   if (functions.length > mostWithValues && needsSignature(probe)) {
     return fail(
       probe,
@@ -70,30 +84,64 @@ export function resolveProbes(
       ['without them any number can be traced: pxtrace.FunctionLatency(), pxtrace.Outcome()', 'or fit fewer functions'],
     );
   }
+  const many = found.value.many || places.some(({ told }) => told.length > 1);
   const wanted = many ? { ...probe, columns: withPlace(probe.columns) } : probe;
   const wantsSignature = needsSignature(probe) || !many;
   const none: GoSignature = { parameters: [], results: [] };
   const failures: Diagnostic[][] = [];
-  const resolve = (fn: GoFunction, signature: GoSignature, rest: Pick<ResolvedProbe, 'names' | 'copy'>) => {
+  const resolve = (
+    fn: GoFunction,
+    signature: GoSignature,
+    rest: Pick<ResolvedProbe, 'names' | 'copy' | 'dictionary' | 'shapesOnly'>,
+  ) => {
     const { diagnostics, ...found } = resolveColumns(wanted, { function: fn, signature }, binary, graph);
+    // What its instantiations have and the shape does not (fields behind pointers) is no mistake.
+    if (diagnostics.length > 0 && rest.dictionary !== undefined && rest.dictionary.is === undefined) return [];
     if (diagnostics.length > 0) failures.push([...diagnostics]);
-    return { function: fn, signature, inlinedCopies: 0, ...found, ...rest };
+    return [{ function: fn, signature, inlinedCopies: 0, ...found, ...rest }];
   };
-  const probes: ResolvedProbe[] = functions.map((fn) =>
-    resolve(fn, wantsSignature ? binary.signature(fn) : none, { names: namesOf(fn) }),
-  );
-  const { places, skipped } = placesOf(names, binary, copies);
+  const probes: ResolvedProbe[] = places.flatMap(({ fn, told, rest }) => [
+    ...told.flatMap(({ signature, typeArguments, dictionary }) =>
+      resolve(fn, signature, { names: namesOf(fn, '', typeArguments), dictionary }),
+    ),
+    ...(rest === undefined
+      ? []
+      : resolve(fn, wantsSignature ? binary.signature(fn) : none, { names: namesOf(fn), ...rest })),
+  ]);
+  const { places: copied, skipped } = placesOf(names, binary, copies);
   // A condition that cannot be decided somewhere is a mistake everywhere.
   if (probe.when !== undefined && failures.length > 0) return { ok: false, diagnostics: failures[0]! };
   // What the function itself does not have is a mistake; of several functions, what none of them has.
   if (!many && failures.length > 0) return { ok: false, diagnostics: failures[0]! };
-  for (const { name, copy } of places) {
+  for (const { name, copy } of copied) {
     const fn = { ...copy.into, name };
-    probes.push(resolve(fn, copy.signature, { names: namesOf(fn, copy.into.name), copy }));
+    probes.push(...resolve(fn, copy.signature, { names: namesOf(fn, copy.into.name), copy }));
   }
   if (failures.length === probes.length && failures.length > 0) return { ok: false, diagnostics: failures[0]! };
   if (probes.length === 0) return noPlace(probe, skipped);
   return { ok: true, value: { probes: probes.length === 1 ? probes : uniform(probes), many, skipped } };
+}
+
+function findFunctions(probe: LogicalProbe, binary: BinaryView): Resolution<FoundPlaces> {
+  const found = find(probe, binary);
+  if (!found.ok) return found;
+  const { functions, ...rest } = found.value;
+  const instances = new Instances(probe, binary, mostWithValues - functions.length);
+  return { ok: true, value: { ...rest, places: functions.map((fn) => ({ fn, ...instances.of(fn) })) } };
+}
+
+/** `main.Map[int,string]`: the calls with these type arguments, of whatever shape they are. Undefined: it is no such name, or there are none. */
+function findInstances(probe: LogicalProbe, binary: BinaryView): Resolution<FoundPlaces> | undefined {
+  const wanted = typeArgumentsIn(probe.function).replaceAll(' ', '');
+  if (wanted === '' || wanted.includes('go.shape.') || binary.instantiations === undefined) return undefined;
+  const found = find({ ...probe, function: withoutTypeArguments(probe.function) }, binary);
+  if (!found.ok) return undefined;
+  const instances = new Instances(probe, binary, mostWithValues, wanted);
+  const places = found.value.functions.flatMap((fn) => {
+    const { told } = instances.of(fn);
+    return told.length === 0 ? [] : [{ fn, told }];
+  });
+  return places.length === 0 ? undefined : { ok: true, value: { places, names: [], many: false } };
 }
 
 function find(probe: LogicalProbe, binary: BinaryView): Resolution<Found> {

@@ -1,5 +1,12 @@
 import type { Diagnostic } from '#base';
-import { type GoFunction, type GoSignature, type GoVariable, receiverOf, withoutTypeArguments } from '#gobin';
+import {
+  type GoFunction,
+  type GoSignature,
+  type GoVariable,
+  receiverOf,
+  typeArgumentsIn,
+  withoutTypeArguments,
+} from '#gobin';
 import type { CaptureColumn, Column, LogicalProbe } from '#model';
 import type { BinaryView } from '../binary.ts';
 import { TypeGraphBuilder } from '../graph/index.ts';
@@ -31,23 +38,11 @@ export function resolveProbe(
   return { ok: true, value: { function: fn, signature, inlinedCopies, names: namesOf(fn), ...looked } };
 }
 
-/** What a row says of a call of `fn`. */
-export function namesOf(fn: Pick<GoFunction, 'name'>, inlinedInto = ''): PlaceNames {
+/** What a row says of a call of `fn`; `known`: the type arguments, where the name has shapes only. */
+export function namesOf(fn: Pick<GoFunction, 'name'>, inlinedInto = '', known?: string): PlaceNames {
   const plain = withoutTypeArguments(fn.name);
-  return { function: plain, typeArguments: plain === fn.name ? '' : typeArguments(fn.name), inlinedInto, nothing: '' };
-}
-
-/** `go.shape.int,go.shape.string` of `main.Map[go.shape.int,go.shape.string]`: what is in its brackets. */
-function typeArguments(name: string): string {
-  let text = '';
-  let depth = 0;
-  for (const character of name) {
-    if (character === ']') depth--;
-    if (depth > 0) text += character;
-    else if (character === '[' && text !== '') text += '; ';
-    if (character === '[') depth++;
-  }
-  return text;
+  const typeArguments = known ?? (plain === fn.name ? '' : typeArgumentsIn(fn.name));
+  return { function: plain, typeArguments, inlinedInto, nothing: '' };
 }
 
 /** Does a probe need to know its functions' parameters and results? */

@@ -1,3 +1,4 @@
+import type { Address } from '#base';
 import type { GoFunction, GoSignature, GoVariable, PackageVariable } from '#gobin';
 import type { AggregateFunction, Column } from '#model';
 import type { Computation } from '../computation/index.ts';
@@ -95,7 +96,7 @@ export type TreePart = 'call-id' | 'parent-call-id' | 'own-time';
 export interface PlaceNames {
   /** As in the source, without type arguments. */
   readonly function: string;
-  /** Of an instance of a generic function, as the linker has them: functions are instantiated for shapes (`go.shape.int`). Empty for others. */
+  /** Of a generic function: as its dictionary tells them, else the shapes that its code was made for (`go.shape.int`). Empty for others. */
   readonly typeArguments: string;
   /** The function whose code an inlined copy is part of; empty for a call. */
   readonly inlinedInto: string;
@@ -124,12 +125,24 @@ export interface ResolvedSelection {
   readonly per?: ResolvedValue;
 }
 
+/** Which calls of a shape function a probe is of, by the pointer to the dictionary that is in an integer register at the entry. Addresses of the file. */
+export interface DictionaryTest {
+  readonly register: number;
+  /** Those that have a probe of their own: one list for all probes of the function. */
+  readonly known: readonly Address[];
+  /** Undefined: none of them. */
+  readonly is?: Address;
+}
+
 /** A probe against one binary: its function is there, every expression has a type and a way to its bytes. */
 export interface ResolvedProbe {
   readonly function: GoFunction;
   readonly signature: GoSignature;
   readonly inlinedCopies: number;
   readonly names: PlaceNames;
+  /** Why `names.typeArguments` are shapes, and values are shown as these tell. */
+  readonly shapesOnly?: string;
+  readonly dictionary?: DictionaryTest;
   /** It is an inlined copy in `function`'s stead: its sites are chosen already. */
   readonly copy?: CopyPlace;
   readonly columns: readonly ResolvedColumn[];

@@ -1,0 +1,129 @@
+import { type Address, address, SondeError } from '#base';
+import type { Elf } from '#elf';
+import type { DebugInfo } from './debuginfo.ts';
+import { receiverOf, typeArgumentsIn, withoutTypeArguments } from './names.ts';
+import type { GoFunction, GoSignature, GoVariable, Instantiation, TypeRef } from './types.ts';
+
+/** In the names of dictionaries, behind the package: `main..dict.Map[int,string]`. */
+const mark = '..dict.';
+
+interface Dictionary {
+  readonly address: Address;
+  readonly bytes: number;
+  readonly typeArguments: string;
+}
+
+/** All dictionaries of a binary, by name without type arguments. */
+export interface Dictionaries {
+  readonly named: ReadonlyMap<string, readonly Dictionary[]>;
+  /** The address that will lie at an address of the file when it is loaded; undefined: none. */
+  readonly pointerAt: (at: Address) => number | undefined;
+}
+
+/** By the symbol table: they are read-only data of the linker's, in no other list. */
+export function findDictionaries(elf: Elf): Dictionaries {
+  const found = new Map<string, Dictionary[]>();
+  for (const { name, address, size } of elf.symbols()?.containing(mark) ?? []) {
+    const plain = withoutTypeArguments(name);
+    const list = found.get(plain) ?? [];
+    found.set(plain, list);
+    list.push({ address, bytes: size, typeArguments: typeArgumentsIn(name) });
+  }
+  let relocations: ReadonlyMap<number, number> | undefined;
+  return {
+    named: found,
+    pointerAt: (at) => pointerIn(elf, at) ?? (relocations ??= relativeRelocations(elf)).get(at),
+  };
+}
+
+/**
+ * The instantiations that a shape function's calls may be of: one for each dictionary of its generic function, but for those whose types are not
+ * of this shape. A dictionary's words are told by debug info (DW_AT_go_dict_index of a variable's type): the descriptor of the real type lies there.
+ */
+export function instantiationsOf(
+  fn: Pick<GoFunction, 'name'>,
+  signature: GoSignature,
+  elf: Elf,
+  debug: DebugInfo,
+  dictionaries: Dictionaries,
+): readonly Instantiation[] {
+  const base = elf.symbols()?.find('runtime.types')?.address;
+  if (base === undefined || signature.dictionary === undefined) return [];
+  const own = dictionaryNames(fn.name).flatMap((name) => dictionaries.named.get(name) ?? []);
+  return own.flatMap((dictionary): Instantiation[] => {
+    let fits = true;
+    const real = (variable: GoVariable): GoVariable => {
+      const index = variable.type === 0 ? undefined : debug.dictionaryIndex(variable.type);
+      if (index === undefined) return variable;
+      const at =
+        8 * index < dictionary.bytes ? dictionaries.pointerAt(address(dictionary.address + 8 * index)) : undefined;
+      const type = at === undefined ? undefined : debug.runtimeTypes().get(at - base);
+      // The linker may have no debug info of it: then what the shape says has to do.
+      if (type === undefined) return variable;
+      if (!hasShape(debug, type, variable.type, mostNesting)) fits = false;
+      return { ...variable, type };
+    };
+    const { parameters, results } = signature;
+    const typed = { ...signature, parameters: parameters.map(real), results: results.map(real) };
+    return fits ? [{ dictionary: dictionary.address, typeArguments: dictionary.typeArguments, signature: typed }] : [];
+  });
+}
+
+/** Deeper, types are not compared: what is let through here is told apart when it is called. */
+const mostNesting = 4;
+
+/** May values of `type` be handled by code that was made for `shape`? Where this cannot tell (methods of interfaces, what a shape's pointers point to): yes. */
+function hasShape(debug: DebugInfo, type: TypeRef, shape: TypeRef, nesting: number): boolean {
+  if (type === shape || nesting === 0) return true;
+  const [own, wanted] = [debug.type(type), debug.type(shape)];
+  if (own.size !== wanted.size) return false;
+  const inside = (a: TypeRef, b: TypeRef) => hasShape(debug, a, b, nesting - 1);
+  if (own.kind === 'pointer' && wanted.kind === 'pointer')
+    return own.elem === undefined || wanted.elem === undefined || inside(own.elem, wanted.elem);
+  if (own.kind === 'slice' && wanted.kind === 'slice') return inside(own.elem, wanted.elem);
+  if (own.kind === 'chan' && wanted.kind === 'chan') return inside(own.elem, wanted.elem);
+  if (own.kind === 'map' && wanted.kind === 'map') return inside(own.key, wanted.key) && inside(own.elem, wanted.elem);
+  if (own.kind === 'array' && wanted.kind === 'array')
+    return own.count === wanted.count && inside(own.elem, wanted.elem);
+  if (own.kind === 'struct' && wanted.kind === 'struct') {
+    const { fields } = wanted;
+    return own.fields.length === fields.length && own.fields.every((field, i) => inside(field.type, fields[i]!.type));
+  }
+  return own.kind === wanted.kind;
+}
+
+/** A method's dictionary is that of its receiver's type; up to Go 1.19 each method has its own. */
+function dictionaryNames(name: string): string[] {
+  const { package: path, receiver, rest } = receiverOf(name);
+  if (receiver === undefined) return [`${path}${mark}${rest}`];
+  const type = receiver.replace('*', '');
+  return [`${path}${mark}${type}`, `${path}${mark}${receiver === type ? type : `(${receiver})`}.${rest}`];
+}
+
+function pointerIn(elf: Elf, at: Address): number | undefined {
+  try {
+    const bytes = elf.read(at, 8);
+    const found = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));
+    return found === 0 ? undefined : found;
+  } catch (error) {
+    if (!(error instanceof SondeError)) throw error;
+    return undefined;
+  }
+}
+
+/** R_X86_64_RELATIVE (psABI, table 4.9), R_AARCH64_RELATIVE (AAELF64, 5.7.10). */
+const relative = { amd64: 8, arm64: 1027 } as const;
+
+/** What an external linker leaves to the loader in a position-independent file: by address. Entries of 24 bytes: u64 offset, u64 info, i64 addend. */
+function relativeRelocations(elf: Elf): Map<number, number> {
+  const found = new Map<number, number>();
+  const bytes = elf.section('.rela.dyn');
+  if (bytes === undefined) return found;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const kind = elf.machine === 'arm64' ? relative.arm64 : relative.amd64;
+  for (let at = 0; at + 24 <= bytes.length; at += 24) {
+    if (view.getUint32(at + 8, true) !== kind) continue;
+    found.set(Number(view.getBigUint64(at, true)), Number(view.getBigInt64(at + 16, true)));
+  }
+  return found;
+}
