@@ -1,4 +1,4 @@
-import { expressionText, parseExpression } from '#goexpr';
+import { expressionText, parseExpression, parseSignature } from '#goexpr';
 import { generator } from './random.ts';
 
 const pieces = [
@@ -35,6 +35,10 @@ const pieces = [
     '\\',
     '"x"',
     'func',
+    'func(',
+    'struct{',
+    'interface{}',
+    'n int',
     'map',
     'é',
     '𝕏',
@@ -74,6 +78,12 @@ export function run(options: { milliseconds: number; seed?: number }): number {
 }
 
 function check(text: string): void {
+  for (const each of [text, `func${text}`]) {
+    const signature = parseSignature(each);
+    for (const { span } of signature.ok ? [] : signature.diagnostics) {
+      if (span === undefined || span.start < 0 || span.start > each.length) throw new Error('a span outside the text');
+    }
+  }
   const parsed = parseExpression(text);
   if (!parsed.ok) {
     if (parsed.diagnostics.length === 0) throw new Error('refused without a diagnostic');

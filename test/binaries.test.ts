@@ -1,4 +1,5 @@
 /** Programs as they are found: position-independent, stripped, deleted, replaced, in a mount namespace of their own. */
+import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,8 +18,8 @@ afterAll(async () => {
 });
 
 /** Traces stillHere while the program calls it twice. */
-async function twoCalls(program: CallsProgram): Promise<TracedCall[]> {
-  const trace = await sonde.trace(program.pid, 'main.stillHere');
+async function twoCalls(program: CallsProgram, options: readonly string[] = []): Promise<TracedCall[]> {
+  const trace = await sonde.trace(program.pid, 'main.stillHere', options);
   await program.command('stillHere 41');
   await program.command('stillHere -7');
   await trace.atLeast(2);
@@ -62,6 +63,42 @@ it.each([
     ({ pid }) => pid === program.pid,
   );
   expect(row).toMatchObject({ debug_info: false });
+});
+
+it('stripped, with a declared signature, which is held against the function table', async () => {
+  const program = await CallsProgram.start({ flags: ['-ldflags=-s -w'] });
+  expect(await twoCalls(program, ['--signature', 'func(n int) int'])).toMatchObject(exact);
+  const wrong = await sonde.run(['trace', String(program.pid), 'main.stillHere', '--signature', 'func(n, m int) int']);
+  expect(wrong.code).not.toBe(0);
+  expect(wrong.stderr).toMatch(/arguments of main\.stillHere take 8 bytes, those declared take 16/);
+  const misspelt = await sonde.run([
+    'trace',
+    String(program.pid),
+    'main.stillHere',
+    '--signature',
+    'func(n strin) int',
+  ]);
+  expect(misspelt.stderr).toMatch(
+    /no type information of main\.strin.* \(at character 8 of [\s\S]*did you mean string\?/,
+  );
+});
+
+it('stripped, with its debug info in a file of its own: found by .gnu_debuglink, or given; that of another build is refused', async () => {
+  const whole = await goFixture({ source: 'calls' });
+  const split = join(folder, 'split');
+  execFileSync('objcopy', ['--only-keep-debug', whole, `${split}.debug`]);
+  execFileSync('objcopy', ['--strip-all', `--add-gnu-debuglink=${split}.debug`, whole, split]);
+  const linked = await CallsProgram.run(split);
+  expect(await twoCalls(linked)).toMatchObject(exact);
+  const alone = join(folder, 'alone');
+  execFileSync('objcopy', ['--strip-all', whole, alone]);
+  const program = await CallsProgram.run(alone);
+  expect(await twoCalls(program, ['--debug-file', whole])).toMatchObject(exact);
+  const other = await goFixture({ source: 'calls', toolchain: 'go1.21.13' });
+  const refused = await sonde.run(['trace', String(program.pid), 'main.stillHere', '--debug-file', other]);
+  expect(refused.stderr).toMatch(
+    /debug file .* cannot be used: it is of another build: the executable has build id \S+, the debug file \S+,/,
+  );
 });
 
 it('deleted while it runs', async () => {

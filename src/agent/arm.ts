@@ -31,7 +31,7 @@ export async function arm(parts: DeployerParts, logical: ProcessTracepoint, sink
   requireNoDebugger(sys, pid);
   using stack = new DisposableStack();
   const executable = stack.use(Executable.ofProcess(pid));
-  using lease = binaries.open(executable);
+  using lease = binaries.open(executable, logical.debugFile);
   const { binary } = lease;
   const bias = loadBias(sys, pid, executable, binary) ?? 0;
   const compiled = compileTarget(logical, binary, {

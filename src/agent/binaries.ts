@@ -13,6 +13,7 @@ import {
   type IcedX86,
   openGoBinary,
 } from '#gobin';
+import { findDebugFile } from './debug-file.ts';
 import { Executable } from './executable.ts';
 import { inflate } from './inflate.ts';
 
@@ -34,9 +35,13 @@ export class Binaries {
     this.#indexDir = indexDir;
   }
 
-  /** Reads through a descriptor of its own: `executable` may be closed while the result is in use. */
-  open(executable: Executable): BinaryLease {
-    const held = this.#byIdentity.get(executable.identity) ?? this.#hold(executable);
+  /**
+   * Reads through a descriptor of its own: `executable` may be closed while the result is in use. `debugFile`: path of the debug info that it lacks;
+   * without, it is looked for. @throws UserError for one that will not do
+   */
+  open(executable: Executable, debugFile?: string): BinaryLease {
+    const key = `${executable.identity} ${debugFile ?? ''}`;
+    const held = this.#byIdentity.get(key) ?? this.#hold(key, executable, debugFile);
     held.users++;
     clearTimeout(held.timer);
     return {
@@ -47,22 +52,23 @@ export class Binaries {
     };
   }
 
-  #hold(executable: Executable): Held {
-    const file = new Executable(openSync(executable.path, 'r'));
-    try {
-      const held: Held = { file, binary: this.#read(file), users: 0, timer: undefined };
-      this.#byIdentity.set(file.identity, held);
-      return held;
-    } catch (error) {
-      file[Symbol.dispose]();
-      throw error;
-    }
+  #hold(key: string, executable: Executable, debugFile: string | undefined): Held {
+    using stack = new DisposableStack();
+    const file = stack.use(new Executable(openSync(executable.path, 'r'), executable.pid));
+    const plain = this.#read(file);
+    const found = plain.hasDebugInfo
+      ? undefined
+      : findDebugFile(plain.elf, file, debugFile, (debug) => this.#read(file, debug));
+    if (found !== undefined) stack.use(found.file);
+    const held: Held = { key, binary: found?.binary ?? plain, files: stack.move(), users: 0, timer: undefined };
+    this.#byIdentity.set(key, held);
+    return held;
   }
 
-  #drop({ file, binary }: Held): void {
-    this.#byIdentity.delete(file.identity);
+  #drop({ key, files, binary }: Held): void {
+    this.#byIdentity.delete(key);
     binary.release();
-    file[Symbol.dispose]();
+    files.dispose();
   }
 
   /** Text of one instruction, for people. */
@@ -84,10 +90,10 @@ export class Binaries {
     worker.on('exit', () => held[Symbol.dispose]());
   }
 
-  #read(file: Executable): GoBinary {
+  #read(file: Executable, debugFile?: Executable): GoBinary {
     const index = this.#loadIndex(file);
     const decode: DecodeCode = (code, entry) => this.#disassembler().decode(code, entry);
-    return openGoBinary(file, index ? { inflate, decode, index } : { inflate, decode });
+    return openGoBinary(file, { inflate, decode, ...(index && { index }), ...(debugFile && { debugFile }) });
   }
 
   /** Loaded at the first use: its WebAssembly takes 10 MB. */
@@ -121,8 +127,9 @@ export interface BinaryLease extends Disposable {
 }
 
 interface Held {
-  readonly file: Executable;
+  readonly key: string;
   readonly binary: GoBinary;
+  readonly files: DisposableStack;
   users: number;
   timer: NodeJS.Timeout | undefined;
 }

@@ -108,7 +108,7 @@ function compile(
     if (target.kind !== 'upid') throw new UserError('a tracepoint of pods is compiled for each process: give a UPID');
     const process = processes.byUpid(target.upid);
     using executable = Executable.ofProcess(process.pid);
-    using lease = binaries.open(executable);
+    using lease = binaries.open(executable, logical.debugFile);
     const { binary } = lease;
     const compiled = compileTarget(logical, binary, {
       filter: kernel.filter(process.pid),

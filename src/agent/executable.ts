@@ -8,13 +8,18 @@ import { MachineError, UserError } from '#door';
 export class Executable {
   readonly fd: number;
   readonly size: number;
+  readonly isFile: boolean;
   /** Equal for the same unchanged file; for caches only (overlay mounts may give one inode two identities). */
   readonly identity: string;
+  /** The process that runs it; 0 for a file that was opened otherwise. */
+  readonly pid: number;
   #open = true;
 
-  constructor(fd: number) {
+  constructor(fd: number, pid = 0) {
     this.fd = fd;
+    this.pid = pid;
     const stat: BigIntStats = fstatSync(fd, { bigint: true });
+    this.isFile = stat.isFile();
     this.size = Number(stat.size);
     this.identity = `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}`;
   }
@@ -22,7 +27,7 @@ export class Executable {
   /** Opens the image that `pid` runs now. */
   static ofProcess(pid: number): Executable {
     try {
-      return new Executable(openSync(`/proc/${pid}/exe`, 'r'));
+      return new Executable(openSync(`/proc/${pid}/exe`, 'r'), pid);
     } catch (error) {
       throw openFailure(pid, error as NodeJS.ErrnoException);
     }

@@ -54,7 +54,7 @@ export async function goroutineRows({ sys, binaries, processes }: ProcessViews, 
   if (binary.architecture !== 'amd64') throw new UserError('stacks are walked on amd64 only');
   const table = binary.functionTable;
   const offsets = goroutineOffsets(binary);
-  const allgs = binary.elf.symbols()?.find('runtime.allgs')?.address;
+  const allgs = binary.symbol('runtime.allgs');
   if (!table || !offsets || allgs === undefined) {
     throw new UserError(
       `process ${pid} has no symbols or no debug info (built with -ldflags "-s -w"?), without which its goroutines are not found`,

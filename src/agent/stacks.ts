@@ -49,7 +49,7 @@ export async function callsOnStacks(
   const fn = found.value.function;
   const table = binary.functionTable;
   const offsets = goroutineOffsets(binary);
-  const allgs = binary.elf.symbols()?.find('runtime.allgs')?.address;
+  const allgs = binary.symbol('runtime.allgs');
   if (!table || !offsets || allgs === undefined) {
     return 'its binary has no symbols or no debug info (built with -ldflags "-s -w"?), without which its goroutines are not found';
   }

@@ -122,7 +122,7 @@ export class Tracer {
       let live = 0;
       const attempts = await Promise.allSettled(
         processes.map(async (process) => {
-          const { when, tree, log } = request;
+          const { when, tree, log, signature, debugFile } = request;
           const logical: ProcessTracepoint = {
             name,
             table: '',
@@ -134,9 +134,11 @@ export class Tracer {
                 ...selection,
                 columns: callColumns({ tree, log: log === '' ? undefined : log }),
                 ...(when === '' ? {} : { when: { text: when } }),
+                ...(signature === '' ? {} : { signature: { text: signature } }),
               },
             ],
             ...(request.noBudget ? { noBudget: true } : {}),
+            ...(debugFile === '' ? {} : { debugFile }),
             ...(Object.keys(limits).length === 0 ? {} : { limits }),
           };
           const deployment = await deployCalls(this.#deployer, logical, {

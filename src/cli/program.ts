@@ -148,6 +148,8 @@ export function program(context: Context, finish: Finish): Command {
       '--when <condition>',
       'only calls for which a Go expression is true: n > 1000 && err != nil, $latency > 10ms',
     )
+    .option('--signature <declaration>', 'of a binary without debug info: func(n int, s string) (float64, error)')
+    .option('--debug-file <path>', 'debug info that the executable lacks: an unstripped build, or what was split off')
     .option('--no-budget', 'trace whatever it costs the process')
     .addOption(limit('depth', 'follow so many pointers, slices, maps and interfaces, one behind the other'))
     .addOption(limit('elements', 'elements of a slice, entries of a map'))

@@ -46,9 +46,14 @@ export interface TracepointSpec {
   readonly target: TracepointTarget;
   /** Of what is captured of values, those that are not the defaults. */
   readonly limits?: Partial<CaptureLimits>;
+  /** It stays whatever it costs. */
+  readonly noBudget?: boolean;
+  /** Path on the nodes of a file with the debug info that the executable lacks. */
+  readonly debugFile?: string;
   readonly probes: readonly {
     readonly function: string;
     readonly when?: string;
+    readonly signature?: string;
     readonly calls?: CallsSpec;
     readonly columns: readonly {
       readonly name: string;
@@ -129,9 +134,12 @@ export function toObject(logical: LogicalTracepoint, namespace: string | undefin
       renewedAt: now.toISOString(),
       target: targetSpec(logical.target),
       ...(logical.limits === undefined ? {} : { limits: logical.limits }),
+      ...(logical.noBudget === true ? { noBudget: true } : {}),
+      ...(logical.debugFile === undefined ? {} : { debugFile: logical.debugFile }),
       probes: logical.probes.map((probe) => ({
         function: probe.function,
         ...(probe.when === undefined ? {} : { when: probe.when.text }),
+        ...(probe.signature === undefined ? {} : { signature: probe.signature.text }),
         ...(probe.calls === undefined ? {} : { calls: callsSpec(probe.calls) }),
         columns: probe.columns.map(({ name, capture }) => ({
           name,
@@ -204,9 +212,12 @@ export function toLogical({ metadata, spec }: TracepointObject): LogicalTracepoi
     ttlNs,
     target: targetOf(spec.target, metadata.namespace),
     ...(spec.limits === undefined ? {} : { limits: spec.limits }),
+    ...(spec.noBudget === true ? { noBudget: true as const } : {}),
+    ...(spec.debugFile === undefined ? {} : { debugFile: spec.debugFile }),
     probes: spec.probes.map((probe) => ({
       function: probe.function,
       ...(probe.when === undefined ? {} : { when: { text: probe.when } }),
+      ...(probe.signature === undefined ? {} : { signature: { text: probe.signature } }),
       ...(probe.calls === undefined ? {} : { calls: callsOf(probe.calls) }),
       columns: probe.columns.map(({ name, capture, expression, of }) => ({
         name,

@@ -1,5 +1,6 @@
 import { type Address, address, decodeUtf8, SondeError } from '#base';
 import type { Elf } from '#elf';
+import { textStart, typesStart } from './open-pclntab.ts';
 import { minorVersion } from './runtime.ts';
 import type { DynamicType, GoType, TypeRef } from './types.ts';
 
@@ -33,9 +34,8 @@ export function implementations(
   method: string,
 ): { readonly methods: readonly string[]; readonly entries: readonly Address[] } | undefined {
   const { elf, types } = input;
-  const symbols = elf.symbols();
-  const base = symbols?.find('runtime.types')?.address;
-  const text = symbols?.find('runtime.text')?.address;
+  const base = typesStart(elf);
+  const text = textStart(elf);
   if (base === undefined || text === undefined) return undefined;
   const reader = new Descriptors(elf, base, minorVersion(input.goVersion) ?? 26);
   const found = types.find(

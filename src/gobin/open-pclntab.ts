@@ -3,7 +3,17 @@ import type { Elf } from '#elf';
 import { Pclntab, pclntabHeader } from './pclntab.ts';
 
 /** Offsets in `runtime.moduledata` (Go 1.16 – 1.26): six slices stand between `pcHeader` and these. */
-const moduledata = { pcHeader: 0, minpc: 160, text: 176, gofunc18: 304, gofunc20: 320 } as const;
+const moduledata = {
+  pcHeader: 0,
+  minpc: 160,
+  text: 176,
+  types: 280,
+  types20: 296,
+  gofunc18: 304,
+  gofunc20: 320,
+} as const;
+
+const sections = ['.gopclntab', '.data.rel.ro.gopclntab'] as const;
 
 /** R_X86_64_RELATIVE and R_AARCH64_RELATIVE: the word becomes load address + addend. */
 const relativeRelocations = { 'x86-64': 8, arm64: 1027 } as const;
@@ -13,7 +23,7 @@ const relativeRelocations = { 'x86-64': 8, arm64: 1027 } as const;
  * The section is `.gopclntab`, in position-independent files up to Go 1.25 `.data.rel.ro.gopclntab`.
  */
 export function openPclntab(elf: Elf): Pclntab | undefined {
-  for (const name of ['.gopclntab', '.data.rel.ro.gopclntab']) {
+  for (const name of sections) {
     const section = elf.header(name);
     const window = section && elf.window(name);
     window?.need(0, 128);
@@ -32,6 +42,35 @@ export function openPclntab(elf: Elf): Pclntab | undefined {
       start: () => fromModuledata(elf, at, since) ?? fromRelocations(elf, at, since),
       read,
     });
+  }
+  return undefined;
+}
+
+/** Address of `runtime.types`, from which the offsets of type descriptors count; undefined where nothing says it. */
+export function typesStart(elf: Elf): Address | undefined {
+  const known = elf.symbols()?.find('runtime.types')?.address;
+  if (known !== undefined) return known;
+  const table = headerOf(elf);
+  if (table === undefined) return undefined;
+  const field = table.layout === '1.20' ? moduledata.types20 : moduledata.types;
+  return fromModuledata(elf, table.address, field) ?? fromRelocations(elf, table.address, field);
+}
+
+/** Address of `runtime.text`, from which the offsets of code count. */
+export function textStart(elf: Elf): Address | undefined {
+  const known = elf.symbols()?.find('runtime.text')?.address;
+  if (known !== undefined) return known;
+  const table = headerOf(elf);
+  return table && (table.textStart ?? findTextStart(elf, table.address));
+}
+
+function headerOf(elf: Elf) {
+  for (const name of sections) {
+    const section = elf.header(name);
+    const window = section && elf.window(name);
+    window?.need(0, 128);
+    const header = window && pclntabHeader(window.bytes);
+    if (header !== undefined) return { ...header, address: section!.address };
   }
   return undefined;
 }

@@ -5,8 +5,11 @@ import type { Architecture } from './abi.ts';
 import { decodeArm64 } from './arm64.ts';
 import { type BuildInfo, readBuildInfo } from './buildinfo.ts';
 import { findClosures } from './closures.ts';
+import { debugFileTrust } from './debug-file.ts';
 import { DebugInfo } from './debuginfo.ts';
-import { descriptorName, findDynamicTypes } from './dynamic-types.ts';
+import { type DeclaredFunction, placeDeclared } from './declared.ts';
+import { Descriptors } from './descriptors.ts';
+import { findDynamicTypes } from './dynamic-types.ts';
 import { buildIndex, type FunctionIndex, readIndex, writeIndex } from './function-index.ts';
 import { implementations } from './implementations.ts';
 import { type Dictionaries, findDictionaries, instantiationsOf } from './instantiations.ts';
@@ -48,6 +51,8 @@ export interface OpenOptions {
   readonly decode: DecodeCode;
   /** What `exportIndex` gave for this binary; anything else is ignored. Needs `inflate.rawPrefix`. */
   readonly index?: Uint8Array;
+  /** A file with the debug info that this one lacks: an unstripped build, or what a linker's or distributor's tools have split off. */
+  readonly debugFile?: ByteSource;
 }
 
 /** The file is ELF, but no Go program: it has neither build info nor a function table. */
@@ -70,6 +75,7 @@ export interface GoBinary {
   readonly goVersion: string;
   readonly buildInfo: BuildInfo | undefined;
   readonly hasSymbolTable: boolean;
+  /** In the file itself, or beside it. */
   readonly hasDebugInfo: boolean;
   /** All functions that have code, by address. */
   functions(): Iterable<GoFunction>;
@@ -91,13 +97,19 @@ export interface GoBinary {
   signature(fn: GoFunction): GoSignature;
   /** Of a function that is compiled for type shapes: what its calls may be, by dictionary. None without debug info or symbol table. */
   instantiations(fn: GoFunction): readonly Instantiation[];
+  /** Places of parameters and results that somebody has declared, by the calling convention; a text says why they cannot be those of this function. */
+  placeDeclared(fn: GoFunction, declared: DeclaredFunction): GoSignature | string;
+  /** Types for declarations: by name those that the binary has descriptors of, others made up. */
+  readonly declaredTypes: Pick<Descriptors, 'make' | 'named'>;
   /** Where it is declared. */
   sourceLine(fn: GoFunction): SourceLine | undefined;
+  /** Address of a symbol of the linker: none in a stripped file without debug file. */
+  symbol(name: string): Address | undefined;
   /** Throws MalformedDwarf for a reference that no signature or type gave. */
   type(ref: TypeRef): GoType;
   /**
-   * The types that values in interfaces may have, those first that the linker knows to be in some interface other than `any`. Empty
-   * without debug info or symbols.
+   * The types that values in interfaces may have, those first that the linker knows to be in some interface other than `any`: those that debug info
+   * knows, without it those that other descriptors lead to.
    */
   dynamicTypes(): readonly DynamicType[];
   /** A package-level variable; `no-package` without debug info. */
@@ -126,10 +138,13 @@ export interface GoBinary {
   release(): void;
 }
 
+const noDebugInfo =
+  "the binary has no debug info (built with -ldflags=-w or stripped): declare its signature (signature='func(n int) error', --signature) or give its debug file";
+
 /** Bytes of debug info between the places where an index lets decompression begin. */
 const indexSpacing = 1 << 19;
 
-/** Opens a Go executable. Throws the errors of `openElf`, and NotGo. */
+/** Opens a Go executable. Throws the errors of `openElf`, NotGo, and OtherDebugFile. */
 export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary {
   const elf = openElf(source, options.inflate);
   const architecture: Architecture = elf.machine === 'arm64' ? 'arm64' : 'amd64';
@@ -138,11 +153,16 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
 
   let debug: DebugInfo | undefined;
   let pclntab: Pclntab | undefined;
-  const hasDebugInfo = elf.header('.debug_info') !== undefined;
+  let descriptors: Descriptors | undefined;
+  const described = (): Descriptors => (descriptors ??= new Descriptors(elf, buildInfo?.goVersion ?? ''));
+  const debugElf = options.debugFile === undefined ? elf : openElf(options.debugFile, options.inflate);
+  const trust = debugElf === elf ? 'image' : debugFileTrust(elf, debugElf);
+  const symbols = () => elf.symbols() ?? (trust === 'image' ? debugElf.symbols() : undefined);
+  const hasDebugInfo = debugElf.header('.debug_info') !== undefined;
   const buildId = elf.gnuBuildId ?? elf.goBuildId ?? '';
   const identity = `${buildId} ${source.size}`;
   let given: FunctionIndex | undefined;
-  let usable = options.index !== undefined && options.inflate.rawPrefix !== undefined;
+  let usable = options.index !== undefined && debugElf === elf && options.inflate.rawPrefix !== undefined;
   const index = (): FunctionIndex | undefined => {
     if (!usable) return undefined;
     given ??= readIndex(options.index!);
@@ -152,7 +172,7 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
   const debugInfo = (): DebugInfo | undefined => {
     if (debug || !hasDebugInfo) return debug;
     const dwarf = openDwarf(
-      (name) => elf.window(name, name === '.debug_info' ? index()?.points : undefined),
+      (name) => debugElf.window(name, name === '.debug_info' ? index()?.points : undefined),
       index()?.units,
     );
     return (debug = dwarf && new DebugInfo(dwarf, index()));
@@ -197,7 +217,7 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
   const signature = (fn: GoFunction): GoSignature => {
     const info = debugInfo();
     const none = (unknown: string): GoSignature => ({ parameters: [], results: [], unknown });
-    if (info === undefined) return none('the binary has no debug info (built with -ldflags=-w or stripped)');
+    if (info === undefined) return none(noDebugInfo);
     const subprogram = info.subprogram(fn.entry);
     if (subprogram === undefined) return none('debug info does not know this function');
     if (fn.assembly) return none('an assembly function: debug info does not tell its parameters');
@@ -344,7 +364,24 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
         return instantiationsOf(fn, signature(fn), elf, info, dictionaries);
       }),
     sourceLine: (fn) => guarded(() => sourceLine(fn)),
+    placeDeclared(fn, declared) {
+      const functions = table();
+      const index = functions?.findByPc(fn.entry) ?? -1;
+      return placeDeclared(declared, {
+        architecture,
+        goVersion: binary.goVersion,
+        fn,
+        frameBytes: index < 0 ? undefined : functions!.argumentBytes(index),
+        resolve: (ref) => binary.type(ref),
+      });
+    },
+    declaredTypes: {
+      make: (type) => described().make(type),
+      named: (name) => described().named(name),
+    },
+    symbol: (name) => symbols()?.find(name)?.address,
     type(ref) {
+      if (ref < 0) return described().type(ref);
       const info = debugInfo();
       if (info === undefined) return { kind: 'unknown', name: '', size: 0 };
       return guarded(() => debugInfo()!.type(ref));
@@ -352,10 +389,15 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
     packageVariable: (path, name) =>
       guarded(() => {
         const info = debugInfo();
-        return info === undefined ? { kind: 'no-package' } : findPackageVariable(info.dwarf, path, name);
+        return info === undefined || trust !== 'image'
+          ? { kind: 'no-package' }
+          : findPackageVariable(info.dwarf, path, name);
       }),
-    descriptorName: (at) => descriptorName(elf, at),
-    dynamicTypes: () => guarded(() => (dynamic ??= findDynamicTypes(elf, debugInfo()))),
+    descriptorName: (at) => described().nameAt(at),
+    dynamicTypes: () =>
+      guarded(
+        () => (dynamic ??= debugInfo() === undefined ? described().dynamicTypes() : findDynamicTypes(elf, debugInfo())),
+      ),
     constants: (type) => guarded(() => debugInfo()?.constants(type)),
     closures(packages) {
       return guarded(() => {
@@ -380,7 +422,7 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
       return offsets;
     },
     exportIndex() {
-      const header = elf.header('.debug_info');
+      const header = debugElf === elf ? elf.header('.debug_info') : undefined;
       const packed = header && packing(source, header);
       if (packed === undefined || packed.method !== 'zlib' || packed.size >= 2 ** 32) return undefined;
       if (index()) return options.index;
@@ -392,7 +434,10 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
     release() {
       debug = undefined;
       pclntab = undefined;
+      descriptors = undefined;
+      dynamic = undefined;
       elf.release();
+      debugElf.release();
     },
   };
   return binary;

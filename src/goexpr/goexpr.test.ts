@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Expression, expressionText, parseExpression } from './index.ts';
+import { type Expression, expressionText, parseExpression, parseSignature, type VariableText } from './index.ts';
 
 function tree(text: string): Expression {
   const parsed = parseExpression(text);
@@ -149,6 +149,56 @@ describe('parseExpression', () => {
         expect(expressionText(tree(text))).toBe(text);
       }),
     );
+  });
+});
+
+describe('signatures', () => {
+  const read = (text: string) => {
+    const parsed = parseSignature(text);
+    return parsed.ok ? parsed.signature : parsed.diagnostics[0]!.message;
+  };
+  const plain = (text: string) => {
+    const signature = read(text);
+    if (typeof signature === 'string') return signature;
+    const one = ({ name, type }: VariableText) => `${name}:${text.slice(type.start, type.end)}`;
+    const { receiver, parameters, results } = signature;
+    return [receiver === undefined ? '' : one(receiver), parameters.map(one).join(' '), results.map(one).join(' ')];
+  };
+
+  it.each([
+    ['func(n int, s string) (float64, error)', ['', 'n:int s:string', ':float64 :error']],
+    ['func f(a, b int, c ...*T) error', ['', 'a:int b:int c:...*T', ':error']],
+    ['func(int, []string)', ['', ':int :[]string', '']],
+    [
+      'func (s *Server) Handle(w http.ResponseWriter) (n int, err error)',
+      ['s:*Server', 'w:http.ResponseWriter', 'n:int err:error'],
+    ],
+    ['func (Point) Sum() int', [':Point', '', ':int']],
+    ['func() func(int) string', ['', '', ':func(int) string']],
+    [
+      'func(m map[string][]int, c <-chan struct{ X, Y int }) map[int]bool',
+      ['', 'm:map[string][]int c:<-chan struct{ X, Y int }', ':map[int]bool'],
+    ],
+    ['func(x github.com/a-b/c.T, y gopkg.in/yaml.v3.Node)', ['', 'x:github.com/a-b/c.T y:gopkg.in/yaml.v3.Node', '']],
+    [
+      'func(v interface{ M(int) error }, a [4]byte) (interface{})',
+      ['', 'v:interface{ M(int) error } a:[4]byte', ':interface{}'],
+    ],
+  ])('%s', (text, parts) => {
+    expect(plain(text)).toEqual(parts);
+  });
+
+  it.each([
+    ['', "'func' is expected, and the text ends (at character 1 of '')"],
+    ['func', "'(' is expected, and the text ends"],
+    ['func(n int', "')' is expected, and the text ends (at character 11 of 'func(n int')"],
+    ['func(n int, string)', 'either all have names, or none'],
+    ['func(n +int)', "a type is expected, not '+' (at character 8"],
+    ['func(n int) int int', "the end of the signature is expected, not 'int' (at character 17"],
+    ['func(x [n]int)', "the length of an array is expected, not 'n'"],
+    ['func (a, b T) M()', 'a method has one receiver'],
+  ])('refused: %s', (text, message) => {
+    expect(read(text)).toContain(message);
   });
 });
 

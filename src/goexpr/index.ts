@@ -1,4 +1,12 @@
 export { type ParsedExpression, parseExpression } from './parse.ts';
+export {
+  type ParsedSignature,
+  parseSignature,
+  type SignatureText,
+  signatureProblem,
+  type TypeText,
+  type VariableText,
+} from './signature.ts';
 export { type Token, type TokenKind, tokenize } from './token.ts';
 export {
   type BinaryOperator,

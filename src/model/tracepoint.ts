@@ -97,6 +97,8 @@ export interface CallSelection {
 export interface LogicalProbe {
   /** A function's name, or a pattern (`functionPattern` of #gobin, `docs/tracing.md`). */
   readonly function: string;
+  /** Its Go declaration, for binaries whose debug info does not have it: `func(n int, s string) error`. */
+  readonly signature?: { readonly text: string; readonly span?: Span };
   readonly calls?: CallSelection;
   readonly columns: readonly CaptureColumn[];
   /** A Go expression over arguments, results and `$latency`, `$outcome`: calls for which it is not true get no row. */
@@ -113,6 +115,8 @@ export interface LogicalTracepoint<T extends Target = Target> {
   readonly probes: readonly LogicalProbe[];
   /** It stays whatever it costs. */
   readonly noBudget?: true;
+  /** Path of a file with the debug info that the target's executable lacks. */
+  readonly debugFile?: string;
   /** Those that are not the defaults. */
   readonly limits?: Partial<CaptureLimits>;
   readonly span?: Span;

@@ -69,6 +69,12 @@ export function intArgument(argument: Argument, parameter: string): bigint {
   return found.value as bigint;
 }
 
+export function boolArgument(argument: Argument, parameter: string): boolean {
+  const found = constantOf(argument.value);
+  if (found?.type !== 'BOOLEAN') return wrongKind('Bool', parameter, argument);
+  return found.value as boolean;
+}
+
 /** One string or a list of strings, each with its place. */
 export function stringsArgument(
   argument: Argument,

@@ -32,6 +32,23 @@ function mutations(source: string) {
 }
 
 describe('compileMutations', () => {
+  it('keeps a declared signature, a debug file and the wish to go beyond the budget', () => {
+    const probe = "pxtrace.probe('main.f', signature='func(n int) error')";
+    const upsert = "pxtrace.UpsertTracepoint('t', 'tab', f, px.uint128(upid), '5m', no_budget=True, debug_file='/d')";
+    const source = script("return [{'n': pxtrace.ArgExpr('n')}]", upsert).replace("pxtrace.probe('main.f')", probe);
+    const [tracepoint] = mutations(source).upserts;
+    expect(tracepoint).toMatchObject({
+      noBudget: true,
+      debugFile: '/d',
+      probes: [{ signature: { text: 'func(n int) error' } }],
+    });
+    expect(faults(source.replace('n int)', 'n +int)'))).toEqual([
+      "4:36 goexpr.signature a type is expected, not '+' (at character 8 of 'func(n +int) error') [signature='func(n int, s string) (float64, error)', 'func (p *T) M(n int) error']",
+    ]);
+    expect(faults(source.replace("'/d'", "'d'"))[0]).toMatch(/no absolute path/);
+    expect(faults(source.replace('True', '1'))[0]).toMatch(/Expected arg 'no_budget' as type 'Bool', received 'Int'/);
+  });
+
   it('gives what a script wants, spans aside', () => {
     const source = script(
       "return [{'n': pxtrace.ArgExpr('n'), 'r': pxtrace.RetExpr('$0')}, {'latency': pxtrace.FunctionLatency(), 'how': pxtrace.Outcome()}]",

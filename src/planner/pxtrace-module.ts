@@ -1,5 +1,5 @@
 import { parseDuration, type Span } from '#base';
-import { parseExpression } from '#goexpr';
+import { parseExpression, parseSignature } from '#goexpr';
 import {
   type AggregateFunction,
   type CallSelection,
@@ -13,7 +13,7 @@ import {
   type Target,
   upidFromWords,
 } from '#model';
-import { bind, checkedName, originOf, stringArgument, wrongKind } from './call.ts';
+import { bind, boolArgument, checkedName, originOf, stringArgument, wrongKind } from './call.ts';
 import { Fault, fault, suggestions } from './fault.ts';
 import type { Session } from './session.ts';
 import { type Argument, type CallSite, constantOf, type DictEntry, kindName, none, type Value } from './value.ts';
@@ -89,7 +89,7 @@ export function pxtraceNames(): string[] {
 }
 
 function probeDecorator(site: CallSite): Value {
-  const { fn_name, when, ...keywords } = bind(site, [
+  const { fn_name, when, signature, ...keywords } = bind(site, [
     'fn_name',
     'when?',
     'within?',
@@ -97,17 +97,20 @@ function probeDecorator(site: CallSite): Value {
     'rate?',
     'first?',
     'per?',
+    'signature?',
   ]);
   const target = checkedName(stringArgument(fn_name!, 'fn_name'), 'name of the function', fn_name!.span).trim();
   const calls = selectionOf(keywords);
   const condition = when === undefined ? undefined : conditionOf(when);
+  const declared = signature === undefined ? undefined : signatureOf(signature);
   return {
     kind: 'builtin',
     name: 'probe',
     call: (inner) => {
       const { fn } = bind(inner, ['fn']);
       if (fn!.value.kind !== 'function') return wrongKind('Function', 'fn', fn!);
-      return { kind: 'probe', target, when: condition, calls, span: originOf(fn_name!), function: fn!.value };
+      const span = originOf(fn_name!);
+      return { kind: 'probe', target, when: condition, calls, signature: declared, span, function: fn!.value };
     },
   };
 }
@@ -118,6 +121,15 @@ function conditionOf(argument: Argument): LogicalProbe['when'] {
   const span = originOf(argument);
   if (text === '') fault('pxl.probe', 'the condition is empty', argument.span, ["when='n > 1000 && err != nil'"]);
   const parsed = parseExpression(text, span);
+  if (!parsed.ok) throw new Fault(parsed.diagnostics[0]);
+  return { text, span };
+}
+
+/** `signature='func(n int, s string) (float64, error)'` */
+function signatureOf(argument: Argument): LogicalProbe['signature'] {
+  const text = stringArgument(argument, 'signature').trim();
+  const span = originOf(argument);
+  const parsed = parseSignature(text, span);
   if (!parsed.ok) throw new Fault(parsed.diagnostics[0]);
   return { text, span };
 }
@@ -220,12 +232,15 @@ function expression(session: Session, site: CallSite, kind: 'argument' | 'result
 }
 
 function upsert(session: Session, site: CallSite): Value {
-  const { name, table_name, probe_fn, target, ttl } = bind(site, ['name', 'table_name', 'probe_fn', 'target', 'ttl']);
+  const signature = ['name', 'table_name', 'probe_fn', 'target', 'ttl', 'no_budget?', 'debug_file?'];
+  const { name, table_name, probe_fn, target, ttl, no_budget, debug_file } = bind(site, signature);
   const tracepointName = checkedName(stringArgument(name!, 'name'), 'name of the tracepoint', name!.span);
   const table = checkedName(stringArgument(table_name!, 'table_name'), 'name of the table', table_name!.span);
   const ttlNs = ttlOf(ttl!);
   const place = targetOf(target!);
   const probe = probeOf(session, probe_fn!);
+  const insists = no_budget !== undefined && boolArgument(no_budget, 'no_budget');
+  const debugFile = debug_file === undefined ? '' : pathArgument(debug_file, 'debug_file');
   if (session.upserts.some((other) => other.name === tracepointName)) {
     fault('pxl.value', `tracepoint with name '${tracepointName}', already used`, name!.span);
   }
@@ -235,10 +250,18 @@ function upsert(session: Session, site: CallSite): Value {
     target: place,
     ttlNs,
     probes: [probe],
+    ...(insists ? { noBudget: true as const } : {}),
+    ...(debugFile === '' ? {} : { debugFile }),
     span: site.span,
   };
   session.upserts.push(tracepoint);
   return none;
+}
+
+function pathArgument(argument: Argument, name: string): string {
+  const path = checkedName(stringArgument(argument, name), `path of ${name}`, originOf(argument));
+  if (!path.startsWith('/')) fault('pxl.value', `${name}='${path}' is no absolute path`, originOf(argument));
+  return path;
 }
 
 function ttlOf(argument: Argument): bigint {
@@ -352,8 +375,9 @@ function probeOf(session: Session, argument: Argument): LogicalProbe {
   try {
     const result = session.callFunction(value.function, argument.span);
     const columns = columnsOf({ value: result, span: definition.nameSpan });
-    const { when, calls, span } = value;
-    return { function: value.target, columns, ...(when && { when }), ...(calls && { calls }), span };
+    const { when, calls, signature, span } = value;
+    const wanted = { ...(when && { when }), ...(calls && { calls }), ...(signature && { signature }) };
+    return { function: value.target, columns, ...wanted, span };
   } finally {
     session.inProbe = false;
   }

@@ -97,6 +97,7 @@ export type Value =
       readonly target: string;
       readonly when: LogicalProbe['when'];
       readonly calls: CallSelection | undefined;
+      readonly signature: LogicalProbe['signature'];
       readonly span: Span;
       readonly function: FunctionValue;
     }

@@ -2,6 +2,7 @@ import type { Address, FileOffset } from '#base';
 import type {
   Architecture,
   Closure,
+  DeclaredFunction,
   DecodedCode,
   DynamicType,
   FunctionLookup,
@@ -32,6 +33,14 @@ export interface BinaryView {
   signature(fn: GoFunction): GoSignature;
   /** What the calls of a shape function may be, by dictionary. Left out: that is not known. */
   instantiations?(fn: GoFunction): readonly Instantiation[];
+  /** Places of what a script declares; a text says why that cannot be this function's. Left out: nothing can be declared. */
+  placeDeclared?(fn: GoFunction, declared: DeclaredFunction): GoSignature | string;
+  readonly declaredTypes?: {
+    /** A type that no descriptor is of. */
+    make(type: GoType): TypeRef;
+    /** By its name with its package's path or the last part of it; undefined: no descriptor has it. */
+    named(name: string): TypeRef | undefined;
+  };
   type(ref: TypeRef): GoType;
   /** A field of a struct of the runtime, from debug info. */
   structField?(type: string, field: string): GoField | undefined;

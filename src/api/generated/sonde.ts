@@ -213,6 +213,10 @@ export interface TraceRequest {
   tree: boolean;
   /** a template: calls have a line of text in the stead of arguments and results; empty: they do not */
   log: string;
+  /** the function's Go declaration, for a binary without debug info; empty: none */
+  signature: string;
+  /** path, on the agent's machine, of a file with the debug info that the executable lacks; empty: none */
+  debugFile: string;
 }
 
 /** Which calls are kept; 0 and empty: all. */
@@ -2352,6 +2356,8 @@ function createBaseTraceRequest(): TraceRequest {
     calls: undefined,
     tree: false,
     log: "",
+    signature: "",
+    debugFile: "",
   };
 }
 
@@ -2407,6 +2413,12 @@ export const TraceRequest: MessageFns<TraceRequest> = {
     }
     if (message.log !== "") {
       writer.uint32(170).string(message.log);
+    }
+    if (message.signature !== "") {
+      writer.uint32(178).string(message.signature);
+    }
+    if (message.debugFile !== "") {
+      writer.uint32(186).string(message.debugFile);
     }
     return writer;
   },
@@ -2544,6 +2556,22 @@ export const TraceRequest: MessageFns<TraceRequest> = {
             message.log = reader.string();
             continue;
           }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.signature = reader.string();
+            continue;
+          }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.debugFile = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2580,6 +2608,8 @@ export const TraceRequest: MessageFns<TraceRequest> = {
       : undefined;
     message.tree = object.tree ?? false;
     message.log = object.log ?? "";
+    message.signature = object.signature ?? "";
+    message.debugFile = object.debugFile ?? "";
     return message;
   },
 };

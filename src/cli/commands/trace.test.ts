@@ -252,6 +252,8 @@ test('--for, --count, --open and the limits reach the agent; --open prints the c
     eventBytes: 0,
     tree: false,
     log: '',
+    signature: '',
+    debugFile: '',
   });
   expect(result.out).toBe('goid 18  since 22:13:21.500000 (3.0 s)  main.computeE(iterations=100)\n');
   expect(result.err).toContain('1 call running\n');

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { callColumns, sonde } from '#api';
 import { type CallSelection, type CaptureLimits, captureLimits, parseUpid } from '#model';
 import { type Agent, sondeMethods, withAgent } from '../connect/agent.ts';
@@ -27,6 +28,9 @@ export interface TraceOptions extends Where, PodOptions, Partial<CaptureLimits> 
   readonly tree?: boolean;
   /** A template. */
   readonly log?: string;
+  /** A Go declaration. */
+  readonly signature?: string;
+  readonly debugFile?: string;
 }
 
 /** After a wish to end, how long the agent has for its summary before the call is simply cut. */
@@ -53,7 +57,7 @@ interface Source extends AsyncIterable<sonde.TraceReply> {
 
 async function sourceOf(agent: Agent, target: string, name: string, options: TraceOptions): Promise<Source> {
   const { cluster } = agent.endpoint;
-  const { when = '' } = options;
+  const { when = '', signature = '', debugFile = '' } = options;
   if (options.open && (options.tree || options.log !== undefined))
     throw new UsageError(
       '--open lists calls that began before they were traced: --tree and --log are of calls that begin',
@@ -75,8 +79,15 @@ async function sourceOf(agent: Agent, target: string, name: string, options: Tra
       columns,
       ...(calls && { calls }),
       ...(when === '' ? {} : { when: { text: when } }),
+      ...(signature === '' ? {} : { signature: { text: signature } }),
     };
-    return Object.assign(new ClusterTrace(agent, cluster, meant, probe, limitsOf(options)), { endsItself: false });
+    const limits = limitsOf(options);
+    const settings = {
+      ...(Object.keys(limits).length === 0 ? {} : { limits }),
+      ...(options.budget === false ? { noBudget: true as const } : {}),
+      ...(debugFile === '' ? {} : { debugFile }),
+    };
+    return Object.assign(new ClusterTrace(agent, cluster, meant, probe, settings), { endsItself: false });
   }
   const { count = 0n, for: durationNs = 0n, open = false, budget = true, tree = false, log = '' } = options;
   const noBudget = !budget;
@@ -90,6 +101,9 @@ async function sourceOf(agent: Agent, target: string, name: string, options: Tra
     when,
     tree,
     log,
+    signature,
+    // Of this place, where the agent may have another.
+    debugFile: debugFile === '' ? '' : resolve(debugFile),
     ...limitsOf(options),
     ...(calls && { calls: sonde.CallSelection.fromPartial({ ...calls, per: calls.per?.text ?? '' }) }),
   });

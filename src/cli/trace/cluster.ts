@@ -9,10 +9,12 @@ import {
   tracepointReference,
   writeTracepoint,
 } from '#cluster';
-import { type CaptureLimits, type LogicalProbe, parseUpid, type Target } from '#model';
+import { type LogicalProbe, type LogicalTracepoint, parseUpid, type Target } from '#model';
 import { type Agent, sondeMethods } from '../connect/agent.ts';
 import type { Meant } from '../connect/pods.ts';
 import { UserError } from '../failure.ts';
+
+type TraceSettings = Pick<LogicalTracepoint, 'limits' | 'noBudget' | 'debugFile'>;
 
 /** The time to live guards the cluster against a px that was killed. */
 const ttlNs = 60_000_000_000n;
@@ -30,19 +32,19 @@ export class ClusterTrace implements AsyncIterable<sonde.TraceReply> {
   readonly #cluster: ClusterClient;
   readonly #meant: Meant;
   readonly #probe: LogicalProbe;
-  readonly #limits: Partial<CaptureLimits>;
+  readonly #settings: TraceSettings;
   readonly #over = new AbortController();
   readonly #name = `px-trace-${randomBytes(4).toString('hex')}`;
   #reference: ReturnType<typeof tracepointReference> | undefined;
   #cancelStream: () => void = () => {};
 
-  /** `limits`: those that are not the defaults. */
-  constructor(agent: Agent, cluster: ClusterClient, meant: Meant, probe: LogicalProbe, limits: Partial<CaptureLimits>) {
+  /** `settings`: what is not the default. */
+  constructor(agent: Agent, cluster: ClusterClient, meant: Meant, probe: LogicalProbe, settings: TraceSettings) {
     this.#agent = agent;
     this.#cluster = cluster;
     this.#meant = meant;
     this.#probe = probe;
-    this.#limits = limits;
+    this.#settings = settings;
   }
 
   /** Takes the probes off; what they have seen still comes, and then the end. */
@@ -118,7 +120,7 @@ export class ClusterTrace implements AsyncIterable<sonde.TraceReply> {
       target,
       ttlNs,
       probes: [this.#probe],
-      ...(Object.keys(this.#limits).length === 0 ? {} : { limits: this.#limits }),
+      ...this.#settings,
     };
     const now = new Date(await this.#cluster.time());
     const object = toObject(logical, namespace === '' ? undefined : namespace, now);

@@ -47,7 +47,7 @@ pxtrace.FunctionLatency() | the time between entry and return
 pxtrace.Outcome() | how the call ended: returned, panicked, …
 pxtrace.Arguments() | all arguments as JSON
 pxtrace.Results() | all results as JSON
-pxtrace.UpsertTracepoint(name, table_name, probe_fn, target, ttl) | traces until ttl is over; again with the same name renews it
+pxtrace.UpsertTracepoint(name, table_name, probe_fn, target, ttl, no_budget=False, debug_file='') | traces until ttl is over; again with the same name renews it
 pxtrace.DeleteTracepoint(name) | ends a tracepoint; its rows stay
 pxtrace.PodProcess(pod_name, container_name='', process_name='') | the processes of a pod 'namespace/name'
 pxtrace.LabelSelector(labels, namespace='default', container_name='', process_name='') | the processes of pods with these labels

@@ -12,6 +12,7 @@ import type { BinaryView } from '../binary.ts';
 import type { TypeGraphBuilder } from '../graph/index.ts';
 import type { CopySites } from '../sites/index.ts';
 import type { Resolution } from '../types.ts';
+import { signatureOfProbe, unknownSignature } from './declared.ts';
 import { resolveFunction } from './function.ts';
 import { type FunctionInstances, Instances } from './instances.ts';
 import { resolveLine } from './line.ts';
@@ -100,14 +101,16 @@ export function resolveProbes(
     if (diagnostics.length > 0) failures.push([...diagnostics]);
     return [{ function: fn, signature, inlinedCopies: 0, ...found, ...rest }];
   };
-  const probes: ResolvedProbe[] = places.flatMap(({ fn, told, rest }) => [
-    ...told.flatMap(({ signature, typeArguments, dictionary }) =>
-      resolve(fn, signature, { names: namesOf(fn, '', typeArguments), dictionary }),
-    ),
-    ...(rest === undefined
-      ? []
-      : resolve(fn, wantsSignature ? binary.signature(fn) : none, { names: namesOf(fn), ...rest })),
-  ]);
+  const probes: ResolvedProbe[] = [];
+  for (const { fn, told, rest } of places) {
+    for (const { signature, typeArguments, dictionary } of told)
+      probes.push(...resolve(fn, signature, { names: namesOf(fn, '', typeArguments), dictionary }));
+    if (rest === undefined) continue;
+    const declared = wantsSignature ? signatureOfProbe(probe, fn, binary) : { ok: true as const, value: none };
+    if (!declared.ok && !many) return declared;
+    const signature = declared.ok ? declared.value : unknownSignature(declared.diagnostics);
+    probes.push(...resolve(fn, signature, { names: namesOf(fn), ...rest }));
+  }
   const { places: copied, skipped } = placesOf(names, binary, copies);
   // A condition that cannot be decided somewhere is a mistake everywhere.
   if (probe.when !== undefined && failures.length > 0) return { ok: false, diagnostics: failures[0]! };

@@ -13,6 +13,7 @@ import { TypeGraphBuilder } from '../graph/index.ts';
 import type { Resolution } from '../types.ts';
 import { startOf } from './access.ts';
 import { resolveAggregate } from './aggregate.ts';
+import { signatureOfProbe } from './declared.ts';
 import { resolveCondition, resolveExpression } from './expression.ts';
 import { resolveFunction } from './function.ts';
 import { type ColumnForm, durationForm, intForm, leaf, textForm } from './leaf.ts';
@@ -32,7 +33,9 @@ export function resolveProbe(
   const found = resolveFunction(probe, binary);
   if (!found.ok) return found;
   const { function: fn, inlinedCopies } = found.value;
-  const signature = binary.signature(fn);
+  const known = signatureOfProbe(probe, fn, binary);
+  if (!known.ok) return known;
+  const signature = known.value;
   const { diagnostics, ...looked } = resolveColumns(probe, { function: fn, signature }, binary, graph);
   if (diagnostics.length > 0) return { ok: false, diagnostics };
   return { ok: true, value: { function: fn, signature, inlinedCopies, names: namesOf(fn), ...looked } };
@@ -47,8 +50,12 @@ export function namesOf(fn: Pick<GoFunction, 'name'>, inlinedInto = '', known?: 
 
 /** Does a probe need to know its functions' parameters and results? */
 export function needsSignature(probe: LogicalProbe): boolean {
-  if (probe.when !== undefined) return true;
-  return probe.columns.some(({ capture }) => ['argument', 'result', 'arguments', 'results'].includes(capture.kind));
+  if (probe.when !== undefined || probe.calls?.per !== undefined) return true;
+  return probe.columns.some(
+    ({ capture }) =>
+      ['argument', 'result', 'arguments', 'results', 'log'].includes(capture.kind) ||
+      (capture.kind === 'aggregate' && capture.of !== undefined && capture.of.kind !== 'latency'),
+  );
 }
 
 /** The columns of a probe at one place. Without a value a column is `missing`, beside the diagnostics that say why. */

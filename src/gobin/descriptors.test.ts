@@ -1,0 +1,109 @@
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, test } from 'vitest';
+import { type ByteSource, bytesSource } from '#elf';
+import { nodeInflate } from '../../testing/binary-file.ts';
+import { type GoFixture, goFixture } from '../../testing/go-fixtures.ts';
+import { type GoToolchain, goCommand, goEnvironment } from '../../testing/go-toolchain.ts';
+import { createX86Decoder, type GoBinary, type IcedX86, OtherDebugFile, openGoBinary, type TypeRef } from './index.ts';
+
+const decode = createX86Decoder(createRequire(import.meta.url)('iced-x86') as IcedX86);
+
+async function open(fixture: Partial<GoFixture>): Promise<GoBinary> {
+  const path = await goFixture({ source: 'src/gobin/testdata/shapes', ...fixture });
+  return openGoBinary(bytesSource(new Uint8Array(readFileSync(path))), { inflate: nodeInflate, decode });
+}
+
+/** What of a type both ways must agree on; names are compared where both have a plain one. */
+function shape(binary: GoBinary, ref: TypeRef) {
+  const type = binary.type(ref);
+  const name = /^[\w/.*[\]]+$/.test(type.name) ? type.name : '';
+  const parts =
+    type.kind === 'struct'
+      ? type.fields.map(({ name, offset, embedded, type: of }) => [name, offset, embedded, binary.type(of).size])
+      : type.kind === 'slice' || type.kind === 'array' || type.kind === 'chan'
+        ? [binary.type(type.elem).kind, binary.type(type.elem).size]
+        : type.kind === 'interface'
+          ? [type.empty]
+          : [];
+  return { kind: type.kind, size: type.size, name, parts };
+}
+
+const builds = [
+  ['go1.17.13', []],
+  ['go1.21.13', ['-buildmode=pie']],
+  ['local', []],
+  ['local', ['-buildmode=pie']],
+] as const;
+
+describe.each(builds)('type descriptors, %s %j', (toolchain, flags) => {
+  it('say of every type what debug info says', async () => {
+    const whole = await open({ toolchain, flags });
+    const stripped = await open({ toolchain, flags: [...flags, '-ldflags=-s -w'] });
+    expect([stripped.hasDebugInfo, stripped.hasSymbolTable]).toEqual([false, false]);
+    const byName = new Map(whole.dynamicTypes().map(({ type }) => [whole.type(type).name, type]));
+    const types = stripped.dynamicTypes();
+    expect(types.length).toBeGreaterThan(200);
+    let compared = 0;
+    for (const { type, address } of types) {
+      const { name } = stripped.type(type);
+      const twin = byName.get(name);
+      if (twin === undefined) continue;
+      compared++;
+      const { name: own, ...told } = shape(stripped, type);
+      const { name: known, ...debug } = shape(whole, twin);
+      expect(told, name).toEqual(debug);
+      if (own !== '' && known !== '') expect(own).toBe(known);
+      expect(stripped.descriptorName(address), name).toBeDefined();
+    }
+    expect(compared).toBeGreaterThan(150);
+  });
+});
+
+/** The same sources built in the same folder, with debug info and without: file paths are in both. */
+async function twins(
+  toolchain: GoToolchain,
+  flags: readonly string[],
+): Promise<{ whole: ByteSource; stripped: ByteSource }> {
+  const folder = mkdtempSync(join(tmpdir(), 'sonde-twins-'));
+  try {
+    cpSync(new URL('testdata/shapes', import.meta.url).pathname, folder, { recursive: true });
+    if (!existsSync(join(folder, 'go.mod'))) writeFileSync(join(folder, 'go.mod'), 'module twins\n\ngo 1.17\n');
+    const env = { ...(await goEnvironment(toolchain)), CGO_ENABLED: '0' };
+    const build = async (name: string, ldflags: readonly string[]) => {
+      await goCommand(['build', ...flags, ...ldflags, '-o', name, '.'], env, folder);
+      return bytesSource(new Uint8Array(readFileSync(join(folder, name))));
+    };
+    return { whole: await build('whole', []), stripped: await build('stripped', ['-ldflags=-s -w']) };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+describe('a debug file', () => {
+  it.each([
+    ['go1.17.13', []],
+    ['local', ['-buildmode=pie']],
+  ] as const)('of the same packages, linked with other flags: %s %j', async (toolchain, flags) => {
+    const { whole: source, stripped } = await twins(toolchain, flags);
+    const whole = openGoBinary(source, { inflate: nodeInflate, decode });
+    const twin = openGoBinary(stripped, { inflate: nodeInflate, decode, debugFile: source });
+    const lookup = twin.findFunction('main.many');
+    if (lookup.kind !== 'found') throw new Error('main.many');
+    const one = twin.signature(lookup.function);
+    expect(one.parameters.length).toBeGreaterThan(8);
+    expect(one).toEqual(whole.signature(lookup.function));
+    // Go notes linker flags in the binary (1.18), so data lies elsewhere; before, all is where it was.
+    expect(twin.packageVariable('os', 'Args').kind).toBe(toolchain === 'local' ? 'no-package' : 'found');
+  });
+
+  test('of another build is refused, with both ids', async () => {
+    const [own, other] = [await open({ flags: ['-ldflags=-s -w'] }), await open({ toolchain: 'go1.21.13' })];
+    const beside = () => openGoBinary(own.elf.source, { inflate: nodeInflate, decode, debugFile: other.elf.source });
+    expect(beside).toThrow(OtherDebugFile);
+    expect(beside).toThrow(own.elf.goBuildId);
+    expect(beside).toThrow(other.elf.goBuildId);
+  });
+});

@@ -1,0 +1,407 @@
+import { type Address, address, decodeUtf8, SondeError } from '#base';
+import type { Elf, Section, SectionWindow } from '#elf';
+import { typesStart } from './open-pclntab.ts';
+import { minorVersion } from './runtime.ts';
+import type { DynamicType, GoField, GoType, TypeRef } from './types.ts';
+
+/** `internal/abi.Type` and the structs that begin with it (Go 1.17 to 1.26, internal/abi/type.go): byte offsets. */
+const at = {
+  size: 0,
+  flags: 20,
+  kind: 23,
+  string: 40,
+  /** Behind it what the kind has: of pointers, slices, arrays, channels and maps the element or key; of structs and interfaces the package. */
+  first: 48,
+  second: 56,
+  third: 64,
+} as const;
+const typeBytes = 80;
+const flag = { uncommon: 1, extraStar: 2, named: 4 } as const;
+
+/** `reflect.Kind`. */
+const kinds = {
+  bool: 1,
+  int: 2,
+  uint: 7,
+  uintptr: 12,
+  float32: 13,
+  float64: 14,
+  complex64: 15,
+  complex128: 16,
+} as const;
+const composite = {
+  array: 17,
+  chan: 18,
+  func: 19,
+  interface: 20,
+  map: 21,
+  pointer: 22,
+  slice: 23,
+  string: 24,
+  struct: 25,
+  unsafePointer: 26,
+} as const;
+
+/** `internal/abi.ITab`: the concrete type. */
+const itabType = 8;
+const longestName = 4_096;
+const mostFields = 4_096;
+/** Types that are looked through for one that is named. */
+const mostTypes = 200_000;
+
+/**
+ * The types that a binary has descriptors of: reflection's, which are there without symbols and debug info. A reference to one is negative, as are
+ * those of types that are made up (`make`); debug info's are not.
+ */
+export class Descriptors {
+  readonly #elf: Elf;
+  readonly #minor: number;
+  readonly #types: (GoType | Address)[] = [];
+  readonly #byAddress = new Map<Address, TypeRef>();
+  readonly #windows = new Map<string, SectionWindow | undefined>();
+  readonly #base: Address | undefined;
+  /** Sections with bytes in the image, and the one that was read last. */
+  readonly #loaded: readonly Section[];
+  #last: Section | undefined;
+  #relocations: ReadonlyMap<number, number> | undefined;
+  #all: readonly Address[] | undefined;
+  #names: ReadonlyMap<string, Address> | undefined;
+
+  constructor(elf: Elf, goVersion: string) {
+    this.#elf = elf;
+    this.#minor = minorVersion(goVersion) ?? 26;
+    this.#base = typesStart(elf);
+    this.#loaded = elf.sections.filter(({ address: from, type }) => from > 0 && type !== noBits);
+  }
+
+  /** A reference to a type that no descriptor is of. */
+  make(type: GoType): TypeRef {
+    return -this.#types.push(type);
+  }
+
+  /** Of a negative reference. */
+  type(ref: TypeRef): GoType {
+    const known = this.#types[-ref - 1];
+    if (typeof known !== 'number') return known ?? { kind: 'unknown', name: '', size: 0 };
+    const type = this.#read(known);
+    this.#types[-ref - 1] = type;
+    return type;
+  }
+
+  /** `net/http.Request`, `http.Request` (where one package only ends so), `main.point`; undefined where no descriptor has the name. */
+  named(name: string): TypeRef | undefined {
+    const found = (this.#names ??= this.#index()).get(name);
+    return found === undefined ? undefined : this.#ref(found);
+  }
+
+  /** Name of the type whose descriptor is at an address, as reflection has it: `main.T`, packages by their last part. */
+  nameAt(descriptor: Address): string | undefined {
+    return this.#isType(descriptor) ? this.#string(descriptor) || undefined : undefined;
+  }
+
+  /** All that are found, those first that are in interfaces with methods. */
+  dynamicTypes(): readonly DynamicType[] {
+    return this.#reachable().map((each) => ({ address: each, type: this.#ref(each) }));
+  }
+
+  #ref(descriptor: Address): TypeRef {
+    let ref = this.#byAddress.get(descriptor);
+    if (ref === undefined) {
+      ref = -this.#types.push(descriptor);
+      this.#byAddress.set(descriptor, ref);
+    }
+    return ref;
+  }
+
+  #index(): Map<string, Address> {
+    const found = new Map<string, Address>();
+    const short = new Map<string, Address | undefined>();
+    for (const descriptor of this.#reachable()) {
+      const path = this.#packagePath(descriptor);
+      if (path === undefined) continue;
+      const name = this.#ownName(descriptor);
+      found.set(`${path}.${name}`, descriptor);
+      const last = `${path.slice(path.lastIndexOf('/') + 1)}.${name}`;
+      short.set(last, short.has(last) ? undefined : descriptor);
+    }
+    for (const [name, descriptor] of short) {
+      if (descriptor !== undefined && !found.has(name)) found.set(name, descriptor);
+    }
+    return found;
+  }
+
+  /** From `.itablink` and `.typelink`, and what those refer to. */
+  #reachable(): readonly Address[] {
+    if (this.#all !== undefined) return this.#all;
+    const base = this.#base;
+    const found = new Set<Address>();
+    if (base === undefined) return (this.#all = []);
+    const add = (descriptor: number) => {
+      if (descriptor > 0 && found.size < mostTypes && this.#isType(descriptor)) found.add(address(descriptor));
+    };
+    const itabs = this.#section('.itablink');
+    for (let i = 0; itabs !== undefined && i + 8 <= itabs.size; i += 8) {
+      const itab = this.#word(itabs.address + i);
+      if (itab > 0) add(this.#word(itab + itabType));
+    }
+    const links = this.#section('.typelink');
+    for (let i = 0; links !== undefined && i + 4 <= links.size; i += 4) {
+      const offset = this.#view(links.address + i, 4)?.getInt32(0, true);
+      if (offset !== undefined) add(base + offset);
+    }
+    // A set that grows is gone through to its end.
+    for (const descriptor of found) for (const part of this.#parts(descriptor)) add(part);
+    return (this.#all = [...found]);
+  }
+
+  #section(name: string) {
+    return this.#elf.header(name) ?? this.#elf.header(`.data.rel.ro${name}`);
+  }
+
+  #isType(descriptor: number): boolean {
+    const kind = this.#kind(descriptor);
+    return kind >= kinds.bool && kind <= composite.unsafePointer;
+  }
+
+  #kind(descriptor: number): number {
+    return (this.#view(descriptor, typeBytes)?.getUint8(at.kind) ?? 0) & 0x1f;
+  }
+
+  /** Descriptors that one refers to. */
+  #parts(descriptor: Address): number[] {
+    switch (this.#kind(descriptor)) {
+      case composite.array:
+      case composite.chan:
+      case composite.pointer:
+      case composite.slice:
+        return [this.#word(descriptor + at.first)];
+      case composite.map:
+        return [this.#word(descriptor + at.first), this.#word(descriptor + at.second)];
+      case composite.struct:
+        return this.#fields(descriptor).map(({ type }) => type);
+      default:
+        return [];
+    }
+  }
+
+  #read(descriptor: Address): GoType {
+    const view = this.#view(descriptor, typeBytes);
+    const kind = this.#kind(descriptor);
+    const name = this.#name(descriptor);
+    const size = view === undefined ? 0 : Number(view.getBigUint64(at.size, true));
+    const part = (offset: number): TypeRef | undefined => {
+      const found = this.#word(descriptor + offset);
+      return this.#isType(found) ? this.#ref(address(found)) : undefined;
+    };
+    const unknown = { kind: 'unknown', name, size } as const;
+    if (kind === kinds.bool) return { kind: 'bool', name, size };
+    if (kind >= kinds.int && kind < kinds.uint) return { kind: 'int', name, size };
+    if (kind >= kinds.uint && kind <= kinds.uintptr) return { kind: 'uint', name, size };
+    switch (kind) {
+      case kinds.float32:
+      case kinds.float64:
+        return { kind: 'float', name, size };
+      case kinds.complex64:
+      case kinds.complex128:
+        return { kind: 'complex', name, size };
+      case composite.string:
+        return { kind: 'string', name, size };
+      case composite.func:
+        return { kind: 'func', name, size };
+      case composite.unsafePointer:
+        return { kind: 'pointer', name, size, elem: undefined };
+      case composite.pointer:
+        return { kind: 'pointer', name, size, elem: part(at.first) };
+      case composite.slice: {
+        const elem = part(at.first);
+        return elem === undefined ? unknown : { kind: 'slice', name, size, elem };
+      }
+      case composite.array: {
+        const elem = part(at.first);
+        const count = this.#word(descriptor + at.third);
+        return elem === undefined ? unknown : { kind: 'array', name, size, elem, count };
+      }
+      case composite.map: {
+        const [key, elem] = [part(at.first), part(at.second)];
+        return key === undefined || elem === undefined
+          ? unknown
+          : { kind: 'map', name, size, header: undefined, key, elem };
+      }
+      case composite.chan: {
+        const elem = part(at.first);
+        return elem === undefined ? unknown : { kind: 'chan', name, size, header: undefined, elem };
+      }
+      case composite.interface:
+        return { kind: 'interface', name, size, empty: this.#word(descriptor + at.third) === 0 };
+      case composite.struct: {
+        const fields = this.#fields(descriptor);
+        if (fields.some(({ type }) => !this.#isType(type))) return unknown;
+        return {
+          kind: 'struct',
+          name,
+          size,
+          fields: fields.map(({ type, ...field }): GoField => ({ ...field, type: this.#ref(address(type)) })),
+        };
+      }
+      default:
+        return unknown;
+    }
+  }
+
+  /** `abi.StructField`: name, type, offset; up to Go 1.18 the offset is doubled, and its lowest bit says that the field is embedded. */
+  #fields(descriptor: Address) {
+    const list = this.#word(descriptor + at.second);
+    const count = Math.min(this.#word(descriptor + at.third), mostFields);
+    return Array.from({ length: count }, (_, i) => {
+      const field = list + 24 * i;
+      const name = this.#text(this.#word(field));
+      const offset = this.#word(field + 16);
+      const old = this.#minor < 19;
+      return {
+        name: name?.text || '_',
+        offset: old ? Math.floor(offset / 2) : offset,
+        embedded: old ? offset % 2 === 1 : ((name?.flags ?? 0) & 8) !== 0,
+        type: this.#word(field + 8),
+      };
+    });
+  }
+
+  /** With the import path where the type is a named one, as debug info has it. */
+  #name(descriptor: Address, depth = 0): string {
+    const path = this.#packagePath(descriptor);
+    if (path !== undefined) return `${path}.${this.#ownName(descriptor)}`;
+    const part = (offset: number) => {
+      const found = this.#word(descriptor + offset);
+      return depth < 8 && this.#isType(found) ? this.#name(address(found), depth + 1) : '?';
+    };
+    switch (this.#isNamed(descriptor) ? 0 : this.#kind(descriptor)) {
+      case composite.pointer:
+        return `*${part(at.first)}`;
+      case composite.slice:
+        return `[]${part(at.first)}`;
+      case composite.array:
+        return `[${this.#word(descriptor + at.third)}]${part(at.first)}`;
+      case composite.map:
+        return `map[${part(at.first)}]${part(at.second)}`;
+      default:
+        return this.#string(descriptor);
+    }
+  }
+
+  #isNamed(descriptor: Address): boolean {
+    return ((this.#view(descriptor, typeBytes)?.getUint8(at.flags) ?? 0) & flag.named) !== 0;
+  }
+
+  /** `Request` of `http.Request`; type arguments belong to it. */
+  #ownName(descriptor: Address): string {
+    const text = this.#string(descriptor);
+    const bracket = text.indexOf('[');
+    return text.slice(text.lastIndexOf('.', bracket < 0 ? text.length : bracket) + 1);
+  }
+
+  /** As reflection has it. */
+  #string(descriptor: Address): string {
+    const view = this.#view(descriptor, typeBytes);
+    if (view === undefined || this.#base === undefined) return '';
+    const text = this.#text(this.#base + view.getInt32(at.string, true))?.text ?? '';
+    return (view.getUint8(at.flags) & flag.extraStar) !== 0 ? text.slice(1) : text;
+  }
+
+  /** Import path of a named type, from `abi.UncommonType` behind what the kind has. */
+  #packagePath(descriptor: Address): string | undefined {
+    const view = this.#view(descriptor, typeBytes);
+    if (view === undefined || this.#base === undefined) return undefined;
+    const flags = view.getUint8(at.flags);
+    if ((flags & flag.named) === 0 || (flags & flag.uncommon) === 0) return undefined;
+    const offset = this.#view(descriptor + this.#kindBytes(this.#kind(descriptor)), 4)?.getInt32(0, true) ?? 0;
+    return offset === 0 ? undefined : this.#text(this.#base + offset)?.text;
+  }
+
+  #kindBytes(kind: number): number {
+    switch (kind) {
+      case composite.array:
+        return 72;
+      case composite.chan:
+        return 64;
+      case composite.func:
+      case composite.pointer:
+      case composite.slice:
+        return 56;
+      case composite.interface:
+      case composite.struct:
+        return 80;
+      case composite.map:
+        return this.#minor >= 24 ? 104 : 88;
+      default:
+        return 48;
+    }
+  }
+
+  /** `abi.Name`: flags, the length as a varint, the text. */
+  #text(start: number): { readonly text: string; readonly flags: number } | undefined {
+    const head = this.#view(start, 3);
+    if (head === undefined) return undefined;
+    const long = (head.getUint8(1) & 0x80) !== 0;
+    const length = long ? (head.getUint8(1) & 0x7f) | (head.getUint8(2) << 7) : head.getUint8(1);
+    const bytes = length > longestName ? undefined : this.#view(start + (long ? 3 : 2), length);
+    if (bytes === undefined) return undefined;
+    return {
+      text: decodeUtf8(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)),
+      flags: head.getUint8(0),
+    };
+  }
+
+  /** A word of the image as it is in a process without load bias; 0 where the file has none. */
+  #word(place: number): number {
+    const view = this.#view(place, 8);
+    const value = view === undefined ? 0n : view.getBigUint64(0, true);
+    if (value === 0n && this.#elf.pie) return this.#relocated(place);
+    return value < 1n << 52n ? Number(value) : 0;
+  }
+
+  /** R_X86_64_RELATIVE and R_AARCH64_RELATIVE of files whose linker leaves the words zero. */
+  #relocated(place: number): number {
+    if (this.#relocations === undefined) {
+      const found = new Map<number, number>();
+      for (const name of ['.rela.dyn', '.rela']) {
+        const bytes = this.#elf.section(name);
+        if (bytes === undefined) continue;
+        const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+        for (let i = 0; i + 24 <= bytes.length; i += 24) {
+          const kind = view.getUint32(i + 8, true);
+          if (kind === 8 || kind === 1027)
+            found.set(Number(view.getBigUint64(i, true)), Number(view.getBigInt64(i + 16, true)));
+        }
+      }
+      this.#relocations = found;
+    }
+    return this.#relocations.get(place) ?? 0;
+  }
+
+  #view(start: number, length: number): DataView | undefined {
+    const holds = ({ address: from, size }: Section) => start >= from && start + length <= from + size;
+    if (this.#last === undefined || !holds(this.#last)) {
+      this.#last = this.#loaded.find(holds);
+      if (this.#last === undefined) return undefined;
+    }
+    const section = this.#last;
+    if (!this.#windows.has(section.name)) this.#windows.set(section.name, this.#open(section.name));
+    const window = this.#windows.get(section.name);
+    const offset = start - section.address;
+    if (window === undefined || offset + length > window.bytes.length) return undefined;
+    window.need(offset, offset + length);
+    return new DataView(window.bytes.buffer, window.bytes.byteOffset + offset, length);
+  }
+
+  #open(name: string): SectionWindow | undefined {
+    try {
+      return this.#elf.window(name);
+    } catch (error) {
+      if (error instanceof SondeError) return undefined;
+      throw error;
+    }
+  }
+}
+
+/** SHT_NOBITS: `.bss`. */
+const noBits = 8;

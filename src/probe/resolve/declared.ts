@@ -1,0 +1,286 @@
+import { type Diagnostic, nearest } from '#base';
+import { type GoField, type GoFunction, type GoSignature, type GoType, receiverOf, type TypeRef } from '#gobin';
+import { parseSignature, type SignatureText, signatureProblem, type TypeText, type VariableText } from '#goexpr';
+import type { LogicalProbe } from '#model';
+import type { BinaryView } from '../binary.ts';
+import type { Resolution } from '../types.ts';
+
+/**
+ * Parameters and results of a probe's function: by debug info, and where that does not know it by what the script declares. Where both do, debug
+ * info has the types and places and the declaration the names; if the two cannot both be right, that is a mistake.
+ */
+export function signatureOfProbe(probe: LogicalProbe, fn: GoFunction, binary: BinaryView): Resolution<GoSignature> {
+  const known = binary.signature(fn);
+  if (probe.signature === undefined) return { ok: true, value: known };
+  const { text, span } = probe.signature;
+  const parsed = parseSignature(text, span);
+  if (!parsed.ok) return parsed;
+  const refuse = (
+    at: { readonly start: number; readonly end: number },
+    message: string,
+    hints: readonly string[] = [],
+  ) => ({ ok: false, diagnostics: [signatureProblem(text, at, message, span, hints)] }) as const;
+  const whole = { start: 0, end: text.length };
+  try {
+    const types = new DeclaredTypes(binary, receiverOf(fn.name).package);
+    const parameters = [...receiver(fn, parsed.signature, types), ...parsed.signature.parameters.map(types.variable)];
+    const results = parsed.signature.results.map(types.variable);
+    const place = () =>
+      binary.placeDeclared?.(fn, { parameters, results }) ?? 'nothing is known of the calling convention';
+    if (known.unknown !== undefined) {
+      const placed =
+        binary.placeDeclared?.(fn, { parameters, results }) ?? 'nothing is known of the calling convention';
+      return typeof placed === 'string' ? refuse(whole, placed) : { ok: true, value: placed };
+    }
+    const [wanted, declared] = [known.parameters.length, parameters.length];
+    if (wanted !== declared)
+      return refuse(
+        whole,
+        `debug info knows ${wanted} parameters of ${fn.name} (receiver included), this declares ${declared}`,
+      );
+    if (known.resultsUnknown === undefined && known.results.length !== results.length)
+      return refuse(
+        whole,
+        `debug info knows ${known.results.length} results of ${fn.name}, this declares ${results.length}`,
+      );
+    for (const [i, { type }] of parameters.entries()) {
+      const [is, said] = [binary.type(known.parameters[i]!.type), binary.type(type)];
+      if (is.kind !== said.kind || is.size !== said.size)
+        return refuse(whole, `debug info says that parameter ${i + 1} of ${fn.name} is ${is.name}, not ${said.name}`);
+    }
+    const renamed = (of: GoSignature['parameters'], names: readonly { readonly name: string }[]) =>
+      of.map((each, i) => ({ ...each, name: names[i]?.name || each.name }));
+    const rest = known.resultsUnknown === undefined ? known : place();
+    if (typeof rest === 'string') return refuse(whole, rest);
+    const { resultsUnknown: _, ...told } = { ...known, results: rest.results };
+    return {
+      ok: true,
+      value: { ...told, parameters: renamed(known.parameters, parameters), results: renamed(told.results, results) },
+    };
+  } catch (failure) {
+    if (!(failure instanceof UnknownType)) throw failure;
+    return refuse(failure.at ?? whole, failure.message, failure.hints);
+  }
+}
+
+/** As the text has it; else by the function's name: a pointer is one word whatever it points to. */
+function receiver(fn: GoFunction, { receiver: written }: SignatureText, types: DeclaredTypes) {
+  if (written !== undefined) return [types.variable(written)];
+  const { receiver: name } = receiverOf(fn.name);
+  if (name === undefined) return [];
+  const place = { start: 0, end: 4 };
+  const elem: TypeText = { kind: 'name', package: '', name: name.replace('*', ''), ...place };
+  const type: TypeText = name.startsWith('*') ? { kind: 'pointer', elem, ...place } : elem;
+  return [types.variable({ name: '', type })];
+}
+
+/** Leaves the resolution of types; never leaves this file. */
+class UnknownType extends Error {
+  readonly at: TypeText | undefined;
+  readonly hints: readonly string[];
+
+  constructor(message: string, at: TypeText | undefined, hints: readonly string[]) {
+    super(message);
+    this.at = at;
+    this.hints = hints;
+  }
+}
+
+const basic: Readonly<Record<string, GoType>> = Object.fromEntries(
+  (
+    [
+      ['bool', 'bool', 1],
+      ['int', 'int', 8],
+      ['int8', 'int', 1],
+      ['int16', 'int', 2],
+      ['int32', 'int', 4],
+      ['rune', 'int', 4],
+      ['int64', 'int', 8],
+      ['uint', 'uint', 8],
+      ['uint8', 'uint', 1],
+      ['byte', 'uint', 1],
+      ['uint16', 'uint', 2],
+      ['uint32', 'uint', 4],
+      ['uint64', 'uint', 8],
+      ['uintptr', 'uint', 8],
+      ['float32', 'float', 4],
+      ['float64', 'float', 8],
+      ['complex64', 'complex', 8],
+      ['complex128', 'complex', 16],
+      ['string', 'string', 16],
+    ] as const
+  ).map(([name, kind, size]) => [name, { kind, name, size }]),
+);
+
+const interfaces: Readonly<Record<string, GoType>> = {
+  error: { kind: 'interface', name: 'error', size: 16, empty: false },
+  any: { kind: 'interface', name: 'any', size: 16, empty: true },
+};
+
+/** Types of a declaration: of those that have a name, what the binary's own descriptors say. */
+class DeclaredTypes {
+  readonly #binary: BinaryView;
+  readonly #package: string;
+
+  constructor(binary: BinaryView, ownPackage: string) {
+    this.#binary = binary;
+    this.#package = ownPackage.replace(/%[0-9a-f]{2}/g, decodeURIComponent);
+  }
+
+  readonly variable = ({ name, type }: VariableText) => ({ name, type: this.#sized(type) });
+
+  /** A type whose values have a known size: what stands for itself, not behind a pointer. */
+  #sized(text: TypeText): TypeRef {
+    const found = this.#ref(text);
+    if (found !== undefined) return found;
+    const name = this.#qualified(text as TypeText & { kind: 'name' });
+    const names = Object.keys(basic).concat(Object.keys(interfaces));
+    const near =
+      name.includes('.') && (text as { package: string }).package !== ''
+        ? []
+        : nearest((text as { name: string }).name, names);
+    throw new UnknownType(`the binary has no type information of ${name}, so its size is not known`, text, [
+      ...near.map((each) => `did you mean ${each}?`),
+      `write what it is made of: int64, struct{ X, Y int }, interface{ M() }`,
+    ]);
+  }
+
+  /** Undefined: a name that nothing tells the size of. */
+  #ref(text: TypeText): TypeRef | undefined {
+    const { make } = this.#types();
+    switch (text.kind) {
+      case 'name':
+        return this.#named(text);
+      case 'pointer': {
+        const elem = this.#ref(text.elem);
+        return make({ kind: 'pointer', name: `*${this.#name(text.elem)}`, size: 8, elem });
+      }
+      case 'slice':
+        return make({ kind: 'slice', name: `[]${this.#name(text.elem)}`, size: 24, elem: this.#part(text.elem) });
+      case 'chan': {
+        const elem = this.#part(text.elem);
+        return make({ kind: 'chan', name: `chan ${this.#name(text.elem)}`, size: 8, header: undefined, elem });
+      }
+      case 'map': {
+        const [key, elem] = [this.#part(text.key), this.#part(text.elem)];
+        const name = `map[${this.#name(text.key)}]${this.#name(text.elem)}`;
+        return make({ kind: 'map', name, size: 8, header: undefined, key, elem });
+      }
+      case 'array': {
+        const elem = this.#sized(text.elem);
+        const size = this.#binary.type(elem).size * text.count;
+        return make({ kind: 'array', name: `[${text.count}]${this.#name(text.elem)}`, size, elem, count: text.count });
+      }
+      case 'struct':
+        return make(this.#struct(text.fields));
+      case 'interface':
+        return make({
+          kind: 'interface',
+          name: text.empty ? 'interface {}' : 'interface',
+          size: 16,
+          empty: text.empty,
+        });
+      case 'func':
+        return make({ kind: 'func', name: 'func', size: 8 });
+    }
+  }
+
+  /** Of something that is reached by a reference: it may be unknown. */
+  #part(text: TypeText): TypeRef {
+    return this.#ref(text) ?? this.#types().make({ kind: 'unknown', name: this.#name(text), size: 0 });
+  }
+
+  #named(text: TypeText & { kind: 'name' }): TypeRef | undefined {
+    const { make, named } = this.#types();
+    const own = text.package === '' ? (basic[text.name] ?? interfaces[text.name]) : undefined;
+    const found = named(this.#qualified(text));
+    if (found !== undefined) return found;
+    if (own !== undefined) return make(own);
+    if (text.package === 'unsafe' && text.name === 'Pointer')
+      return make({ kind: 'pointer', name: 'unsafe.Pointer', size: 8, elem: undefined });
+    if (text.package === 'time' && text.name === 'Duration')
+      return make({ kind: 'int', name: 'time.Duration', size: 8 });
+    return undefined;
+  }
+
+  /** Fields one behind the other, each at its alignment (Go specification, "Size and alignment guarantees"; types.CalcStructSize). */
+  #struct(texts: readonly VariableText[]): GoType {
+    const fields: GoField[] = [];
+    let offset = 0;
+    let strictest = 1;
+    for (const { name, type: text } of texts) {
+      const type = this.#sized(text);
+      const align = this.#alignment(type);
+      strictest = Math.max(strictest, align);
+      offset = Math.ceil(offset / align) * align;
+      fields.push({ name, offset, type, embedded: false });
+      const { size } = this.#binary.type(type);
+      // The address of an empty last field must lie within.
+      offset += size === 0 && fields.length === texts.length && offset > 0 ? 1 : size;
+    }
+    const size = Math.ceil(offset / strictest) * strictest;
+    return {
+      kind: 'struct',
+      name: `struct { ${texts.map(({ name, type }) => `${name} ${this.#name(type)}`).join('; ')} }`,
+      size,
+      fields,
+    };
+  }
+
+  #alignment(ref: TypeRef): number {
+    const type = this.#binary.type(ref);
+    switch (type.kind) {
+      case 'array':
+        return this.#alignment(type.elem);
+      case 'struct':
+        return type.fields.reduce((most, { type: field }) => Math.max(most, this.#alignment(field)), 1);
+      case 'complex':
+        return type.size / 2;
+      case 'bool':
+      case 'int':
+      case 'uint':
+      case 'float':
+        return type.size;
+      default:
+        return 8;
+    }
+  }
+
+  #name(text: TypeText): string {
+    switch (text.kind) {
+      case 'name':
+        return this.#qualified(text);
+      case 'pointer':
+        return `*${this.#name(text.elem)}`;
+      case 'slice':
+        return `[]${this.#name(text.elem)}`;
+      case 'array':
+        return `[${text.count}]${this.#name(text.elem)}`;
+      case 'chan':
+        return `chan ${this.#name(text.elem)}`;
+      case 'map':
+        return `map[${this.#name(text.key)}]${this.#name(text.elem)}`;
+      case 'interface':
+        return text.empty ? 'interface {}' : 'interface';
+      default:
+        return text.kind;
+    }
+  }
+
+  /** A name alone is Go's own, or of the function's package. */
+  #qualified({ package: path, name }: TypeText & { kind: 'name' }): string {
+    if (path !== '') return `${path}.${name}`;
+    return Object.hasOwn(basic, name) || Object.hasOwn(interfaces, name) ? name : `${this.#package}.${name}`;
+  }
+
+  #types() {
+    const { declaredTypes } = this.#binary;
+    if (declaredTypes === undefined) throw new UnknownType('no types can be declared for this binary', undefined, []);
+    return declaredTypes;
+  }
+}
+
+/** Mistakes of a probe whose signature does not fit a function, as a signature of which nothing is known. */
+export function unknownSignature(diagnostics: readonly Diagnostic[]): GoSignature {
+  return { parameters: [], results: [], unknown: diagnostics[0]!.message };
+}
