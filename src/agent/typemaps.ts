@@ -17,14 +17,10 @@ export function makeTypeMaps(sys: Sys, maps: TracepointMaps, bias: number): BpfM
     if (maps.dynamic) {
       const dynamic = makeMap(sys, maps.dynamic.spec);
       made.push(dynamic);
-      const key = new BigUint64Array(1);
-      const value = new Uint32Array(2);
-      for (const { address, entry, size } of maps.dynamic.entries) {
-        key[0] = BigInt(address + bias);
-        value[0] = entry;
-        value[1] = size;
-        dynamic.update(new Uint8Array(key.buffer), new Uint8Array(value.buffer));
-      }
+      const { entries } = maps.dynamic;
+      const keys = BigUint64Array.from(entries, ({ address }) => BigInt(address + bias));
+      const values = Uint32Array.from(entries.flatMap(({ entry, size }) => [entry, size]));
+      dynamic.updateAll(new Uint8Array(keys.buffer), new Uint8Array(values.buffer), entries.length);
     }
     return made;
   } catch (error) {

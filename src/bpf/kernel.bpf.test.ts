@@ -91,6 +91,8 @@ it('keeps entries of a hash, and says when it is full', () => {
   expect(failedWith(full, 'E2BIG')).toBe(true);
   expect(map.delete(key(1))).toBe(true);
   expect(map.delete(key(1))).toBe(false);
+  map.updateAll(Uint8Array.of(...key(2), ...key(5)), Uint8Array.of(5, 6, 7, 8, ...value), 2);
+  expect([map.lookup(key(2)), map.lookup(key(5))]).toEqual([Uint8Array.of(5, 6, 7, 8), value]);
 });
 
 it('leaves no descriptor behind', async () => {

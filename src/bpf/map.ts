@@ -59,6 +59,16 @@ export class BpfMap implements Disposable {
     this.#element(bpfCommand.BPF_MAP_UPDATE_ELEM, key, value);
   }
 
+  /** Inserts or replaces `count` elements, keys and values one behind the other (kernel 5.6); E2BIG when a hash is full. */
+  updateAll(keys: Uint8Array, values: Uint8Array, count: number): void {
+    const { name, keySize, valueSize } = this.spec;
+    if (keys.length !== count * keySize || values.length !== count * valueSize)
+      throw new BugError(`${keys.length} and ${values.length} bytes for ${count} elements of map ${name}`);
+    if (count === 0) return;
+    const attr = new Struct(56).pointer(16, keys).pointer(24, values).u32(32, count).u32(36, this.fd.number);
+    this.#sys.bpf(bpfCommand.BPF_MAP_UPDATE_BATCH, attr);
+  }
+
   /** False when there was no such key. */
   delete(key: Uint8Array): boolean {
     try {

@@ -296,6 +296,8 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
 
   let dynamic: readonly DynamicType[] | undefined;
   let dictionaries: Dictionaries | undefined;
+  /** By the packages that were asked for. */
+  const closures = new Map<string, readonly Closure[]>();
   const selection: SelectInput = {
     get table() {
       return table();
@@ -400,10 +402,16 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
       ),
     constants: (type) => guarded(() => debugInfo()?.constants(type)),
     closures(packages) {
-      return guarded(() => {
-        const info = debugInfo();
-        return info === undefined ? [] : findClosures(info, new Set(packages));
-      });
+      const wanted = [...packages].sort().join();
+      let known = closures.get(wanted);
+      if (known === undefined) {
+        known = guarded(() => {
+          const info = debugInfo();
+          return info === undefined ? [] : findClosures(info, new Set(packages));
+        });
+        closures.set(wanted, known);
+      }
+      return known;
     },
     code(fn) {
       const bytes = elf.read(fn.entry, fn.end - fn.entry);

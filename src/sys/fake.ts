@@ -57,6 +57,8 @@ export class FakeSys implements Sys {
       case bpfCommand.BPF_LINK_CREATE:
       case bpfCommand.BPF_RAW_TRACEPOINT_OPEN:
         return this.#open({ kind: 'link' });
+      case bpfCommand.BPF_MAP_UPDATE_BATCH:
+        return this.#elements(attr);
       default:
         return this.#element(command, attr);
     }
@@ -246,6 +248,17 @@ export class FakeSys implements Sys {
     const fd = this.#next++;
     this.descriptors.set(fd, opened);
     return fd;
+  }
+
+  #elements(attr: Struct): number {
+    const map = this.descriptors.get(attr.getU32(36));
+    const count = attr.getU32(32);
+    const [keys, values] = [attr.target(16), attr.target(24)];
+    if (map?.kind !== 'map' || !keys || !values)
+      throw new SyscallFailed(bpfCallName(bpfCommand.BPF_MAP_UPDATE_BATCH), errno.EBADF);
+    const part = (of: Uint8Array, i: number) => of.slice((of.length / count) * i, (of.length / count) * (i + 1));
+    for (let i = 0; i < count; i++) map.elements.set(part(keys, i).join(), part(values, i));
+    return 0;
   }
 
   #element(command: number, attr: Struct): number {
