@@ -150,8 +150,10 @@ describe('the script', () => {
 
   it('what PxL has and this lacks, by name', async () => {
     expect((await probing({ name: 'there' })).code).toBe(0);
-    const sent = "import px\ndf = px.DataFrame(table='there')\npx.export(df, None)\n";
-    await refused(run(sent), 1, /<stdin>:3:\d+: .*export/, /^\s*\^+/m);
+    const sampled = "import px\ndf = px.DataFrame(table='there')\npx.display(px.sample(df, 5))\n";
+    await refused(run(sampled), 1, /<stdin>:3:\d+: .*sample/, /^\s*\^+/m);
+    const sent = `import px\ndf = px.DataFrame(table='there')\npx.export(df, px.otel.Data(endpoint=px.otel.Endpoint('127.0.0.1:1', insecure=True), resource={'service.name': 'x'}, data=[px.otel.metric.Gauge('n', df.n)]))\n`;
+    await refused(run(sent), 3, /127.0.0.1:1 took no rows: UNAVAILABLE/);
   });
 
   it.each(['10minutes', '-5m', '', 'soon', '5'])('TTL %j', async (ttl) => {

@@ -35,10 +35,14 @@ export class PxlEngine {
     }
   }
 
-  async rows({ sql, relation, notes }: Pick<PlanOutput, 'sql' | 'relation' | 'notes'>): Promise<Cell[][]> {
+  async rows(output: Pick<PlanOutput, 'sql' | 'relation' | 'notes'>): Promise<Cell[][]> {
     const rows: Cell[][] = [];
-    for await (const batch of this.#store.query(sql, relation, { notes })) rows.push(...cellsOf(batch));
+    for await (const batch of this.batches(output)) rows.push(...cellsOf(batch));
     return rows;
+  }
+
+  batches({ sql, relation, notes }: Pick<PlanOutput, 'sql' | 'relation' | 'notes'>): AsyncIterable<RowBatch> {
+    return this.#store.query(sql, relation, { notes });
   }
 
   async close(): Promise<void> {

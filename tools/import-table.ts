@@ -45,6 +45,8 @@ export const parts: Readonly<Record<string, PartRow>> = {
   },
   // How clients come in and are answered: what the agent and the broker share of that.
   door: { world: 'node', parts: ['base', 'model', 'api'], packages: ['@grpc/grpc-js', 'jose'] },
+  // What px.export sends, and to whom.
+  otlp: { world: 'node', parts: ['base', 'model', 'api'], packages: ['@grpc/grpc-js'] },
   cluster: { world: 'node', parts: ['base', 'model'], packages: ['@kubernetes/client-node'] },
   agent: {
     world: 'node',
@@ -65,6 +67,7 @@ export const parts: Readonly<Record<string, PartRow>> = {
       'store',
       'cluster',
       'door',
+      'otlp',
     ],
     packages: ['@grpc/grpc-js', 'iced-x86', 'zod', 'pino'],
   },
@@ -182,7 +185,7 @@ export const onlyIn: Readonly<Record<string, readonly string[]>> = {
   koffi: ['sys'],
   '@duckdb/node-api': ['store'],
   '@duckdb/node-bindings': ['store'],
-  '@grpc/grpc-js': ['door', 'agent', 'broker', 'cli'],
+  '@grpc/grpc-js': ['door', 'otlp', 'agent', 'broker', 'cli'],
   'iced-x86': ['agent'],
   '@kubernetes/client-node': ['cluster'],
 };

@@ -10,6 +10,7 @@ import {
   type Placed,
   type Response,
   Rollouts,
+  requireRole,
   requireScript,
   type Send,
   sealFor,
@@ -18,6 +19,7 @@ import {
   UserError,
 } from '#door';
 import type { LogicalTracepoint, RowBatch } from '#model';
+import { exportedText, exportRows } from '#otlp';
 import { compileMutations, compileQuery, type FunctionCall, type Mutations, type PlanOutput } from '#planner';
 import { parse } from '#pxl';
 import { QueryFailed, type Store } from '#store';
@@ -88,6 +90,7 @@ export class ScriptRunner {
     const compiled = process.hrtime.bigint();
 
     const inputs: string[] = [];
+    const notices: string[] = [];
     let rows = 0n;
     try {
       for (const input of plan.value.inputs) {
@@ -98,6 +101,11 @@ export class ScriptRunner {
       for (const output of plan.value.outputs.filter(({ following }) => following === undefined)) {
         const batches = this.#store.query(output.sql, output.relation, { notes: output.notes, signal });
         rows += await sendTable(output, batches, { audience, seal, send });
+      }
+      if (plan.value.exports.length > 0) requireRole(caller, 'tracer', 'sending rows to an endpoint');
+      for (const { sql, relation, notes, to } of plan.value.exports) {
+        const batches = this.#store.query(sql, relation, { notes, signal });
+        notices.push(exportedText(await exportRows(batches, to, signal), to));
       }
       // These end with their call.
       const streams = plan.value.outputs.filter(({ following }) => following !== undefined);
@@ -113,7 +121,7 @@ export class ScriptRunner {
       bytesProcessed: 0n,
       recordsProcessed: rows,
       sondeMissingNodes: [],
-      sondeNotices: [],
+      sondeNotices: notices,
     };
     await send({
       result: { $case: 'data', value: { batch: undefined, executionStats, encryptedBatch: new Uint8Array() } },

@@ -2,6 +2,7 @@ export { decodeBatch, encodeBatch, endOfTable, textAt } from './batch.ts';
 export { type CallParts, callColumns } from './calls.ts';
 export * as cloud from './generated/cloudapi.ts';
 export { apiFingerprint } from './generated/fingerprint.ts';
+export * as otlp from './generated/otlp.ts';
 export * as sonde from './generated/sonde.ts';
 export * as vizier from './generated/vizierapi.ts';
 export { completeNotes, notesColumn, withNotesColumn, withNotesRelation } from './notes.ts';

@@ -175,6 +175,9 @@ class Query {
     }
     const plan = compileLogical(script, tables.catalog, options);
     if (!plan.ok) throw new ScriptFault(plan.diagnostics);
+    // The broker would call any address for whoever may only look: it needs rules of its own for that first.
+    if (plan.value.exports.length > 0)
+      throw new NotHere('px.export is not done in a cluster yet: `px run -o json` gives the rows to send on from here');
     const compiled = process.hrtime.bigint();
     try {
       const { inputs } = plan.value;

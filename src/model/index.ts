@@ -31,6 +31,7 @@ export {
   walkState,
   walkStateSize,
 } from './event.ts';
+export type { ExportAttribute, ExportEndpoint, ExportMetric, ExportSpan, RowExport } from './export.ts';
 export {
   type CaptureLimit,
   type CaptureLimits,

@@ -1,4 +1,5 @@
 import type { Diagnostic, Span } from '#base';
+import type { RowExport } from '#model';
 import { type Parsed, parse } from '#pxl';
 import { fromText } from './annotations.ts';
 import { directivesOf } from './directives.ts';
@@ -35,6 +36,7 @@ export interface LogicalQuery {
   readonly emptyTables: readonly string[];
   readonly inputs: readonly PlanInput[];
   readonly outputs: readonly { readonly name: string; readonly plan: Relational; readonly optimized: Relational }[];
+  readonly exports: readonly { readonly plan: Relational; readonly optimized: Relational; readonly to: RowExport }[];
 }
 
 /**
@@ -66,7 +68,11 @@ export function compileQuery(script: string | Parsed, catalog: Catalog, options:
     const following = isStreamed(plan) ? { following: followingOf(plan) } : {};
     return { name, sql: duckdbText(plan), relation: { columns }, notes: hasNotes(plan), ...following };
   });
-  return { ok: true, value: { inputs: logical.value.inputs, outputs } };
+  const exports = logical.value.exports.map(({ optimized: plan, to }) => {
+    const columns = outputColumns(plan).map(({ id: _id, ...column }) => column);
+    return { sql: duckdbText(plan), relation: { columns }, notes: hasNotes(plan), to };
+  });
+  return { ok: true, value: { inputs: logical.value.inputs, outputs, exports } };
 }
 
 /** The logical plans of a script's outputs, as written and after the rules. */
@@ -87,12 +93,14 @@ export function compileLogical(
         : { operator: 'limit', source: frame.plan, count: mostRows };
     return { name, plan, optimized: optimized(plan) };
   });
-  return { ok: true, value: { inputs: session.inputs, emptyTables: [...session.emptyTables], outputs } };
+  const exports = session.exports.map(({ frame: { plan }, to }) => ({ plan, optimized: optimized(plan), to }));
+  return { ok: true, value: { inputs: session.inputs, emptyTables: [...session.emptyTables], outputs, exports } };
 }
 
 /** A script that neither shows nor changes anything. */
 function withoutOutput(session: Session): Diagnostic[] {
-  if (session.displayed || session.upserts.length > 0 || session.deletes.length > 0) return [];
+  if (session.displayed || session.exports.length > 0 || session.upserts.length > 0 || session.deletes.length > 0)
+    return [];
   const message = 'query does not output a result, please add a px.display() statement';
   return [{ id: 'pxl.no-output', message }];
 }
@@ -133,6 +141,7 @@ export function evaluation(
     inputs: [],
     emptyTables: new Set(),
     displays: [],
+    exports: [],
     displaying: calls === undefined || calls.length === 0,
     inProbe: false,
     displayed: false,

@@ -110,6 +110,18 @@ test('the examples give what the page says', async () => {
   else expect(wrong).toEqual([]);
 }, 60_000);
 
+test('the examples of exports compile', () => {
+  const [...examples] = text.matchAll(/<!-- export -->\n```python\n(.*?)```/gs);
+  expect(examples.length).toBeGreaterThan(0);
+  for (const [, code] of examples) {
+    const script = `import px\ndf = px.DataFrame('calls')\n${code}`;
+    const compiled = compileQuery(script, catalog, { now: 1n, queryId: 'q' });
+    expect(
+      compiled.ok ? compiled.value.exports.map(({ to }) => to.metrics.length + to.spans.length) : compiled,
+    ).toEqual([3]);
+  }
+});
+
 test('every id of a fault is on the page, and its example has it', () => {
   const found = new Set<string>();
   for (const folder of ['../pxl/', './', './functions/', './rules/', './aggregates/']) {

@@ -7,6 +7,7 @@ import { Fault, fault, suggestions } from './fault.ts';
 import { columnOf, frameOf, newColumn } from './frame.ts';
 import { callFunction } from './functions/call.ts';
 import { operatorFunctions, refusedNames, scalarFunctions } from './functions/registry.ts';
+import { exportRows, otel } from './otel-module.ts';
 import { pixieTable, pixieTableNames } from './pixie-tables.ts';
 import { apply, constant, type Scalar, type Scan } from './plan.ts';
 import { constantFunction, constantFunctionNames } from './px-constants.ts';
@@ -32,6 +33,7 @@ const builtins: Readonly<Record<string, Builtin>> = {
   DataFrame: dataFrame,
   display: (session, site) => display(session, site, ''),
   debug: (session, site) => display(session, site, '_'),
+  export: exportRows,
   script_reference: scriptReference,
   equals_any: (_session, site) => {
     const { value, comparisons } = bind(site, ['value', 'comparisons']);
@@ -87,6 +89,7 @@ export function pxMember(session: Session, name: string, span: Span): Value {
   if (builtin && Object.hasOwn(builtins, name))
     return { kind: 'builtin', name, call: (site) => builtin(session, site) };
   if (name === 'vis') return vis;
+  if (name === 'otel') return otel;
   if (name === 'plugin') return plugin(session);
   const made = constantFunction(session, name);
   if (made) return made;

@@ -492,6 +492,10 @@ frame = px.DataFrame('calls')
   });
 });
 
+function exported(point: string): string {
+  return `px.export(df, px.otel.Data({'service.name': 'x'}, endpoint=px.otel.Endpoint('h:1'), data=[${point}]))`;
+}
+
 describe('faults', () => {
   it.each([
     ['import px', ['query does not output a result, please add a px.display() statement']],
@@ -542,6 +546,18 @@ describe('faults', () => {
       ["4:8 the column 'n' of another DataFrame is not available in this context [merge the DataFrames first]"],
     ],
     [frame("df['m'] = px.DataFrame('calls').ctx['pod']"), ["3:11 the column 'upid' of another DataFrame"]],
+    [frame('px.export(df, df)'), ["3:15 Expected arg 'export_spec' as type 'Exporter', received 'DataFrame'"]],
+    [frame(exported('px.otel.metric.Gauge("a b", df.n)')), ["3:112 Metric name is invalid: 'a b'"]],
+    [
+      frame(exported('px.otel.metric.Gauge("a", df.s)')),
+      ["3:117 Expected value column 's' to be INT64 or FLOAT64, received STRING"],
+    ],
+    [frame(exported('px.otel.metric.Gauge("a", 1)')), ["3:117 Expected arg 'value' as type 'Column', received 'Int'"]],
+    [frame(exported('df.n')), ['3:91 Expected an OTelDataContainer, received Column']],
+    [
+      frame('px.otel.Data({"service.name": "x"}, [px.otel.metric.Gauge("a", df.n)])'),
+      ['3:1 no default config found for endpoint, please specify one'],
+    ],
     [frame('df = df[df.n]'), ['3:9 Expected Boolean for Filter expression, not INT64 [for instance df[df.a > 1]]']],
     [frame('df = df[df.n > 1 and df.s]'), ['3:18 `and` cannot be used with BOOLEAN and STRING']],
     [frame('df = df.merge(df)'), ["3:6 merge() missing 2 required positional arguments 'left_on','right_on'"]],

@@ -1,5 +1,5 @@
 import type { Span } from '#base';
-import type { LogicalTracepoint } from '#model';
+import type { LogicalTracepoint, RowExport } from '#model';
 import type { Expression } from '#pxl';
 import type { Catalog, PlanInput } from './types.ts';
 import type { Argument, Frame, FunctionValue, Value } from './value.ts';
@@ -20,6 +20,7 @@ export interface Session {
   /** Tables of Pixie's that the script reads, which have no rows here. */
   readonly emptyTables: Set<string>;
   readonly displays: { readonly name: string; readonly frame: Frame }[];
+  readonly exports: { readonly frame: Frame; readonly to: RowExport }[];
   /** px.display counts; not when functions are called from outside, as in Pixie. */
   readonly displaying: boolean;
   /** A probe function is being evaluated. */

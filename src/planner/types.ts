@@ -1,5 +1,5 @@
 import type { Diagnostic, Span } from '#base';
-import type { LogicalTracepoint, Relation } from '#model';
+import type { LogicalTracepoint, Relation, RowExport } from '#model';
 
 /** First half: what a script wants changed. Needs no schema. */
 export interface Mutations {
@@ -34,9 +34,15 @@ export interface Following {
   readonly sql: (after: bigint, upTo: bigint) => string;
 }
 
+/** One px.export: rows that go to an endpoint and not to the client. */
+export interface PlanExport extends Pick<PlanOutput, 'sql' | 'relation' | 'notes'> {
+  readonly to: RowExport;
+}
+
 export interface QueryPlan {
   readonly inputs: readonly PlanInput[];
   readonly outputs: readonly PlanOutput[];
+  readonly exports: readonly PlanExport[];
 }
 
 /** Where the planner learns of tables and table functions. */

@@ -3,14 +3,18 @@ import type {
   CallSelection,
   Capture,
   ColumnType,
+  ExportEndpoint,
+  ExportMetric,
+  ExportSpan,
   LogicalProbe,
   PodSelector,
   ProcessSelector,
+  RowExport,
   SemanticType,
 } from '#model';
 import type { Expression, FunctionDefinition } from '#pxl';
 import type { AggregateName } from './aggregates/names.ts';
-import type { ConstantScalar, PlanColumn, Relational, Scalar } from './plan.ts';
+import type { ConstantScalar, PlanColumn, Relational, Scalar, ScalarType } from './plan.ts';
 import type { WindowName } from './windows.ts';
 
 /** A DataFrame: a plan and its columns. A changed frame is another one. */
@@ -76,6 +80,23 @@ export interface TypeValue {
   readonly semantic: SemanticType;
 }
 
+/** What `px.otel` makes. A point waits for the DataFrame whose columns it names. */
+export type OtelValue =
+  | { readonly kind: 'endpoint'; readonly endpoint: ExportEndpoint }
+  | { readonly kind: 'metric'; readonly of: (rows: ExportRows) => ExportMetric }
+  | { readonly kind: 'span'; readonly of: (rows: ExportRows) => ExportSpan }
+  | { readonly kind: 'exporter'; readonly of: (rows: ExportRows) => RowExport };
+
+/** The rows that are exported, as columns are asked of them. */
+export interface ExportRows {
+  /** The place of a value of each row. */
+  readonly column: (argument: Argument, parameter: string, types: readonly ColumnType[]) => number;
+  /** The type of what stands at that place. */
+  readonly typeAt: (column: number) => ScalarType;
+  /** The place of `time_`. */
+  readonly time: (span: Span) => number;
+}
+
 /** What a PxL expression evaluates to. */
 export type Value =
   | { readonly kind: 'none' }
@@ -113,6 +134,7 @@ export type Value =
   /** An aggregate, or what a window has beside them. */
   | { readonly kind: 'aggregate'; readonly name: AggregateName | WindowName }
   | TypeValue
+  | OtelValue
   /** A DataFrame before its table exists, and all that is made of it. `poisoned`: stands for something that failed and was reported. */
   | { readonly kind: 'opaque'; readonly poisoned: boolean };
 
@@ -169,6 +191,13 @@ export function kindName(value: Value): string {
       return 'Metadata';
     case 'type':
       return 'Type';
+    case 'endpoint':
+      return 'Endpoint';
+    case 'metric':
+    case 'span':
+      return 'OTelDataContainer';
+    case 'exporter':
+      return 'Exporter';
     case 'opaque':
       return 'DataFrame';
   }

@@ -32,6 +32,17 @@ export async function explain(
     parts.push(query.value.outputs[i]!.sql, ...overNodes(optimized));
     await context.out.write(`${parts.join('\n')}\n\n`);
   }
+  for (const [i, { plan, optimized, to }] of logical.value.exports.entries()) {
+    const parts = [
+      `# export to ${to.endpoint.url}`,
+      '## plan',
+      planText(plan),
+      '## after the rules',
+      planText(optimized),
+    ];
+    parts.push('## SQL', query.value.exports[i]!.sql);
+    await context.out.write(`${parts.join('\n')}\n\n`);
+  }
   await context.out.flush();
   return exitCodes.ok;
 }

@@ -3,6 +3,12 @@ const text = `
 px.DataFrame(table, select=[], start_time=None, end_time=None) | the rows of a table, between two times
 px.display(df, name='output') | shows a table
 px.debug(df, name='output') | shows a table, with _ before its name
+px.export(out, export_spec) | sends rows to an OTLP endpoint
+px.otel.Data(resource, data, endpoint=None) | what px.export sends, and where
+px.otel.Endpoint(url, headers={}, insecure=False, timeout=5) | an OTLP receiver, host:port
+px.otel.metric.Gauge(name, value, description='', attributes={}, unit=None) | a measured value of each row
+px.otel.metric.Summary(name, count, sum, quantile_values, description='', attributes={}, unit=None) | count, sum and quantiles of each row
+px.otel.trace.Span(name, start_time, end_time, trace_id=None, span_id=None, parent_span_id=None, attributes={}, kind=SPAN_KIND_SERVER) | a span of each row
 px.script_reference(label, script, args={}) | a link to another script
 px.equals_any(value, comparisons) | value is one of these constants
 px.now() | the time of the query

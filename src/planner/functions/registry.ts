@@ -27,8 +27,6 @@ export const operatorFunctions: Readonly<Record<string, string>> = {
 
 /** What Pixie's `px` has and Sonde's will not have, with the reason. */
 export const refusedNames: Readonly<Record<string, string>> = {
-  otel: 'Sonde exports nothing: rows go to whoever runs the script',
-  export: 'Sonde exports nothing: use px.display, and `px run -o json`',
   pprof: 'there are no profiles to be converted',
   sample: 'a random sample differs from run to run: use head(), tail() or a filter',
   _text_embedding: 'Sonde runs no machine-learning models',

@@ -1,0 +1,1 @@
+export { type Exported, ExportFailed, exportedText, exportRows } from './exporter.ts';
