@@ -152,7 +152,7 @@ describe('the script', () => {
     expect((await probing({ name: 'there' })).code).toBe(0);
     const sampled = "import px\ndf = px.DataFrame(table='there')\npx.display(px.sample(df, 5))\n";
     await refused(run(sampled), 1, /<stdin>:3:\d+: .*sample/, /^\s*\^+/m);
-    const sent = `import px\ndf = px.DataFrame(table='there')\npx.export(df, px.otel.Data(endpoint=px.otel.Endpoint('127.0.0.1:1', insecure=True), resource={'service.name': 'x'}, data=[px.otel.metric.Gauge('n', df.n)]))\n`;
+    const sent = `import px\ndf = px.GetUDFList()\ndf.time_ = px.now()\ndf.n = px.length(df.name)\npx.export(df, px.otel.Data(endpoint=px.otel.Endpoint('127.0.0.1:1', insecure=True), resource={'service.name': 'x'}, data=[px.otel.metric.Gauge('n', df.n)]))\n`;
     await refused(run(sent), 3, /127.0.0.1:1 took no rows: UNAVAILABLE/);
   });
 
