@@ -30,6 +30,7 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"reflect"
 	"time"
 )
 

@@ -135,7 +135,7 @@ it('captured variables, names of constants, pointers in generic code, contexts, 
         {
           'args.c': 'main.green',
           'args.list[0]': 'main.red',
-          'args.byColor.keys[0]': 'main.green',
+          'args.byColor[0][0]': 'main.green',
           'results.$0': 'main.green',
         },
       ],

@@ -157,14 +157,15 @@ class Comparison {
     path: string,
     notes: Readonly<Record<string, string>>,
   ): string[] {
-    const reasons = Object.entries(notes).filter(([at]) => at.startsWith(`${path}.keys[`));
-    const absent = shown.filter(([key]) => key === null).length;
-    if (reasons.length < absent) return [`${path}: ${absent} keys without a value, ${reasons.length} reasons`];
-    for (const [, note] of reasons) this.#count(note);
-    return shown.flatMap(([key, value]) => {
-      if (key === null) return [];
+    return shown.flatMap(([key, value], i) => {
+      const note = notes[`${path}[${i}][0]`];
+      if (key === null) {
+        if (note === undefined) return [`${path}: key ${i} has no value, and no reason`];
+        this.#count(note);
+        return [];
+      }
       if (!(String(key) in expected)) return [`${path}: no key ${text(key)}`];
-      return this.compare(expected[String(key)], value, `${path}[${text(key)}]`, notes);
+      return this.compare(expected[String(key)], value, `${path}[${i}][1]`, notes);
     });
   }
 
@@ -184,8 +185,8 @@ class Comparison {
     if (isPairs(expected) && isPairs(shown)) {
       const entries = new Map(expected.map(([key, value]) => [text(key), value]));
       if (shown.every(([key]) => entries.has(text(key)))) {
-        return shown.flatMap(([key, value]) =>
-          this.compare(entries.get(text(key)), value, `${path}[${text(key)}]`, notes),
+        return shown.flatMap(([key, value], i) =>
+          this.compare(entries.get(text(key)), value, `${path}[${i}][1]`, notes),
         );
       }
     }

@@ -33,3 +33,8 @@ test('what was not captured is never nil', () => {
 test('nothing that a terminal acts on', () => {
   expect(shown('{"a":"\\u001b[2J\\u202e"}')).toBe('{a:"\\u001b[2J\\u202e"}');
 });
+
+test('of a map that is a list, too', () => {
+  const notes = { 'args.x[0][1]': 'not captured: too deep', 'args.x[1][0]': 'main.Red' };
+  expect(shown('[[1,null],[2,"b"]]', notes)).toBe('[[1 <not captured: too deep>] [main.Red(2) "b"]]');
+});

@@ -22,6 +22,9 @@ export interface Place {
 /** Deeper than any chain of references and nested types that the limits let through. */
 const mostNesting = 200;
 
+/** A pointer to one of these is a type's descriptor: the type's name tells what it is (`reflect.Type` holds the first). */
+const descriptors: ReadonlySet<string> = new Set(['reflect.rtype', 'internal/abi.Type']);
+
 /** Makes the JSON form of `docs/values.md` of the values of one record. */
 export class GraphRenderer {
   readonly graph: TypeGraph;
@@ -254,6 +257,8 @@ export class GraphRenderer {
     if (this.#shown.has(key)) return `{${own}}`;
     this.#shown.add(key);
     if (this.type(elem).redacted === true) return this.value(elem, { at: 0, end: 0, depth }, path, own);
+    const described = descriptors.has(this.type(elem).name) ? this.target.typeName?.(address) : undefined;
+    if (described !== undefined) return `{${own},"=":${JSON.stringify(described)}}`;
     if (this.type(elem).size === 0) return this.value(elem, { at: 0, end: 0, depth: depth + 1 }, path, own);
     const chunk = this.reach(address, elem, depth, 1);
     if (typeof chunk === 'string') {

@@ -61,18 +61,21 @@ export function mapJson(renderer: GraphRenderer, type: MapType, place: Place, pa
 }
 
 function entriesJson(renderer: GraphRenderer, type: MapType, entries: readonly Entry[], path: string): string {
+  const { notes } = renderer;
   const { kind } = renderer.type(type.key);
   const keyed = entries.map((entry, i) => {
-    const { key } = entry;
-    const before = renderer.notes.mark();
-    const text = actual(renderer, key, type.key, `${path}.keys[${i}]`);
-    return { entry, text, plain: renderer.notes.mark() === before && text !== 'null' };
+    const unsorted = `${path}.keys[${i}]`;
+    const from = notes.mark();
+    const text = actual(renderer, entry.key, type.key, unsorted);
+    const to = notes.mark();
+    return { entry, text, unsorted, from, to, plain: to === from && text !== 'null' };
   });
   const numeric = kind === 'int' || kind === 'uint' || kind === 'float';
   keyed.sort((a, b) => (numeric ? Number(a.text) - Number(b.text) : a.text < b.text ? -1 : a.text > b.text ? 1 : 0));
   const asObject = kind === 'string' && keyed.every(({ plain }) => plain);
-  const parts = keyed.map(({ entry, text }) => {
-    const at = `${path}[${text}]`;
+  const parts = keyed.map(({ entry, text, unsorted, from, to }, i) => {
+    notes.move(from, to, unsorted, `${path}[${i}][0]`);
+    const at = asObject ? `${path}[${text}]` : `${path}[${i}][1]`;
     const hidden = kind === 'string' && renderer.target.hidesKey(renderer.graph, text);
     const value = hidden ? renderer.missing(at, 'redacted') : actual(renderer, entry.value, type.elem, at);
     return asObject ? `${text}:${value}` : `[${text},${value}]`;

@@ -12,8 +12,8 @@ export interface TypeSource {
   closures?(packages: readonly string[]): readonly Closure[];
 }
 
-/** Most types of a tracepoint: those found first, breadth first, then those that interfaces may hold. */
-const mostTypes = 6_000;
+/** Most types of a tracepoint: those found first, breadth first, then those that interfaces may hold, each with all that it leads to. */
+const mostTypes = 20_000;
 /** So many more for closures and what only they have captured. */
 const mostClosureTypes = 2_000;
 
@@ -94,9 +94,10 @@ export class TypeGraphBuilder {
       this.#dynamic = true;
       for (const { address, type } of this.#source.dynamicTypes?.() ?? []) {
         if (this.#types.length >= this.#most) break;
+        if (!this.#mayBeHeld(type)) continue;
         dynamic.push({ address, type: this.add(type) });
+        this.#drain();
       }
-      this.#drain();
     }
     // Only where a value itself leads to a func: of those that interfaces lead to, the name will do.
     this.#most += mostClosureTypes;
@@ -104,6 +105,12 @@ export class TypeGraphBuilder {
     this.#drain();
     this.#done = layTable(this.#types, dynamic, closures, this.#limits, this.#redaction?.rules.names);
     return this.#done;
+  }
+
+  /** No interface holds an interface, the runtime's own maps and closures, or the shapes that generic code is compiled for. */
+  #mayBeHeld(ref: TypeRef): boolean {
+    const { kind, name } = this.#source.type(ref);
+    return kind !== 'interface' && !name.startsWith('noalg.') && !name.includes('go.shape.');
   }
 
   /** What a func points to, as a struct, by the address of its code. */

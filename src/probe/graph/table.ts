@@ -65,6 +65,9 @@ const followed: Readonly<Record<string, readonly string[]>> = {
   'context.afterFuncCtx': ['cancelCtx'],
   'context.stopCtx': ['Context'],
   'time.Timer': [],
+  'google.golang.org/protobuf/internal/impl.MessageState': [],
+  'reflect.rtype': [],
+  'internal/abi.Type': [],
   [`${otel}sdk/trace.recordingSpan`]: ['name'],
   [`${otel}sdk/trace.nonRecordingSpan`]: [],
   [`${otel}trace.nonRecordingSpan`]: [],
@@ -73,12 +76,15 @@ const followed: Readonly<Record<string, readonly string[]>> = {
   'gopkg.in/DataDog/dd-trace-go.v1/ddtrace/tracer.span': ['Name'],
 };
 
-/** Fields whose target is no deeper than what they are in: the parents of a context, of which a chain may be long. */
-const chains: Readonly<Record<string, string>> = {
-  'context.cancelCtx': 'Context',
-  'context.valueCtx': 'Context',
-  'context.stopCtx': 'Context',
-  'context.withoutCancelCtx': 'c',
+/** A context's values are aside of it: what they lead to counts as so much deeper, or a server's own structs would fill the event. */
+export const contextValueDepth = 2;
+
+/** How much deeper what these interfaces hold is than what they are in: a chain of contexts may be long, so its links are not. */
+const heldDeeper: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  'context.cancelCtx': { Context: 0 },
+  'context.valueCtx': { Context: 0, val: contextValueDepth },
+  'context.stopCtx': { Context: 0 },
+  'context.withoutCancelCtx': { c: 0 },
 };
 
 /** Elements of an array inside a value whose references are followed. */
@@ -251,8 +257,9 @@ function collect(
         const only = followed[type.name];
         for (const field of type.fields) {
           if (only !== undefined && !only.includes(field.name)) continue;
-          if (chains[type.name] === field.name && types[field.type]?.kind === 'interface') {
-            found.push({ ...interfaceReference(types, field.type, at + field.offset), deeper: 0 });
+          const deeper = heldDeeper[type.name]?.[field.name];
+          if (deeper !== undefined && types[field.type]?.kind === 'interface') {
+            found.push({ ...interfaceReference(types, field.type, at + field.offset), deeper });
           } else if (field.redacted === true) {
             const size = sizeOf(field.type);
             if (size > 0) found.push({ kind: reference.redacted, offset: at + field.offset, size, need: 0 });

@@ -1,3 +1,4 @@
+import { contextValueDepth } from '../../graph/index.ts';
 import { errorText } from '../errors.ts';
 import type { GraphRenderer, Place } from '../graph.ts';
 import { word } from '../snapshot.ts';
@@ -107,16 +108,14 @@ function keyAndValue(renderer: GraphRenderer, { type, place }: Link, path: strin
   const [key, value] = ['key', 'val'].map((name) => renderer.field(type, place, name));
   if (!key || !value || value.place.at + 16 > value.place.end) return;
   const own = `${path}.values[${summary.values.length}]`;
-  const dynamic = renderer.dynamic(true, value.place);
+  const held = { ...value.place, depth: value.place.depth + contextValueDepth - 1 };
+  const dynamic = renderer.dynamic(true, held);
   if (dynamic?.index !== undefined && dynamic.data.kind !== 'none') {
-    const held = renderer.pointee(dynamic.index, dynamic.data.place);
-    const ids = held && spanIds(renderer, held.type, held.place);
+    const target = renderer.pointee(dynamic.index, dynamic.data.place);
+    const ids = target && spanIds(renderer, target.type, target.place);
     if (ids) summary[ids.of] ??= `{${ids.members}}`;
   }
-  const texts = [
-    renderer.value(key.type, key.place, `${own}[0]`),
-    renderer.value(value.type, value.place, `${own}[1]`),
-  ];
+  const texts = [renderer.value(key.type, key.place, `${own}[0]`), renderer.value(value.type, held, `${own}[1]`)];
   summary.values.push(`[${texts.join(',')}]`);
 }
 

@@ -4,6 +4,7 @@ import { bigs } from './big.ts';
 import { contexts } from './context.ts';
 import { locks } from './locks.ts';
 import { nets } from './net.ts';
+import { protobuf } from './protobuf.ts';
 import { spans } from './span.ts';
 import { times } from './time.ts';
 import { uuid } from './uuid.ts';
@@ -12,7 +13,7 @@ import { uuid } from './uuid.ts';
 export type WellKnown = (renderer: GraphRenderer, type: number, place: Place, path: string) => string | undefined;
 
 const known: ReadonlyMap<string, WellKnown> = new Map(
-  [times, locks, atomics, nets, bigs, contexts, spans].flatMap((family) => Object.entries(family)),
+  [times, locks, atomics, nets, bigs, contexts, spans, protobuf].flatMap((family) => Object.entries(family)),
 );
 
 /** By the type's name, for generic types without their arguments. */
