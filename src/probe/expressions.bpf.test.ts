@@ -128,6 +128,8 @@ type Config struct { Limit int; Name string }
 
 var counter = 41
 var table = []string{"zero", "one", "two", "three", "four"}
+var since = []time.Time{time.Unix(5, 6).In(time.FixedZone("x", 5400)), {}, time.Now()}
+var stamps = map[string]time.Time{"a": time.Unix(7, 0).UTC()}
 var config = &Config{Limit: 12, Name: "main config"}
 var errOther = errors.New("other")
 
@@ -135,7 +137,7 @@ var errOther = errors.New("other")
 func probed(${parameters}) (sum int, text string, failure error) {
 	if n%4 == 3 { failure = errOther }
 	// All parameters are used, or debug info of older Go does not tell where they are.
-	if n < -1000 { expected(n, k, u8, i16, u64, f, f32, s, t, xs, arr, p, q, err, m, mi, mp, ch, v, d, raw, b, r) }
+	if n < -1000 { fmt.Println(since, stamps); expected(n, k, u8, i16, u64, f, f32, s, t, xs, arr, p, q, err, m, mi, mp, ch, v, d, raw, b, r) }
 	return n + k, s + t, failure
 }
 
@@ -347,6 +349,22 @@ describe.each(builds)('expressions in the running program (%s)', (_name, build) 
     await call('quiet 0 20');
     expect(own.rows().map((row) => Number(row.n))).toEqual([...Array(10).keys()].map((n) => 2 * n));
     expect(Number(own.words[1 + control.undecided])).toBe(10);
+  });
+
+  it('a time.Time is a column of times; what that has no place for is in the notes', async () => {
+    const texts = ['main.since[0]', 'main.since[1]', 'main.since[2]', 'main.stamps["a"]'];
+    const own = probe(texts.map((text, i) => ({ name: `t${i}`, capture: { kind: 'argument', text } })));
+    const before = BigInt(Date.now()) * 1_000_000n;
+    await call('quiet 0 1');
+    const [row] = own.rows();
+    expect(row).toMatchObject({ t0: 5_000_000_006n, t1: null, t3: 7_000_000_000n });
+    expect(row!.t2).toBeLessThan(before);
+    expect(row!.t2).toBeGreaterThan(before - 3_600_000_000_000n);
+    expect(row!.notes).toMatchObject({
+      't0.zone': '+01:30',
+      t1: 'not captured: 0001-01-01T00:00:00Z: a column of times has the years 1678 to 2262',
+      't2.monotonic_ns': expect.stringMatching(/^\d+$/),
+    });
   });
 
   it('a call that is not wanted sends nothing, also at its return', async () => {

@@ -8,6 +8,7 @@ import { actualPlace, mapEntries } from './maps.ts';
 import type { Notes } from './notes.ts';
 import { type RecordBytes, type RecordContext, statusReason, storedText } from './record.ts';
 import { word } from './snapshot.ts';
+import { writeTime } from './time-column.ts';
 import { escapeBytes, escapedNote, utf8End } from './utf8.ts';
 
 type Computed = Extract<ValueShape, { kind: 'computed' | 'part' }>;
@@ -25,6 +26,7 @@ export function writeComputed(
   if (shape.kind === 'part' && !isScalar(context.graph?.types[shape.part]?.kind)) {
     const text = partJson(shape, context, record, name, notes);
     if (text === undefined) column.missing();
+    else if (column.type === 'TIME64NS') writeTime(column, text, name, notes);
     else column.text(text);
     return;
   }

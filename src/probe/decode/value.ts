@@ -15,6 +15,7 @@ import { GraphRenderer } from './graph.ts';
 import type { Notes } from './notes.ts';
 import { type RecordBytes, type RecordContext, statusReason, storedText, wordAt } from './record.ts';
 import type { TargetContext } from './target.ts';
+import { writeTime } from './time-column.ts';
 import { escapeBytes, escapedNote, utf8End } from './utf8.ts';
 import { durationText } from './wellknown/time.ts';
 
@@ -51,7 +52,9 @@ export function writeValue(
     return;
   }
   if (shape.kind === 'graph') {
-    column.text(json(shape, context, record, name, notes));
+    const text = json(shape, context, record, name, notes);
+    if (column.type === 'TIME64NS') writeTime(column, text, name, notes);
+    else column.text(text);
     return;
   }
   if (shape.kind === 'frames') {

@@ -27,6 +27,8 @@ export function columnForm(type: GoType): ColumnForm {
       return type.size === 8 ? unsignedForm : form('INT64');
     case 'float':
       return form('FLOAT64');
+    case 'struct':
+      return type.name === 'time.Time' ? form('TIME64NS') : textForm;
     default:
       return textForm;
   }
