@@ -26,3 +26,20 @@ export function cutToWidth(text: string, width: number): string {
   }
   return `${kept}…`;
 }
+
+/** The text in lines of at most `width` columns; one that is empty has one line. Never half a character as people see it. */
+export function wrapToWidth(text: string, width: number): string[] {
+  if (displayWidth(text) <= width) return [text];
+  const lines = [''];
+  let taken = 0;
+  for (const { segment } of new Intl.Segmenter().segment(text)) {
+    const wide = displayWidth(segment);
+    if (taken + wide > width && taken > 0) {
+      lines.push('');
+      taken = 0;
+    }
+    lines[lines.length - 1] += segment;
+    taken += wide;
+  }
+  return lines;
+}

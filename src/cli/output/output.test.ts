@@ -79,9 +79,53 @@ test('table: on a terminal long texts give way, the widest first; what may not b
   expect(lines[1]).toBe(`${upid}  ${'漢'.repeat(13)}…  ${'short'.padEnd(25)}  why`);
   expect(lines[2]).toBe(`${upid}  ${'x'.repeat(26)}…  ${'y'.repeat(25)}  z`);
   // Too narrow for one line whatever is cut: as few lines as there can be, and no more is cut than that takes.
-  const narrow = (await printed((sink) => new TablePrinter(sink, false, 50), columns, rows)).split('\n');
-  expect(narrow).toEqual(lines);
+  expect(await printed((sink) => new TablePrinter(sink, false, 62), columns, rows)).toBe(
+    `UPID
+  COMMAND                    NAME                       REASON
+${upid}
+  ${'漢'.repeat(12)}…  short                      why
+${upid}
+  ${'x'.repeat(24)}…  ${'y'.repeat(25)}  z
+`,
+  );
   expect((await table(columns, rows)).split('\n')[2]).toContain('x'.repeat(300));
+});
+
+test('table: rows too wide for the terminal are folded as their header is; of many columns each has a line', async () => {
+  const columns = [column('upid', 'UINT128'), column('goid_', 'INT64'), column('path'), column('latency', 'INT64')];
+  const upid = '00000003-0024-844a-0000-000008caa618';
+  const rows = [{ cells: [upid, 1n, '/short', 5n] }, { cells: [upid, 22n, '漢字'.repeat(15), null] }];
+  const at = (width: number) => printed((sink) => new TablePrinter(sink, false, width), columns, rows);
+  expect(await at(50)).toBe(
+    `UPID                                  GOID
+  PATH
+  LATENCY
+${upid}  1
+  /short
+  5
+${upid}  22
+  ${'漢字'.repeat(12)}
+  ${'漢字'.repeat(3)}
+  —
+`,
+  );
+  expect(await at(40)).toBe(
+    `── 1
+UPID     ${upid.slice(0, 31)}
+         ${upid.slice(31)}
+GOID     1
+PATH     /short
+LATENCY  5
+── 2
+UPID     ${upid.slice(0, 31)}
+         ${upid.slice(31)}
+GOID     22
+PATH     ${'漢字'.repeat(7)}漢
+         字${'漢字'.repeat(7)}
+LATENCY  —
+`,
+  );
+  expect((await at(130)).split('\n')).toHaveLength(4);
 });
 
 test('table: colours are beside the text, and blanks outside of them', async () => {

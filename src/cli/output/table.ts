@@ -1,7 +1,7 @@
 import { escapeControls } from '../format/escape.ts';
-import { cutToWidth, displayWidth } from '../format/width.ts';
+import { cutToWidth, displayWidth, wrapToWidth } from '../format/width.ts';
 import { tableCell } from './cell.ts';
-import { fitted, gap, narrowest } from './fit.ts';
+import { fitted, folded, gap, indent, narrowest } from './fit.ts';
 import { type Look, lookOf, painted } from './look.ts';
 import type { Row, RowPrinter, TableHead } from './row.ts';
 import type { Sink } from './sink.ts';
@@ -10,6 +10,8 @@ import type { Sink } from './sink.ts';
 const measuredRows = 1000;
 /** A longer cell is printed whole and pushes its own line only. */
 const widestColumn = 120;
+/** A row that would take more lines of the terminal has a line for each column instead. */
+const mostLines = 3;
 
 /** A cell's text, without the sequences that its look takes. */
 interface Shown {
@@ -17,7 +19,10 @@ interface Shown {
   readonly look?: Look;
 }
 
-/** `output` → `Table ID: output`, a header, columns separated by two spaces. On a terminal, long texts are cut to what fits (`…`). */
+/**
+ * `output` → `Table ID: output`, a header, columns separated by two spaces. On a terminal, texts that may be cut are cut to what fits (`…`). Rows that are
+ * too wide for it are folded between two columns, as the header is, or have a line for each column.
+ */
 export class TablePrinter implements RowPrinter {
   readonly #sink: Sink;
   readonly #titled: boolean;
@@ -28,6 +33,10 @@ export class TablePrinter implements RowPrinter {
   #widths: number[] | undefined;
   /** Columns whose cells are cut to their width. */
   #cut: readonly boolean[] = [];
+  /** Which columns go into each line of a row. */
+  #lines: readonly (readonly number[])[] = [];
+  /** Each row is so many lines with a column's title in each: the titles, and rows so far. */
+  #records: { readonly titles: readonly Shown[]; count: number } | undefined;
   #tables = 0;
 
   /** `titled`: each table begins with its `Table ID` line. `terminal`: its width, if a person reads. */
@@ -42,6 +51,7 @@ export class TablePrinter implements RowPrinter {
     this.#head = head;
     this.#waiting = [];
     this.#widths = undefined;
+    this.#records = undefined;
     const gap = this.#tables++ > 0 ? '\n' : '';
     if (this.#titled) return this.#sink.write(`${gap}Table ID: ${escapeControls(head.name)}\n`);
   }
@@ -58,7 +68,7 @@ export class TablePrinter implements RowPrinter {
       return look === undefined ? { text } : { text, look };
     });
     if (head.clusterId !== undefined) cells.unshift({ text: head.clusterId });
-    if (this.#widths !== undefined) return this.#sink.write(this.#line(cells, this.#widths));
+    if (this.#widths !== undefined) return this.#sink.write(this.#rowText(cells, this.#widths));
     this.#waiting.push(cells);
     if (this.#waiting.length === measuredRows) return this.#printWaiting();
   }
@@ -85,27 +95,67 @@ export class TablePrinter implements RowPrinter {
         return width > widest && (cut[i] || width <= widestColumn) ? width : widest;
       }, 0),
     );
+    this.#lines = [titles.map((_, i) => i)];
     if (this.#terminal !== undefined) {
       const floors = titles.map((text, i) => (cut[i] ? Math.max(narrowest, displayWidth(text)) : Infinity));
-      widths = fitted(widths, floors, this.#terminal);
+      const narrowed = fitted(widths, floors, this.#terminal);
+      this.#lines = folded(narrowed, this.#terminal);
+      if (this.#lines.length > mostLines) this.#records = { titles: titled, count: 0 };
+      else widths = narrowed;
     }
     this.#cut = cut;
     this.#widths = widths;
     this.#waiting = [];
-    return this.#sink.write(lines.map((cells) => this.#line(cells, widths)).join(''));
+    const shown = this.#records === undefined ? lines : lines.slice(1);
+    return this.#sink.write(shown.map((cells) => this.#rowText(cells, widths)).join(''));
   }
 
-  #line(cells: readonly Shown[], widths: readonly number[]): string {
+  #rowText(cells: readonly Shown[], widths: readonly number[]): string {
+    if (this.#records !== undefined) return this.#record(cells, this.#records);
+    return this.#lines
+      .map((columns, i) => {
+        const before = ' '.repeat(i === 0 ? 0 : indent);
+        const line = this.#line(columns, cells, widths);
+        return columns.length === 1 && this.#lines.length > 1
+          ? this.#wrapped(cells[columns[0]!]!, before, line)
+          : before + line;
+      })
+      .join('');
+  }
+
+  /** A text that has a line of its own goes on in the next, where the terminal is too narrow for it. */
+  #wrapped({ text, look }: Shown, before: string, line: string): string {
+    const width = this.#terminal! - before.length;
+    if (displayWidth(text) <= width) return before + line;
+    const pieces = wrapToWidth(text, Math.max(narrowest, this.#terminal! - indent));
+    return pieces.map((piece, i) => `${i === 0 ? before : ' '.repeat(indent)}${painted(piece, look)}\n`).join('');
+  }
+
+  #line(columns: readonly number[], cells: readonly Shown[], widths: readonly number[]): string {
     // Blanks behind the last text are left out.
-    const last = cells.findLastIndex(({ text }) => text !== '');
+    const last = columns.findLastIndex((i) => cells[i]!.text !== '');
     let line = '';
-    for (let i = 0; i <= last; i++) {
+    for (const i of columns.slice(0, last + 1)) {
       const { text, look } = cells[i]!;
-      const shown = this.#cut[i] ? cutToWidth(text, widths[i]!) : i === last ? text.trimEnd() : text;
+      const shown = this.#cut[i] ? cutToWidth(text, widths[i]!) : i === columns[last] ? text.trimEnd() : text;
       line += painted(shown, look);
-      if (i < last) line += ' '.repeat(Math.max(0, widths[i]! - displayWidth(shown)) + gap);
+      if (i !== columns[last]) line += ' '.repeat(Math.max(0, widths[i]! - displayWidth(shown)) + gap);
     }
     return `${line}\n`;
+  }
+
+  /** `── 3`, then each column's title with its value, which goes on below itself. */
+  #record(cells: readonly Shown[], records: { readonly titles: readonly Shown[]; count: number }): string {
+    const margin = Math.max(...records.titles.map(({ text }) => displayWidth(text))) + gap;
+    let lines = `${painted(`── ${++records.count}`, this.#colours ? 'dim' : undefined)}\n`;
+    for (const [i, { text, look }] of cells.entries()) {
+      const heading = records.titles[i]!;
+      const pieces = wrapToWidth(text.trimEnd(), Math.max(narrowest, this.#terminal! - margin));
+      const blanks = ' '.repeat(pieces[0] === '' ? 0 : margin - displayWidth(heading.text));
+      lines += `${painted(heading.text, heading.look)}${blanks}${painted(pieces[0]!, look)}\n`;
+      for (const piece of pieces.slice(1)) lines += `${' '.repeat(margin)}${painted(piece, look)}\n`;
+    }
+    return lines;
   }
 }
 
