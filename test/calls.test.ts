@@ -94,19 +94,22 @@ describe.each(['local', 'go1.21.13', 'go1.17.13'] as const)('a program built by 
     await program.command('panics');
     const { calls, stderr } = await trace.stop();
     expect(stderr).toContain(' 0 drops');
-    type Call = (typeof calls)[number] & { call_id: number; parent_call_id: number | null; own_ns: number };
+    type Panic = Readonly<Record<string, unknown>>;
+    type Tree = { call_id: number; parent_call_id: number | null; own_ns: number; panic?: Panic };
+    type Call = (typeof calls)[number] & Tree;
     const all = calls as Call[];
     const inner = (of: number | null) => all.filter((call) => call.parent_call_id === of);
-    const text = ({ function: name, outcome, call_id }: Call): string => {
+    const text = ({ function: name, outcome, call_id, panic }: Call): string => {
       const children = inner(call_id).map(text);
-      const ended = outcome === 'returned' ? '' : ` ${outcome}`;
+      const value = panic === undefined ? '' : ` ${panic['Error()'] ?? panic['=']}`;
+      const ended = outcome === 'returned' ? '' : ` ${outcome}${value}`;
       return `${name.slice('main.'.length)}${ended}${children.length === 0 ? '' : `(${children.join(' ')})`}`;
     };
     expect(inner(null).map(text)).toEqual([
       'checkout(order(pay(charge)) order(pay(charge)) order(pay(charge)))',
       'refund(pay(charge) pay(charge) pay(charge))',
       'recurse(recurse(recurse(recurse(recurse))))',
-      'recoversRepanic(repanics panicked(panics panicked))',
+      'recoversRepanic(repanics panicked declined(panics panicked 1))',
       'goexitsDeferred goexit',
       'goexitsAfterPanic goexit(panics goexit)',
     ]);
@@ -130,6 +133,32 @@ describe.each(['local', 'go1.21.13', 'go1.17.13'] as const)('a program built by 
     expect(paid).toHaveLength(5);
     expect(rows.filter((row) => row.parent === null)).toHaveLength(1 + 5);
     expect(checkout!.own).toBe(checkout!.latency - paid.reduce((sum, { latency }) => sum + latency, 0));
+  });
+
+  it('what calls panic with: texts, errors, structs, and every kind of runtime error', async () => {
+    trace = await sonde.trace(program.pid, 'main.raises');
+    const said = await program.said('raises');
+    const { calls } = await trace.stop();
+    const panics = calls.map((call) => (call as unknown as { panic: Record<string, unknown> }).panic);
+    expect(calls.map(({ outcome }) => outcome)).toEqual(said.map(() => 'panicked'));
+    expect(panics.map((panic) => panic['(type)'])).toEqual(said.map(({ results }) => results.type));
+    expect(panics[2]).toMatchObject({ Code: 7, Who: 'bob' });
+    expect(panics[3]).toMatchObject({ N: 3 });
+    const text = (panic: Record<string, unknown>) => panic['Error()'] ?? panic['='];
+    const whole = said.map(({ results }, i) => (i === 2 || i === 3 ? undefined : results.text));
+    expect(panics.map(text)).toEqual(whole);
+
+    const file = writeProbeScript(sonde.folder, {
+      upid: await sonde.upid(program.pid),
+      name: `raised_${version}`,
+      function: 'main.raises',
+      columns: { value: 'PanicValue()', log: "Log('{kind}: {outcome} by {panic}')" },
+    });
+    await sonde.ok(['run', '-f', file]);
+    await program.command('raises');
+    const rows = await sonde.rows<{ value: string; log: string }>(['run', '-f', file]);
+    expect(rows.map(({ value }) => JSON.parse(value)['(type)'])).toEqual(said.map(({ results }) => results.type));
+    expect(rows[5]!.log).toBe('5: panicked by runtime error: index out of range [5] with length 3');
   });
 
   it('caller, stack, log line, CPU, thread, parent and go statement', async () => {
@@ -214,5 +243,14 @@ describe.each(['local', 'go1.21.13', 'go1.17.13'] as const)('a program built by 
       expect(row.slowest).toBeGreaterThan(0);
       expect(JSON.parse(row.top)).toEqual([{ key: ['ada', 'bob', 'eve', 'kim'].indexOf(row.name), count: row.n }]);
     }
+  });
+
+  it('a panic that nobody recovers, and with it the end of the process', async () => {
+    const dying = await CallsProgram.start({ toolchain });
+    trace = await sonde.trace(dying.pid, 'main.dies');
+    dying.send('dies 9');
+    await trace.atLeast(1);
+    const [call] = (await trace.stop()).calls;
+    expect(call).toMatchObject({ outcome: 'exited', panic: { '(type)': '*main.refusal', Code: 9, Who: 'all' } });
   });
 });

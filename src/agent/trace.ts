@@ -38,7 +38,7 @@ const without = (columns: readonly CaptureColumn[], kinds: readonly CaptureColum
 const noCapture = { kind: 'nothing' } as const;
 
 /** What a function whose returns cannot be probed does not have, nor a line. */
-const ofReturns = ['results', 'latency', 'outcome', 'call-id', 'parent-call-id', 'own-time'] as const;
+const ofReturns = ['results', 'latency', 'outcome', 'panic', 'call-id', 'parent-call-id', 'own-time'] as const;
 
 /** Rows of one message: each message costs more than a row does. */
 const messageRows = 256;
@@ -368,10 +368,11 @@ function tracedCall(batch: RowBatch, row: number): sonde.TraceCall {
     resultsJson: text(7),
     latencyNs: int(8),
     outcome: text(9),
-    callId: int(10),
-    parentCallId: int(11),
-    ownNs: int(12),
-    log: text(13),
+    panicJson: text(10),
+    callId: int(11),
+    parentCallId: int(12),
+    ownNs: int(13),
+    log: text(14),
     notesJson: batch.notes?.[row] ?? '',
   };
 }
@@ -390,6 +391,7 @@ export function runningCall(call: OpenCall, upid: Upid): sonde.TraceCall {
     callId: call.id,
     parentCallId: call.parentId,
     ownNs: undefined,
+    panicJson: '',
     log: '',
     notesJson: call.notes ?? '',
   };
@@ -410,6 +412,7 @@ function stackedCall(goid: bigint, state: string, upid: Upid, fn: string): sonde
     callId: undefined,
     parentCallId: undefined,
     ownNs: undefined,
+    panicJson: '',
     log: '',
     notesJson: JSON.stringify({ args: 'not captured: the call began before it was traced', goroutine: state }),
   };

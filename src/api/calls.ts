@@ -20,6 +20,7 @@ export function callColumns({ log, tree = false }: CallParts = {}): readonly Cap
     { name: 'results', capture: when(values, { kind: 'results' }) },
     { name: 'latency', capture: { kind: 'latency' } },
     { name: 'outcome', capture: { kind: 'outcome' } },
+    { name: 'panic', capture: { kind: 'panic' } },
     { name: 'call_id', capture: when(tree, { kind: 'call-id' }) },
     { name: 'parent_call_id', capture: when(tree, { kind: 'parent-call-id' }) },
     { name: 'own_time', capture: when(tree, { kind: 'own-time' }) },

@@ -28,7 +28,7 @@ export const header = {
   site: 40,
   /**
    * u32, low half of how many entry events of the probe had been dropped when this event happened, and u32 at 52, how many
-   * return events. Where both grew between an entry and a return, the return may be another call's. 0 in recovery and Goexit events.
+   * return events. Where both grew between an entry and a return, the return may be another call's. 0 in recovery, Goexit and panic events.
    */
   entryDrops: 48,
   returnDrops: 52,
@@ -44,6 +44,7 @@ export const headerFlags = {
   curg: 4,
 } as const;
 
+/** Those of calls come first. */
 export const eventKinds = {
   entry: 1,
   /** At a `ret`: results are in place. */
@@ -54,6 +55,8 @@ export const eventKinds = {
   recovery: 4,
   /** `runtime.Goexit`: all open calls on `g` end so. */
   goexit: 5,
+  /** `runtime.gopanic` begins on `g`: with its value. */
+  panic: 6,
 } as const;
 export type EventKind = (typeof eventKinds)[keyof typeof eventKinds];
 

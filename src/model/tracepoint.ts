@@ -38,6 +38,8 @@ export type Capture =
   | { readonly kind: 'result'; readonly text: string; readonly span?: Span }
   | { readonly kind: 'latency' }
   | { readonly kind: 'outcome' }
+  /** What the call was left by a panic with, in the form of `docs/values.md`. */
+  | { readonly kind: 'panic' }
   /** Where the call was seen: the function's name without type arguments, these, and the function that its copy was inlined into. */
   | { readonly kind: 'function' | 'type-arguments' | 'inlined-into' }
   /** An empty column. */

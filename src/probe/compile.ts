@@ -20,9 +20,17 @@ import {
   wantsFloats,
 } from './emit/index.ts';
 import { type Redaction, TypeGraphBuilder, type TypeTable } from './graph/index.ts';
-import { type FloatRoot, followsPointers, type PlannedProbe, planProbe, type Root, rootsOf } from './plan/index.ts';
+import {
+  type FloatRoot,
+  followsPointers,
+  type PlannedProbe,
+  planPanic,
+  planProbe,
+  type Root,
+  rootsOf,
+} from './plan/index.ts';
 import { type Chosen, entryPrograms, exitPrograms, groupPrograms, unwindPrograms } from './programs.ts';
-import { type ResolvedProbe, type ResolvedValue, resolveProbes, type Skipped } from './resolve/index.ts';
+import { type ResolvedProbe, type ResolvedValue, resolvePanic, resolveProbes, type Skipped } from './resolve/index.ts';
 import {
   type CopyPlace,
   CopySites,
@@ -99,16 +107,21 @@ export function compileTarget(
   const builder = new TypeGraphBuilder(binary, options.redaction, limits);
   const copies = options.features.attachCookie ? new CopySites(context, (fn) => binary.code(fn)) : undefined;
   const sets = logical.probes.map((probe) => resolveProbes(probe, binary, builder, copies));
-  const walks = sets.some(
-    (each) =>
-      each.ok &&
-      each.value.probes.some(
-        (probe) =>
-          probe.columns.some((column) => 'value' in column && isWalked(column.value)) ||
-          conditionValues(probe).some(isWalked),
-      ),
-  );
+  const wantsPanics = sets.some((each) => each.ok && each.value.probes.some(wantsPanic));
+  const panics = wantsPanics ? resolvePanic(binary, builder) : undefined;
+  const walks =
+    (typeof panics === 'object' && isWalked(panics.value)) ||
+    sets.some(
+      (each) =>
+        each.ok &&
+        each.value.probes.some(
+          (probe) =>
+            probe.columns.some((column) => 'value' in column && isWalked(column.value)) ||
+            conditionValues(probe).some(isWalked),
+        ),
+    );
   const types = walks ? builder.finish() : undefined;
+  const panic = typeof panics === 'object' ? planPanic(panics, { types, noFloats, limits }) : undefined;
   const chosen: Chosen[] = [];
   const skipped: Skipped[] = [];
   for (const [index, probe] of logical.probes.entries()) {
@@ -124,7 +137,12 @@ export function compileTarget(
     const before = chosen.length;
     const refusals: Diagnostic[] = [];
     for (const resolved of probes) {
-      const plan = planProbe(resolved, { types, noFloats, limits });
+      const plan = planProbe(resolved, {
+        types,
+        noFloats,
+        limits,
+        panic: panic?.shape ?? (panics as string | undefined),
+      });
       if (resolved.copy !== undefined) {
         const reason = noCopy(plan);
         if (reason !== undefined) {
@@ -180,7 +198,7 @@ export function compileTarget(
   ];
   const largest = planned.reduce(
     (size, plan) => Math.max(size, plan.entry?.layout.size ?? 0, plan.return?.layout.size ?? 0),
-    headerSize,
+    panic?.event.layout.size ?? headerSize,
   );
   const estimate = planned.length >= (options.estimateFrom ?? Number.POSITIVE_INFINITY);
   const emission: EmitContext = {
@@ -199,7 +217,7 @@ export function compileTarget(
   const sizes = groupSizes(planned.flatMap(({ group }) => group ?? []));
   const groups = groupMaps(planned);
   const programs = [
-    ...unwindPrograms(emission, planned, binary, context, warnings),
+    ...unwindPrograms(emission, planned, binary, context, warnings, panic?.event),
     ...exitPrograms(emission, chosen),
     ...chosen.flatMap(({ plan, sites }, index) => groupPrograms(emission, index, plan, sites, sizes)),
     ...entryPrograms(emission, chosen),
@@ -387,6 +405,12 @@ function entryIntact(plan: PlannedProbe, architecture: Architecture): Intact {
   const intact = intactFor(architecture, places, followed);
   const callers = within !== undefined || sources.some(({ kind }) => kind === 'stack');
   return callers ? withCallers(architecture, intact) : intact;
+}
+
+function wantsPanic({ columns }: ResolvedProbe): boolean {
+  return columns.some(
+    (column) => column.from === 'panic' || (column.from === 'log' && column.parts.some(({ from }) => from === 'panic')),
+  );
 }
 
 /** Is there a part of the value that the object graph is walked from? */

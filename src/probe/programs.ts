@@ -11,6 +11,7 @@ import {
   isTracked,
   type Keeping,
   type ProbeNumber,
+  panicProgram,
   recoveryProgram,
   returnProgram,
   siteCookie,
@@ -160,13 +161,14 @@ function grouped(emissions: readonly Emission[]): {
   });
 }
 
-/** The two rare probes that tell why a call never returned: only where calls are matched at all. */
+/** The rare probes that tell why a call never returned: only where calls are matched at all. `panic`: the event that tells what was panicked with, if that is wanted. */
 export function unwindPrograms(
   context: EmitContext,
   planned: readonly PlannedProbe[],
   binary: CompilableBinary,
   sites: SiteContext,
   warnings: string[],
+  panic: EventPlan | undefined,
 ): ProgramSites[] {
   if (!planned.some((plan) => plan.entry !== undefined && plan.return !== undefined)) return [];
   const find = (name: string): FunctionCode | undefined => {
@@ -175,7 +177,8 @@ export function unwindPrograms(
   };
   const recoveryCode = find(runtimeProbes.recovery);
   const goexitCode = find(runtimeProbes.goexit);
-  const found = chooseRuntimeSites({ recovery: recoveryCode, goexit: goexitCode }, sites);
+  const panicCode = panic && find(runtimeProbes.panic);
+  const found = chooseRuntimeSites({ recovery: recoveryCode, goexit: goexitCode, panic: panicCode }, sites);
   const programs: ProgramSites[] = [];
   const add = (program: ProgramSites['program'], kind: ProgramSites['kind'], site: Site) =>
     programs.push({ program, kind, sites: [site] });
@@ -190,6 +193,11 @@ export function unwindPrograms(
   else if (goexitCode) {
     const why = reason(found.diagnostics, runtimeProbes.goexit) ?? `no site in ${runtimeProbes.goexit}`;
     warnings.push(`calls that end by runtime.Goexit show as lost: ${why}`);
+  }
+  if (panic && found.panic) add(panicProgram(context, panic, found.panic), eventKinds.panic, found.panic);
+  else if (panic) {
+    const why = reason(found.diagnostics, runtimeProbes.panic) ?? `no site in ${runtimeProbes.panic}`;
+    warnings.push(`what calls panic with is not known: ${why}`);
   }
   return programs;
 }

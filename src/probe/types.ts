@@ -43,7 +43,7 @@ export interface Site {
   /** The instruction's bytes in the file, for the check against the process. */
   readonly bytes: Uint8Array;
   readonly class: InstructionClass;
-  readonly role: 'entry' | 'return' | 'tail' | 'recovery' | 'goexit';
+  readonly role: 'entry' | 'return' | 'tail' | 'recovery' | 'goexit' | 'panic';
   /** At a conditional jump: the event counts only if the jump is not taken, that is if (flags & mask) === 0 … */
   readonly notTaken?: {
     readonly flagsMask: number;
@@ -109,6 +109,7 @@ export interface ColumnPlan {
     | { readonly kind: 'return'; readonly shape: ValueShape }
     | { readonly kind: 'latency' }
     | { readonly kind: 'outcome' }
+    | { readonly kind: 'panic' }
     | { readonly kind: TreePart }
     | { readonly kind: 'place'; readonly part: keyof PlaceNames }
     | { readonly kind: 'log'; readonly parts: readonly LogPart[] };
@@ -137,7 +138,19 @@ export interface GroupColumn {
 /** A piece of a log line. `text` of a value: what stands in the template. */
 export type LogPart =
   | { readonly from: 'text' | 'latency' | 'outcome'; readonly text: string }
+  | { readonly from: 'panic'; readonly text: string }
   | { readonly from: 'entry' | 'return'; readonly text: string; readonly shape: ValueShape };
+
+/** How the record of a panic is read; slots by number. */
+export interface PanicShape {
+  readonly layout: EventLayout;
+  readonly value: ValueShape;
+  /** End of the goroutine's stack. */
+  readonly stackEnd: number;
+  /** Stack pointers of frames whose deferred functions run for an earlier panic: the first with its flag, if it has one, is it. */
+  readonly deferring: readonly { readonly frame: number; readonly started?: number }[];
+  readonly graph?: TypeGraph;
+}
 
 /** A probe, down to layouts: everything the decoder needs to make rows of its records. Plain data, sent to the reader's thread. */
 export interface ProbePlan {
@@ -159,6 +172,8 @@ export interface ProbePlan {
   readonly endless?: true;
   /** Its calls have a place in a tree: the slots, in the records of entries and returns, of how many events had been dropped by then. */
   readonly tree?: { readonly entry: number; readonly return: number };
+  /** What its calls were left by a panic with is wanted: how it is read, or why it is not known. One object for all probes of a tracepoint. */
+  readonly panic?: PanicShape | string;
   /** Its calls are added up in the kernel: it has no other columns, and no records. */
   readonly group?: GroupLayout;
   /** The types of its values of shape `graph`; one object for all probes of a tracepoint. */

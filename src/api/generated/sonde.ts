@@ -286,6 +286,8 @@ export interface TraceCall {
     | undefined;
   /** of a trace with `log` */
   log: string;
+  /** what it was left by a panic with; empty: by none, or the notes say why that is not known */
+  panicJson: string;
 }
 
 export interface TraceEnd {
@@ -3001,6 +3003,7 @@ function createBaseTraceCall(): TraceCall {
     parentCallId: undefined,
     ownNs: undefined,
     log: "",
+    panicJson: "",
   };
 }
 
@@ -3065,6 +3068,9 @@ export const TraceCall: MessageFns<TraceCall> = {
     }
     if (message.log !== "") {
       writer.uint32(186).string(message.log);
+    }
+    if (message.panicJson !== "") {
+      writer.uint32(194).string(message.panicJson);
     }
     return writer;
   },
@@ -3194,6 +3200,14 @@ export const TraceCall: MessageFns<TraceCall> = {
             message.log = reader.string();
             continue;
           }
+          case 24: {
+            if (tag !== 194) {
+              break;
+            }
+
+            message.panicJson = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3229,6 +3243,7 @@ export const TraceCall: MessageFns<TraceCall> = {
       : undefined;
     message.ownNs = (object.ownNs !== undefined && object.ownNs !== null) ? BigInt(object.ownNs) : undefined;
     message.log = object.log ?? "";
+    message.panicJson = object.panicJson ?? "";
     return message;
   },
 };

@@ -295,8 +295,8 @@ test('csv has its header before the first call', async () => {
   });
   const { out } = await runPx(words('-o', 'csv'), world());
   expect(out).toBe(
-    `table_id,time,upid,goid,function,args,results,latency_ns,outcome,notes
-trace,2023-11-14T22:13:21.500000000Z,${upid},18,main.computeE,"{""iterations"":100}","{""$0"":null}",4000,returned,
+    `table_id,time,upid,goid,function,args,results,latency_ns,outcome,panic,notes
+trace,2023-11-14T22:13:21.500000000Z,${upid},18,main.computeE,"{""iterations"":100}","{""$0"":null}",4000,returned,,
 `,
   );
 });

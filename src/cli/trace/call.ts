@@ -31,6 +31,7 @@ export function callJson(call: sonde.TraceCall, place?: sonde.ProcessInfo): stri
       : [`"log":${jsonString(call.log)}`]),
     `"latency_ns":${call.latencyNs ?? 'null'}`,
     `"outcome":${jsonString(call.outcome)}`,
+    ...(call.panicJson === '' ? [] : [`"panic":${escapeJson(call.panicJson)}`]),
   ];
   if (call.callId !== undefined) {
     members.push(`"call_id":${call.callId}`, `"parent_call_id":${call.parentCallId ?? 'null'}`);
@@ -60,11 +61,13 @@ export function callLine(call: sonde.TraceCall, whose: string): string {
   return parts.join('  ');
 }
 
-/** How it ended, if it did not return. */
+/** How it ended, if it did not return: `panicked: *errors.errorString("declined")`. */
 export function outcomeText(call: sonde.TraceCall, notes: Notes): string {
   if (call.outcome === 'returned' || call.outcome === '') return '';
   const why = notes?.outcome === undefined ? '' : ` (${escapeControls(notes.outcome)})`;
-  return `${escapeControls(call.outcome)}${why}`;
+  const cause = call.panicJson === '' ? notes?.panic && missing(notes.panic) : panicText(call.panicJson, notes);
+  const panic = cause === undefined ? '' : call.outcome === 'panicked' ? `: ${cause}` : ` panicking: ${cause}`;
+  return `${escapeControls(call.outcome)}${why}${panic}`;
 }
 
 /**
@@ -80,6 +83,10 @@ export function runningLine(call: sonde.TraceCall, whose: string): string {
   if (state !== undefined) parts.push(`[${escapeControls(state)}]`);
   parts.push(callText(call));
   return parts.join('  ');
+}
+
+function panicText(json: string, notes: Notes): string {
+  return json === 'null' ? 'nil' : brief(goValue(json, 'panic', notes, new Set()));
 }
 
 /** `main.order(i=1) = ($0=2)` */

@@ -60,6 +60,7 @@ async function csvWriter(context: Context, { places, tree, log }: CallWriterOpti
     ...(log ? [column('log')] : [column('args'), column('results')]),
     column('latency_ns', 'INT64'),
     column('outcome'),
+    column('panic'),
     ...(tree ? ['call_id', 'parent_call_id', 'own_ns'].map((name) => column(name, 'INT64')) : []),
     column('notes'),
   ];
@@ -79,6 +80,7 @@ async function csvWriter(context: Context, { places, tree, log }: CallWriterOpti
         ...(log ? [call.log] : [call.argsJson || '{}', call.resultsJson || '{}']),
         call.latencyNs ?? null,
         call.outcome,
+        call.panicJson === '' ? null : call.panicJson,
         ...(tree ? [call.callId ?? null, call.parentCallId ?? null, call.ownNs ?? null] : []),
         parseNotes(call.notesJson) === undefined ? null : call.notesJson,
       ];

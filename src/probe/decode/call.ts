@@ -1,4 +1,5 @@
 import { header, headerFlags } from '#model';
+import type { Panic } from './panics.ts';
 import type { OpenPlace } from './tree.ts';
 
 /** A call that has entered and not ended yet: a copy of its entry record, linked to the call below it on the goroutine. */
@@ -21,6 +22,8 @@ export interface OpenCall {
   readonly offset: 0;
   /** The next shallower open call of the goroutine. */
   below: OpenCall | undefined;
+  /** It was left by this panic, although another one came in its place. */
+  panic: Panic | undefined;
   /** Where calls have a place in a tree. */
   place: OpenPlace | undefined;
 }
@@ -46,6 +49,7 @@ export class CallPool {
   give(call: OpenCall): void {
     call.below = undefined;
     call.place = undefined;
+    call.panic = undefined;
     const size = call.bytes.length;
     const list = this.#free.get(size);
     if (list === undefined) this.#free.set(size, [call]);
@@ -71,6 +75,7 @@ function newCall(size: number): OpenCall {
     view: new DataView(bytes.buffer),
     offset: 0,
     below: undefined,
+    panic: undefined,
     place: undefined,
   };
 }

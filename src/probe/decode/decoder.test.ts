@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type Column, type EventLayout, headerFlags, implicitColumns, type Relation, slotStatus } from '#model';
 import { recordBytes, rowsOf, type TestRecord } from '../../../testing/ebpf/index.ts';
 import { controlOffset, unwindDropsOffset } from '../emit/index.ts';
-import type { ColumnPlan, ProbePlan } from '../types.ts';
+import type { ColumnPlan, PanicShape, ProbePlan } from '../types.ts';
 import { type DecoderOptions, EventDecoder } from './decoder.ts';
 import type { BinaryServices } from './target.ts';
 
@@ -481,5 +481,80 @@ describe('values', () => {
     expect(row([0n, 0n, 0n, 0n, new Uint8Array(9).fill(0xff)], { 4: 9n }).notes.string).toBe(
       'truncated from 9 bytes (limit string bytes 8: --string-bytes, #px:set capture_string_bytes); not UTF-8: other bytes are written \\xNN, a backslash \\\\',
     );
+  });
+});
+
+describe('what a call was left by a panic with', () => {
+  const slots = [64, 72, 80, 88].map((offset, i) => ({ kind: 'uint' as const, offset, status: 56 + i }));
+  const panicLayout: EventLayout = { size: 96, slots };
+  // Slots: the value, the stack's end, the frame whose deferred function runs, and the flag that one does.
+  const made = (started: boolean) => {
+    const panic: PanicShape = {
+      layout: panicLayout,
+      value: { kind: 'slot', slot: 0 },
+      stackEnd: 1,
+      deferring: [{ frame: 2, ...(started ? { started: 3 } : {}) }],
+    };
+    const told = { column: column('panic', 'STRING'), source: { kind: 'panic' } } as const;
+    const it = decoder([{ ...plan('main.f'), columns: [...columns, told], panic }]);
+    return {
+      ...it,
+      panics: (depth: number, value: bigint, deferring = 0, flag = 1n) =>
+        it.send({
+          kind: 'panic',
+          depth,
+          layout: panicLayout,
+          values: [value, 0x10000n, BigInt(0x10000 - deferring), flag],
+        }),
+      told: () => it.rows().map(({ n, outcome, panic: value, notes }) => `${n} ${outcome} ${value ?? notes.panic}`),
+    };
+  };
+
+  it('is the value of the panic that left it, also where a deferred function panics anew', () => {
+    const it = made(false);
+    for (const depth of [0x100, 0x200, 0x300, 0x400]) it.enter(depth, BigInt(depth / 0x100));
+    it.panics(0x500, 7n);
+    // A deferred function of 2, called by the first panic, calls 6 and panics there.
+    it.enter(0x600, 6n);
+    it.panics(0x700, 8n, 0x210);
+    it.send({ kind: 'recovery', depth: 0x110 });
+    it.leave(0x100, 0n);
+    expect(it.told()).toEqual(['6 panicked 8', '4 panicked 7', '3 panicked 7', '2 panicked 8', '1 returned ']);
+    // It is over.
+    it.enter(0x200, 9n);
+    it.send({ kind: 'recovery', depth: 0x110 });
+    expect(it.told()).toEqual([
+      '9 panicked not captured: the panic began before it was traced, or its event was dropped',
+    ]);
+  });
+
+  it('is not known where it is not known whose deferred function panicked', () => {
+    const it = made(true);
+    for (const depth of [0x200, 0x300]) it.enter(depth, BigInt(depth / 0x100));
+    it.panics(0x500, 7n, 0, 0n);
+    it.enter(0x600, 6n);
+    it.panics(0x700, 8n, 0x210, 0n);
+    it.send({ kind: 'recovery', depth: 0x110 });
+    expect(it.told()).toEqual([
+      '6 panicked 8',
+      expect.stringMatching(/^3 panicked not captured: .*which of them left this call/),
+      expect.stringMatching(/^2 panicked not captured: .*which of them left this call/),
+    ]);
+  });
+
+  it('is kept when nobody recovers and the process ends, and none of a call that goes on', () => {
+    const it = made(false);
+    it.enter(0x200, 2n);
+    it.panics(0x500, 7n);
+    it.enter(0x600, 6n);
+    it.made.targetEnded(0, 9_000n);
+    expect(it.told()).toEqual(['6 exited ', '2 exited 7']);
+    const other = made(false);
+    other.enter(0x200, 2n);
+    other.panics(0x500, 7n);
+    other.send({ kind: 'recovery', depth: 0x300 });
+    other.enter(0x400, 4n);
+    other.send({ kind: 'goexit', depth: 0x700 });
+    expect(other.told()).toEqual(['4 goexit ', '2 goexit ']);
   });
 });

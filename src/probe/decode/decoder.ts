@@ -28,9 +28,11 @@ import {
   running,
   tail,
   tooMany,
+  unknownPanic,
   unwindDropped,
 } from './ending.ts';
 import { Notes } from './notes.ts';
+import { Panics } from './panics.ts';
 import type { RecordBytes } from './record.ts';
 import { type RowTarget, RowWriter, rowTarget } from './row.ts';
 import type { BinaryServices } from './target.ts';
@@ -92,6 +94,8 @@ interface Target extends RowTarget {
   readonly plans: readonly ProbePlan[];
   /** `g` → its deepest open call. */
   readonly calls: Map<number, OpenCall>;
+  /** Undefined: nobody wants to know. */
+  readonly panics: Panics | undefined;
 }
 
 /**
@@ -145,7 +149,9 @@ export class EventDecoder {
         throw new BugError(`the plan of ${plan.function} has other columns than the table`);
     }
     const calls = this.#targets.get(index)?.calls ?? new Map<number, OpenCall>();
-    this.#targets.set(index, { index, plans, calls, ...rowTarget(upid, services) });
+    const panic = plans.find((plan) => typeof plan.panic === 'object')?.panic;
+    const panics = typeof panic === 'object' ? new Panics(panic) : undefined;
+    this.#targets.set(index, { index, plans, calls, panics, ...rowTarget(upid, services) });
   }
 
   /** To be called before each drain of the ring: REALTIME − MONOTONIC in nanoseconds, for the rows to come. */
@@ -206,6 +212,10 @@ export class EventDecoder {
         break;
       case eventKinds.goexit:
         if (known) this.#unwind(target, g, -1, goexit);
+        break;
+      case eventKinds.panic:
+        if (length < (target.panics?.recordBytes ?? 0)) this.stats.foreign++;
+        else if (known) this.#panic(target, g);
         break;
       default:
         this.stats.foreign++;
@@ -363,6 +373,13 @@ export class EventDecoder {
   #unwind(target: Target, g: number, depth: number, ending: Ending): void {
     this.#closeOtherGoroutine(target, g);
     this.#closeDeeper(target, g, depth, this.#ktime(), ending);
+    target.panics?.reached(g, depth);
+  }
+
+  #panic(target: Target, g: number): void {
+    this.#closeOtherGoroutine(target, g);
+    const calls = target.calls.get(g);
+    if (calls !== undefined) target.panics?.begin(g, this.#depth(), this.#record, calls);
   }
 
   /** An event of another goid on this `g`: the goroutine that its open calls belonged to is gone. */
@@ -374,14 +391,16 @@ export class EventDecoder {
     const low = view.getUint32(offset + header.goid, true);
     const high = view.getUint32(offset + header.goid + 4, true);
     if (isOtherGoroutine(top, flags, low, high)) this.#closeDeeper(target, g, -1, this.#ktime(), goroutineGone);
+    if (target.calls.get(g) === undefined) target.panics?.reached(g, -1);
   }
 
   /** Ends the open calls of `g` that are deeper than `depth`, deepest first. */
   #closeDeeper(target: Target, g: number, depth: number, now: bigint, ending?: Ending): void {
+    if (ending === undefined && target.panics?.some) target.panics.reached(g, depth);
     for (let call = target.calls.get(g); call !== undefined && call.depth > depth; ) {
       const { below } = call;
       this.#unlink(target, g, call, undefined);
-      this.#end(target, call, now, ending);
+      this.#end(target, call, now, ending && causeOf(target, g, call, ending));
       call = below;
     }
   }
@@ -522,4 +541,11 @@ export class EventDecoder {
   #counter(counters: BigUint64Array | undefined, byteOffset: number): bigint {
     return counters?.[byteOffset / 8] ?? 0n;
   }
+}
+
+/** The ending with what the call was left with. */
+function causeOf(target: Target, g: number, call: OpenCall, ending: Ending): Ending {
+  if (target.panics === undefined || (ending !== panicked && ending !== exited)) return ending;
+  const panic = target.panics.of(g, call) ?? (ending === panicked ? unknownPanic : undefined);
+  return { ...ending, panic };
 }

@@ -1,4 +1,5 @@
 import type { Outcome } from '#model';
+import type { PanicCause } from './panics.ts';
 
 /** How a call ended, for its row. */
 export interface Ending {
@@ -7,6 +8,8 @@ export interface Ending {
   readonly reason: string;
   /** Is there a latency? Not when the end was not seen. */
   readonly seen: boolean;
+  /** The panic that it was left by, or why that is not known. */
+  readonly panic?: PanicCause | undefined;
 }
 
 export const returned: Ending = { outcome: 'returned', reason: '', seen: true };
@@ -29,3 +32,4 @@ export const goroutineGone = lost('its goroutine ended');
 export const noGoroutine = lost('its goroutine is not known, so its return cannot be told from others');
 export const endless = lost('it is an inlined copy whose end is not told apart from the code around it');
 export const tooMany = lost('too many open calls');
+export const unknownPanic = 'the panic began before it was traced, or its event was dropped';

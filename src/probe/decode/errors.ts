@@ -1,18 +1,12 @@
 import { errnoText } from './errno.ts';
-import type { Dynamic, GraphRenderer, Place } from './graph.ts';
+import { type ErrorTexts, type Fields, string } from './error-fields.ts';
+import type { Dynamic, GraphRenderer } from './graph.ts';
+import { runtimeErrors } from './runtime-errors.ts';
 import { word } from './snapshot.ts';
 import { netText } from './wellknown/net.ts';
 
 /** Longest chain of wrapped errors that makes one text. */
 const mostWrapped = 20;
-
-type Text = (renderer: GraphRenderer, error: Fields, nesting: number) => string | undefined;
-
-/** The struct behind an error, by its fields. */
-interface Fields {
-  readonly type: number;
-  readonly place: Place;
-}
 
 /**
  * Text that `Error()` of an error of the standard library would give, from its fields; it is never called. Undefined for other types and
@@ -28,7 +22,8 @@ export function errorText(renderer: GraphRenderer, found: Dynamic, nesting = 0):
 }
 
 /** Type → its text (errors, fmt, io/fs, os, syscall, strconv, net, net/url, context at Go 1.26; unchanged since Go 1.18). */
-const texts: Readonly<Record<string, Text>> = {
+const texts: ErrorTexts = {
+  ...runtimeErrors,
   '*errors.errorString': (renderer, error) => string(renderer, error, 's'),
   '*fmt.wrapError': (renderer, error) => string(renderer, error, 'msg'),
   '*fmt.wrapErrors': (renderer, error) => string(renderer, error, 'msg'),
@@ -85,13 +80,6 @@ function addressText(renderer: GraphRenderer, { type, place }: Fields, name: str
   if (dynamic.index === undefined || dynamic.data.kind === 'none') return undefined;
   const held = renderer.pointee(dynamic.index, dynamic.data.place);
   return held && netText(renderer, held.type, held.place);
-}
-
-/** A whole string: a cut one makes no text. */
-function string(renderer: GraphRenderer, { type, place }: Fields, name: string): string | undefined {
-  const found = renderer.field(type, place, name);
-  if (found === undefined || found.place.at + 16 > found.place.end) return undefined;
-  return renderer.wholeText(found.place);
 }
 
 function inner(renderer: GraphRenderer, { type, place }: Fields, name: string, nesting: number): string | undefined {

@@ -2,15 +2,15 @@ import { BugError, encodeUtf8 } from '#base';
 import { header, headerFlags, type RowBatch, RowBatchBuilder, type Upid, upidWords } from '#model';
 import { evaluate, Unknown, type Value } from '../computation/index.ts';
 import type { TreePart } from '../resolve/index.ts';
-import type { ColumnPlan, LogPart, ProbePlan } from '../types.ts';
+import type { ColumnPlan, ProbePlan } from '../types.ts';
 import { valueOfShape } from './computed.ts';
 import type { Ending } from './ending.ts';
+import { logLine, panicText } from './log.ts';
 import { Notes } from './notes.ts';
 import type { RecordBytes } from './record.ts';
 import { type BinaryServices, TargetContext } from './target.ts';
 import type { TreePlace } from './tree.ts';
-import { json, writeValue } from './value.ts';
-import { durationText } from './wellknown/time.ts';
+import { writeValue } from './value.ts';
 
 /** One process: whose rows these are. */
 export interface RowTarget {
@@ -117,41 +117,6 @@ export class RowWriter {
     return holds;
   }
 
-  /** A log line; in the place of what is missing stands why. */
-  #log(
-    parts: readonly LogPart[],
-    { entry: entryLayout, return: returnLayout, graph }: ProbePlan,
-    target: TargetContext,
-    column: string,
-    entry: RecordBytes | undefined,
-    exit: RecordBytes | undefined,
-    end: bigint,
-    ending: Ending,
-  ): string {
-    return parts
-      .map((part) => {
-        switch (part.from) {
-          case 'text':
-            return part.text;
-          case 'outcome':
-            return ending.outcome;
-          case 'latency':
-            if (!ending.seen || entry === undefined) return `<${ending.reason}>`;
-            return durationText(end - entry.view.getBigInt64(entry.offset + header.ktime, true));
-          default: {
-            const [record, layout] = part.from === 'entry' ? [entry, entryLayout] : [exit, returnLayout];
-            if (record === undefined || layout === undefined) return `<${ending.reason}>`;
-            const notes = new Notes();
-            const text = json(part.shape, { layout, graph, target }, record, part.text, notes);
-            const missing = notes.take();
-            if (missing !== null) this.#notes.add(column, missing);
-            return text.startsWith('"') ? (JSON.parse(text) as string) : text;
-          }
-        }
-      })
-      .join('');
-  }
-
   #value(
     index: number,
     { context }: RowTarget,
@@ -181,7 +146,7 @@ export class RowWriter {
         }
         break;
       case 'log':
-        cell.text(this.#log(source.parts, plan, context, column.name, entry, exit, end, ending));
+        cell.text(logLine(source.parts, plan, context, { entry, exit, end, ending }, column.name, notes));
         break;
       case 'latency':
         if (ending.seen && entry !== undefined) {
@@ -192,6 +157,12 @@ export class RowWriter {
           notes.missing(column.name, ending.reason);
         }
         break;
+      case 'panic': {
+        const text = panicText(plan, ending, context, column.name, notes);
+        if (text === undefined) cell.missing();
+        else cell.text(text);
+        break;
+      }
       case 'call-id':
       case 'parent-call-id':
       case 'own-time':

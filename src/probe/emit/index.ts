@@ -12,6 +12,7 @@ export {
   goexitProgram,
   type Keeping,
   type ProgramOptions,
+  panicProgram,
   recoveryProgram,
   returnProgram,
   wantsFloats,

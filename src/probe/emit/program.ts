@@ -293,11 +293,23 @@ export function recoveryProgram(context: EmitContext, site: Site): Program | und
   });
 }
 
-function sendUnwind(asm: Assembler, out: Label, context: EmitContext, kind: EventKind): void {
+/** `runtime.gopanic` begins, on the goroutine that panics: sends what it is called with. */
+export function panicProgram(context: EmitContext, event: EventPlan, site: Site): Program {
+  return build('panic', (asm, out) => {
+    filterProcess(asm, context.filter, out);
+    if (site.notTaken !== undefined) testFlags(asm, context.machine, site.notTaken, out);
+    noteTime(asm);
+    findGoroutine(asm, context.machine, context.runtime, context.features);
+    sendUnwind(asm, out, context, eventKinds.panic, event);
+  });
+}
+
+function sendUnwind(asm: Assembler, out: Label, context: EmitContext, kind: EventKind, event = noEvent): void {
   const full = asm.newLabel();
-  reserve(asm, headerSize, full);
-  writeEvent(asm, context, kind, 0, noEvent);
+  reserve(asm, event.layout.size, full);
+  writeEvent(asm, context, kind, 0, event);
   writeSite(asm, 0, false);
+  if (event.layout.walk) walk(asm, event.layout.walk, walkOptions(context));
   submit(asm, 'noted');
   asm.jump(out);
   asm.label(full);

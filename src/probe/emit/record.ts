@@ -85,7 +85,7 @@ export function writeHeader(
   asm.store(4, r7, header.depth, r1);
   asm.load(8, r1, fp, frame.flags);
   asm.store(4, r7, header.flags, r1);
-  if (event.kind === eventKinds.recovery || event.kind === eventKinds.goexit) {
+  if (event.kind >= eventKinds.recovery) {
     asm.store(8, r7, header.entryDrops, immediate(0));
   } else {
     probeWords(asm, probe, 'entryDrops');

@@ -1,6 +1,7 @@
 export { conditionRefusal, type KernelCondition } from './condition.ts';
 export type { GroupPlan, When } from './group.ts';
 export { maxRecordBytes } from './layout.ts';
+export { type PanicPlan, planPanic } from './panic.ts';
 export { type EventPlan, type PlannedProbe, planProbe, type SelectionPlan } from './plan.ts';
 export {
   accessText,

@@ -10,7 +10,7 @@ import type {
   ResolvedSelection,
   TreePart,
 } from '../resolve/index.ts';
-import type { ColumnPlan, ConditionShape, ProbePlan } from '../types.ts';
+import type { ColumnPlan, ConditionShape, PanicShape, ProbePlan } from '../types.ts';
 import { decidedInKernel, type KernelCondition } from './condition.ts';
 import { type GroupPlan, planGroup } from './group.ts';
 import { LayoutBuilder } from './layout.ts';
@@ -50,6 +50,8 @@ export interface PlanContext {
   readonly types?: TypeTable | undefined;
   /** Why values in float registers cannot be had, if so; asked only where there is one. */
   readonly noFloats?: () => string | undefined;
+  /** What calls were left by a panic with; a text: why that is not known. */
+  readonly panic?: PanicShape | string | undefined;
   /** Default: `defaultLimits`. */
   readonly limits?: CaptureLimits;
 }
@@ -144,6 +146,7 @@ export function planProbe(resolved: ResolvedProbe, context: PlanContext = {}): P
       ...(resolved.copy === undefined ? {} : { nested: true as const }),
       ...(endless ? { endless } : {}),
       ...(tree === undefined ? {} : { tree }),
+      ...(context.panic === undefined || !wanted.some(({ from }) => from === 'panic') ? {} : { panic: context.panic }),
       ...(walks(entryPlan) || walks(returnPlan) ? { graph: context.types!.graph } : {}),
       ...(entryPlan === undefined ? {} : { entry: entryPlan.layout }),
       ...(returnPlan === undefined ? {} : { return: returnPlan.layout }),

@@ -7,6 +7,7 @@ export {
 } from './expression.ts';
 export { resolveFunction } from './function.ts';
 export { type ResolvedSet, resolveProbes, type Skipped } from './many.ts';
+export { type ResolvedPanic, resolvePanic } from './panic.ts';
 export { resolveProbe } from './probe.ts';
 export type {
   Access,

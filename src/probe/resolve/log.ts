@@ -4,7 +4,7 @@ import { resolveExpression, type Scope } from './expression.ts';
 import type { ResolvedLogPart } from './resolved.ts';
 
 /** What a log line may name beside the function's variables; a variable of the same name goes first. */
-const ofTheCall = ['latency', 'outcome'] as const;
+const ofTheCall = ['latency', 'outcome', 'panic'] as const;
 
 /**
  * A template such as `charge {user.ID} {amount} -> {err} in {latency}`, its expressions looked up: arguments as they are at the entry,

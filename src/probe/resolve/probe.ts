@@ -166,6 +166,9 @@ export function resolveColumns(
       case 'outcome':
         columns.push({ column: named(name, textForm, `how the call of ${fn.name} ended`), from: 'outcome' });
         break;
+      case 'panic':
+        columns.push({ column: named(name, textForm, `what ${fn.name} panicked with`), from: 'panic' });
+        break;
       case 'call-id':
       case 'parent-call-id':
       case 'own-time': {

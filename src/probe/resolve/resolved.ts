@@ -84,7 +84,7 @@ export type ConditionLeaf =
 
 export type ResolvedColumn =
   | { readonly column: Column; readonly from: 'entry' | 'return'; readonly value: ResolvedValue }
-  | { readonly column: Column; readonly from: 'latency' | 'outcome' | TreePart }
+  | { readonly column: Column; readonly from: 'latency' | 'outcome' | 'panic' | TreePart }
   | { readonly column: Column; readonly from: 'place'; readonly part: keyof PlaceNames }
   | { readonly column: Column; readonly from: 'aggregate'; readonly aggregate: ResolvedAggregate }
   | { readonly column: Column; readonly from: 'log'; readonly parts: readonly ResolvedLogPart[] };
@@ -113,7 +113,7 @@ export interface ResolvedAggregate {
 
 /** A piece of a log line. `text` of a value: what stands in the template. */
 export type ResolvedLogPart =
-  | { readonly from: 'text' | 'latency' | 'outcome'; readonly text: string }
+  | { readonly from: 'text' | 'latency' | 'outcome' | 'panic'; readonly text: string }
   | { readonly from: 'entry' | 'return'; readonly text: string; readonly value: ResolvedValue };
 
 /** Which calls are kept, as `CallSelection`. */
