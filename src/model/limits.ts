@@ -16,24 +16,33 @@ export const defaultLimits: CaptureLimits = { depth: 5, elements: 64, stringByte
 
 export const captureLimits: readonly CaptureLimit[] = ['depth', 'elements', 'stringBytes', 'eventBytes'];
 
-/** The limits as people know them: `words` in notes, `directive` behind `#px:set`, `option` of `px trace`; smallest and largest value. */
+/** The limits as people know them: `words` in notes, `directive` behind `#px:set`, `keyword` of `pxtrace.probe`, `option` of `px trace`; smallest and largest value. */
 export const limitSettings: Readonly<
   Record<
     CaptureLimit,
     {
       readonly words: string;
       readonly directive: string;
+      readonly keyword: string;
       readonly option: string;
       readonly least: number;
       readonly most: number;
     }
   >
 > = {
-  depth: { words: 'depth', directive: 'capture_depth', option: '--depth', least: 1, most: 32 },
-  elements: { words: 'elements', directive: 'capture_elements', option: '--elements', least: 1, most: 4096 },
+  depth: { words: 'depth', directive: 'capture_depth', keyword: 'depth', option: '--depth', least: 1, most: 32 },
+  elements: {
+    words: 'elements',
+    directive: 'capture_elements',
+    keyword: 'elements',
+    option: '--elements',
+    least: 1,
+    most: 4096,
+  },
   stringBytes: {
     words: 'string bytes',
     directive: 'capture_string_bytes',
+    keyword: 'string_bytes',
     option: '--string-bytes',
     least: 1,
     most: 16_384,
@@ -41,6 +50,7 @@ export const limitSettings: Readonly<
   eventBytes: {
     words: 'event bytes',
     directive: 'capture_event_bytes',
+    keyword: 'event_bytes',
     option: '--event-bytes',
     least: 4096,
     most: 65_536,
@@ -52,8 +62,8 @@ export function mostReferences({ eventBytes }: CaptureLimits): number {
   return Math.max(512, Math.floor(eventBytes / 24));
 }
 
-/** `limit depth 5: --depth, #px:set capture_depth` */
+/** `limit depth 5: --depth, depth= of the probe, #px:set capture_depth` */
 export function limitText(limits: CaptureLimits, limit: CaptureLimit): string {
-  const { words, directive, option } = limitSettings[limit];
-  return `limit ${words} ${limits[limit]}: ${option}, #px:set ${directive}`;
+  const { words, directive, keyword, option } = limitSettings[limit];
+  return `limit ${words} ${limits[limit]}: ${option}, ${keyword}= of the probe, #px:set ${directive}`;
 }

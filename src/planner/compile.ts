@@ -49,7 +49,9 @@ export function compileMutations(script: string | Parsed, options: MutationOptio
   if (diagnostics.length > 0) return { ok: false, diagnostics };
   const { deletes } = session;
   const { limits } = directivesOf(parsed.source);
-  const upserts = session.upserts.map((each) => (Object.keys(limits).length === 0 ? each : { ...each, limits }));
+  const upserts = session.upserts.map((each) =>
+    Object.keys(limits).length === 0 ? each : { ...each, limits: { ...limits, ...each.limits } },
+  );
   if (options.catalog) {
     const made = new Set(upserts.map((each) => each.table));
     const checked = evaluate(parsed, options.catalog, options, made);

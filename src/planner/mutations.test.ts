@@ -45,6 +45,12 @@ describe('compileMutations', () => {
     expect(faults(source.replace('n int)', 'n +int)'))).toEqual([
       "4:36 goexpr.signature a type is expected, not '+' (at character 8 of 'func(n +int) error') [signature='func(n int, s string) (float64, error)', 'func (p *T) M(n int) error']",
     ]);
+    const limited = source.replace("signature='func(n int) error'", 'depth=8, string_bytes=4096');
+    expect(mutations(`#px:set capture_depth=3\n#px:set capture_elements=9\n${limited}`).upserts[0]!.limits).toEqual({
+      depth: 8,
+      elements: 9,
+      stringBytes: 4096,
+    });
     expect(faults(source.replace("'/d'", "'d'"))[0]).toMatch(/no absolute path/);
     expect(faults(source.replace('True', '1'))[0]).toMatch(/Expected arg 'no_budget' as type 'Bool', received 'Int'/);
   });
@@ -257,6 +263,11 @@ describe('compileMutations', () => {
       'used twice',
       `${script("return [{'n': pxtrace.ArgExpr('n')}]")}pxtrace.UpsertTracepoint('t', 'tab2', f, px.uint128(upid), '5m')`,
       ["8:26 pxl.value tracepoint with name 't', already used"],
+    ],
+    [
+      'limits out of range',
+      "import pxtrace\n@pxtrace.probe('main.f', depth=33)\ndef f():\n  return []",
+      ['2:32 pxl.value depth=33: it is a number from 1 to 32'],
     ],
     [
       'a pod without a namespace',

@@ -5,9 +5,12 @@ import {
   type CallSelection,
   type Capture,
   type CaptureColumn,
+  type CaptureLimits,
+  captureLimits,
   implicitColumns,
   type LogicalProbe,
   type LogicalTracepoint,
+  limitSettings,
   type PodSelector,
   type ProcessSelector,
   type Target,
@@ -99,11 +102,13 @@ function probeDecorator(site: CallSite): Value {
     'first?',
     'per?',
     'signature?',
+    ...captureLimits.map((limit) => `${limitSettings[limit].keyword}?`),
   ]);
   const target = checkedName(stringArgument(fn_name!, 'fn_name'), 'name of the function', fn_name!.span).trim();
   const calls = selectionOf(keywords);
   const condition = when === undefined ? undefined : conditionOf(when);
   const declared = signature === undefined ? undefined : signatureOf(signature);
+  const limits = limitsOf(keywords);
   return {
     kind: 'builtin',
     name: 'probe',
@@ -111,7 +116,7 @@ function probeDecorator(site: CallSite): Value {
       const { fn } = bind(inner, ['fn']);
       if (fn!.value.kind !== 'function') return wrongKind('Function', 'fn', fn!);
       const span = originOf(fn_name!);
-      return { kind: 'probe', target, when: condition, calls, signature: declared, span, function: fn!.value };
+      return { kind: 'probe', target, when: condition, calls, signature: declared, limits, span, function: fn!.value };
     },
   };
 }
@@ -153,6 +158,16 @@ function selectionOf(keywords: Readonly<Record<string, Argument | undefined>>): 
   return Object.keys(selection).length === 0 ? undefined : selection;
 }
 
+/** `depth=8, elements=500, string_bytes=4096, event_bytes=65536` */
+function limitsOf(keywords: Readonly<Record<string, Argument | undefined>>): Partial<CaptureLimits> {
+  const given = captureLimits.flatMap((limit) => {
+    const { keyword, least, most } = limitSettings[limit];
+    const argument = keywords[keyword];
+    return argument === undefined ? [] : [[limit, countOf(argument, keyword, least, most)] as const];
+  });
+  return Object.fromEntries(given);
+}
+
 function functionOf(argument: Argument): string {
   return checkedName(stringArgument(argument, 'within'), 'name of the function', argument.span).trim();
 }
@@ -160,12 +175,12 @@ function functionOf(argument: Argument): string {
 /** Most that the programs compare with: an eBPF immediate has 31 bits. */
 const mostCount = 0x7fff_ffff;
 
-function countOf(argument: Argument, name: string): number {
+function countOf(argument: Argument, name: string, least = 1, most = mostCount): number {
   const found = constantOf(argument.value);
   if (found?.type !== 'INT64') return wrongKind('Int', name, argument);
   const count = Number(found.value);
-  if (count >= 1 && count <= mostCount) return count;
-  return fault('pxl.value', `${name}=${found.value}: it is a number from 1 to ${mostCount}`, originOf(argument));
+  if (count >= least && count <= most) return count;
+  return fault('pxl.value', `${name}=${found.value}: it is a number from ${least} to ${most}`, originOf(argument));
 }
 
 function expressionText(argument: Argument, name: string): string {
@@ -239,7 +254,7 @@ function upsert(session: Session, site: CallSite): Value {
   const table = checkedName(stringArgument(table_name!, 'table_name'), 'name of the table', table_name!.span);
   const ttlNs = ttlOf(ttl!);
   const place = targetOf(target!);
-  const probe = probeOf(session, probe_fn!);
+  const { probe, limits } = probeOf(session, probe_fn!);
   const insists = no_budget !== undefined && boolArgument(no_budget, 'no_budget');
   const debugFile = debug_file === undefined ? '' : pathArgument(debug_file, 'debug_file');
   if (session.upserts.some((other) => other.name === tracepointName)) {
@@ -251,6 +266,7 @@ function upsert(session: Session, site: CallSite): Value {
     target: place,
     ttlNs,
     probes: [probe],
+    ...(Object.keys(limits).length === 0 ? {} : { limits }),
     ...(insists ? { noBudget: true as const } : {}),
     ...(debugFile === '' ? {} : { debugFile }),
     span: site.span,
@@ -349,7 +365,11 @@ function targetOf(argument: Argument): Target {
   return { kind: 'upid', upid, span: originOf(argument) };
 }
 
-function probeOf(session: Session, argument: Argument): LogicalProbe {
+/** A tracepoint has one probe: its limits are the tracepoint's. */
+function probeOf(
+  session: Session,
+  argument: Argument,
+): { readonly probe: LogicalProbe; readonly limits: Partial<CaptureLimits> } {
   const { value } = argument;
   if (value.kind !== 'probe') {
     if (value.kind === 'function') {
@@ -376,9 +396,9 @@ function probeOf(session: Session, argument: Argument): LogicalProbe {
   try {
     const result = session.callFunction(value.function, argument.span);
     const columns = columnsOf({ value: result, span: definition.nameSpan });
-    const { when, calls, signature, span } = value;
+    const { when, calls, signature, limits, span } = value;
     const wanted = { ...(when && { when }), ...(calls && { calls }), ...(signature && { signature }) };
-    return { function: value.target, columns, ...wanted, span };
+    return { probe: { function: value.target, columns, ...wanted, span }, limits };
   } finally {
     session.inProbe = false;
   }

@@ -2,6 +2,7 @@ import type { Span } from '#base';
 import type {
   CallSelection,
   Capture,
+  CaptureLimits,
   ColumnType,
   ExportEndpoint,
   ExportMetric,
@@ -119,6 +120,7 @@ export type Value =
       readonly when: LogicalProbe['when'];
       readonly calls: CallSelection | undefined;
       readonly signature: LogicalProbe['signature'];
+      readonly limits: Partial<CaptureLimits>;
       readonly span: Span;
       readonly function: FunctionValue;
     }

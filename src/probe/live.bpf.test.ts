@@ -164,7 +164,7 @@ describe.each([
       n: -4n,
       name: 'é'.repeat(256),
       notes: {
-        name: 'truncated from 800 bytes (limit string bytes 512: --string-bytes, #px:set capture_string_bytes)',
+        name: 'truncated from 800 bytes (limit string bytes 512: --string-bytes, string_bytes= of the probe, #px:set capture_string_bytes)',
       },
     });
   });

@@ -479,7 +479,7 @@ describe('values', () => {
     });
     expect(JSON.parse(found.args as string)).toMatchObject({ string: 'a\\xff\\\\\\x0a\\xc3' });
     expect(row([0n, 0n, 0n, 0n, new Uint8Array(9).fill(0xff)], { 4: 9n }).notes.string).toBe(
-      'truncated from 9 bytes (limit string bytes 8: --string-bytes, #px:set capture_string_bytes); not UTF-8: other bytes are written \\xNN, a backslash \\\\',
+      'truncated from 9 bytes (limit string bytes 8: --string-bytes, string_bytes= of the probe, #px:set capture_string_bytes); not UTF-8: other bytes are written \\xNN, a backslash \\\\',
     );
   });
 });

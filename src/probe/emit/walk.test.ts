@@ -159,7 +159,7 @@ describe.each([true, false])('a walk, may_goto %s', (mayGoto) => {
     );
     expect(deep.value.Next).toMatchObject({ Name: 'node 1', Next: { '&': '0xc000000200' }, Nums: null });
     expect(deep.notes['n.Next.Next']).toBe(
-      'not captured: deeper than 2 references (limit depth 2: --depth, #px:set capture_depth)',
+      'not captured: deeper than 2 references (limit depth 2: --depth, depth= of the probe, #px:set capture_depth)',
     );
     const long = walked(
       nodes(1, () => 0n, 1000),
@@ -168,7 +168,7 @@ describe.each([true, false])('a walk, may_goto %s', (mayGoto) => {
     );
     expect(long.value.Nums).toEqual([0, -1]);
     expect(long.notes['n.Nums']).toBe(
-      'truncated from 1000 elements (limit elements 2: --elements, #px:set capture_elements)',
+      'truncated from 1000 elements (limit elements 2: --elements, elements= of the probe, #px:set capture_elements)',
     );
     const lost = walked(
       nodes(1, () => 0xdead_0000n),
