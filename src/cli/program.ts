@@ -24,7 +24,7 @@ export function program(context: Context, finish: Finish): Command {
     .addHelpText('after', examples)
     .enablePositionalOptions();
 
-  where(rows(px.command('run')))
+  bundle(where(rows(px.command('run'))))
     .summary('run a PxL script and print its tables')
     .description(
       "Runs a PxL script: a bundled one by name, or a file. What stands behind -- sets the script's parameters; `-- --help` lists them.",
@@ -40,11 +40,12 @@ export function program(context: Context, finish: Finish): Command {
     .action(
       async (
         script: string | undefined,
-        options: Shared & Where & { file?: string; list?: boolean; watch?: boolean; every: bigint; replace?: boolean },
+        options: Shared &
+          Where & { file?: string; bundle?: string; list?: boolean; watch?: boolean; every: bigint; replace?: boolean },
       ) => finish(await (await import('./commands/run.ts')).run(context, script, options)),
     );
 
-  where(px.command('live'))
+  bundle(where(px.command('live')))
     .summary('run a PxL script again and again, on the whole terminal')
     .description(
       'Shows the tables of a script on the whole terminal and keeps them fresh: sort, filter, a row as JSON, a chart of latencies, edit and run again. ? lists the keys.',
@@ -53,29 +54,29 @@ export function program(context: Context, finish: Finish): Command {
     .option('-f, --file <file>', 'a .pxl file, or a folder with one')
     .addOption(every())
     .usage('[options] [script] [-- --name value …]')
-    .action(async (script: string | undefined, options: Where & { file?: string; every: bigint }) =>
+    .action(async (script: string | undefined, options: Where & { file?: string; bundle?: string; every: bigint }) =>
       finish(await (await import('./commands/live.ts')).live(context, script, options)),
     );
 
   rows(px.command('check'))
     .summary('say which PxL scripts compile, and why the others do not')
     .description(
-      'Compiles scripts without running them: parse, names and types, plan. A folder means every .pxl below it.',
+      'Compiles scripts without running them: parse, names and types, plan. A folder means every .pxl below it, a bundle all its scripts.',
     )
-    .argument('<path...>', 'a .pxl file, or a folder')
+    .argument('<path...>', 'a .pxl file, a folder, or a bundle.json or its URL')
     .option('-r, --reasons', 'count the refusals by reason')
     .option('--schemas <file>', 'tables that there are, as `px run px/schemas -o json` prints them')
     .action(async (paths: string[], options: Shared & { reasons?: boolean; schemas?: string }) =>
       finish(await (await import('./commands/check.ts')).check(context, paths, options)),
     );
 
-  px.command('explain')
+  bundle(px.command('explain'))
     .summary("print a script's plans and SQL")
     .description('Prints of each output of a script its plan, the plan after the rules, and the SQL. Needs no agent.')
     .argument('[script]', 'bundled script, such as px/upids')
     .option('-f, --file <file>', 'a .pxl file, a folder with one, or - for standard input')
     .usage('[options] [script] [-- --name value …]')
-    .action(async (script: string | undefined, options: { file?: string }) =>
+    .action(async (script: string | undefined, options: { file?: string; bundle?: string }) =>
       finish(await (await import('./commands/explain.ts')).explain(context, script, options)),
     );
 
@@ -102,21 +103,22 @@ export function program(context: Context, finish: Finish): Command {
     );
 
   const script = px.command('script').alias('scripts').description('list, show and run the bundled scripts');
-  rows(script.command('list'))
+  bundle(rows(script.command('list')))
     .description('list the bundled scripts')
-    .action(async (options: Shared) =>
+    .action(async (options: Shared & { bundle?: string }) =>
       finish(await (await import('./commands/run.ts')).run(context, undefined, { ...options, list: true })),
     );
-  script
-    .command('show')
+  bundle(script.command('show'))
     .description('print a bundled script')
     .argument('<script>', 'as in `px script list`')
-    .action(async (name: string) => finish(await (await import('./commands/script.ts')).showScript(context, name)));
-  rows(script.command('run'))
+    .action(async (name: string, options: { bundle?: string }) =>
+      finish(await (await import('./commands/script.ts')).showScript(context, name, options)),
+    );
+  bundle(rows(script.command('run')))
     .description('run a bundled script, as `px run`')
     .argument('<script>', 'as in `px script list`')
     .usage('[options] <script> [-- --name value …]')
-    .action(async (name: string, options: Shared) =>
+    .action(async (name: string, options: Shared & { bundle?: string }) =>
       finish(await (await import('./commands/run.ts')).run(context, name, options)),
     );
 
@@ -344,6 +346,14 @@ function where(command: Command): Command {
   return command
     .option('--local', 'this machine, whatever the kubeconfig and PX_TARGET say')
     .option('--context <name>', 'the cluster of this context of the kubeconfig');
+}
+
+/** Commands that take a script by name. */
+function bundle(command: Command): Command {
+  return command.option(
+    '-b, --bundle <where>',
+    'named scripts of this folder, bundle.json or URL, not those that come along',
+  );
 }
 
 function namespaced(command: Command): Command {

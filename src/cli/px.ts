@@ -8,7 +8,11 @@ import { program } from './program.ts';
 export function splitScriptArguments(words: readonly string[]): { own: string[]; script: string[] } {
   // What everybody types first.
   if (words[0] === '--version' || words[0] === '-V') return splitScriptArguments(['version', ...words.slice(1)]);
-  const takes = words[0] === 'run' || words[0] === 'live' || (words[0] === 'debug' && words[1] === 'compile');
+  const [command, second] = words;
+  const takes =
+    /^(run|live|explain)$/.test(command ?? '') ||
+    (/^scripts?$/.test(command ?? '') && second === 'run') ||
+    (command === 'debug' && second === 'compile');
   const at = takes ? words.indexOf('--') : -1;
   return at < 0 ? { own: [...words], script: [] } : { own: words.slice(0, at), script: words.slice(at + 1) };
 }

@@ -16,6 +16,7 @@ import { type Context, tell } from '../context.ts';
 import { type ExitCode, exitCodes, UserError } from '../failure.ts';
 import { column, longText, orMissing, printRows } from '../output/printer.ts';
 import type { OutputFormat } from '../output/row.ts';
+import { openLibrary } from '../run/bundle.ts';
 import { readScript, type ScriptSource } from '../run/library.ts';
 
 export interface CheckOptions {
@@ -35,7 +36,8 @@ interface Checked {
 /** Compiles scripts without an agent: parse, names and types, plan, SQL. 1 when one of them is refused. */
 export async function check(context: Context, paths: readonly string[], options: CheckOptions): Promise<ExitCode> {
   const catalog = options.schemas === undefined ? offlineCatalog : readSchemas(options.schemas);
-  const checked = paths.flatMap(scriptFiles).map((file) => checkFile(readScript(file), catalog));
+  const checked: Checked[] = [];
+  for (const path of paths) for (const source of await scriptsAt(path)) checked.push(checkFile(source, catalog));
   if (options.reasons) await printReasons(context, checked, options.output);
   else await printScripts(context, checked, options.output);
   const compiled = checked.filter((each) => each.stage === 'compiled').length;
@@ -43,7 +45,13 @@ export async function check(context: Context, paths: readonly string[], options:
   return compiled === checked.length ? exitCodes.ok : exitCodes.script;
 }
 
-/** A file, or every .pxl file below a folder. @throws UserError when there is none */
+/** A file, every .pxl file below a folder, or all scripts of a bundle. @throws UserError when there is none */
+async function scriptsAt(path: string): Promise<ScriptSource[]> {
+  if (!/^https?:\/\/|\.json$/.test(path)) return scriptFiles(path).map(readScript);
+  const library = await openLibrary(path);
+  return library.names.map((name) => library.script(name));
+}
+
 function scriptFiles(path: string): string[] {
   if (!statSync(path, { throwIfNoEntry: false })) throw new UserError(`no such file or folder: ${path}`);
   if (!statSync(path).isDirectory()) return [path];

@@ -6,6 +6,7 @@ import { type PreparedScript, prepareScript } from '../run/prepare.ts';
 
 export interface ExplainOptions {
   readonly file?: string;
+  readonly bundle?: string;
 }
 
 /** Prints of each output of a script its plan as written, the plan after the rules, the SQL, and how it splits over a cluster's nodes. Asks no agent. */

@@ -5,12 +5,13 @@ import { type Context, tell } from '../context.ts';
 import { type ExitCode, exitCodes } from '../failure.ts';
 import { column, orMissing, printRows, rowPrinter } from '../output/printer.ts';
 import type { OutputFormat } from '../output/row.ts';
+import { openLibrary } from '../run/bundle.ts';
 import { execute } from '../run/execute.ts';
-import { bundledScripts, describe } from '../run/library.ts';
 import { type PreparedScript, prepareScript } from '../run/prepare.ts';
 
 export interface RunOptions extends Where {
   readonly file?: string;
+  readonly bundle?: string;
   readonly output: OutputFormat;
   readonly list?: boolean;
   /** Run again and again, `every` nanoseconds after each other. */
@@ -21,7 +22,7 @@ export interface RunOptions extends Where {
 }
 
 export async function run(context: Context, script: string | undefined, options: RunOptions): Promise<ExitCode> {
-  if (options.list) return listScripts(context, options.output);
+  if (options.list) return listScripts(context, options);
   const prepared = await prepareScript(context, script, options);
   if (prepared === undefined) return exitCodes.ok;
   const { watch, every } = options;
@@ -91,8 +92,9 @@ async function tellEmptyTables(context: Context, { text, calls }: PreparedScript
   );
 }
 
-async function listScripts(context: Context, format: OutputFormat): Promise<ExitCode> {
-  const rows = bundledScripts().map((name) => ({ cells: [name, orMissing(describe(name))] }));
-  await printRows(context, format, 'script_list', [column('name'), column('description')], rows);
+async function listScripts(context: Context, { output, bundle }: RunOptions): Promise<ExitCode> {
+  const library = await openLibrary(bundle);
+  const rows = library.names.map((name) => ({ cells: [name, orMissing(library.describe(name))] }));
+  await printRows(context, output, 'script_list', [column('name'), column('description')], rows);
   return exitCodes.ok;
 }

@@ -1,10 +1,14 @@
 import type { Context } from '../context.ts';
 import { type ExitCode, exitCodes } from '../failure.ts';
-import { bundledScript } from '../run/library.ts';
+import { openLibrary } from '../run/bundle.ts';
 
-/** Prints a bundled script's text. */
-export async function showScript(context: Context, name: string): Promise<ExitCode> {
-  await context.out.write(bundledScript(name).text);
+/** Prints the text of a script of the library. */
+export async function showScript(
+  context: Context,
+  name: string,
+  { bundle }: { readonly bundle?: string },
+): Promise<ExitCode> {
+  await context.out.write((await openLibrary(bundle)).script(name).text);
   await context.out.flush();
   return exitCodes.ok;
 }

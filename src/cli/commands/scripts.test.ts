@@ -1,4 +1,5 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -102,6 +103,59 @@ test('px script', async () => {
   expect((await px('script', 'list')).out).toContain('px/upids');
   expect((await px('script', 'show', 'px/upids')).out).toContain('def go_processes(');
   expect((await px('script', 'show', 'px/upid')).err).toContain('did you mean px/upids?');
+});
+
+test('scripts of others: a folder, a bundle.json, its URL', async () => {
+  const vis = JSON.stringify({
+    variables: [{ name: 'n', type: 'PX_INT64', defaultValue: '5', description: 'so many rows' }],
+    globalFuncs: [],
+    widgets: [{ name: 't', func: { name: 'top', args: [{ name: 'n', variable: 'n' }] } }],
+  });
+  const top = "import px\ndef top(n: int):\n  return px.DataFrame('http_events')[['latency']].head(n)\n";
+  const plain = "import px\npx.display(px.DataFrame('http_events'))\n";
+  const scripts = {
+    'sotw/top': { pxl: top, vis, ShortDoc: 'the first ones' },
+    'sotw/plain': { pxl: plain, vis: '' },
+    'sotw/hidden': { pxl: 'import px\n', hidden: true },
+  };
+  const bundle = file('bundle.json', JSON.stringify({ scripts }));
+  const server = createServer(({ url }, answer) => {
+    answer.statusCode = url === '/bundle.json' ? 200 : 404;
+    answer.end(answer.statusCode === 200 ? readFileSync(bundle) : 'none');
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const url = `http://127.0.0.1:${(server.address() as { port: number }).port}`;
+  try {
+    for (const where of [bundle, `${url}/bundle.json`]) {
+      const list = await px('script', 'list', '-b', where, '-o', 'csv');
+      expect(list.out).toBe(
+        'table_id,name,description\nscript_list,sotw/plain,\nscript_list,sotw/top,the first ones\n',
+      );
+      expect((await px('script', 'show', 'sotw/top', '-b', where)).out).toBe(top);
+      expect((await px('explain', '-b', where, 'sotw/top', '--', '--n', '7')).out).toContain('limit 7');
+      expect((await px('explain', '-b', where, 'sotw/tops')).err).toContain('did you mean sotw/top?');
+      expect(await px('check', where)).toMatchObject({ code: 0, err: '2 of 2 scripts compile\n' });
+    }
+    expect((await px('run', '-b', bundle, 'sotw/top', '--', '--help')).out).toContain('so many rows');
+    expect(await px('script', 'list', '-b', `${url}/other`)).toMatchObject({
+      code: 1,
+      err: `cannot read ${url}/other: HTTP 404 Not Found\n`,
+    });
+  } finally {
+    await new Promise((done) => server.close(done));
+  }
+  expect((await px('script', 'list', '-b', `${url}/bundle.json`)).err).toContain('ECONNREFUSED');
+  expect((await px('script', 'list', '-b', file('x.json', '{"a": 1}'))).err).toContain('it has no "scripts"');
+  expect((await px('script', 'list', '-b', file('y.json', '{"scripts": {"a": {}}}'))).err).toContain(
+    'the script "a" has no text',
+  );
+  expect((await px('script', 'list', '-b', join(directory, 'none'))).err).toContain('no such file or folder');
+  mkdirSync(join(directory, 'mine', 'px', 'own'), { recursive: true });
+  file('mine/px/own/own.pxl', plain);
+  const mine = join(directory, 'mine');
+  expect((await px('script', 'list', '-b', mine, '-o', 'csv')).out).toContain('px/own');
+  expect((await px('explain', '-b', mine, 'px/own')).out).toContain('no rows of http_events');
+  expect((await px('explain', '-b', mine, 'px/upids')).err).toContain('no bundled script px/upids');
 });
 
 test('px man: every command with its options, and nothing that troff would take for its own', async () => {

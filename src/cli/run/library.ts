@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { nearest } from '#base';
 import { UserError } from '../failure.ts';
@@ -19,41 +19,48 @@ function libraryFolder(): string {
   return fileURLToPath(new URL('scripts', packageRoot));
 }
 
-/** The names that `px run` knows, such as `px/upids`: every folder below `scripts/` that holds a .pxl file. */
+/** The names that `px run` knows, such as `px/upids`: every folder below `scripts/` that holds one .pxl file, and each file where there are several. */
 export function bundledScripts(folder = libraryFolder()): string[] {
-  if (!existsSync(folder)) return [];
-  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((path) => path.endsWith('.pxl'))
-    .map((path) =>
-      basename(dirname(path)) === basename(path, '.pxl') ? dirname(path) : path.slice(0, -'.pxl'.length),
-    );
-  return [...new Set(names)].sort();
+  return [...scriptFiles(folder).keys()].sort();
+}
+
+/** Files by the names of their scripts. */
+function scriptFiles(folder: string): Map<string, string> {
+  if (!existsSync(folder)) return new Map();
+  const paths = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.pxl'));
+  const inFolder = new Map<string, number>();
+  for (const path of paths) inFolder.set(dirname(path), (inFolder.get(dirname(path)) ?? 0) + 1);
+  return new Map(
+    paths.map((path) => {
+      const alone = dirname(path) !== '.' && inFolder.get(dirname(path)) === 1;
+      return [alone ? dirname(path) : path.slice(0, -'.pxl'.length), join(folder, path)];
+    }),
+  );
 }
 
 /** @throws UserError when there is no such script, with the nearest names */
 export function bundledScript(name: string, folder = libraryFolder()): ScriptSource {
-  const known = bundledScripts(folder);
-  if (!known.includes(name)) {
-    const near = nearest(name.includes('/') ? name : `px/${name}`, known);
-    const advice = existsSync(name)
-      ? `${name} is a file: px run -f ${name}`
-      : near.length > 0
-        ? `did you mean ${near.join(' or ')}?`
-        : '`px run -l` lists them';
-    throw new UserError(`no bundled script ${name}; ${advice}`);
-  }
-  const own = join(folder, name, `${basename(name)}.pxl`);
-  const source = readScript(existsSync(own) ? own : join(folder, `${name}.pxl`));
-  return { ...source, name };
+  const files = scriptFiles(folder);
+  const file = files.get(name);
+  if (file !== undefined) return { ...readScript(file), name };
+  const near = nearest(name.includes('/') ? name : `px/${name}`, [...files.keys()]);
+  const advice = existsSync(name)
+    ? `${name} is a file: px run -f ${name}`
+    : near.length > 0
+      ? `did you mean ${near.join(' or ')}?`
+      : '`px script list` lists them';
+  throw new UserError(`no bundled script ${name}; ${advice}`);
 }
 
-/** The one-line description of a bundled script: `short` of the manifest.json beside it; empty when there is none. */
+/** The one-line description of a bundled script: `short` of the manifest.json beside it, or of Pixie's manifest.yaml; empty when there is none. */
 export function describe(name: string, folder = libraryFolder()): string {
   try {
     const { short } = JSON.parse(readFileSync(join(folder, name, 'manifest.json'), 'utf8')) as { short?: unknown };
     return typeof short === 'string' ? short : '';
   } catch {
-    return '';
+    const yaml = join(folder, name, 'manifest.yaml');
+    const text = existsSync(yaml) ? readFileSync(yaml, 'utf8') : '';
+    return /^short: *(?:[>|][-+]?\n +)?(.+)$/m.exec(text)?.[1]?.trim() ?? '';
   }
 }
 

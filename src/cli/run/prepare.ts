@@ -3,11 +3,14 @@ import type { vizier } from '#api';
 import { type Context, tell } from '../context.ts';
 import { UsageError } from '../failure.ts';
 import { type Parameter, parametersHelp, parseScriptArguments } from './arguments.ts';
-import { bundledScript, readScript, type ScriptSource, scriptText } from './library.ts';
+import { openLibrary } from './bundle.ts';
+import { readScript, type ScriptSource, scriptText } from './library.ts';
 
 /** Which script a command line means. */
 export interface ScriptChoice {
   readonly file?: string;
+  /** Where named scripts are, other than those that come along. */
+  readonly bundle?: string;
 }
 
 /** A script ready to be sent. */
@@ -49,7 +52,7 @@ export async function scriptSource(
     throw new UsageError(
       'what to run? `px run px/upids`, `px run -f script.pxl`; `px run -l` lists the bundled scripts',
     );
-  return bundledScript(script);
+  return (await openLibrary(choice.bundle)).script(script);
 }
 
 async function withValues(
