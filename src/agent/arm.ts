@@ -1,4 +1,12 @@
-import { attachUprobes, type BpfMap, type BpfProgram, loadProgram, makeMap, type UprobeAttachment } from '#bpf';
+import {
+  attachUprobes,
+  type BpfMap,
+  type BpfProgram,
+  loadProgram,
+  makeMap,
+  runTimeNs,
+  type UprobeAttachment,
+} from '#bpf';
 import { MachineError, UserError } from '#door';
 import { eventKinds, type ProcessTracepoint } from '#model';
 import { type Compilation, compileTarget, control, floatNsOffset, gates, mapNames, type ProgramSites } from '#probe';
@@ -115,7 +123,8 @@ export async function arm(parts: DeployerParts, logical: ProcessTracepoint, sink
   Atomics.store(controls.words, control.gate, BigInt(gates.open));
   binaries.remember(executable);
   const warnings = [...compilation.warnings, ...foreignWarning(check), ...floor];
-  return new Armed({ id, reader, compilation, warnings, controls, attachments, release: stack.move() });
+  const measured = { sys, loaded };
+  return new Armed({ id, reader, compilation, warnings, controls, attachments, measured, release: stack.move() });
 }
 
 /** All of the probes, entries first and counted before anything is sent. */
@@ -187,6 +196,7 @@ interface ArmedParts {
   readonly warnings: readonly string[];
   readonly controls: BpfMap;
   readonly attachments: readonly UprobeAttachment[];
+  readonly measured: { readonly sys: Sys; readonly loaded: readonly BpfProgram[] };
   /** Maps, programs, the executable's descriptor, and the note of where our breakpoints are. */
   readonly release: DisposableStack;
 }
@@ -236,10 +246,28 @@ export class Armed {
 
   /** Nanoseconds that the hits so far have cost, every call counted with its return; waiting for float registers as it was measured. */
   cost(emulatedNs: number, steppedNs: number): number {
+    return this.#costOf(callCosts(this.#parts.compilation, emulatedNs, steppedNs)) + this.waitedNs;
+  }
+
+  /** The same without returns. */
+  entryCost(emulatedNs: number, steppedNs: number): number {
     const { sites } = this.#parts.compilation;
-    const waited = Number(Atomics.load(this.#words, floatNsOffset(sites.length) / 8));
-    const costs = callCosts(this.#parts.compilation, emulatedNs, steppedNs);
-    return sites.reduce((total, _, probe) => total + this.#count(probe, control.hits) * costs[probe]!, waited);
+    return this.#costOf(callCosts({ sites: sites.map((each) => ({ ...each, returns: [] })) }, emulatedNs, steppedNs));
+  }
+
+  /** Nanoseconds that hits waited for float registers. */
+  get waitedNs(): number {
+    return Number(Atomics.load(this.#words, floatNsOffset(this.#parts.compilation.sites.length) / 8));
+  }
+
+  /** Nanoseconds that the programs have run while that was measured (`openRunTimeStats`), waiting for float registers included. */
+  runNs(): number {
+    const { sys, loaded } = this.#parts.measured;
+    return this.#closing ? 0 : loaded.reduce((sum, program) => sum + runTimeNs(sys, program), 0);
+  }
+
+  #costOf(costs: readonly number[]): number {
+    return costs.reduce((total, cost, probe) => total + this.#count(probe, control.hits) * cost, 0);
   }
 
   flush(): Promise<void> {

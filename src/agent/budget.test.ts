@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { Budget } from './budget.ts';
+import { Budget, budgetOf } from './budget.ts';
 import type { Deployment } from './deployment.ts';
 import type { Kernel } from './kernel.ts';
 
@@ -7,10 +7,15 @@ import type { Kernel } from './kernel.ts';
 const kernel = { hitCost: async () => ({ emulatedNs: 400, steppedNs: 400 }) } as unknown as Kernel;
 
 class FakeDeployment {
+  readonly upid = { agentId: 1, pid: 7, startTicks: 1n };
   hits = 0;
   closed = false;
   ended: string | undefined;
+  /** Of programs, for each hit, once the kernel measures it. */
+  programNs = 0;
   cost = (emulatedNs: number) => this.hits * emulatedNs;
+  entryCost = (emulatedNs: number) => (this.hits * emulatedNs) / 4;
+  runTimes = () => ({ runNs: this.hits * this.programNs, waitedNs: 0 });
   fail = async (_: string, reason: string) => {
     this.closed = true;
     this.ended = reason;
@@ -19,48 +24,87 @@ class FakeDeployment {
 
 let budget: Budget;
 let deployment: FakeDeployment;
+let measured: boolean;
+
+function watched(): FakeDeployment {
+  const made = new FakeDeployment();
+  budget.watch(made as unknown as Deployment);
+  return made;
+}
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'hrtime'] });
-  budget = new Budget(kernel);
-  deployment = new FakeDeployment();
-  budget.watch(deployment as unknown as Deployment);
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'hrtime', 'performance'] });
+  measured = false;
+  budget = new Budget(kernel, () => (measured ? ({ close() {} } as never) : undefined), 0.05);
+  deployment = watched();
 });
 afterEach(() => {
   budget.close();
   vi.useRealTimers();
 });
 
-/** `cpus`: share of one CPU that the hits of this time cost. */
-async function run(milliseconds: number, cpus: number): Promise<void> {
-  for (let ms = 0; ms < milliseconds && !deployment.closed; ms += 50) {
-    deployment.hits += cpus * 50_000;
+/** `cpus`: shares of one CPU that the hits of this time cost, by deployment. */
+async function run(milliseconds: number, ...cpus: readonly [number, FakeDeployment?][]): Promise<void> {
+  for (let ms = 0; ms < milliseconds; ms += 50) {
+    for (const [share, of = deployment] of cpus) if (!of.closed) of.hits += Math.round(share * 50_000);
     await vi.advanceTimersByTimeAsync(50);
   }
 }
 
-it('takes a tracepoint off within a second above half a CPU, with the numbers', async () => {
-  await run(950, 0.6);
-  expect(deployment.ended).toMatch(/600000 calls a second, 0\.60 CPUs/);
+it('takes a tracepoint off within a second above half a CPU, with the numbers and what would fit', async () => {
+  await run(950, [0.6]);
+  expect(deployment.ended).toMatch(
+    /600000 calls a second, 1\.0 µs each, are 60 % of one CPU \(budget 5 %\).*What would fit: 50000 such calls a second.*--no-budget, or no_budget=True/,
+  );
+  expect(deployment.ended).not.toContain('arguments alone');
 });
 
-it('lets a tracepoint below half a CPU live', async () => {
-  await run(10_000, 0.45);
+it('takes a tracepoint off after three seconds above the budget', async () => {
+  await run(4_500, [0.08]);
+  expect(deployment.ended).toMatch(
+    /80000 calls a second, 1\.0 µs each, are 8 % of one CPU \(budget 5 %\).*What would fit: arguments alone, .* or 50000 such calls/,
+  );
+});
+
+it('lets a tracepoint below the budget live', async () => {
+  await run(20_000, [0.045]);
   expect(deployment.ended).toBeUndefined();
 });
 
 it('lets short bursts through, again and again', async () => {
   for (let i = 0; i < 5; i++) {
-    await run(250, 1.5);
-    await run(1000, 0);
+    await run(250, [1.5]);
+    await run(2_750, [0]);
   }
   expect(deployment.ended).toBeUndefined();
 });
 
 it('looks at the average: dips do not save what costs too much', async () => {
   for (let i = 0; i < 5; i++) {
-    await run(200, 0.9);
-    await run(100, 0.1);
+    await run(200, [0.9]);
+    await run(100, [0.1]);
   }
-  expect(deployment.ended).toMatch(/0\.6\d CPUs/);
+  expect(deployment.ended).toMatch(/6\d % of one CPU/);
+});
+
+it('adds up the tracepoints of a process, and the costliest goes', async () => {
+  const other = watched();
+  await run(4_500, [0.03], [0.04, other]);
+  expect(other.ended).toMatch(/are 4 % of one CPU, all of this process together 7 % \(budget 5 %\)/);
+  await run(4_500, [0.03], [0.04, other]);
+  expect(deployment.ended).toBeUndefined();
+});
+
+it('counts what programs take as the kernel measures it', async () => {
+  measured = true;
+  deployment.programNs = 2_600;
+  await run(4_500, [0.02]);
+  // 0.4 µs of trap and 2.6 µs of program.
+  expect(deployment.ended).toMatch(/20000 calls a second, 3\.0 µs each, are 6 % of one CPU/);
+});
+
+it('SONDE_BUDGET is per cent of one CPU', () => {
+  expect([budgetOf('12.5%'), budgetOf(' 200 %'), budgetOf(undefined), budgetOf('much'), budgetOf('0%')]).toEqual([
+    0.125, 2, 0.05, 0.05, 0.05,
+  ]);
 });

@@ -1,15 +1,34 @@
+import type { Fd } from '#sys';
 import type { Deployment } from './deployment.ts';
 import type { Kernel } from './kernel.ts';
+import { ProgramCosts } from './program-costs.ts';
 
-/** Share of one CPU that a tracepoint's hits may cost the process. */
-export const costLimit = 0.5;
-/** Over so long the cost is averaged: what goes on above the limit is off within a second, a short burst gets through whole. */
+const defaultBudget = 0.05;
+
+/**
+ * Share of one CPU that tracepoints may cost a process, one alone or all together: `SONDE_BUDGET`, per cent, by default 5.
+ */
+export const budget = budgetOf(process.env.SONDE_BUDGET);
+
+export function budgetOf(text: string | undefined): number {
+  const match = /^(\d{1,4}(?:\.\d{1,6})?)\s*%$/.exec(text?.trim() ?? '');
+  const share = match === null ? 0 : Number(match[1]) / 100;
+  return share > 0 ? share : defaultBudget;
+}
+
+/** So many periods in a row above the budget: a burst that is over within a period reaches into two at most. */
+const periods = 3;
+const periodNs = 1_000_000_000n;
+
+/** What costs more than this, averaged over so long, is off within a second. A burst of that cost gets through. */
+const mostShare = 0.5;
 const windowNs = 850_000_000n;
-/** What our programs take beyond the trap that calibration measures: reading `g`, building and submitting a record. */
+
+/** What our programs take beyond the trap that calibration measures, until that is measured. */
 export const programNs = 600;
-const periodMs = 150;
+const lookMs = 150;
 /** While nothing is hit. */
-const quietPeriodMs = 300;
+const quietLookMs = 300;
 
 /** What a tracepoint had cost when it was looked at. */
 interface Sample {
@@ -22,28 +41,44 @@ interface Watched {
   readonly deployment: Deployment;
   /** Oldest first: the first is the newest that is a whole window old, if any is. */
   readonly samples: Sample[];
+  /** When its period began. */
+  period: Sample;
+  trapNs: number;
 }
 
-/** Takes off any tracepoint whose hits cost too much: the trap is the cost, so nothing less helps. */
+/** The cost of all tracepoints of a process, by period. */
+interface Spent {
+  over: number;
+  sinceNs: bigint;
+}
+
+/** Takes off what costs a process too much: the trap is the cost, so nothing less helps. */
 export class Budget {
   readonly #kernel: Kernel;
+  readonly #limit: number;
   readonly #watched = new Set<Watched>();
+  readonly #spent = new Map<string, Spent>();
+  readonly #programs: ProgramCosts;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(kernel: Kernel) {
+  /** `measure` has the kernel measure running times, as long as what it gives is open; undefined where it will not. */
+  constructor(kernel: Kernel, measure: () => Fd | undefined = () => undefined, limit = budget) {
     this.#kernel = kernel;
+    this.#limit = limit;
+    this.#programs = new ProgramCosts(measure);
   }
 
   /** Until the deployment has ended. */
   watch(deployment: Deployment): void {
     const first = { atNs: process.hrtime.bigint(), costNs: 0, hits: deployment.hits };
-    this.#watched.add({ deployment, samples: [first] });
-    if (!this.#timer) this.#schedule(periodMs);
+    this.#watched.add({ deployment, samples: [first], period: first, trapNs: 0 });
+    if (!this.#timer) this.#schedule(lookMs);
   }
 
   close(): void {
     clearTimeout(this.#timer);
     this.#watched.clear();
+    this.#programs.close();
   }
 
   #schedule(ms: number): void {
@@ -54,31 +89,106 @@ export class Budget {
   async #look(): Promise<void> {
     const { emulatedNs, steppedNs } = await this.#kernel.hitCost();
     const atNs = process.hrtime.bigint();
+    for (const watched of this.#watched) if (watched.deployment.closed) this.#watched.delete(watched);
+    const active = [...this.#watched];
+    this.#programs.look(active.map(({ deployment }) => deployment));
     let quiet = true;
-    for (const watched of this.#watched) {
-      const { deployment, samples } = watched;
-      if (deployment.closed) {
-        this.#watched.delete(watched);
-        continue;
-      }
-      const { hits } = deployment;
-      const costNs = deployment.cost(emulatedNs + programNs, steppedNs + programNs);
-      if (hits !== samples.at(-1)!.hits) quiet = false;
-      samples.push({ atNs, costNs, hits });
-      while (samples.length > 2 && atNs - samples[1]!.atNs >= windowNs) samples.shift();
-      const since = samples[0]!;
-      const elapsed = Number(atNs - since.atNs);
-      const share = (costNs - since.costNs) / elapsed;
-      deployment.share = share;
-      if (atNs - since.atNs < windowNs || share <= costLimit) continue;
-      this.#watched.delete(watched);
-      const rate = Math.round(((hits - since.hits) / elapsed) * 1e9);
-      void deployment.fail(
-        'FAILED',
-        `taken off because it cost too much: ${rate} calls a second, ${share.toFixed(2)} CPUs of probe cost (limit ${costLimit}); trace a function that is called less often`,
-      );
+    for (const watched of active) {
+      if (this.#sample(watched, atNs, emulatedNs, steppedNs)) quiet = false;
+      this.#endAbove(watched, mostShare, windowNs, watched.samples[0]!, { emulatedNs, steppedNs });
     }
+    for (const pid of new Set(active.map(pidOf))) this.#period(pid, atNs, { emulatedNs, steppedNs });
+    for (const pid of this.#spent.keys()) if (!active.some((each) => pidOf(each) === pid)) this.#spent.delete(pid);
     this.#timer = undefined;
-    if (this.#watched.size > 0) this.#schedule(quiet ? quietPeriodMs : periodMs);
+    if (this.#watched.size > 0) this.#schedule(quiet ? quietLookMs : lookMs);
+    else this.#programs.close();
   }
+
+  /** True when there were hits. */
+  #sample(watched: Watched, atNs: bigint, emulatedNs: number, steppedNs: number): boolean {
+    const { deployment, samples } = watched;
+    const last = samples.at(-1)!;
+    const { hits } = deployment;
+    const measured = this.#programs.of(deployment);
+    const own = measured === undefined ? programNs : 0;
+    const trapNs = deployment.cost(emulatedNs + own, steppedNs + own);
+    // A process that became another program begins anew.
+    const added = Math.max(0, trapNs - watched.trapNs) + (measured ?? 0) * Math.max(0, hits - last.hits);
+    watched.trapNs = trapNs;
+    samples.push({ atNs, costNs: last.costNs + added, hits });
+    while (samples.length > 2 && atNs - samples[1]!.atNs >= windowNs) samples.shift();
+    deployment.share = shareSince(samples[0]!, samples.at(-1)!);
+    return hits !== last.hits;
+  }
+
+  /** A process's period: all tracepoints in it together. Of several the one that costs most goes. */
+  #period(pid: string, atNs: bigint, costs: HitCosts): void {
+    const here = [...this.#watched].filter((each) => pidOf(each) === pid);
+    const spent = this.#spent.get(pid) ?? { over: 0, sinceNs: atNs };
+    this.#spent.set(pid, spent);
+    if (atNs - spent.sinceNs < periodNs) return;
+    const shares = here.map((each) => shareSince(each.period, each.samples.at(-1)!));
+    const share = shares.reduce((sum, each) => sum + each, 0);
+    spent.over = share > this.#limit ? spent.over + 1 : 0;
+    spent.sinceNs = atNs;
+    const costliest = here[shares.indexOf(Math.max(...shares))];
+    if (spent.over >= periods && costliest !== undefined) {
+      spent.over = 0;
+      this.#end(costliest, costliest.period, this.#limit, here.length > 1 ? share : undefined, costs);
+    }
+    for (const each of here) each.period = each.samples.at(-1)!;
+  }
+
+  #endAbove(watched: Watched, limit: number, forNs: bigint, since: Sample, costs: HitCosts): void {
+    const last = watched.samples.at(-1)!;
+    if (last.atNs - since.atNs >= forNs && shareSince(since, last) > Math.max(limit, this.#limit))
+      this.#end(watched, since, this.#limit, undefined, costs);
+  }
+
+  /** `together`: what all tracepoints of the process cost. */
+  #end(watched: Watched, since: Sample, limit: number, together: number | undefined, costs: HitCosts): void {
+    this.#watched.delete(watched);
+    const { deployment, samples } = watched;
+    const last = samples.at(-1)!;
+    const calls = Math.max(1, last.hits - since.hits);
+    const perCallNs = (last.costNs - since.costNs) / calls;
+    const seconds = Number(last.atNs - since.atNs) / 1e9;
+    const all = together === undefined ? '' : `, all of this process together ${percent(together)}`;
+    // Of the calls that there have ever been: functions of one probe differ.
+    const entryNs =
+      deployment.entryCost(costs.emulatedNs + programNs, costs.steppedNs + programNs) / Math.max(1, last.hits);
+    const rate = calls / seconds;
+    const fits = [`${Math.floor((limit * 1e9) / perCallNs)} such calls a second`];
+    if ((entryNs * rate) / 1e9 < limit && entryNs < 0.9 * perCallNs)
+      fits.unshift('arguments alone, without results, outcome and latency,');
+    void deployment.fail(
+      'FAILED',
+      `taken off because it cost too much: ${Math.round(rate)} calls a second, ${microseconds(perCallNs)} each, are ${percent(shareSince(since, last))} of one CPU${all} (budget ${percent(limit)}). ` +
+        `What would fit: ${fits.join(' or ')}; fewer are had by tracing a function that is called less often, not by sampling. --no-budget, or no_budget=True of UpsertTracepoint, insists`,
+    );
+  }
+}
+
+interface HitCosts {
+  readonly emulatedNs: number;
+  readonly steppedNs: number;
+}
+
+function pidOf({ deployment }: Watched): string {
+  return `${deployment.upid.pid}:${deployment.upid.startTicks}`;
+}
+
+function shareSince(since: Sample, last: Sample): number {
+  const elapsed = Number(last.atNs - since.atNs);
+  return elapsed === 0 ? 0 : (last.costNs - since.costNs) / elapsed;
+}
+
+/** `5 %`, `0.3 %` */
+export function percent(share: number): string {
+  const value = share * 100;
+  return `${value < 10 ? Number(value.toFixed(1)) : Math.round(value)} %`;
+}
+
+function microseconds(ns: number): string {
+  return `${(ns / 1000).toFixed(1)} µs`;
 }

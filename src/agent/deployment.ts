@@ -1,4 +1,5 @@
 import { SondeError } from '#base';
+import { openRunTimeStats } from '#bpf';
 import { formatUpid, type ProcessTracepoint, type Relation, type RowBatch, type Upid } from '#model';
 import type { Redaction } from '#probe';
 import type { Sys } from '#sys';
@@ -43,7 +44,7 @@ export class Deployer {
 
   constructor(parts: DeployerParts) {
     this.#parts = parts;
-    this.#budget = new Budget(parts.kernel);
+    this.#budget = new Budget(parts.kernel, () => openRunTimeStats(parts.sys));
   }
 
   /**
@@ -139,6 +140,16 @@ export class Deployment {
   /** Nanoseconds that its hits have cost the process so far, for the cost of one emulated and one stepped hit. */
   cost(emulatedNs: number, steppedNs: number): number {
     return this.#armed?.cost(emulatedNs, steppedNs) ?? 0;
+  }
+
+  /** The same if nothing were done at the returns. */
+  entryCost(emulatedNs: number, steppedNs: number): number {
+    return this.#armed?.entryCost(emulatedNs, steppedNs) ?? 0;
+  }
+
+  /** Nanoseconds that its programs have run while the kernel measured that, and that they have waited at all. */
+  runTimes(): { readonly runNs: number; readonly waitedNs: number } {
+    return { runNs: this.#armed?.runNs() ?? 0, waitedNs: this.#armed?.waitedNs ?? 0 };
   }
 
   async start(): Promise<void> {

@@ -3,7 +3,7 @@ import type { BpfMap } from '#bpf';
 import { UserError } from '#door';
 import { eventKinds } from '#model';
 import { type Compilation, control, estimateOffset, gates, type ProgramSites } from '#probe';
-import { costLimit as limit } from './budget.ts';
+import { budget as limit, percent } from './budget.ts';
 
 /** So many functions in one tracepoint are counted before they are traced; fewer are watched while they are. */
 export const estimateFrom = 16;
@@ -68,10 +68,11 @@ export async function attachCounting({ compilation, controls, costs, place, limi
     if (!limited) continue;
     const forMs = done === total ? lastWatchMs : watchMs;
     const until = performance.now() + forMs;
+    // What the last watch may cost has been spent: no need to see the rest of it. A shorter watch may have met a burst.
+    const most = limit * lastWatchMs * 1e6;
     while (performance.now() < until) {
       await delay(lookMs);
-      // What the whole watch may cost has been spent: no need to see the rest of it.
-      if (counts.costNs() > limit * forMs * 1e6) throw counts.refusal(done, total);
+      if (counts.costNs() > most) throw counts.refusal(done, total);
     }
   }
 }
@@ -117,13 +118,13 @@ class Calls {
     const seen = attached === total ? `${total} functions` : `the first ${attached} of ${total} functions`;
     const without =
       rest < limit
-        ? `; without ${named.length === 1 ? 'it' : `these ${named.length}`} it would be ${rest.toFixed(2)}`
+        ? `; without ${named.length === 1 ? 'it' : `these ${named.length}`} it would be ${percent(rest)}`
         : '';
     return new UserError(
       `not traced, because it would cost too much: ${rate} calls a second of ${seen}, counted for ${Math.round(seconds * 1000)} ms, ` +
-        `would be ${share(hot).toFixed(2)} CPUs of probe cost (limit ${limit}). Most of it: ` +
+        `would be ${percent(share(hot))} of one CPU (budget ${percent(limit)}). Most of it: ` +
         `${named.map((each) => `${each.name} (${Math.round(each.rate)}/s)`).join(', ')}${without}. ` +
-        'Trace fewer functions, or insist with --no-budget',
+        'Trace fewer functions, or insist: --no-budget, no_budget=True of UpsertTracepoint',
     );
   }
 

@@ -17,6 +17,7 @@ export { Kickers, kicksName } from './kickers.ts';
 export { BpfMap, makeMap, objectName } from './map.ts';
 export { BpfProgram, type LoadOptions, loadProgram, VerifierRejected } from './program.ts';
 export { type OnRecord, openRingBuffer, RingBuffer } from './ring.ts';
+export { openRunTimeStats, runTimeNs } from './run-time.ts';
 export {
   type CheckedSite,
   type CheckTarget,

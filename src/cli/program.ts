@@ -1,6 +1,7 @@
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from '#base';
 import { type CaptureLimit, defaultLimits, limitSettings } from '#model';
+import type { RunOptions } from './commands/run.ts';
 import type { TraceOptions } from './commands/trace.ts';
 import type { PodOptions } from './connect/pods.ts';
 import type { Where } from './connect/where.ts';
@@ -34,15 +35,12 @@ export function program(context: Context, finish: Finish): Command {
     .option('-l, --list', 'list the bundled scripts')
     .option('-w, --watch', 'run again and again, until Ctrl-C')
     .option('--replace', 'in a cluster: take over tracepoints of these names that are somebody else’s')
+    .option('--no-budget', 'trace whatever it costs the process')
     .addOption(every())
     .usage('[options] [script] [-- --name value …]')
     .addHelpText('after', outputHelp)
-    .action(
-      async (
-        script: string | undefined,
-        options: Shared &
-          Where & { file?: string; bundle?: string; list?: boolean; watch?: boolean; every: bigint; replace?: boolean },
-      ) => finish(await (await import('./commands/run.ts')).run(context, script, options)),
+    .action(async (script: string | undefined, options: Shared & Where & RunOptions & { every: bigint }) =>
+      finish(await (await import('./commands/run.ts')).run(context, script, options)),
     );
 
   bundle(where(px.command('live')))

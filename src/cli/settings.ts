@@ -29,6 +29,11 @@ export const settings: readonly Setting[] = [
   },
   { name: 'SONDE_IDLE', meaning: 'how long an agent with nothing to do waits before it ends', fallback: () => '1m' },
   {
+    name: 'SONDE_BUDGET',
+    meaning: 'what tracepoints may cost a process, of one CPU, one alone or all together, before they are taken off',
+    fallback: () => '5%',
+  },
+  {
     name: 'SONDE_REDACT_NAMES',
     meaning: 'names of variables and fields that an agent never captures, with commas between',
     fallback: () => "redact.json in the agent's folder, else password, secret, token and their like",

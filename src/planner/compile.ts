@@ -48,10 +48,12 @@ export function compileMutations(script: string | Parsed, options: MutationOptio
   const { session, diagnostics } = evaluate(parsed, undefined, options);
   if (diagnostics.length > 0) return { ok: false, diagnostics };
   const { deletes } = session;
-  const { limits } = directivesOf(parsed.source);
-  const upserts = session.upserts.map((each) =>
-    Object.keys(limits).length === 0 ? each : { ...each, limits: { ...limits, ...each.limits } },
-  );
+  const { limits, noBudget } = directivesOf(parsed.source);
+  const upserts = session.upserts.map((each) => ({
+    ...each,
+    ...(Object.keys(limits).length === 0 ? {} : { limits: { ...limits, ...each.limits } }),
+    ...(noBudget ? { noBudget: true as const } : {}),
+  }));
   if (options.catalog) {
     const made = new Set(upserts.map((each) => each.table));
     const checked = evaluate(parsed, options.catalog, options, made);

@@ -7,18 +7,21 @@ export interface Directives {
   readonly mostRows?: bigint;
   /** What of values is captured, where the script says other than the defaults. */
   readonly limits: Partial<CaptureLimits>;
+  /** Its tracepoints stay whatever they cost. */
+  readonly noBudget: boolean;
   readonly diagnostics: readonly Diagnostic[];
 }
 
 const limitKeys = new Map(
   Object.entries(limitSettings).map(([limit, setting]) => [setting.directive, { ...setting, limit }]),
 );
-const keys = ['max_output_rows_per_table', 'explain', 'analyze', ...limitKeys.keys()];
+const keys = ['max_output_rows_per_table', 'explain', 'analyze', 'no_budget', ...limitKeys.keys()];
 
 export function directivesOf(source: string): Directives {
   const diagnostics: Diagnostic[] = [];
   let mostRows: bigint | undefined;
   const limits: Record<string, number> = {};
+  let noBudget = false;
   let start = 0;
   source.split('\n').forEach((line, i) => {
     const text = line.trimEnd();
@@ -41,12 +44,12 @@ export function directivesOf(source: string): Directives {
       } else if (key !== 'max_output_rows_per_table') {
         if (!/^(true|false)$/.test(value)) {
           diagnostics.push({ id: 'pxl.directive', message: `#px:set ${key} is true or false, not '${value}'`, span });
-        }
+        } else if (key === 'no_budget') noBudget = value === 'true';
       } else if (/^[1-9]\d{0,17}$/.test(value)) mostRows = BigInt(value);
       else
         diagnostics.push({ id: 'pxl.directive', message: `#px:set ${key} is a number above 0, not '${value}'`, span });
     }
     start += line.length + 1;
   });
-  return { diagnostics, limits, ...(mostRows === undefined ? {} : { mostRows }) };
+  return { diagnostics, limits, noBudget, ...(mostRows === undefined ? {} : { mostRows }) };
 }

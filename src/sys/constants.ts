@@ -29,8 +29,10 @@ export const bpfCommand = {
   BPF_MAP_DELETE_ELEM: 3,
   BPF_MAP_GET_NEXT_KEY: 4,
   BPF_PROG_LOAD: 5,
+  BPF_OBJ_GET_INFO_BY_FD: 15,
   BPF_RAW_TRACEPOINT_OPEN: 17,
   BPF_LINK_CREATE: 28,
+  BPF_ENABLE_STATS: 32,
 } as const;
 
 const bpfCommandNames = new Map<number, string>(Object.entries(bpfCommand).map(([name, value]) => [value, name]));

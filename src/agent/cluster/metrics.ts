@@ -1,6 +1,6 @@
 import { gauge, type Metric } from '#cluster';
 import type { StoredTable } from '#store';
-import { costLimit } from '../budget.ts';
+import { budget } from '../budget.ts';
 import type { Tracepoint } from '../tracepoints.ts';
 
 /** What tracepoints have seen and lost, a sample each. */
@@ -30,11 +30,7 @@ export function tracepointMetrics(tracepoints: readonly Tracepoint[]): Metric[] 
       'gauge',
       ({ cost }) => cost,
     ),
-    gauge(
-      'sonde_tracepoint_cost_limit_cpus',
-      'What a tracepoint may cost a process before it is taken off.',
-      costLimit,
-    ),
+    gauge('sonde_tracepoint_cost_limit_cpus', 'What a tracepoint may cost a process before it is taken off.', budget),
   ];
 }
 

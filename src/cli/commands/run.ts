@@ -19,12 +19,16 @@ export interface RunOptions extends Where {
   readonly every?: bigint;
   /** Take over tracepoints that are somebody else's. */
   readonly replace?: boolean;
+  /** `--no-budget` */
+  readonly budget?: boolean;
 }
 
 export async function run(context: Context, script: string | undefined, options: RunOptions): Promise<ExitCode> {
   if (options.list) return listScripts(context, options);
-  const prepared = await prepareScript(context, script, options);
-  if (prepared === undefined) return exitCodes.ok;
+  const found = await prepareScript(context, script, options);
+  if (found === undefined) return exitCodes.ok;
+  // At the end, so that faults keep their lines.
+  const prepared = options.budget === false ? { ...found, text: `${found.text}\n#px:set no_budget=true\n` } : found;
   const { watch, every } = options;
   const once = (agent: Agent) =>
     execute(context, agent, prepared, rowPrinter(context, options.output), options.replace);
