@@ -47,11 +47,12 @@ export class TestDeployer implements AsyncDisposable {
   readonly processes: Processes = new Processes(this.sys, readIdentity(this.sys));
   readonly binaries: Binaries;
   readonly #folder = mkdtempSync(join(tmpdir(), 'sonde-deployer-'));
-  readonly #reader = new Reader();
+  readonly #reader: Reader;
   readonly #deployer: Deployer;
 
-  /** `sys` that is handed to what arms; default: the real one. */
-  constructor(sys?: Sys) {
+  /** `sys` that is handed to what arms, and who reads the rings; default: the real ones. */
+  constructor(sys?: Sys, reader: Reader = new Reader()) {
+    this.#reader = reader;
     this.binaries = new Binaries(this.#folder);
     const { kernel, processes, binaries } = this;
     const execs = new Execs(this.sys);

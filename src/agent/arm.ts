@@ -31,9 +31,14 @@ let rings = 0;
 
 /**
  * Compiles a tracepoint for the image that the process runs now, loads and attaches it, and checks that the breakpoints are
- * in the process's memory. Whatever fails, nothing is left behind.
+ * in the process's memory. Whatever fails, nothing is left behind. `failed` hears later that no more rows can be made, and why.
  */
-export async function arm(parts: DeployerParts, logical: ProcessTracepoint, sink: DeploymentSink): Promise<Armed> {
+export async function arm(
+  parts: DeployerParts,
+  logical: ProcessTracepoint,
+  sink: DeploymentSink,
+  failed: (reason: string) => void,
+): Promise<Armed> {
   const { sys, kernel, binaries, reader } = parts;
   const { pid } = logical.target.upid;
   requireNoDebugger(sys, pid);
@@ -99,7 +104,10 @@ export async function arm(parts: DeployerParts, logical: ProcessTracepoint, sink
       executable: executable.path,
       bias,
     },
-    sink.batch,
+    {
+      batch: (batch) => sink.batch(batch),
+      failed: (error) => failed(`${error}; its probes were taken off, all else goes on`),
+    },
   );
   const attachments: UprobeAttachment[] = [];
   try {

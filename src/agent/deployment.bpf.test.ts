@@ -2,6 +2,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { TestDeployer } from '../../testing/deployer.ts';
 import { goFixture } from '../../testing/go-fixtures.ts';
 import { killStarted, startProcess } from '../../testing/process.ts';
+import type { RingDescription } from './reader/messages.ts';
+import { Reader, type RingSink } from './reader/reader.ts';
 
 /** Calls main.hold(N) on a goroutine of its own for every line N; it takes N milliseconds. */
 const source = `package main
@@ -64,5 +66,35 @@ it('where rows are kept, calls that run at the end get one', async () => {
   expect(rows.map(({ args, outcome }) => [args.n, outcome])).toEqual([
     [0, 'returned'],
     [600000, 'running'],
+  ]);
+});
+
+/** Tells the reader's thread of a layout without slots for the first ring that is opened. */
+class MisledReader extends Reader {
+  #opened = 0;
+
+  override open(ring: RingDescription, sink: RingSink): Promise<void> {
+    if (this.#opened++ > 0) return super.open(ring, sink);
+    const plans = ring.plans.map((plan) => ({ ...plan, entry: { ...plan.entry!, slots: [] } }));
+    return super.open({ ...ring, plans }, sink);
+  }
+}
+
+it('an error of ours in reading one tracepoint ends that one, with the reason; the others go on', async () => {
+  const reader = new MisledReader();
+  await using own = new TestDeployer(undefined, reader);
+  const target = await startProcess(await goFixture({ source: { 'main.go': source } }), { ready: /ready/ });
+  const broken = await own.place(target.pid, 'main.hold');
+  const whole = await own.place(target.pid, 'main.hold');
+  target.write('0\n');
+  const [state, reason] = await broken.ended;
+  expect(state).toBe('FAILED');
+  expect(reason).toMatch(/^bug in Sonde: .*; its probes were taken off, all else goes on$/);
+  target.write('1\n');
+  await target.waitFor(/held 1/);
+  await whole.deployment.close();
+  expect(whole.rows.map(({ args, outcome }) => [args.n, outcome])).toEqual([
+    [0, 'returned'],
+    [1, 'returned'],
   ]);
 });

@@ -215,7 +215,7 @@ export class Deployment {
     while (!this.#closing) {
       const image = this.#execs;
       try {
-        const armed = await arm(this.#parts, this.#logical, this.#sink);
+        const armed = await arm(this.#parts, this.#logical, this.#sink, (reason) => void this.fail('FAILED', reason));
         this.#armed = armed;
         this.functions = armed.functions;
         this.skipped = armed.skipped;

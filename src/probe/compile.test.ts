@@ -59,6 +59,15 @@ function stage(logical: ProcessTracepoint, name: string): string[] {
 }
 
 describe('columns', () => {
+  it('of values that only a log line shows have their types', () => {
+    for (const text of ['{s}', '{m} {e}', '{last} {len(s)} {latency}']) {
+      const { planned } = compiled(tracepoint('main.mixed', { kind: 'log', text }));
+      const { graph, entry } = planned[0]!.plan;
+      expect(graph === undefined).toBe(entry?.walk === undefined);
+      expect(graph === undefined).toBe(!entry!.slots.some(({ kind }) => kind === 'graph'));
+    }
+  });
+
   it('have the types of Go integers, bool, time.Duration, pointers, strings', () => {
     const names = ['a', 'd', 'e', 'f', 'h', 'i', 'j'];
     expect(forms(compiled(tracepoint('main.ints', ...names.map(argument))))).toEqual([

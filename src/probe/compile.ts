@@ -30,7 +30,14 @@ import {
   rootsOf,
 } from './plan/index.ts';
 import { type Chosen, entryPrograms, exitPrograms, groupPrograms, unwindPrograms } from './programs.ts';
-import { type ResolvedProbe, type ResolvedValue, resolvePanic, resolveProbes, type Skipped } from './resolve/index.ts';
+import {
+  type ResolvedColumn,
+  type ResolvedProbe,
+  type ResolvedValue,
+  resolvePanic,
+  resolveProbes,
+  type Skipped,
+} from './resolve/index.ts';
 import {
   type CopyPlace,
   CopySites,
@@ -115,9 +122,7 @@ export function compileTarget(
       (each) =>
         each.ok &&
         each.value.probes.some(
-          (probe) =>
-            probe.columns.some((column) => 'value' in column && isWalked(column.value)) ||
-            conditionValues(probe).some(isWalked),
+          (probe) => probe.columns.flatMap(columnValues).some(isWalked) || conditionValues(probe).some(isWalked),
         ),
     );
   const types = walks ? builder.finish() : undefined;
@@ -421,6 +426,11 @@ function isWalked(value: ResolvedValue): boolean {
     value.kind === 'part' ||
     (value.kind === 'object' && value.fields.some((field) => isWalked(field.value)))
   );
+}
+
+function columnValues(column: ResolvedColumn): ResolvedValue[] {
+  if (column.from === 'log') return column.parts.flatMap((part) => ('value' in part ? part.value : []));
+  return 'value' in column ? [column.value] : [];
 }
 
 function conditionValues({ condition }: ResolvedProbe): ResolvedValue[] {

@@ -63,6 +63,8 @@ export type ToReader = ReaderRequest & { readonly token: number };
 
 export type FromReader =
   | { readonly kind: 'rows'; readonly id: number; readonly batch: RowBatch }
+  /** Its records cannot be made rows of: an error of ours. Nothing more comes of this ring. */
+  | { readonly kind: 'failed'; readonly id: number; readonly error: string }
   | {
       readonly kind: 'answer';
       readonly token: number;

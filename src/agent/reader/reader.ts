@@ -3,6 +3,13 @@ import { BugError } from '#base';
 import type { RowBatch } from '#model';
 import type { FromReader, OpenCall, ReaderRequest, RingDescription, ToReader } from './messages.ts';
 
+/** Where goes what comes of a ring. */
+export interface RingSink {
+  batch(batch: RowBatch): void;
+  /** Of its records no rows can be made, by an error of ours: nothing more comes, and it is to be closed. Other rings go on. */
+  failed(error: string): void;
+}
+
 /**
  * The thread that reads all ring buffers and makes rows. It sleeps until the kernel has data; nothing that the main thread
  * or a query does delays it. Its rows arrive here in order, before the answer to any request made after them.
@@ -14,9 +21,9 @@ export class Reader {
     number,
     { resolve: (answer: readonly OpenCall[]) => void; reject: (error: Error) => void }
   >();
-  readonly #sinks = new Map<number, (batch: RowBatch) => void>();
+  readonly #sinks = new Map<number, RingSink>();
 
-  async open(ring: RingDescription, sink: (batch: RowBatch) => void): Promise<void> {
+  async open(ring: RingDescription, sink: RingSink): Promise<void> {
     this.#sinks.set(ring.id, sink);
     await this.#ask({ kind: 'open', ring });
   }
@@ -70,7 +77,11 @@ export class Reader {
 
   #receive(message: FromReader): void {
     if (message.kind === 'rows') {
-      this.#sinks.get(message.id)?.(message.batch);
+      this.#sinks.get(message.id)?.batch(message.batch);
+      return;
+    }
+    if (message.kind === 'failed') {
+      this.#sinks.get(message.id)?.failed(message.error);
       return;
     }
     const waiting = this.#waiting.get(message.token);

@@ -1,4 +1,5 @@
 import { parentPort } from 'node:worker_threads';
+import { BugError, SondeError } from '#base';
 import { openRingBuffer, type RingBuffer } from '#bpf';
 import { header, type RowBatch } from '#model';
 import { controlOffset, EventDecoder, GroupDecoder } from '#probe';
@@ -32,6 +33,7 @@ class Ring {
   #groupTimer: NodeJS.Timeout | undefined;
   #timer: NodeJS.Timeout | undefined;
   #storm = false;
+  #failed = false;
 
   constructor(description: RingDescription) {
     const { id, ringFd, ringBytes, controlFd, controlBytes, plans, relation, upid } = description;
@@ -59,7 +61,7 @@ class Ring {
         () => {
           this.#timer = undefined;
           this.#storm = this.drain() > stormRecords;
-          this.#readiness.resume();
+          if (!this.#failed) this.#readiness.resume();
         },
         this.#storm ? 0 : gatherMs,
       );
@@ -68,6 +70,27 @@ class Ring {
 
   /** How many records there were. `replacedNs`: when the process became another program, CLOCK_MONOTONIC; what came before is over. */
   drain(replacedNs?: bigint): number {
+    if (this.#failed) return 0;
+    try {
+      return this.#drain(replacedNs);
+    } catch (error) {
+      this.#fail(error);
+      return 0;
+    }
+  }
+
+  /** Whatever is wrong with our reading of one ring, the others go on. */
+  #fail(error: unknown): void {
+    if (this.#failed) return;
+    this.#failed = true;
+    this.#readiness.pause();
+    clearInterval(this.#groupTimer);
+    console.error(error);
+    const text = error instanceof SondeError ? error.message : new BugError(String(error)).message;
+    port.postMessage({ kind: 'failed', id: this.#id, error: text } satisfies FromReader);
+  }
+
+  #drain(replacedNs?: bigint): number {
     this.#decoder.setClock(sys.clockGettime(clock.realtime) - sys.clockGettime(clock.monotonic));
     const decoder = this.#decoder;
     let total = 0;
@@ -90,8 +113,13 @@ class Ring {
 
   /** Hands over what was added up since the last time. */
   async sendGroups(): Promise<void> {
-    const batch = await this.#groups?.take(() => sys.clockGettime(clock.realtime));
-    if (batch) port.postMessage({ kind: 'rows', id: this.#id, batch } satisfies FromReader, transferable(batch));
+    if (this.#failed) return;
+    try {
+      const batch = await this.#groups?.take(() => sys.clockGettime(clock.realtime));
+      if (batch) port.postMessage({ kind: 'rows', id: this.#id, batch } satisfies FromReader, transferable(batch));
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   /** The last of them. */
@@ -102,12 +130,14 @@ class Ring {
 
   exited(replacedNs: bigint | undefined): void {
     this.drain(replacedNs);
+    if (this.#failed) return;
     if (replacedNs === undefined) this.#decoder.targetEnded(0, sys.clockGettime(clock.monotonic));
     this.#handOver();
   }
 
   running(): OpenCall[] {
     this.drain();
+    if (this.#failed) return [];
     return this.#decoder.open(sys.clockGettime(clock.monotonic)).map((call) => ({
       sinceNs: call.since,
       forNs: call.runningNs,
@@ -124,7 +154,7 @@ class Ring {
   close(): OpenCall[] {
     clearTimeout(this.#timer);
     const left = this.running();
-    if (this.#rowsOfRunning) {
+    if (this.#rowsOfRunning && !this.#failed) {
       this.#decoder.closeRunning(sys.clockGettime(clock.monotonic));
       this.#handOver();
     }
