@@ -30,7 +30,7 @@ function optional(find: () => NativeFunction): NativeFunction | undefined {
 }
 
 /** Descriptors that are closed in the background at a time: a link's close waits for the kernel, most of them at once for the same thing. */
-const mostClosing = 16;
+const mostClosing = 48;
 
 class RealSys implements Sys {
   readonly architecture: 'x64' | 'arm64';
@@ -142,7 +142,7 @@ class RealSys implements Sys {
     });
   }
 
-  /** koffi refuses more than 64 asynchronous calls at a time (`max_async_calls`); libuv has four threads for them anyway. */
+  /** koffi refuses more than 64 asynchronous calls at a time (`max_async_calls`). */
   #closeNext(): void {
     if (this.#closing >= mostClosing) return;
     const next = this.#toClose.shift();
