@@ -215,8 +215,24 @@ describe.each(['local', 'go1.21.13', 'go1.17.13'] as const)('a program built by 
         latency: 'Histogram(pxtrace.FunctionLatency())',
       },
     });
+    const declined = writeProbeScript(sonde.folder, {
+      upid: await sonde.upid(program.pid),
+      name: `declined_${version}`,
+      function: 'main.charge',
+      // Told at the entry, at the return, and by what is known then of the entry. Go 1.17 does not say what is returned.
+      calls: `when='amount > 5 && ${version === 'go1_17_13' ? '' : '$1 == nil && '}$latency < 10s', within='main.checkout'`,
+      columns: { name: "ArgExpr('user.Name')", n: 'Count()', sum: "Sum(pxtrace.ArgExpr('amount'))" },
+    });
+    await sonde.ok(['run', '-f', declined]);
     await sonde.ok(['run', '-f', file]);
     await program.command('shop 100');
+    const some = upTo(100).filter((n) => n > 5 && (version === 'go1_17_13' || n % 10 !== 0));
+    const sums = await sonde.rows<{ name: string; n: number; sum: number }>(['run', '-f', declined]);
+    for (const [i, name] of ['ada', 'bob', 'eve', 'kim'].entries()) {
+      const [own, told] = [some.filter((n) => n % 4 === i), sums.filter((row) => row.name === name)];
+      expect(told.reduce((sum, { n }) => sum + n, 0)).toBe(own.length);
+      expect(told.reduce((sum, row) => sum + row.sum, 0)).toBe(own.reduce((sum, n) => sum + n, 0));
+    }
     type Row = { name: string; n: number; sum: number; least: number; most: number; spread: string; top: string };
     const rows = await sonde.rows<Row & { slowest: number; latency: string; caller: string }>(['run', '-f', file]);
     type Bucket = { from: number; to: number; count: number };

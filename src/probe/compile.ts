@@ -23,6 +23,7 @@ import { type Redaction, TypeGraphBuilder, type TypeTable } from './graph/index.
 import {
   type FloatRoot,
   followsPointers,
+  groupRefusal,
   type PlannedProbe,
   planPanic,
   planProbe,
@@ -142,6 +143,12 @@ export function compileTarget(
     const before = chosen.length;
     const refusals: Diagnostic[] = [];
     for (const resolved of probes) {
+      const refusal = groupRefusal(resolved);
+      if (refusal !== undefined) {
+        const message = `beside aggregates a condition is decided in the kernel, and this one is not: ${refusal}`;
+        diagnostics.push(placed({ id: 'probe.no-aggregate', message }, probe.when?.span));
+        break;
+      }
       const plan = planProbe(resolved, {
         types,
         noFloats,
@@ -395,7 +402,7 @@ function morestackEntries(binary: CompilableBinary): ReadonlySet<number> {
 function entryIntact(plan: PlannedProbe, architecture: Architecture): Intact {
   const { within, per } = plan.selection ?? {};
   const { group } = plan;
-  const condition = plan.entry?.condition;
+  const condition = plan.entry?.condition ?? group?.conditions.entry;
   const sources = [
     ...(plan.entry?.sources ?? []),
     ...(condition === undefined ? [] : leavesOf(condition)),
@@ -439,11 +446,11 @@ function conditionValues({ condition }: ResolvedProbe): ResolvedValue[] {
 }
 
 function rootPlaces(root: Root | FloatRoot): Place[] {
-  if (root.kind === 'static') return [];
+  if (root.kind === 'static' || root.kind === 'latency') return [];
   return [rootPlace(root)];
 }
 
-function rootPlace(root: Exclude<Root, { kind: 'static' }> | FloatRoot): Place {
+function rootPlace(root: Exclude<Root, { kind: 'static' | 'latency' }> | FloatRoot): Place {
   return root.kind === 'stack'
     ? { kind: 'stack', frameOffset: root.frameOffset, offset: 0, size: 8 }
     : { kind: root.kind, register: root.register, offset: 0, size: 8 };

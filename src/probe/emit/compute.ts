@@ -43,6 +43,10 @@ export function word(asm: Assembler, reading: Reading, root: Root, destination: 
     if (root.shift !== 0) asm.alu('rsh', destination, immediate(root.shift));
     return;
   }
+  if (root.kind === 'latency') {
+    asm.load(8, destination, fp, frame.latency);
+    return;
+  }
   baseAddress(asm, reading, root);
   readUser(asm, fp, frame.scratch, 8, unreadable);
   asm.load(8, destination, fp, frame.scratch);
@@ -128,9 +132,8 @@ export function stringHeader(
 function read(asm: Assembler, reading: Reading, source: ScalarSource, fails: Fails, level: number): void {
   checkGuards(asm, reading, source, fails, level);
   const { root, hops, size, kind } = source;
-  if (hops.length === 0 && root.kind === 'register') {
-    asm.load(8, r8, r6, reading.machine.register(root.register));
-    if (root.shift !== 0) asm.alu('rsh', r8, immediate(root.shift));
+  if (hops.length === 0 && (root.kind === 'register' || root.kind === 'latency')) {
+    word(asm, reading, root, r8, fails.unreadable);
     extend(asm, r8, size, kind === 'int');
     return;
   }

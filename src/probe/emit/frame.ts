@@ -2,6 +2,8 @@
 export const frame = {
   g: -8,
   goid: -16,
+  /** At a return that adds calls up, where the goid is of no use any more. */
+  latency: -16,
   depth: -24,
   flags: -32,
   /** 16 bytes for what a helper reads. */

@@ -15,7 +15,8 @@ import {
   r9,
 } from '#asm';
 import { bucketsPerDoubling, groupKey, groupWord, groupWordSize, type Slot, slotStatus } from '#model';
-import type { EventPlan, GroupPlan, SelectionPlan, When } from '../plan/index.ts';
+import { leavesOf } from '../computation/index.ts';
+import type { EventPlan, GroupPlan, KernelCondition, SelectionPlan, SlotSource, When } from '../plan/index.ts';
 import type { Site } from '../types.ts';
 import { controlOffset } from './control.ts';
 import { filterProcess } from './filter.ts';
@@ -23,7 +24,7 @@ import { frame, mapNames } from './frame.ts';
 import { findGoroutine } from './goroutine.ts';
 import type { GroupSizes } from './group-sizes.ts';
 import { closeCall, findOpenCall, openCall, openKey } from './open.ts';
-import { build, type EmitContext, testFlags } from './program.ts';
+import { build, decide, type EmitContext, testFlags } from './program.ts';
 import { count, noteTime } from './record.ts';
 import { noExist, select } from './select.ts';
 import { writeSlot } from './slot.ts';
@@ -44,7 +45,9 @@ export function groupEntryProgram(
     asm.load(8, r1, r1, 0);
     asm.jumpIf('eq', r1, immediate(0), out);
     count(asm, controlOffset(probe, 'hits'));
-    const skipped = asm.newLabel();
+    const [skipped, unwanted] = [asm.newLabel(), group.both ? asm.newLabel() : out];
+    const condition = group.conditions.entry;
+    if (condition !== undefined) decide(asm, context, probe, condition, unwanted);
     if (selection !== undefined) select(asm, context, probe, selection, skipped);
     const emitter = new GroupEmitter(asm, context, probe, group, sizes);
     if (group.both || emitter.wantsGoroutine) {
@@ -62,12 +65,12 @@ export function groupEntryProgram(
     if (asm.isUsed(skipped)) {
       asm.label(skipped);
       count(asm, controlOffset(probe, 'skipped'));
-      if (group.both) {
-        findGoroutine(asm, context.machine, context.runtime, context.features);
-        openKey(asm, probe, out);
-        closeCall(asm);
-      }
     }
+    if (!group.both || !(asm.isUsed(skipped) || asm.isUsed(unwanted))) return;
+    asm.label(unwanted);
+    findGoroutine(asm, context.machine, context.runtime, context.features);
+    openKey(asm, probe, out);
+    closeCall(asm);
   });
 }
 
@@ -83,9 +86,12 @@ export function groupReturnProgram(
   return build(`${kind}_${probe}`, (asm, out) => {
     filterProcess(asm, context.filter, out);
     noteTime(asm);
-    const skipped = asm.newLabel();
+    const [skipped, unwanted] = [asm.newLabel(), group.both ? asm.newLabel() : out];
+    // A tail jump has no results: a condition on them is not decided there.
+    const condition = group.conditions.return;
     if (!group.both) {
       count(asm, controlOffset(probe, 'hits'));
+      if (condition !== undefined) decideAt(kind, condition);
       if (selection !== undefined) select(asm, context, probe, selection, skipped);
     }
     const emitter = new GroupEmitter(asm, context, probe, group, sizes);
@@ -94,6 +100,16 @@ export function groupReturnProgram(
       openKey(asm, probe, out);
       findOpenCall(asm);
       asm.jumpIf('eq', r0, immediate(0), out);
+      asm.mov(r7, r0);
+      if (condition !== undefined) {
+        asm.load(8, r1, fp, frame.ktime);
+        asm.load(8, r2, r7, 0);
+        asm.alu('sub', r1, r2);
+        asm.store(8, fp, frame.latency, r1);
+        decideAt(kind, condition);
+        // A text that was compared lies where the key was.
+        openKey(asm, probe, out);
+      }
       emitter.recall();
       closeCall(asm);
     } else emitter.clear();
@@ -104,7 +120,24 @@ export function groupReturnProgram(
       asm.label(skipped);
       count(asm, controlOffset(probe, 'skipped'));
     }
+    if (!asm.isUsed(unwanted) || !group.both) return;
+    asm.jump(out);
+    asm.label(unwanted);
+    openKey(asm, probe, out);
+    closeCall(asm);
+
+    function decideAt(place: typeof kind, wanted: KernelCondition): void {
+      if (place === 'return' || leavesOf(wanted).every(isLatency)) decide(asm, context, probe, wanted, unwanted);
+      else {
+        count(asm, controlOffset(probe, 'undecided'));
+        asm.jump(unwanted);
+      }
+    }
   });
+}
+
+function isLatency(source: SlotSource): boolean {
+  return 'root' in source && source.root.kind === 'latency';
 }
 
 /** On the stack: the entry's time (later the latency), the key, the numbers, and what a new entry of the map begins with. */
@@ -141,11 +174,11 @@ class GroupEmitter {
     this.#asm.store(4, fp, this.#key + groupKey.probe, immediate(this.#probe));
   }
 
-  /** r0: what the entry has kept. The time becomes the latency. */
+  /** r7: what the entry has kept. The time becomes the latency. */
   recall(): void {
     const asm = this.#asm;
     for (let at = 0; at < this.#sizes.kept; at += 8) {
-      asm.load(8, r1, r0, at);
+      asm.load(8, r1, r7, at);
       asm.store(8, fp, this.time + at, r1);
     }
     asm.load(8, r1, fp, frame.ktime);

@@ -222,7 +222,13 @@ export function returnProgram(
 }
 
 /** Goes on where the condition holds, else to `no`. */
-function decide(asm: Assembler, context: EmitContext, probe: number, condition: KernelCondition, no: Label): void {
+export function decide(
+  asm: Assembler,
+  context: EmitContext,
+  probe: number,
+  condition: KernelCondition,
+  no: Label,
+): void {
   const [undecided, yes] = [asm.newLabel(), asm.newLabel()];
   requireCondition(asm, context, condition, { no, undecided });
   if (asm.isUsed(undecided)) {

@@ -1,4 +1,4 @@
-import { type Computation, kernelRefusal, mapLeaves } from '../computation/index.ts';
+import { type Computation, conjunction, conjuncts, kernelRefusal, leavesOf, mapLeaves } from '../computation/index.ts';
 import type { ConditionLeaf, ResolvedValue } from '../resolve/index.ts';
 import { type LeafValue, type SlotSource, slotSource } from './source.ts';
 
@@ -15,6 +15,27 @@ export function decidedInKernel(condition: Computation<ConditionLeaf>): KernelCo
 export function conditionRefusal(condition: Computation<ConditionLeaf>): string | undefined {
   return kernelRefusal(condition, leafRefusal);
 }
+
+/** The parts of a condition on calls that are added up, by when they are decided, or why one cannot be. */
+export function groupConditions(
+  condition: Computation<ConditionLeaf> | undefined,
+): { readonly entry?: KernelCondition; readonly return?: KernelCondition } | string {
+  const decided = { entry: [] as KernelCondition[], return: [] as KernelCondition[] };
+  for (const part of condition === undefined ? [] : conjuncts(condition)) {
+    const sides = new Set(leavesOf(part).map(({ from }) => (from === 'latency' ? 'return' : from)));
+    if (sides.has('outcome')) return '$outcome is returned for every call that is added up at its return';
+    if (sides.has('entry') && sides.has('return')) return 'what it compares is not known at the same time';
+    const refusal = kernelRefusal(part, (leaf) => (leaf.from === 'latency' ? undefined : leafRefusal(leaf)));
+    if (refusal !== undefined) return refusal;
+    decided[sides.has('return') ? 'return' : 'entry'].push(
+      mapLeaves(part, (leaf) => (leaf.from === 'latency' ? latency : (sourceOf(leaf) as SlotSource))),
+    );
+  }
+  const [atEntry, atReturn] = [conjunction(decided.entry), conjunction(decided.return)];
+  return { ...(atEntry && { entry: atEntry }), ...(atReturn && { return: atReturn }) };
+}
+
+const latency: SlotSource = { kind: 'int', size: 8, root: { kind: 'latency' }, hops: [] };
 
 function leafRefusal(leaf: ConditionLeaf): string | undefined {
   const source = sourceOf(leaf);

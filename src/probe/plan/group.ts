@@ -1,6 +1,9 @@
+import { BugError } from '#base';
 import { groupKeyHeader, groupWordSize } from '#model';
+import { leavesOf } from '../computation/index.ts';
 import type { ResolvedProbe } from '../resolve/index.ts';
 import type { GroupColumn, GroupLayout } from '../types.ts';
+import { groupConditions, type KernelCondition } from './condition.ts';
 import { LayoutBuilder } from './layout.ts';
 import type { EventPlan, PlanContext } from './plan.ts';
 import { keyStringBytes } from './source.ts';
@@ -30,6 +33,8 @@ export interface GroupPlan {
     readonly keySlot?: number;
     readonly unsigned: boolean;
   }[];
+  /** Which calls are added up: decided at the entry, and at the return. */
+  readonly conditions: { readonly entry?: KernelCondition; readonly return?: KernelCondition };
   /** A call is added up at its return … */
   readonly atReturn: boolean;
   /** … and something is known at its entry alone, which is kept until then. */
@@ -40,6 +45,12 @@ export interface GroupPlan {
 const mostKeyBytes = 160;
 const mostValueBytes = 152;
 const mostWords = 6;
+
+/** Why the condition of a probe with aggregates cannot be decided where they are made. */
+export function groupRefusal({ columns, condition }: ResolvedProbe): string | undefined {
+  const found = columns.some(({ from }) => from === 'aggregate') ? groupConditions(condition) : undefined;
+  return typeof found === 'string' ? found : undefined;
+}
 
 export function planGroup(resolved: ResolvedProbe, context: PlanContext): GroupPlan | undefined {
   if (!resolved.columns.some(({ from }) => from === 'aggregate')) return undefined;
@@ -88,7 +99,11 @@ export function planGroup(resolved: ResolvedProbe, context: PlanContext): GroupP
     return { column, source: { kind: fn, word, unsigned } };
   });
   const keyPlan = key.finish();
-  const times = [...keyWhen, ...valuesWhen];
+  const conditions = groupConditions(resolved.condition);
+  if (typeof conditions === 'string') throw new BugError(`a condition beside aggregates: ${conditions}`);
+  const times = [...keyWhen, ...valuesWhen, ...(Object.keys(conditions) as When[])];
+  const ofReturn = conditions.return === undefined ? [] : leavesOf(conditions.return);
+  latency ||= ofReturn.some((source) => 'root' in source && source.root.kind === 'latency');
   const atReturn = latency || times.includes('return');
   return {
     layout: {
@@ -103,6 +118,7 @@ export function planGroup(resolved: ResolvedProbe, context: PlanContext): GroupP
     valuesWhen,
     words,
     details,
+    conditions,
     atReturn,
     both: atReturn && (latency || times.includes('entry')),
   };

@@ -1,5 +1,5 @@
 export { conditionRefusal, type KernelCondition } from './condition.ts';
-export type { GroupPlan, When } from './group.ts';
+export { type GroupPlan, groupRefusal, type When } from './group.ts';
 export { maxRecordBytes } from './layout.ts';
 export { type PanicPlan, planPanic } from './panic.ts';
 export { type EventPlan, type PlannedProbe, planProbe, type SelectionPlan } from './plan.ts';

@@ -9,6 +9,8 @@ export type Root =
   | { readonly kind: 'register'; readonly register: number; readonly shift: number }
   /** At `frameOffset` bytes above the address of the return address. */
   | { readonly kind: 'stack'; readonly frameOffset: number }
+  /** The call's latency, which the program of its return has noted. */
+  | { readonly kind: 'latency' }
   /** At an address of the file, in the process that plus the load bias. */
   | { readonly kind: 'static'; readonly address: number };
 
@@ -246,6 +248,7 @@ export function followsPointers(source: SlotSource): boolean {
 export function sourceText(source: SlotSource, registerName: (register: number) => string): string {
   const at = (place: Root | FloatRoot) => {
     if (place.kind === 'stack') return `stack +${place.frameOffset}`;
+    if (place.kind === 'latency') return 'latency';
     if (place.kind === 'static') return `0x${place.address.toString(16)}`;
     const shift = place.kind === 'register' && place.shift !== 0 ? ` >> ${place.shift}` : '';
     return registerName(place.register) + shift;

@@ -197,11 +197,6 @@ export function resolveColumns(
   if (!calls.ok) diagnostics.push(...calls.diagnostics);
   if (columns.some(({ from }) => from === 'aggregate')) {
     diagnostics.push(...notKeys(columns, probe));
-    if (probe.when !== undefined) {
-      const span = probe.when.span === undefined ? {} : { span: probe.when.span };
-      const message = 'a condition cannot stand beside aggregates: within, sample, rate and first can';
-      diagnostics.push({ id: 'probe.no-aggregate', message, ...span });
-    }
   }
   const condition = when?.ok === true ? { condition: when.condition } : {};
   const selection = !calls.ok || calls.value === undefined ? {} : { calls: calls.value };
