@@ -1,15 +1,18 @@
 /**
- * `node bench/cluster/agents.ts AGENTS ROWS`: agents that answer a broker as real ones do, each with the same rows; what a plan gives is computed once and replayed from
- * then on. Prints the ports, one line of JSON.
+ * `node bench/cluster/agents.ts ROWS`: agents that go to a broker and answer it as real ones do, each with the same rows; what a plan gives is computed once and replayed from
+ * then on. One more agent for each line of standard input, which has its arguments (`Fleet.addAgentPod`) as JSON.
  */
+import { createInterface } from 'node:readline';
 import * as grpc from '@grpc/grpc-js';
 import { encodeBatch, encodeRelation, grpcService, sonde, splitBatch, type vizier } from '#api';
+import { BrokerConnection, ClusterClient } from '#cluster';
 import { implicitColumns, type Relation, RowBatchBuilder } from '#model';
 import { duckdbText, hasNotes, outputColumns, planFromJson } from '#planner';
 import { Store } from '#store';
 import { temporaryFolder } from '../../testing/process.ts';
 
-const [agents, rows] = process.argv.slice(2).map(Number) as [number, number];
+const rows = Number(process.argv[2]);
+const client = new ClusterClient();
 const relation: Relation = {
   columns: [
     ...implicitColumns,
@@ -43,9 +46,19 @@ async function answer(text: string): Promise<vizier.RowBatchData[]> {
 }
 
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-async function serve(number: number): Promise<number> {
+function serve(number: number, words: readonly string[]): void {
   const server = new grpc.Server();
+  const [, namespace, , address, , token] = words as [string, string, string, string, string, string];
+  const connection = new BrokerConnection(client, { namespace, address, token }, (socket) =>
+    injector.injectConnection(socket),
+  );
   server.addService(grpcService(sonde.NodeServiceDefinition, asBuffer), {
+    identify: (_: unknown, reply: grpc.sendUnaryData<sonde.IdentifyReply>) =>
+      reply(null, { token: connection.token() }),
+    welcome: ({ request }: { request: sonde.WelcomeRequest }, reply: grpc.sendUnaryData<sonde.WelcomeReply>) => {
+      connection.judged(request.refused);
+      reply(null, {});
+    },
     describe: (_: unknown, reply: grpc.sendUnaryData<sonde.DescribeReply>) => {
       const tables = [{ name: 'calls', relation: encodeRelation(relation, 'sonde'), notice: '' }];
       const asid = number.toString(16).padStart(8, '0');
@@ -62,13 +75,9 @@ async function serve(number: number): Promise<number> {
     },
     callFunction: (call: grpc.ServerWritableStream<sonde.CallFunctionRequest, vizier.RowBatchData>) => call.end(),
   });
-  return new Promise((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, port) =>
-      error ? reject(error) : resolve(port),
-    );
-  });
+  const injector = server.createConnectionInjector(grpc.ServerCredentials.createInsecure());
 }
 
-const ports: number[] = [];
-for (let i = 0; i < agents; i++) ports.push(await serve(i + 1));
-console.log(JSON.stringify(ports));
+let agents = 0;
+console.log('ready');
+for await (const line of createInterface({ input: process.stdin })) serve(++agents, JSON.parse(line));

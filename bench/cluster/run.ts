@@ -1,10 +1,11 @@
 /**
- * `node bench/cluster/run.ts [rounds]`: `px run` to its rows over 1, 3, 10 and 100 agents that replay rows (`agents.ts`), by a real broker and a real API server: time, bytes
+ * `node bench/cluster/run.ts [rounds]`: `px run` to its rows over 1, 3, 10 and 100 agents that replay rows (`agents.ts`), by a real broker and a real API server, over real connections: time, bytes
  * that moved from the agents to the broker, the broker's memory.
  */
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Fleet } from '../../testing/cluster/fleet.ts';
 import { killStarted, startProcess } from '../../testing/process.ts';
 import { machine, median, milliseconds, table } from '../report.ts';
@@ -12,7 +13,6 @@ import { machine, median, milliseconds, table } from '../report.ts';
 const rounds = Number(process.argv[2] ?? 3);
 const sizes = [1, 3, 10, 100];
 const rowsEach = 10_000;
-const agentPort = 50301;
 const queries: Readonly<Record<string, string>> = {
   'count and p99 by 50 paths': "df = df.groupby('path').agg(n=('latency', px.count), p99=('latency', px.p99))",
   'the last 100 rows': 'df = df.tail(100)',
@@ -25,17 +25,23 @@ console.log(`${machine()}; ${rowsEach.toLocaleString('en')} rows an agent, media
 const fleet = await Fleet.start([], { SONDE_NODE_DEADLINE: '60s' });
 try {
   const program = join(import.meta.dirname, 'agents.ts');
-  const args = ['--disable-warning=ExperimentalWarning', program, `${sizes.at(-1)}`, `${rowsEach}`];
-  const agents = await startProcess(process.execPath, { args, ready: /\]\n/, timeoutMs: 60_000 });
-  const ports: number[] = JSON.parse(agents.stdout);
+  const args = ['--disable-warning=ExperimentalWarning', program, `${rowsEach}`];
+  const agents = await startProcess(process.execPath, {
+    args,
+    ready: /ready\n/,
+    env: { ...process.env, KUBECONFIG: fleet.api.kubeconfig },
+    timeoutMs: 60_000,
+  });
   const lines = new Map<string, string[][]>(Object.keys(queries).map((name) => [name, []]));
   const first = new Map<string, { time: number; bytes: number }>();
   let there = 0;
   for (const size of sizes) {
     for (; there < size; there++) {
       await fleet.addNodeObject(`n${there + 1}`);
-      await fleet.addMemberPod(`agent-${there + 1}`, `n${there + 1}`, 'sonde-agent', agentPort, ports[there]!);
+      agents.write(`${JSON.stringify(await fleet.addAgentPod(`agent-${there + 1}`, `n${there + 1}`))}\n`);
     }
+    const connected = () => fleet.metric(fleet.broker!, 'sonde_nodes_connected');
+    while ((await connected()) !== size) await sleep(100);
     for (const [name, body] of Object.entries(queries)) {
       const script = join(fleet.api.folder, 'bench.pxl');
       writeFileSync(script, `import px\ndf = px.DataFrame('calls')\n${body}\npx.display(df)\n`);

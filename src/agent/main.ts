@@ -3,15 +3,16 @@ import { parseArgs } from 'node:util';
 
 /**
  * The agent's own process: `node src/agent/main.ts --dir DIR`. Everything that it writes lies in DIR, readable by its owner alone.
- * With `--node NAME` it is the agent of a cluster's node, and answers the service account `--broker NAMESPACE:NAME` on
- * `--port` of its network namespace's loopback, and operators on `--health`.
+ * With `--node NAME` it is the agent of a cluster's node: it goes to the broker of the namespace `--broker`, with the token in the file `--token`, and
+ * answers operators on `--health`. `--broker-address HOST:PORT`: where that is not what the Service says.
  */
 const { values } = parseArgs({
   options: {
     dir: { type: 'string' },
     node: { type: 'string' },
     broker: { type: 'string' },
-    port: { type: 'string' },
+    'broker-address': { type: 'string' },
+    token: { type: 'string', default: '/var/run/secrets/sonde/token' },
     health: { type: 'string' },
   },
 });
@@ -60,12 +61,8 @@ rmSync(own, { force: true });
 if (!claimed) process.exit(0);
 agent.onEnd = end;
 if (values.node !== undefined) {
-  const { joinCluster, nodePort } = await import('./cluster/join.ts');
-  await joinCluster(agent, {
-    node: values.node,
-    broker: values.broker ?? '',
-    port: Number(values.port ?? nodePort),
-    healthPort: Number(values.health ?? 50302),
-  });
+  const { joinCluster } = await import('./cluster/join.ts');
+  const broker = { namespace: values.broker ?? '', address: values['broker-address'], token: values.token };
+  await joinCluster(agent, { node: values.node, broker, healthPort: Number(values.health ?? 50302) });
 }
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, end);

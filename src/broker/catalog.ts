@@ -1,7 +1,8 @@
 import { decodeRelation, type sonde } from '#api';
 import { type Relation, sameRelation } from '#model';
 import { type Catalog, tableFunctionRelations } from '#planner';
-import { NodeSilent, type Nodes, nodeMethods } from './nodes.ts';
+import { NodeSilent, nodeMethods } from './node-link.ts';
+import type { Nodes } from './nodes.ts';
 
 /** The tables of all nodes as one. */
 export interface ClusterTables {

@@ -1,11 +1,15 @@
 /** The broker's door before a real API server: tokens as Secrets, rights of their subjects, the CA. */
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { connect, createServer } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ClusterClient, type ClusterObject, type Secret, type TracepointObject } from '#cluster';
+import { issueIdentity, makeAuthority } from '#door';
 import { apiServerLacks } from '../../testing/cluster/api-server.ts';
 import { Fleet } from '../../testing/cluster/fleet.ts';
+import { knock, signedToken } from '../../testing/cluster/knock.ts';
 import { PixieWire, responses, type WireAnswer } from '../../testing/pixie-wire.ts';
 import { killStarted } from '../../testing/process.ts';
 import { parseRows } from '../../testing/px.ts';
@@ -192,6 +196,61 @@ describe.skipIf(lacks !== undefined)(`the broker’s door${lacks === undefined ?
       await expect(broker.impersonating(user).userName()).rejects.toThrow(/cannot impersonate/);
   });
 
+  it('an agent comes in by a token of its pod, for that alone; any other is told why not', async () => {
+    const ca = await publishedCa();
+    const uidOf = async (kind: string, name: string) => {
+      const found = await fleet.client.read({ apiVersion: 'v1', kind, metadata: { name, namespace: 'sonde' } });
+      return found!.metadata!.uid!;
+    };
+    const pod = { name: 'agent-tried', uid: '' };
+    await fleet.addAgentPod(pod.name, 'n1');
+    pod.uid = await uidOf('Pod', pod.name);
+    const account = await uidOf('ServiceAccount', 'agent');
+    const answerTo = (token: string) => knock(fleet.agentsPort, ca, token);
+    const now = Math.floor(Date.now() / 1000);
+    const good = await fleet.token({ pod });
+    expect(await answerTo(good)).toBe('');
+    expect(await answerTo(signedToken(fleet.api.pki, { account, pod, expires: now + 600 }))).toBe('');
+
+    const notGood = 'this token is not good here: wrong, expired, or its pod is gone';
+    // The API server forgives a minute.
+    expect(await answerTo(signedToken(fleet.api.pki, { account, pod, expires: now - 90 }))).toBe(notGood);
+    expect(await answerTo(`${good.slice(0, -8)}${good.endsWith('AAAAAAAA') ? 'BBBBBBBB' : 'AAAAAAAA'}`)).toBe(notGood);
+    for (const token of ['', 'no token', await fleet.token({ pod, audience: 'sonde' })])
+      expect(await answerTo(token)).toBe('a token for the audience sonde-broker is needed');
+    expect(await answerTo(await fleet.token({ account: 'px' }))).toBe(
+      'this is for system:serviceaccount:sonde:agent, not for system:serviceaccount:sonde:px',
+    );
+    expect(await answerTo(await fleet.token({}))).toBe('this token is of no pod');
+    // What the API server has answered once, it answers again for ten seconds.
+    const late = await fleet.token({ pod });
+    await fleet.deletePod(pod.name, 'sonde');
+    expect(await answerTo(late)).toBe(notGood);
+
+    const open = { host: '127.0.0.1', port: fleet.agentsPort, ca, servername: 'broker.sonde.svc' };
+    await expect(once(connect({ ...open, maxVersion: 'TLSv1.2' }), 'secureConnect')).rejects.toThrow();
+    const loud = connect({ ...open, ALPNProtocols: ['h2'] }).on('error', () => {});
+    loud.once('secureConnect', () => loud.write(Buffer.alloc(1 << 20)));
+    await new Promise((resolve) => loud.once('close', resolve));
+  });
+
+  it('agents go to no broker but that of the published CA, and to the next one by themselves', async () => {
+    const { process: agent } = fleet.agents.get('n1')!;
+    await fleet.endBroker();
+    const { key, certificate } = issueIdentity(makeAuthority(), ['broker.sonde.svc']);
+    let heard = 0;
+    const impostor = createServer({ key, cert: certificate, ALPNProtocols: ['h2'] }, (socket) =>
+      socket.on('data', () => heard++).on('error', () => {}),
+    );
+    await new Promise<void>((resolve) => impostor.listen(fleet.agentsPort, '127.0.0.1', resolve));
+    const refusal = /the broker: 127\.0\.0\.1:\d+: .*(certificate|signature)/i;
+    await agent.until('it refuses the impostor', () => refusal.test(agent.stderr), 20_000);
+    await new Promise((resolve) => impostor.close(resolve));
+    expect(heard).toBe(0);
+    await fleet.startBroker();
+    expect((await px('ps', '-n', 'shop', '-o', 'json')).stdout).toMatch(/"pod":"calc"/);
+  });
+
   it('the CA outlives the broker; its key is in no ConfigMap; emptied, another is made', async () => {
     const ca = await publishedCa();
     expect(ca).not.toContain('KEY');
@@ -209,6 +268,8 @@ describe.skipIf(lacks !== undefined)(`the broker’s door${lacks === undefined ?
     await fleet.endBroker();
     await fleet.startBroker();
     expect(await publishedCa()).not.toBe(ca);
+    // The agents have read of it.
+    expect((await px('ps', '-n', 'shop', '-o', 'json')).stdout).toMatch(/"pod":"calc"/);
   });
 
   function script(name: string, text: string): string {

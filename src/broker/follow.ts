@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { sonde } from '#api';
 import { mayDo } from './access.ts';
-import { NodeSilent, type Nodes, nodeMethods } from './nodes.ts';
+import { NodeSilent, nodeMethods } from './node-link.ts';
+import type { Nodes } from './nodes.ts';
 import { NamespaceHidden } from './targets.ts';
 
 /** How often agents are looked for that have come since. */

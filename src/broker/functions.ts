@@ -1,7 +1,8 @@
 import type { sonde } from '#api';
 import type { ClusterClient } from '#cluster';
 import { NoSuchTarget } from '#cluster';
-import { type NodeSilent, type Nodes, nodeMethods } from './nodes.ts';
+import { type NodeSilent, nodeMethods } from './node-link.ts';
+import type { Nodes } from './nodes.ts';
 import { allProcesses, processesOf } from './targets.ts';
 
 /**

@@ -6,6 +6,7 @@ import { ClusterClient, ClusterClock, processMetrics, serveHealth } from '#clust
 import { issueIdentity, NetworkDoor, ownHosts, Rollouts } from '#door';
 import { Store } from '#store';
 import { Access } from './access.ts';
+import { AgentDoor } from './agent-door.ts';
 import { clusterAuthority } from './authority.ts';
 import { serveClients, tokenDoor } from './clients.ts';
 import { ExpiredObjects } from './expired.ts';
@@ -26,11 +27,12 @@ const { values } = parseArgs({
     health: { type: 'string', default: '50302' },
     listen: { type: 'string', default: '' },
     door: { type: 'string', default: '50303' },
+    agents: { type: 'string', default: '50304' },
   },
 });
 if (!values.namespace || !values.dir) {
   process.stderr.write(
-    'usage: main.ts --namespace NAMESPACE --dir DIR [--port PORT] [--health PORT] [--listen ADDRESS] [--door PORT]\n',
+    'usage: main.ts --namespace NAMESPACE --dir DIR [--port PORT] [--health PORT] [--listen ADDRESS] [--door PORT] [--agents PORT]\n',
   );
   process.exit(2);
 }
@@ -60,14 +62,18 @@ await new Promise<void>((resolve, reject) => {
     error ? reject(error) : resolve(),
   );
 });
+const authority = await clusterAuthority(client, values.namespace);
+const identity = issueIdentity(authority, ownHosts(...serviceNames(values.namespace)));
+const agents = new AgentDoor(client, values.namespace);
+await agents.open({ address: values.listen, port: Number(values.agents), identity }, (pod, link) =>
+  nodes.connected(pod, link),
+);
 // For clients with tokens, in the cluster's network: by a Service of the cluster alone.
 const tokens = new TokenSecrets(client, tokenDoor);
 await tokens.ready;
 const door = new NetworkDoor(tokens.tokens);
 const clients = serveClients({ queries, scopes, clusterId, nodes: () => nodes.count }, door);
 const injector = clients.createConnectionInjector(grpc.ServerCredentials.createInsecure());
-const authority = await clusterAuthority(client, values.namespace);
-const identity = issueIdentity(authority, ownHosts(...serviceNames(values.namespace)));
 await door.open({ address: values.listen, port: Number(values.door), identity }, (socket) =>
   injector.injectConnection(socket),
 );
@@ -87,6 +93,7 @@ async function end(): Promise<void> {
   setTimeout(() => process.exit(0), 3000).unref();
   server.forceShutdown();
   door.close();
+  agents.close();
   clients.forceShutdown();
   tokens.close();
   nodes.close();

@@ -1,164 +1,10 @@
-import { Client, type ClientReadableStream, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
-import { type GrpcMethod, grpcService, sonde } from '#api';
-import { parseDuration, SondeError } from '#base';
-import {
-  type ClusterClient,
-  counter,
-  Forward,
-  gauge,
-  type Metric,
-  type ObjectWatch,
-  type Pod,
-  watchPods,
-} from '#cluster';
+import { EventEmitter, once } from 'node:events';
+import { type ClusterClient, counter, gauge, type Metric, type ObjectWatch, type Pod, watchPods } from '#cluster';
+import { type NodeLink, NodeSilent, silenceMs } from './node-link.ts';
 
-const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-export const nodeMethods = grpcService(sonde.NodeServiceDefinition, asBuffer);
-
-/** An agent that says nothing for so long has not answered; SONDE_NODE_DEADLINE (`10s`) says otherwise. */
-const silenceMs = Number((parseDuration(process.env.SONDE_NODE_DEADLINE ?? '') ?? 10_000_000_000n) / 1_000_000n);
-/** The port of the agents' service for the broker (`nodePort` of the agent). */
-const agentPort = 50301;
+/** An agent that has lost its connection has so long to come again: it tries every four seconds at the latest (`BrokerConnection`). */
+const comeAgainMs = 6_000;
 const agentLabels = 'app=sonde-agent';
-/** What the broker's tokens for the agents are for, and how long one is used: they are good for ten minutes. */
-const audience = 'sonde-agent';
-const tokenMs = 300_000;
-
-/** A node did not answer, or not to the end. */
-export class NodeSilent extends SondeError {
-  readonly code = 'broker.node-silent';
-  readonly node: string;
-  readonly reason: string;
-  /** It did answer: that it does not do this, and why. */
-  readonly refused: boolean;
-
-  constructor(node: string, reason: string, refused = false) {
-    super(`node ${node}: ${reason}`);
-    this.node = node;
-    this.reason = reason;
-    this.refused = refused;
-  }
-}
-
-/** The agent of one node, by a port-forward to its pod. */
-class NodeLink {
-  readonly node: string;
-  readonly #forward: Forward;
-  readonly #client: Client;
-  readonly #token: () => Promise<string>;
-  /** Told of each message's size. */
-  readonly #received: (bytes: number) => void;
-
-  constructor(
-    node: string,
-    forward: Forward,
-    { token, received }: { token: () => Promise<string>; received: (bytes: number) => void },
-  ) {
-    this.node = node;
-    this.#forward = forward;
-    this.#token = token;
-    this.#received = received;
-    this.#client = new Client(`unix:${forward.socket}`, credentials.createInsecure(), {
-      'grpc.max_receive_message_length': 64 << 20,
-      'grpc.enable_http_proxy': 0,
-      'grpc.default_authority': 'sonde-agent',
-      'grpc.initial_reconnect_backoff_ms': 200,
-    });
-  }
-
-  /** @throws NodeSilent */
-  async call<Request, Reply>(method: GrpcMethod<Request, Reply, Buffer>, request: Request): Promise<Reply> {
-    const metadata = await this.#metadata();
-    return new Promise((resolve, reject) => {
-      this.#client.makeUnaryRequest(
-        method.path,
-        method.requestSerialize,
-        this.#counted(method),
-        request,
-        metadata,
-        { deadline: Date.now() + silenceMs },
-        (error: ServiceError | null, reply?: Reply) => (error ? reject(this.#silent(error)) : resolve(reply!)),
-      );
-    });
-  }
-
-  /** @throws NodeSilent, in mid-stream too */
-  async *stream<Request, Reply>(
-    method: GrpcMethod<Request, Reply, Buffer>,
-    request: Request,
-    signal: AbortSignal,
-  ): AsyncGenerator<Reply> {
-    const { path, requestSerialize } = method;
-    const metadata = await this.#metadata();
-    const call: ClientReadableStream<Reply> = this.#client.makeServerStreamRequest(
-      path,
-      requestSerialize,
-      this.#counted(method),
-      request,
-      metadata,
-    );
-    let silent = false;
-    const giveUp = () => {
-      silent = true;
-      call.cancel();
-    };
-    let timer = setTimeout(giveUp, silenceMs);
-    const abort = () => call.cancel();
-    signal.addEventListener('abort', abort, { once: true });
-    try {
-      for await (const message of call) {
-        // Not while the asker is slow to take what has come.
-        clearTimeout(timer);
-        yield message as Reply;
-        timer = setTimeout(giveUp, silenceMs);
-      }
-    } catch (error) {
-      if (signal.aborted) return;
-      throw silent ? this.#silence() : this.#silent(error as ServiceError);
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', abort);
-      call.cancel();
-    }
-  }
-
-  close(): void {
-    this.#client.close();
-    this.#forward.close();
-  }
-
-  #counted<Reply>({
-    responseDeserialize,
-  }: {
-    responseDeserialize: (bytes: Buffer) => Reply;
-  }): (bytes: Buffer) => Reply {
-    return (bytes) => {
-      this.#received(bytes.length);
-      return responseDeserialize(bytes);
-    };
-  }
-
-  async #metadata(): Promise<Metadata> {
-    const metadata = new Metadata();
-    try {
-      metadata.set('authorization', `Bearer ${await this.#token()}`);
-    } catch (error) {
-      throw new NodeSilent(this.node, (error as Error).message);
-    }
-    return metadata;
-  }
-
-  #silence(): NodeSilent {
-    return new NodeSilent(this.node, `its agent did not answer within ${silenceMs / 1000} s`);
-  }
-
-  /** DEADLINE_EXCEEDED is 4, FAILED_PRECONDITION 9, UNAVAILABLE 14: then the way to the pod may say why. */
-  #silent(error: ServiceError): NodeSilent {
-    if (error.code === 4) return this.#silence();
-    const way = error.code === 14 ? this.#forward.failure?.message : undefined;
-    return new NodeSilent(this.node, way ?? error.details, error.code === 9);
-  }
-}
 
 /** What each node said, and which said nothing. */
 export interface Gathered<T> {
@@ -168,24 +14,28 @@ export interface Gathered<T> {
 
 /** All agents of the cluster, found by their pods. */
 export class Nodes {
-  readonly #client: ClusterClient;
-  readonly #namespace: string;
-  readonly #links = new Map<string, Promise<NodeLink>>();
+  /** Pod to the connection that its agent has made. */
+  readonly #links = new Map<string, NodeLink>();
+  /** Since when a pod's agent is known not to be connected, in the time of `performance.now()`. */
+  readonly #awaited = new Map<string, number>();
+  readonly #arrivals = new EventEmitter().setMaxListeners(0);
   readonly #watch: ObjectWatch<Pod>;
   /** Node to how often it did not answer. */
   readonly #silences = new Map<string, number>();
+  /** Of connections that are no more. */
   #bytes = 0;
-  #token: { readonly text: Promise<string>; readonly until: number } | undefined;
 
   constructor(client: ClusterClient, namespace: string) {
-    this.#client = client;
-    this.#namespace = namespace;
     this.#watch = watchPods(
       client,
       { namespace, labels: agentLabels },
       {
         changed: () => {},
-        gone: (pod) => void this.#drop(pod.metadata?.name ?? ''),
+        // With its pod an agent's token is good no longer.
+        gone: ({ metadata }) => {
+          this.#drop(metadata?.name ?? '');
+          this.#awaited.delete(metadata?.name ?? '');
+        },
         failed: (error) => process.stderr.write(`${new Date().toISOString()} ${(error as Error).message}\n`),
       },
     );
@@ -208,7 +58,8 @@ export class Nodes {
       asked.map(async ({ name, node, running }) => {
         try {
           if (!running) throw new NodeSilent(node, `its agent's pod ${name} does not run`);
-          const link = await this.#link(name, node);
+          const link = this.#links.get(name) ?? (await this.#awaitLink(name, node));
+          link.node = node;
           answers.push({ node, answer: await ask(link) });
         } catch (error) {
           if (!(error instanceof NodeSilent)) throw error;
@@ -224,10 +75,12 @@ export class Nodes {
   metrics(): Metric[] {
     const silences = [...this.#silences].map(([node, value]) => ({ labels: { node }, value }));
     const pods = this.#pods();
+    const bytes = [...this.#links.values()].reduce((sum, { received }) => sum + received, this.#bytes);
     return [
       gauge('sonde_nodes', 'Nodes that have an agent.', pods.length),
       gauge('sonde_nodes_running', 'Of these, those whose agent runs.', pods.filter(({ running }) => running).length),
-      counter('sonde_node_received_bytes_total', 'Bytes of messages that came from agents.', this.#bytes),
+      gauge('sonde_nodes_connected', 'Of these, those whose agent has a connection to this broker.', this.#links.size),
+      counter('sonde_node_received_bytes_total', 'Bytes of messages that came from agents.', bytes),
       {
         name: 'sonde_node_silences_total',
         help: 'How often a node did not answer, or not to the end.',
@@ -239,7 +92,18 @@ export class Nodes {
 
   close(): void {
     this.#watch.close();
-    for (const pod of [...this.#links.keys()]) void this.#drop(pod);
+    for (const pod of [...this.#links.keys()]) this.#drop(pod);
+  }
+
+  /** The agent of a pod has come; a connection that it had before is no more. */
+  connected(pod: string, link: NodeLink): void {
+    this.#drop(pod);
+    this.#links.set(pod, link);
+    this.#awaited.delete(pod);
+    link.onClose(() => {
+      if (this.#links.get(pod) === link) this.#drop(pod);
+    });
+    this.#arrivals.emit(pod);
   }
 
   #pods() {
@@ -253,36 +117,22 @@ export class Nodes {
       }));
   }
 
-  #link(pod: string, node: string): Promise<NodeLink> {
-    const known = this.#links.get(pod);
-    if (known) return known;
-    const opening = Forward.open(this.#client, this.#namespace, pod, agentPort).then(
-      (forward) =>
-        new NodeLink(node, forward, {
-          token: () => this.#ownToken(),
-          received: (bytes) => {
-            this.#bytes += bytes;
-          },
-        }),
-    );
-    this.#links.set(pod, opening);
-    return opening;
+  /** @throws NodeSilent when it does not come */
+  async #awaitLink(pod: string, node: string): Promise<NodeLink> {
+    const since = this.#awaited.get(pod) ?? performance.now();
+    this.#awaited.set(pod, since);
+    const leftMs = Math.ceil(Math.min(silenceMs, since + comeAgainMs - performance.now()));
+    if (leftMs > 0) await once(this.#arrivals, pod, { signal: AbortSignal.timeout(leftMs) }).catch(() => {});
+    const link = this.#links.get(pod);
+    if (link !== undefined) return link;
+    throw new NodeSilent(node, `its agent (pod ${pod}) has no connection to the broker: its log says why`);
   }
 
-  async #drop(pod: string): Promise<void> {
+  #drop(pod: string): void {
     const link = this.#links.get(pod);
     this.#links.delete(pod);
-    (await link)?.close();
-  }
-
-  #ownToken(): Promise<string> {
-    if (this.#token === undefined || this.#token.until < Date.now()) {
-      const text = this.#client.requestToken(this.#namespace, 'broker', audience);
-      this.#token = { text, until: Date.now() + tokenMs };
-      text.catch(() => {
-        this.#token = undefined;
-      });
-    }
-    return this.#token.text;
+    this.#awaited.set(pod, performance.now());
+    this.#bytes += link?.received ?? 0;
+    link?.close();
   }
 }

@@ -31,7 +31,8 @@ import { parse } from '#pxl';
 import type { Store } from '#store';
 import { type ClusterTables, clusterTables } from './catalog.ts';
 import { ScriptFault } from './faults.ts';
-import { NodeSilent, type Nodes, nodeMethods } from './nodes.ts';
+import { NodeSilent, nodeMethods } from './node-link.ts';
+import type { Nodes } from './nodes.ts';
 
 /** This is not done in a cluster. */
 export class NotHere extends SondeError {

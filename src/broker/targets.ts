@@ -10,7 +10,8 @@ import {
   wordOf,
 } from '#cluster';
 import { mayDo } from './access.ts';
-import { type NodeSilent, type Nodes, nodeMethods } from './nodes.ts';
+import { type NodeSilent, nodeMethods } from './node-link.ts';
+import type { Nodes } from './nodes.ts';
 
 /** RBAC does not let the asker see this namespace. */
 export class NamespaceHidden extends SondeError {

@@ -58,6 +58,13 @@ export interface ClientOptions {
   readonly config?: KubeConfig;
 }
 
+/** Who a token belongs to. `extra`: what else the API server knows, such as the pod for which it was made. */
+export interface TokenHolder {
+  readonly user: string;
+  readonly groups: string[];
+  readonly extra: Readonly<Record<string, readonly string[]>>;
+}
+
 function readKubeconfig(path: string | undefined): KubeConfig {
   const config = new KubeConfig();
   try {
@@ -221,13 +228,14 @@ export class ClusterClient {
   }
 
   /** Who holds a token; undefined for one that is not good for this audience. */
-  async reviewToken(token: string, audience: string): Promise<{ user: string; groups: string[] } | undefined> {
+  async reviewToken(token: string, audience: string): Promise<TokenHolder | undefined> {
     const body = { spec: { token, audiences: [audience] } };
     const { status } = await this.#asked('reviewing a token', () =>
       this.config.makeApiClient(AuthenticationV1Api).createTokenReview({ body }),
     );
     if (!status?.authenticated || !status.audiences?.includes(audience)) return undefined;
-    return { user: status.user?.username ?? '', groups: status.user?.groups ?? [] };
+    const { username = '', groups = [], extra = {} } = status.user ?? {};
+    return { user: username, groups, extra };
   }
 
   /** Whether a user may do something with tracepoints, in one namespace or (undefined) in all. */

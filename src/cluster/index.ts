@@ -1,4 +1,5 @@
 export type { KubernetesObject as ClusterObject, V1Pod as Pod, V1Secret as Secret } from '@kubernetes/client-node';
+export { BrokerConnection, type BrokerPlace } from './broker-connection.ts';
 export { type ClientOptions, ClusterClient, ClusterError } from './client.ts';
 export { ClusterClock } from './clock.ts';
 export { Forward } from './forward.ts';
@@ -7,6 +8,7 @@ export { readManifests } from './manifests.ts';
 export { type KnownProcess, type MetadataEntry, metadataEntries } from './metadata.ts';
 export { type Outcome, outcomeOf, settled } from './outcome.ts';
 export { type PodInfo, Pods, podInfo, selects } from './pods.ts';
+
 export {
   apiVersion,
   expiry,

@@ -12,8 +12,8 @@ import { freePorts } from './control-plane.ts';
 import { servePortForward } from './port-forward.ts';
 import type { ClusterPxResult } from './px.ts';
 
-/** Ports of agents and brokers, as the API server's port-forward is asked for them. */
-const [brokerPort, agentPort] = [50300, 50301];
+/** The broker's port, as the API server's port-forward is asked for it. */
+const brokerPort = 50300;
 const namespace = 'sonde';
 
 /** A real agent or broker that is a pod to the API server and a process of this machine. */
@@ -42,6 +42,8 @@ export class Fleet {
   broker: Member | undefined;
   /** The broker's port for clients with tokens, on the loopback address. */
   door = 0;
+  /** Where agents reach any broker of this fleet, on the loopback address. */
+  readonly agentsPort: number;
   readonly #core: CoreV1Api;
   readonly #ports = new Map<string, number>();
   readonly #kubelet: { readonly server: Server; readonly port: number };
@@ -52,8 +54,10 @@ export class Fleet {
     api: ApiServer,
     kubelet: { server: Server; port: number },
     ports: Map<string, number>,
+    agentsPort: number,
     env: NodeJS.ProcessEnv,
   ) {
+    this.agentsPort = agentsPort;
     this.#env = env;
     this.api = api;
     this.client = new ClusterClient({ kubeconfig: api.kubeconfig });
@@ -67,7 +71,8 @@ export class Fleet {
     const api = await ApiServer.start();
     const ports = new Map<string, number>();
     const kubelet = await servePortForward(api.pki, (pod, port) => ports.get(`${pod}:${port}`));
-    const fleet = new Fleet(api, kubelet, ports, env);
+    const [agentsPort] = await freePorts(1);
+    const fleet = new Fleet(api, kubelet, ports, agentsPort!, env);
     try {
       const made = readManifests(join(root, 'k8s')).filter(({ kind }) => kind !== 'DaemonSet' && kind !== 'Deployment');
       for (const object of made) await fleet.client.apply(object, 'test');
@@ -95,24 +100,47 @@ export class Fleet {
     await this.#core.replaceNodeStatus({ name: node, body: { ...created, status } });
   }
 
-  /** A pod of these labels at a node whose port is one of this machine: for the broker and agents. */
-  async addMemberPod(name: string, node: string, app: string, port: number, local: number): Promise<void> {
-    await this.#addPod(namespace, name, node, { app }, app.replace('sonde-', ''));
-    this.#ports.set(`${name}:${port}`, local);
+  /** A pod of an agent; what its kubelet would put there for it to go to the broker with, as arguments. */
+  async addAgentPod(name: string, node: string): Promise<string[]> {
+    const { metadata } = await this.#addPod(namespace, name, node, { app: 'sonde-agent' }, 'agent');
+    const file = join(this.api.folder, `${name}.token`);
+    writeFileSync(file, await this.token({ pod: { name, uid: metadata!.uid! } }));
+    return ['--broker', namespace, '--broker-address', `127.0.0.1:${this.agentsPort}`, '--token', file];
+  }
+
+  /** A token as a kubelet requests it for a pod; by default one that agents have. */
+  async token({
+    pod,
+    audience = 'sonde-broker',
+    account = 'agent',
+  }: {
+    readonly pod?: { readonly name: string; readonly uid: string };
+    readonly audience?: string;
+    readonly account?: string;
+  }): Promise<string> {
+    const boundObjectRef = pod && { kind: 'Pod', apiVersion: 'v1', ...pod };
+    const spec = { audiences: [audience], expirationSeconds: 3600, ...(boundObjectRef ? { boundObjectRef } : {}) };
+    const body = { spec } as never;
+    const made = await this.#core.createNamespacedServiceAccountToken({ name: account, namespace, body });
+    return made.status?.token ?? '';
   }
 
   /** The agent of a node: the first one, or the one after the last has ended (its pod is another one then). */
   async startAgent(node: string, { bootId, env = {} }: NodeOptions = {}): Promise<Member> {
     const pod = `agent-${node}-${randomBytes(2).toString('hex')}`;
     const folder = join(this.api.folder, pod);
-    const [port, health] = (await freePorts(2)) as [number, number];
+    const [health] = (await freePorts(1)) as [number];
     const program = [process.execPath, '--expose-gc', '--disable-warning=ExperimentalWarning'];
     const main = [...program, join(root, 'src/agent/main.ts'), '--dir', folder, '--node', node];
-    const ports = ['--broker', `${namespace}:broker`, '--port', `${port}`, '--health', `${health}`];
-    const args = [...this.#asNode(node, bootId), ...main, ...ports];
+    const args = [
+      ...this.#asNode(node, bootId),
+      ...main,
+      ...(await this.addAgentPod(pod, node)),
+      '--health',
+      `${health}`,
+    ];
     const member = this.#member(pod, 'unshare', args, health, 'agent', env);
     await this.#ready(member);
-    await this.addMemberPod(pod, node, 'sonde-agent', agentPort, port);
     this.agents.set(node, member);
     return member;
   }
@@ -156,11 +184,14 @@ export class Fleet {
       '127.0.0.1',
       '--door',
       `${door}`,
+      '--agents',
+      `${this.agentsPort}`,
     ];
     const member = this.#member(pod, process.execPath, [...main, ...args], health, 'broker');
     await this.#ready(member);
     if (this.broker === undefined) await this.addNodeObject('control');
-    await this.addMemberPod(pod, 'control', 'sonde-broker', brokerPort, port);
+    await this.#addPod(namespace, pod, 'control', { app: 'sonde-broker' }, 'broker');
+    this.#ports.set(`${pod}:${brokerPort}`, port);
     this.broker = member;
     return member;
   }

@@ -26,10 +26,10 @@ describe.skipIf(lacks !== undefined)(`the agent of a node${lacks === undefined ?
     for (const object of readManifests(join(root, 'k8s'))) {
       if (object.kind === 'CustomResourceDefinition') await client.apply(object, 'test');
     }
-    const [port, health] = await freePorts(2);
+    const [health] = await freePorts(1);
     const main = join(root, 'src', 'agent', 'main.ts');
-    const ports = ['--port', `${port}`, '--health', `${health}`];
-    const args = ['--expose-gc', main, '--dir', px.folder, '--node', 'n1', '--broker', 'sonde:broker', ...ports];
+    const ports = ['--health', `${health}`];
+    const args = ['--expose-gc', main, '--dir', px.folder, '--node', 'n1', '--broker', 'sonde', ...ports];
     agent = await startProcess(process.execPath, { args, env: { ...px.env, KUBECONFIG: server.kubeconfig } });
     // Before any px asks: one that finds no agent starts another.
     await vi.waitFor(() => expect(existsSync(join(px.folder, 'agent.sock'))).toBe(true), { timeout: 20_000 });

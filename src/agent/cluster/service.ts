@@ -1,15 +1,10 @@
 import * as grpc from '@grpc/grpc-js';
 import { grpcService, sonde, type vizier } from '#api';
 import { SondeError } from '#base';
-import type { ClusterClient } from '#cluster';
+import type { BrokerConnection } from '#cluster';
 import type { Agent } from '../agent.ts';
 import type { Followers } from './followers.ts';
 import type { NodeRows } from './rows.ts';
-
-/** What the broker's tokens are for. */
-export const nodeAudience = 'sonde-agent';
-/** A token that was good is not reviewed again for so long. */
-const trustMs = 60_000;
 
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
@@ -17,31 +12,17 @@ interface NodeParts {
   readonly agent: Agent;
   readonly rows: NodeRows;
   readonly followers: Followers;
+  readonly connection: BrokerConnection;
 }
 
-/** The service for the broker. Whoever may port-forward to the agent's pod gets here too: only the broker's token is let in. */
-export function serveNode({ agent, rows, followers }: NodeParts, client: ClusterClient, broker: string): grpc.Server {
+/** The service for the broker, to which the agent has made the connection: who is at its other end the certificate has told. */
+export function serveNode({ agent, rows, followers, connection }: NodeParts): grpc.Server {
   const server = new grpc.Server({ 'grpc.max_receive_message_length': 16 << 20 });
-  const trusted = new Map<string, number>();
-
-  async function admit(metadata: grpc.Metadata): Promise<void> {
-    const token = /^Bearer (.+)$/.exec(String(metadata.get('authorization')[0] ?? ''))?.[1];
-    if (token !== undefined && (trusted.get(token) ?? 0) > Date.now()) return;
-    const who = token === undefined ? undefined : await client.reviewToken(token, nodeAudience);
-    if (token === undefined || who?.user !== broker) {
-      const details =
-        who === undefined ? 'this is for the broker: a token is needed' : `this is for the broker, not for ${who.user}`;
-      throw Object.assign(new Error(details), { code: grpc.status.UNAUTHENTICATED, details });
-    }
-    for (const [old, until] of trusted) if (until <= Date.now()) trusted.delete(old);
-    trusted.set(token, Date.now() + trustMs);
-  }
 
   const unary =
     <Request, Reply>(handle: (request: Request) => Reply) =>
-    async (call: grpc.ServerUnaryCall<Request, Reply>, callback: grpc.sendUnaryData<Reply>) => {
+    (call: grpc.ServerUnaryCall<Request, Reply>, callback: grpc.sendUnaryData<Reply>) => {
       try {
-        await admit(call.metadata);
         callback(null, handle(call.request));
       } catch (error) {
         callback(statusOf(error));
@@ -63,7 +44,6 @@ export function serveNode({ agent, rows, followers }: NodeParts, client: Cluster
         });
       };
       try {
-        await admit(call.metadata);
         await handle(call.request, abort.signal, send);
         call.end();
       } catch (error) {
@@ -72,6 +52,11 @@ export function serveNode({ agent, rows, followers }: NodeParts, client: Cluster
     };
 
   server.addService(grpcService(sonde.NodeServiceDefinition, asBuffer), {
+    identify: unary<sonde.IdentifyRequest, sonde.IdentifyReply>(() => ({ token: connection.token() })),
+    welcome: unary<sonde.WelcomeRequest, sonde.WelcomeReply>(({ refused }) => {
+      connection.judged(refused);
+      return {};
+    }),
     describe: unary<sonde.DescribeRequest, sonde.DescribeReply>((request) => rows.describe(request)),
     listProcesses: unary<sonde.ListProcessesRequest, sonde.ListProcessesReply>(() => agent.listProcesses()),
     listFunctions: stream<sonde.ListFunctionsRequest, sonde.FunctionInfo>((request, signal, send) =>

@@ -35,6 +35,20 @@ export interface Scope {
   namespaces: string[];
 }
 
+export interface IdentifyRequest {
+}
+
+export interface IdentifyReply {
+  token: string;
+}
+
+export interface WelcomeRequest {
+  refused: string;
+}
+
+export interface WelcomeReply {
+}
+
 /** Only tables into which tracepoints of the scope have written. */
 export interface DescribeRequest {
   scope: Scope | undefined;
@@ -648,6 +662,202 @@ export const Scope: MessageFns<Scope> = {
     const message = createBaseScope();
     message.everything = object.everything ?? false;
     message.namespaces = object.namespaces?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseIdentifyRequest(): IdentifyRequest {
+  return {};
+}
+
+export const IdentifyRequest: MessageFns<IdentifyRequest> = {
+  encode(_: IdentifyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): IdentifyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIdentifyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<IdentifyRequest>, I>>(base?: I): IdentifyRequest {
+    return IdentifyRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<IdentifyRequest>, I>>(_: I): IdentifyRequest {
+    const message = createBaseIdentifyRequest();
+    return message;
+  },
+};
+
+function createBaseIdentifyReply(): IdentifyReply {
+  return { token: "" };
+}
+
+export const IdentifyReply: MessageFns<IdentifyReply> = {
+  encode(message: IdentifyReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.token !== "") {
+      writer.uint32(10).string(message.token);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): IdentifyReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIdentifyReply();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.token = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<IdentifyReply>, I>>(base?: I): IdentifyReply {
+    return IdentifyReply.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<IdentifyReply>, I>>(object: I): IdentifyReply {
+    const message = createBaseIdentifyReply();
+    message.token = object.token ?? "";
+    return message;
+  },
+};
+
+function createBaseWelcomeRequest(): WelcomeRequest {
+  return { refused: "" };
+}
+
+export const WelcomeRequest: MessageFns<WelcomeRequest> = {
+  encode(message: WelcomeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.refused !== "") {
+      writer.uint32(10).string(message.refused);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WelcomeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWelcomeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.refused = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<WelcomeRequest>, I>>(base?: I): WelcomeRequest {
+    return WelcomeRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<WelcomeRequest>, I>>(object: I): WelcomeRequest {
+    const message = createBaseWelcomeRequest();
+    message.refused = object.refused ?? "";
+    return message;
+  },
+};
+
+function createBaseWelcomeReply(): WelcomeReply {
+  return {};
+}
+
+export const WelcomeReply: MessageFns<WelcomeReply> = {
+  encode(_: WelcomeReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WelcomeReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWelcomeReply();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<WelcomeReply>, I>>(base?: I): WelcomeReply {
+    return WelcomeReply.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<WelcomeReply>, I>>(_: I): WelcomeReply {
+    const message = createBaseWelcomeReply();
     return message;
   },
 };
@@ -5086,12 +5296,29 @@ export const SondeServiceDefinition = {
   },
 } as const;
 
-/** What a cluster's broker asks of the agent of a node. Only for the broker: each call carries its token. */
+/** What a cluster's broker asks of the agent of a node, on the connection that the agent has made to it. */
 export type NodeServiceDefinition = typeof NodeServiceDefinition;
 export const NodeServiceDefinition = {
   name: "NodeService",
   fullName: "sonde.v1.NodeService",
   methods: {
+    /** The first two calls on a connection that an agent has made: who is it, and may it stay. */
+    identify: {
+      name: "Identify",
+      requestType: IdentifyRequest as typeof IdentifyRequest,
+      requestStream: false,
+      responseType: IdentifyReply as typeof IdentifyReply,
+      responseStream: false,
+      options: {},
+    },
+    welcome: {
+      name: "Welcome",
+      requestType: WelcomeRequest as typeof WelcomeRequest,
+      requestStream: false,
+      responseType: WelcomeReply as typeof WelcomeReply,
+      responseStream: false,
+      options: {},
+    },
     describe: {
       name: "Describe",
       requestType: DescribeRequest as typeof DescribeRequest,
