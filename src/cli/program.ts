@@ -140,7 +140,7 @@ export function program(context: Context, finish: Finish): Command {
     .option('--per <expression>', '--sample, --rate and --first for each value of this argument: user.ID')
     .option(
       '--tree',
-      'calls in the calls that they began in, per goroutine, with total and own time; with a pattern: main.*, module:*',
+      'calls in the calls that they began in, per goroutine, with total and own time; with a pattern: main.*, module:*; values two references deep, unless --depth says otherwise',
     )
     .option('--log <line>', "a line for each call: 'charge {user.ID} {amount} -> {err} in {latency}'")
     .option('--open', 'list the calls that are running now, and since when, and end')

@@ -59,6 +59,12 @@ function stage(logical: ProcessTracepoint, name: string): string[] {
 }
 
 describe('columns', () => {
+  it('of bytes compared with text are refused, with what to write instead', () => {
+    const [diagnostic] = refused('main.touch', argument('b == "x"'));
+    expect(diagnostic).toMatchObject({ message: expect.stringMatching(/'b' is of type \[\]uint8/) });
+    expect(diagnostic!.hints).toContain('as text: string(b)');
+  });
+
   it('of values that only a log line shows have their types', () => {
     for (const text of ['{s}', '{m} {e}', '{last} {len(s)} {latency}']) {
       const { planned } = compiled(tracepoint('main.mixed', { kind: 'log', text }));

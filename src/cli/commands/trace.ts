@@ -113,11 +113,13 @@ async function sourceOf(agent: Agent, target: string, name: string, options: Tra
   });
 }
 
-/** Those limits that the command line has. */
+/** Of a tree the calls and their times are wanted, of hundreds of functions at once: whole receivers would fill the ring. */
+const treeLimits: Partial<CaptureLimits> = { depth: 2, elements: 8, eventBytes: 4096 };
+
+/** Those limits that the command line has; a tree has lower ones, where it does not say otherwise. */
 function limitsOf(options: TraceOptions): Partial<CaptureLimits> {
-  return Object.fromEntries(
-    captureLimits.flatMap((limit) => (options[limit] === undefined ? [] : [[limit, options[limit]]])),
-  );
+  const given = captureLimits.flatMap((limit) => (options[limit] === undefined ? [] : [[limit, options[limit]]]));
+  return { ...(options.tree ? treeLimits : {}), ...Object.fromEntries(given) };
 }
 
 class TraceSession {

@@ -89,29 +89,33 @@ function panicText(json: string, notes: Notes): string {
   return json === 'null' ? 'nil' : brief(goValue(json, 'panic', notes, new Set()));
 }
 
-/** `main.order(i=1) = ($0=2)` */
-export function callText(call: sonde.TraceCall): string {
+/** `main.order(i=1) = ($0=2)`; `most`: characters of each value. */
+export function callText(call: sonde.TraceCall, most: number = mostShown): string {
   const notes = parseNotes(call.notesJson);
   const into = call.inlinedInto === '' ? '' : ` inlined into ${escapeControls(call.inlinedInto)}`;
-  const text = `${escapeControls(call.function)}(${values(call.argsJson, 'args', notes)})${into}`;
+  const text = `${escapeControls(call.function)}(${values(call.argsJson, 'args', notes, most)})${into}`;
   const results =
-    call.outcome === 'returned' || call.resultsJson !== '' ? values(call.resultsJson, 'results', notes) : '';
+    call.outcome === 'returned' || call.resultsJson !== '' ? values(call.resultsJson, 'results', notes, most) : '';
   return results === '' ? text : `${text} = (${results})`;
 }
 
-function values(json: string, kind: 'args' | 'results', notes: Notes): string {
+function values(json: string, kind: 'args' | 'results', notes: Notes, most: number): string {
   if (json === '' || json === 'null') return notes?.[kind] === undefined ? '' : missing(notes[kind]);
   const members = jsonMembers(json);
   if (members === undefined) return escapeJson(json);
-  return members.map(({ name, text }) => `${escapeControls(name)}=${brief(shown(name, text, kind, notes))}`).join(', ');
+  return members
+    .map(({ name, text }) => `${escapeControls(name)}=${brief(shown(name, text, kind, notes), most)}`)
+    .join(', ');
 }
 
 /** Most characters of one value on a line for people: a string of the default 512 bytes is whole, a server's whole state is not. */
 const mostShown = 800;
 
-function brief(text: string): string {
-  if (text.length <= mostShown) return text;
-  const start = text.slice(0, mostShown).replace(/[\ud800-\udbff]$/, '');
+function brief(text: string, most: number = mostShown): string {
+  if (text.length <= most) return text;
+  const start = text.slice(0, most).replace(/[\ud800-\udbff]$/, '');
+  // Where values are to be short, that they are cut is seen; else how much is missing is told.
+  if (most < mostShown) return `${start}…`;
   return `${start}… <${text.length - start.length} characters more: -o json has them>`;
 }
 

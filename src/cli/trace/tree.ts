@@ -24,6 +24,8 @@ interface Waiting {
 
 /** So long a call waits for the end of the one that it began in; then it is printed without that. */
 const patienceMs = 2_000;
+/** Most characters of one value: the calls and their times are what a tree is for. `-o json` has it all. */
+const mostOfValue = 64;
 /** Calls that wait, at most. */
 const mostWaiting = 100_000;
 
@@ -129,7 +131,7 @@ function keyOf({ upid }: sonde.TraceCall, id: bigint | undefined): string {
 /** `main.order(i=1) = ($0=2)  1.2 ms (own 0.3 ms)` */
 function nodeText({ call, children, before }: Node): string {
   const notes = parseNotes(call.notesJson);
-  const parts = [call.log === '' ? callText(call) : escapeControls(call.log)];
+  const parts = [call.log === '' ? callText(call, mostOfValue) : escapeControls(call.log)];
   const inner = children.length + before > 0;
   if (call.outcome === 'running') {
     parts.push(`running${call.latencyNs === undefined ? '' : ` for ${readableDuration(call.latencyNs)}`}`);

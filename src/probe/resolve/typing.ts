@@ -1,5 +1,5 @@
 import type { Diagnostic, Span } from '#base';
-import type { GoVariable } from '#gobin';
+import type { GoType, GoVariable } from '#gobin';
 import { type CallFact, type Expression, expressionText } from '#goexpr';
 import {
   type Computation,
@@ -274,7 +274,7 @@ export class Typing {
           return this.fail(
             'probe.mismatched-types',
             `'${text}' is of type ${typeName(type)}: there are operators on numbers, bools and strings`,
-            type.kind === 'interface' ? [`say what it holds: ${text}.(T)`, 'or compare it with nil'] : [],
+            insteadOf(type, text, binary),
           );
         }
         const value: ResolvedValue =
@@ -302,4 +302,14 @@ export class Typing {
         return `of type ${typeName(this.scope.binary.type(operand.type))}`;
     }
   }
+}
+
+/** What to write where a value of a type without operators stands. */
+function insteadOf(type: GoType, text: string, binary: Scope['binary']): string[] {
+  if (type.kind === 'interface') return [`say what it holds: ${text}.(T)`, 'or compare it with nil'];
+  if (type.kind !== 'slice') return [];
+  const { kind, size } = binary.type(type.elem);
+  return kind === 'uint' && size === 1
+    ? [`as text: string(${text})`, `its length: len(${text})`]
+    : [`its length: len(${text})`];
 }
