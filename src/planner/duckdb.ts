@@ -139,6 +139,8 @@ function selectOf(plan: Relational): Select {
         groupBy: keys?.map((each) => each.text) ?? [],
         order: keys && source.order.length > 0 ? [`min(${rows})`] : [],
         computed: true,
+        // Numbers of both sides' places are too large to be places themselves.
+        ...(direct ? { sorted: true } : {}),
       };
     }
   }
@@ -220,12 +222,19 @@ function joined(plan: Join): Select {
     where: [],
     order: [`l.${identifier(sequenceColumn)}`, `r.${identifier(sequenceColumn)}`],
     sorted: true,
-    place: placeOfPair(`l.${identifier(sequenceColumn)}`, `r.${identifier(sequenceColumn)}`),
+    place: placeOfPair(plan.kind, `l.${identifier(sequenceColumn)}`, `r.${identifier(sequenceColumn)}`),
   };
 }
 
-/** Places are below 2^62; a row without a partner comes last. */
-function placeOfPair(left: string, right: string): string {
+/**
+ * Places are below 2^62; a row without a partner comes last. Where each row has a left place, both go into 64 bits, which costs a tenth of 128: 32 bits of
+ * the left place and 31 of the right one. A table that has had more rows than that loses the order of its groups, and nothing else.
+ */
+function placeOfPair(kind: Join['kind'], left: string, right: string): string {
+  if (kind === 'inner' || kind === 'left') {
+    const other = kind === 'left' ? `coalesce(${right}, 0)` : right;
+    return `TRY((${left} << 31) | (${other} & ${2n ** 31n - 1n}))`;
+  }
   const last = 2n ** 62n;
   return `coalesce(${left}, ${last})::HUGEINT * ${2n ** 63n} + coalesce(${right}, ${last})`;
 }

@@ -412,6 +412,23 @@ describe('aggregates', () => {
   });
 });
 
+describe('merges of groups of merges', () => {
+  it.each(['inner', 'left', 'right', 'outer'])('%s', async (how) => {
+    const on = "left_on='n', right_on='n'";
+    const source = frame(
+      `m = df.merge(df, how='${how}', ${on}).groupby('n_x').agg(c=('n_y', px.count))`,
+      `df = m.merge(px.DataFrame('calls'), how='${how}', left_on='n_x', right_on='n').groupby('n').agg(c=('c', px.sum))`,
+    );
+    const outer = how === 'left' || how === 'outer' ? [[null, 1n]] : how === 'right' ? [[null, null]] : [];
+    expect((await rows(source)).slice(0, 3)).toEqual([
+      [1n, 1n],
+      [-2n, 1n],
+      [3n, 1n],
+    ]);
+    expect((await rows(source)).slice(3)).toHaveLength(outer.length);
+  });
+});
+
 describe('outputs', () => {
   it('have names, the same one with a number', () => {
     const source =

@@ -11,8 +11,14 @@ export function shareOf(name: string): number | undefined {
 
 const percentiles = ['01', '10', '25', '50', '75', '90', '99'];
 
-/** Of so many values each stands for its own share; of more the difference is below what is shown. */
-const fewValues = 256;
+/**
+ * Of so many values each stands for its own share, as in Pixie; of more the difference is that between two neighbours. They are held beside what the
+ * engine holds for quantiles, at a cost that grows with their number.
+ */
+const fewValues = 64;
+
+/** A node sends so many values as they are. */
+const fewAtNode = 256;
 
 /**
  * Buckets between two powers of two, all of one width (log-linear): a value is told by the middle of its bucket, which is wrong by at most
@@ -45,7 +51,7 @@ const split = (finish: Extract<Split, { kind: 'parts' }>['finish'] & {}): Split 
   kind: 'parts',
   parts: () => [{ partial: 'quantile_state', type: text, merge: 'gathered' }],
   finish,
-  within: `of more than ${fewValues} values at a node, within 1 %`,
+  within: `of more than ${fewAtNode} values at a node, within 1 %`,
 });
 
 function quantile(share: number): Aggregate {
@@ -106,7 +112,7 @@ export const quantilePartials: Partials<'quantile_state'> = {
       const counts = (each: string) =>
         `CAST(histogram(CAST(${each} AS VARCHAR)) FILTER (${value} IS NOT NULL) AS VARCHAR)`;
       const few = counts(asDouble(value));
-      return `CASE WHEN count(${value}) > ${fewValues} THEN ${counts(bucketText(value, argument))} WHEN count(${value}) > 0 THEN ${few} END`;
+      return `CASE WHEN count(${value}) > ${fewAtNode} THEN ${counts(bucketText(value, argument))} WHEN count(${value}) > 0 THEN ${few} END`;
     },
   },
 };
