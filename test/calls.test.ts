@@ -197,6 +197,27 @@ describe.each(['local', 'go1.21.13', 'go1.17.13'] as const)('a program built by 
     }
   });
 
+  it('pprof labels of the goroutine', async () => {
+    const file = writeProbeScript(sonde.folder, {
+      upid: await sonde.upid(program.pid),
+      name: `labels_${version}`,
+      function: 'main.labelled',
+      columns: { n: "ArgExpr('n')", labels: 'Labels()' },
+    });
+    await sonde.ok(['run', '-f', file]);
+    await program.command('labels');
+    const rows = await sonde.rows<{ n: number; labels: string }>(['run', '-f', file]);
+    const some = { tenant: 'acme', op: 'pay' };
+    const more = { tenant: 'acme', op: 'größer "x"', empty: '' };
+    expect(rows.map(({ n, labels }) => [n, JSON.parse(labels)])).toEqual([
+      [0, {}],
+      [1, some],
+      [2, more],
+      [3, some],
+      [4, {}],
+    ]);
+  });
+
   it('aggregates in the kernel: counts, sums, least and largest, histograms, top keys, by key', async () => {
     const file = writeProbeScript(sonde.folder, {
       upid: await sonde.upid(program.pid),

@@ -60,6 +60,8 @@ export type Capture =
   /** Of its goroutine: the id of the one that started it, the `go` statement that did. */
   | { readonly kind: 'parent' }
   | { readonly kind: 'creator' }
+  /** Its pprof labels, as a JSON object. */
+  | { readonly kind: 'labels' }
   /**
    * Counted in the kernel, over all calls with the same values in the probe's other columns: `of` is a number (top_keys: or a string) of each call;
    * count has none.

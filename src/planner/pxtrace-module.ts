@@ -37,6 +37,7 @@ const builtins: Readonly<Record<string, Builtin>> = {
   ThreadID: (session, site) => ofTheCall(session, site, 'thread'),
   ParentGoroutineID: (session, site) => ofTheCall(session, site, 'parent'),
   GoStatement: (session, site) => ofTheCall(session, site, 'creator'),
+  Labels: (session, site) => ofTheCall(session, site, 'labels'),
   PanicValue: (session, site) => ofTheCall(session, site, 'panic'),
   CallID: (session, site) => ofTheCall(session, site, 'call-id'),
   ParentCallID: (session, site) => ofTheCall(session, site, 'parent-call-id'),

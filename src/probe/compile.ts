@@ -446,11 +446,11 @@ function conditionValues({ condition }: ResolvedProbe): ResolvedValue[] {
 }
 
 function rootPlaces(root: Root | FloatRoot): Place[] {
-  if (root.kind === 'static' || root.kind === 'latency') return [];
+  if (root.kind === 'static' || root.kind === 'latency' || root.kind === 'goroutine') return [];
   return [rootPlace(root)];
 }
 
-function rootPlace(root: Exclude<Root, { kind: 'static' | 'latency' }> | FloatRoot): Place {
+function rootPlace(root: Exclude<Root, { kind: 'static' | 'latency' | 'goroutine' }> | FloatRoot): Place {
   return root.kind === 'stack'
     ? { kind: 'stack', frameOffset: root.frameOffset, offset: 0, size: 8 }
     : { kind: root.kind, register: root.register, offset: 0, size: 8 };

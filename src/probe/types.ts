@@ -94,6 +94,8 @@ export interface GraphShape {
   readonly slot: number;
   readonly type: number;
   readonly holes: readonly Hole[];
+  /** JSON of what a nil pointer on the way to it means. */
+  readonly none?: string;
 }
 
 /** What the decoder asks of a call to decide whether it gets a row. */

@@ -46,6 +46,10 @@ export function writeValue(
   const { bytes, view, offset } = record;
   const status = bytes[offset + slot.status]!;
   const text = slot.kind === 'string' ? storedText(slot, record, context.target) : undefined;
+  if (shape.kind === 'graph' && shape.none !== undefined && status === slotStatus.nil) {
+    column.text(shape.none);
+    return;
+  }
   if (status !== slotStatus.captured && text === undefined) {
     column.missing();
     notes.missing(name, statusReason(status, view, offset + slot.offset));
@@ -115,6 +119,7 @@ export function json(
   const { bytes, view, offset } = record;
   const status = bytes[offset + slot.status]!;
   const text = slot.kind === 'string' ? storedText(slot, record, target) : undefined;
+  if (shape.kind === 'graph' && shape.none !== undefined && status === slotStatus.nil) return shape.none;
   if (status !== slotStatus.captured && text === undefined) {
     notes.missing(path, statusReason(status, view, offset + slot.offset));
     return 'null';

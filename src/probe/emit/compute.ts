@@ -47,6 +47,12 @@ export function word(asm: Assembler, reading: Reading, root: Root, destination: 
     asm.load(8, destination, fp, frame.latency);
     return;
   }
+  if (root.kind === 'goroutine') {
+    // 0 where it is not known.
+    asm.load(8, destination, fp, frame.g);
+    asm.jumpIf('eq', destination, immediate(0), unreadable);
+    return;
+  }
   baseAddress(asm, reading, root);
   readUser(asm, fp, frame.scratch, 8, unreadable);
   asm.load(8, destination, fp, frame.scratch);

@@ -66,7 +66,9 @@ export class LayoutBuilder {
         const found = graphSource(value, this.#noFloats);
         if (typeof found === 'string') return { kind: 'missing', reason: `type ${value.name}: ${found}` };
         const slot = this.#slot(found.source);
-        return typeof slot === 'number' ? { kind: 'graph', slot, type: value.type, holes: found.holes } : slot;
+        if (typeof slot !== 'number') return slot;
+        const none = value.none === undefined ? {} : { none: value.none };
+        return { kind: 'graph', slot, type: value.type, holes: found.holes, ...none };
       }
       default: {
         const source = slotSource(value, this.#noFloats, this.#stringBytes);

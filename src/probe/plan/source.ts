@@ -9,6 +9,8 @@ export type Root =
   | { readonly kind: 'register'; readonly register: number; readonly shift: number }
   /** At `frameOffset` bytes above the address of the return address. */
   | { readonly kind: 'stack'; readonly frameOffset: number }
+  /** The address of the goroutine's `g`. */
+  | { readonly kind: 'goroutine' }
   /** The call's latency, which the program of its return has noted. */
   | { readonly kind: 'latency' }
   /** At an address of the file, in the process that plus the load bias. */
@@ -196,6 +198,7 @@ function within(place: Place, offset: number, size: number): ValuePart | undefin
 }
 
 function root(variable: Access['variable'], offset: number, size: number): Root | string {
+  if ('goroutine' in variable) return { kind: 'goroutine' };
   if ('address' in variable) return { kind: 'static', address: variable.address + offset };
   for (const place of variable.places) {
     if (offset < place.offset || offset + size > place.offset + place.size) continue;
@@ -249,6 +252,7 @@ export function sourceText(source: SlotSource, registerName: (register: number) 
   const at = (place: Root | FloatRoot) => {
     if (place.kind === 'stack') return `stack +${place.frameOffset}`;
     if (place.kind === 'latency') return 'latency';
+    if (place.kind === 'goroutine') return 'g';
     if (place.kind === 'static') return `0x${place.address.toString(16)}`;
     const shift = place.kind === 'register' && place.shift !== 0 ? ` >> ${place.shift}` : '';
     return registerName(place.register) + shift;

@@ -16,6 +16,7 @@ import { resolveAggregate } from './aggregate.ts';
 import { signatureOfProbe } from './declared.ts';
 import { resolveCondition, resolveExpression } from './expression.ts';
 import { resolveFunction } from './function.ts';
+import { goroutineLabels } from './labels.ts';
 import { type ColumnForm, durationForm, intForm, leaf, textForm } from './leaf.ts';
 import { resolveLog } from './log.ts';
 import type { PlaceNames, ResolvedColumn, ResolvedProbe, ResolvedValue } from './resolved.ts';
@@ -140,6 +141,13 @@ export function resolveColumns(
         columns.push({ column: named(name, form, what), from: 'entry', value });
         break;
       }
+      case 'labels':
+        columns.push({
+          column: named(name, textForm, 'pprof labels of the goroutine'),
+          from: 'entry',
+          value: goroutineLabels(binary, graph),
+        });
+        break;
       case 'aggregate': {
         const found = resolveAggregate(capture.function, capture.of, { function: fn.name, signature, binary, graph });
         if (!found.ok) {

@@ -15,9 +15,15 @@ export interface Guard<Leaf> {
   readonly otherwise: 'outOfRange' | 'otherType';
 }
 
+/** Stands for the address of the goroutine's `runtime.g`. */
+export interface CurrentGoroutine {
+  readonly name: 'g';
+  readonly goroutine: true;
+}
+
 /** How to reach bytes: from byte `offset` of a variable's value, by the hops in order, if all guards hold. */
 export interface Access {
-  readonly variable: GoVariable | PackageVariable;
+  readonly variable: GoVariable | PackageVariable | CurrentGoroutine;
   readonly offset: number;
   readonly hops: readonly Hop<ResolvedValue>[];
   readonly guards?: readonly Guard<ResolvedValue>[];
@@ -42,6 +48,8 @@ export type ResolvedValue =
       readonly size: number;
       readonly type: number;
       readonly name: string;
+      /** JSON of what a nil pointer on the way to it means. */
+      readonly none?: string;
     }
   /** Return addresses, innermost first; `one`: where the call comes from. */
   | { readonly kind: 'stack'; readonly frames: number; readonly one?: true }

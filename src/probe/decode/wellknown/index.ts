@@ -2,6 +2,7 @@ import type { GraphRenderer, Place } from '../graph.ts';
 import { atomics } from './atomic.ts';
 import { bigs } from './big.ts';
 import { contexts } from './context.ts';
+import { labels } from './labels.ts';
 import { locks } from './locks.ts';
 import { nets } from './net.ts';
 import { protobuf } from './protobuf.ts';
@@ -13,7 +14,7 @@ import { uuid } from './uuid.ts';
 export type WellKnown = (renderer: GraphRenderer, type: number, place: Place, path: string) => string | undefined;
 
 const known: ReadonlyMap<string, WellKnown> = new Map(
-  [times, locks, atomics, nets, bigs, contexts, spans, protobuf].flatMap((family) => Object.entries(family)),
+  [times, locks, atomics, nets, bigs, contexts, spans, protobuf, labels].flatMap((family) => Object.entries(family)),
 );
 
 /** By the type's name, for generic types without their arguments. */
