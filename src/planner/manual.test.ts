@@ -3,9 +3,17 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Relation } from '#model';
 import { type Cell, PxlEngine } from '../../testing/pxl-engine.ts';
 import { aggregateNames } from './aggregates/names.ts';
+import { semanticTypes } from './annotations.ts';
+import { stringMemberNames } from './builtins.ts';
+import { frameNames } from './frames.ts';
+import { contextNames } from './functions/metadata.ts';
 import { operatorFunctions, scalarFunctions } from './functions/registry.ts';
-import { type Catalog, compileQuery, tableFunctionRelations } from './index.ts';
+import { type Catalog, compileMutations, compileQuery, tableFunctionRelations } from './index.ts';
+import { pixieTableNames } from './pixie-tables.ts';
 import { constantFunctionNames } from './px-constants.ts';
+import { pxtraceNames } from './pxtrace-module.ts';
+import { pxviewsSource } from './pxviews.ts';
+import { foreignTableFunctions } from './table-functions.ts';
 import { windowNames } from './windows.ts';
 
 /**
@@ -81,24 +89,30 @@ async function valuesOf(expression: string): Promise<string> {
   return new Set(cells).size === 1 ? cells[0]! : cells.join(', ');
 }
 
+/** The columns of a DataFrame, which has no rows here. */
+async function columnsOf(expression: string): Promise<string> {
+  const { names } = await rowsOf(`import pxviews\npx.display(${expression})`);
+  return names.join(', ');
+}
+
 test('the examples give what the page says', async () => {
   let out = '';
   let at = 0;
-  const block = /<!-- (values|rows) -->\n```python\n(.*?)```\n(?:\n```text\n(.*?)```\n)?/gs;
+  const block = /<!-- (values|rows|columns) -->\n```python\n(.*?)```\n(?:\n```text\n(.*?)```\n)?/gs;
   const wrong: string[] = [];
   for (const match of text.matchAll(block)) {
     const [whole, kind, code, expected = ''] = match as unknown as [string, string, string, string?];
     out += text.slice(at, match.index);
     at = match.index + whole.length;
-    if (kind === 'values') {
+    if (kind !== 'rows') {
       const lines: string[] = [];
       for (const line of code.trim().split('\n')) {
-        const expression = line.split(/ {2}# /)[0]!;
-        const made = `${expression}  # ${await valuesOf(expression)}`;
+        const expression = line.split(/ {2}#/)[0]!;
+        const made = `${expression}  # ${await (kind === 'values' ? valuesOf : columnsOf)(expression)}`;
         if (made !== line) wrong.push(`${line}\n   is ${made}`);
         lines.push(made);
       }
-      out += `<!-- values -->\n\`\`\`python\n${lines.join('\n')}\n\`\`\`\n`;
+      out += `<!-- ${kind} -->\n\`\`\`python\n${lines.join('\n')}\n\`\`\`\n`;
     } else {
       const { names, rows } = await rowsOf(`${code}\npx.display(df)`);
       const table = [names.join(', '), ...rows.map((row) => row.map(cell).join(', '))].join('\n');
@@ -119,6 +133,19 @@ test('the examples of exports compile', () => {
     expect(
       compiled.ok ? compiled.value.exports.map(({ to }) => to.metrics.length + to.spans.length) : compiled,
     ).toEqual([3]);
+  }
+});
+
+test('the examples of traces compile', () => {
+  const [...examples] = text.matchAll(/<!-- traces -->\n```python\n(.*?)```/gs);
+  expect(examples.length).toBeGreaterThan(0);
+  for (const [, code] of examples) {
+    const compiled = compileMutations(`import px\nimport pxtrace\n${code}`, { now: 1n, queryId: 'q' });
+    expect(compiled.ok ? compiled.value.upserts.map(({ name }) => name) : compiled).toEqual([
+      'calls',
+      'counted',
+      'labels',
+    ]);
   }
 });
 
@@ -153,6 +180,18 @@ test('every function, aggregate and constant has an example', () => {
     ...constantFunctionNames,
   ];
   expect(names.filter((name) => !new RegExp(`px\\.${name}\\b`).test(text))).toEqual([]);
-  const methods = 'filter map keep drop rename fillna head tail groupby agg merge append sort distinct window rolling';
-  expect(methods.split(' ').filter((name) => !text.includes(`.${name}(`))).toEqual([]);
+  for (const [prefix, members] of [
+    ['.', frameNames],
+    ['.', stringMemberNames],
+    ['px.', Object.keys(tableFunctionRelations).filter((name) => name !== '_GetMetadata')],
+    ['px.', Object.keys(foreignTableFunctions)],
+    ['px.', Object.keys(semanticTypes).filter((name) => /^[A-Z]/.test(name))],
+    ['pxtrace.', pxtraceNames()],
+    ['pxviews.', [...pxviewsSource.matchAll(/^def ([a-z]\w*)/gm)].map(([, name]) => name!)],
+  ] as const) {
+    const told = (name: string) => new RegExp(`${prefix.replace('.', '\\.')}${name}\\b`).test(text);
+    expect(members.filter((name) => !told(name))).toEqual([]);
+  }
+  expect(contextNames.filter((name) => !text.includes(`df.ctx['${name}']`))).toEqual([]);
+  expect(pixieTableNames.filter((name) => !text.includes(`px.DataFrame('${name}')`))).toEqual([]);
 });
