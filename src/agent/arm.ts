@@ -83,9 +83,10 @@ export async function arm(
   if (groups) maps.set(groups.outer.spec.name, groups.outer);
   const { multi } = kernel;
   // Only as long as these probes: the threads go with the last who wants them.
-  if (programs.some(({ sleepable }) => sleepable)) maps.set(mapNames.kicks, stack.use(kernel.floats.lease()).map);
-  const loaded = programs.map(({ program, sleepable = false }) =>
-    stack.use(loadProgram(sys, program, maps, { multi, sleepable })),
+  if (programs.some(({ sleepable }) => sleepable === 'floats'))
+    maps.set(mapNames.kicks, stack.use(kernel.floats.lease()).map);
+  const loaded = programs.map(({ program, sleepable }) =>
+    stack.use(loadProgram(sys, program, maps, { multi, sleepable: sleepable !== undefined })),
   );
 
   const id = ++rings;

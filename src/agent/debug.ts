@@ -87,10 +87,10 @@ export async function debugSites(request: sonde.DebugSitesRequest, parts: Parts)
 
 /** What it costs more where values are in float registers. */
 function floatCost(programs: Compilation['compiled']['programs'], { floats }: Kernel): string[] {
-  const found = programs.some(({ sleepable }) => sleepable) ? floats.find() : '';
+  const found = programs.some(({ sleepable }) => sleepable === 'floats') ? floats.find() : '';
   if (typeof found === 'string') return [];
   const where = programs
-    .filter(({ sleepable }) => sleepable)
+    .filter(({ sleepable }) => sleepable === 'floats')
     .map(({ program }) => program.name.replace(/_.*/, ''))
     .join(' and ');
   return [

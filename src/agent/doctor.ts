@@ -90,7 +90,7 @@ async function checkMemory(sys: Sys, report: Report): Promise<void> {
 }
 
 async function checkKernel(sys: Sys, kernel: Kernel, report: Report): Promise<void> {
-  const { bpf, ringBuffer, attachCookie, namespacePid, perfLink, uprobeMulti, btf } = kernel.features;
+  const { bpf, ringBuffer, attachCookie, namespacePid, perfLink, uprobeMulti, sleepable, btf } = kernel.features;
   const free = missingCapabilities(sys).length === 0 && inFirstUserNamespace(sys) !== false;
   const rights = free ? undefined : 'see the rights above';
   const check = async (name: string, feature: Feature, works: string, otherwise: State, advice: string) => {
@@ -115,6 +115,9 @@ async function checkKernel(sys: Sys, kernel: Kernel, report: Report): Promise<vo
   await check('attach cookies', attachCookie, 'work', 'warning', noCookie);
   const noNamespace = 'processes in containers are traced only by an agent in the host pid namespace';
   await check('pid namespaces', namespacePid, 'pids can be told in any namespace', 'warning', noNamespace);
+  const noWait =
+    'pages that are not resident cannot be waited for (wait_for_pages): what lies on them shows as not captured';
+  await check('sleepable uprobes', sleepable, 'work: wait_for_pages is to be had', 'warning', noWait);
   const exec = bpf.present ? tried(() => new ExecWatch(sys, () => {}).close()) : bpf;
   await check('notice of exec', exec, 'works', 'warning', 'tracepoints do not follow a process that replaces itself');
   const noBtf = 'goroutine ids are missing in assembly functions; it needs CONFIG_DEBUG_INFO_BTF';

@@ -92,7 +92,9 @@ export class Kernel {
     const attachCookie = this.features.attachCookie.present;
     const fsbaseOffset = this.#fsbaseOffset();
     const mayGoto = this.features.mayGoto.present;
-    return fsbaseOffset === undefined ? { attachCookie, mayGoto } : { attachCookie, mayGoto, fsbaseOffset };
+    const sleepable = this.features.sleepable.present;
+    const found = { attachCookie, mayGoto, sleepable };
+    return fsbaseOffset === undefined ? found : { ...found, fsbaseOffset };
   }
 
   #fsbaseOffset(): number | undefined {

@@ -29,6 +29,8 @@ export interface KernelFeatures {
   readonly uprobeMulti: Feature;
   /** `may_goto`, kernel 6.9: loops that the verifier need not follow turn by turn. */
   readonly mayGoto: Feature;
+  /** Sleepable uprobe programs, kernel 6.0: they can wait for a page. */
+  readonly sleepable: Feature;
   /** /sys/kernel/btf/vmlinux is there. */
   readonly btf: Feature;
 }
@@ -56,6 +58,7 @@ export function kernelFeatures(sys: Sys): KernelFeatures {
       perfLink: bpf,
       uprobeMulti: bpf,
       mayGoto: bpf,
+      sleepable: bpf,
       btf,
     };
   }
@@ -74,6 +77,7 @@ export function kernelFeatures(sys: Sys): KernelFeatures {
         ? { present: false, reason: 'switched off by SONDE_NO_UPROBE_MULTI=1' }
         : tried(() => hits(sys, true)),
     mayGoto: tried(() => loadsAlone(sys, loopProgram())),
+    sleepable: tried(() => loadsAlone(sys, sleepingProgram(), true)),
     btf,
   };
 }
@@ -98,9 +102,9 @@ function reasonOf(error: SondeError): string {
   return error.message;
 }
 
-function loadsAlone(sys: Sys, program: Program): void {
+function loadsAlone(sys: Sys, program: Program, sleepable = false): void {
   using counter = makeMap(sys, tryMap);
-  loadProgram(sys, program, new Map([[tryMap.name, counter]]), { multi: false }).close();
+  loadProgram(sys, program, new Map([[tryMap.name, counter]]), { multi: false, sleepable }).close();
 }
 
 const tryMap = { name: 'try', type: 'array', keySize: 4, valueSize: 16, maxEntries: 1 } as const;
@@ -166,6 +170,19 @@ function loopProgram(): Program {
   asm.mov(r0, immediate(0));
   asm.exit();
   return asm.program('try_loop');
+}
+
+/** Reads a byte, for which it may wait. */
+function sleepingProgram(): Program {
+  const asm = new Assembler();
+  asm.mov(r1, fp);
+  asm.alu('add', r1, immediate(-8));
+  asm.mov(r2, immediate(1));
+  asm.mov(r3, immediate(0));
+  asm.call('copy_from_user');
+  asm.mov(r0, immediate(0));
+  asm.exit();
+  return asm.program('try_sleep');
 }
 
 function namespaceProgram(sys: Sys): Program {

@@ -46,6 +46,7 @@ export interface TracepointSpec {
   readonly target: TracepointTarget;
   /** Of what is captured of values, those that are not the defaults. */
   readonly limits?: Partial<CaptureLimits>;
+  readonly waitForPages?: boolean;
   /** It stays whatever it costs. */
   readonly noBudget?: boolean;
   /** Path on the nodes of a file with the debug info that the executable lacks. */
@@ -134,6 +135,7 @@ export function toObject(logical: LogicalTracepoint, namespace: string | undefin
       renewedAt: now.toISOString(),
       target: targetSpec(logical.target),
       ...(logical.limits === undefined ? {} : { limits: logical.limits }),
+      ...(logical.waitForPages === true ? { waitForPages: true } : {}),
       ...(logical.noBudget === true ? { noBudget: true } : {}),
       ...(logical.debugFile === undefined ? {} : { debugFile: logical.debugFile }),
       probes: logical.probes.map((probe) => ({
@@ -212,6 +214,7 @@ export function toLogical({ metadata, spec }: TracepointObject): LogicalTracepoi
     ttlNs,
     target: targetOf(spec.target, metadata.namespace),
     ...(spec.limits === undefined ? {} : { limits: spec.limits }),
+    ...(spec.waitForPages === true ? { waitForPages: true as const } : {}),
     ...(spec.noBudget === true ? { noBudget: true as const } : {}),
     ...(spec.debugFile === undefined ? {} : { debugFile: spec.debugFile }),
     probes: spec.probes.map((probe) => ({

@@ -121,6 +121,8 @@ export interface LogicalTracepoint<T extends Target = Target> {
   readonly noBudget?: true;
   /** Path of a file with the debug info that the target's executable lacks. */
   readonly debugFile?: string;
+  /** Pages that are not resident are waited for: the process waits with them. */
+  readonly waitForPages?: true;
   /** Those that are not the defaults. */
   readonly limits?: Partial<CaptureLimits>;
   readonly span?: Span;

@@ -45,7 +45,8 @@ describe('compileMutations', () => {
     expect(faults(source.replace('n int)', 'n +int)'))).toEqual([
       "4:36 goexpr.signature a type is expected, not '+' (at character 8 of 'func(n +int) error') [signature='func(n int, s string) (float64, error)', 'func (p *T) M(n int) error']",
     ]);
-    const limited = source.replace("signature='func(n int) error'", 'depth=8, string_bytes=4096');
+    const limited = source.replace("signature='func(n int) error'", 'depth=8, string_bytes=4096, wait_for_pages=True');
+    expect(mutations(limited).upserts[0]!.waitForPages).toBe(true);
     expect(mutations(`#px:set capture_depth=3\n#px:set capture_elements=9\n${limited}`).upserts[0]!.limits).toEqual({
       depth: 8,
       elements: 9,

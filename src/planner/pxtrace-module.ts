@@ -104,12 +104,15 @@ function probeDecorator(site: CallSite): Value {
     'per?',
     'signature?',
     ...captureLimits.map((limit) => `${limitSettings[limit].keyword}?`),
+    'wait_for_pages?',
   ]);
   const target = checkedName(stringArgument(fn_name!, 'fn_name'), 'name of the function', fn_name!.span).trim();
   const calls = selectionOf(keywords);
   const condition = when === undefined ? undefined : conditionOf(when);
   const declared = signature === undefined ? undefined : signatureOf(signature);
   const limits = limitsOf(keywords);
+  const { wait_for_pages } = keywords;
+  const waitForPages = wait_for_pages !== undefined && boolArgument(wait_for_pages, 'wait_for_pages');
   return {
     kind: 'builtin',
     name: 'probe',
@@ -117,7 +120,17 @@ function probeDecorator(site: CallSite): Value {
       const { fn } = bind(inner, ['fn']);
       if (fn!.value.kind !== 'function') return wrongKind('Function', 'fn', fn!);
       const span = originOf(fn_name!);
-      return { kind: 'probe', target, when: condition, calls, signature: declared, limits, span, function: fn!.value };
+      return {
+        kind: 'probe',
+        target,
+        when: condition,
+        calls,
+        signature: declared,
+        limits,
+        waitForPages,
+        span,
+        function: fn!.value,
+      };
     },
   };
 }
@@ -255,7 +268,7 @@ function upsert(session: Session, site: CallSite): Value {
   const table = checkedName(stringArgument(table_name!, 'table_name'), 'name of the table', table_name!.span);
   const ttlNs = ttlOf(ttl!);
   const place = targetOf(target!);
-  const { probe, limits } = probeOf(session, probe_fn!);
+  const { probe, limits, waitForPages } = probeOf(session, probe_fn!);
   const insists = no_budget !== undefined && boolArgument(no_budget, 'no_budget');
   const debugFile = debug_file === undefined ? '' : pathArgument(debug_file, 'debug_file');
   if (session.upserts.some((other) => other.name === tracepointName)) {
@@ -268,6 +281,7 @@ function upsert(session: Session, site: CallSite): Value {
     ttlNs,
     probes: [probe],
     ...(Object.keys(limits).length === 0 ? {} : { limits }),
+    ...(waitForPages ? { waitForPages: true as const } : {}),
     ...(insists ? { noBudget: true as const } : {}),
     ...(debugFile === '' ? {} : { debugFile }),
     span: site.span,
@@ -366,11 +380,11 @@ function targetOf(argument: Argument): Target {
   return { kind: 'upid', upid, span: originOf(argument) };
 }
 
-/** A tracepoint has one probe: its limits are the tracepoint's. */
+/** A tracepoint has one probe: what this says of limits and waiting holds for the tracepoint. */
 function probeOf(
   session: Session,
   argument: Argument,
-): { readonly probe: LogicalProbe; readonly limits: Partial<CaptureLimits> } {
+): { readonly probe: LogicalProbe; readonly limits: Partial<CaptureLimits>; readonly waitForPages: boolean } {
   const { value } = argument;
   if (value.kind !== 'probe') {
     if (value.kind === 'function') {
@@ -397,9 +411,9 @@ function probeOf(
   try {
     const result = session.callFunction(value.function, argument.span);
     const columns = columnsOf({ value: result, span: definition.nameSpan });
-    const { when, calls, signature, limits, span } = value;
+    const { when, calls, signature, limits, waitForPages, span } = value;
     const wanted = { ...(when && { when }), ...(calls && { calls }), ...(signature && { signature }) };
-    return { probe: { function: value.target, columns, ...wanted, span }, limits };
+    return { probe: { function: value.target, columns, ...wanted, span }, limits, waitForPages };
   } finally {
     session.inProbe = false;
   }

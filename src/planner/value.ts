@@ -121,6 +121,7 @@ export type Value =
       readonly calls: CallSelection | undefined;
       readonly signature: LogicalProbe['signature'];
       readonly limits: Partial<CaptureLimits>;
+      readonly waitForPages: boolean;
       readonly span: Span;
       readonly function: FunctionValue;
     }

@@ -108,6 +108,7 @@ export function compileTarget(
   const context = siteContext(binary, options);
   const floats = floatRegisters(binary, options);
   const noFloats = () => {
+    if (logical.waitForPages === true) return 'a probe that waits for pages does not read it';
     const state = floats();
     return typeof state === 'string' ? state : undefined;
   };
@@ -199,6 +200,12 @@ export function compileTarget(
       message: 'several functions in one probe need attach cookies (kernel 5.15): name one function',
     });
   }
+  const { sleepable, mayGoto } = options.features;
+  if (logical.waitForPages === true && (sleepable !== true || mayGoto !== true)) {
+    const message =
+      'wait_for_pages takes sleepable uprobe programs (Linux 6.0) and may_goto (6.9), which this kernel does not have';
+    diagnostics.push({ id: 'probe.no-wait', message, hints: ['`px doctor` says what it has'] });
+  }
   if (diagnostics.length > 0) return { ok: false, diagnostics };
 
   const warnings = [
@@ -225,6 +232,7 @@ export function compileTarget(
     tree: planned.some(({ plan }) => plan.tree !== undefined),
     dynamicTypes: (types?.dynamic.length ?? 0) > 0,
     bias: options.bias ?? 0,
+    waits: logical.waitForPages === true,
   };
   const sizes = groupSizes(planned.flatMap(({ group }) => group ?? []));
   const groups = groupMaps(planned);

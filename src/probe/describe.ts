@@ -186,7 +186,7 @@ function shapeText(shape: ValueShape): string {
 
 function describeProgram({ program, kind, sites, sleepable }: ProgramSites): string {
   const name = Object.entries(eventKinds).find(([, value]) => value === kind)?.[0] ?? '?';
-  return `program ${program.name} (${name}), ${program.instructions.length / 8} slots, ${sites.length} sites${sleepable === true ? ', sleepable' : ''}\n${disassemble(program)}`;
+  return `program ${program.name} (${name}), ${program.instructions.length / 8} slots, ${sites.length} sites${sleepable === undefined ? '' : `, sleepable for ${sleepable}`}\n${disassemble(program)}`;
 }
 
 function conditionText(leaf: ConditionShape): string {

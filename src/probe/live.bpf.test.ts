@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { GoBinary } from '#gobin';
 import type { Capture, CaptureColumn } from '#model';
@@ -277,3 +278,93 @@ it('the filter by a pid namespace takes the process in it, and no other', async 
   }
   expect(counts).toEqual([3, 0, 0]);
 }, 120_000);
+
+it('pages that are not resident are not captured, and waited for where the probe says so', async () => {
+  const file = await goFixture({ source: { 'main.go': cold, 'go.mod': 'module cold\n\ngo 1.21\n' } });
+  const binary = openGoFile(file);
+  await using target = await startProcess(file, { ready: /^ready$/m });
+  const columns = [argument('p'), argument('s'), argument('p.Next.N'), result('$0')];
+  const unread = 'not captured: its memory could not be read (not mapped, or not resident)';
+  const rowsOf = async (calls: string, waitForPages?: true) => {
+    const probes = [{ function: 'main.walk', columns }];
+    const tracer = trace(target.pid, binary, probes, { multi: true, ...(waitForPages && { waitForPages }) });
+    try {
+      const before = target.lines.length;
+      target.write(`${calls}\n`);
+      const rows: ReturnType<Tracer['rows']> = [];
+      // Each capture that is given up takes its place in the ring too.
+      for (let over = false; !over; await setTimeout(1)) {
+        over = target.lines.length > before;
+        rows.push(...tracer.rows());
+      }
+      return rows;
+    } finally {
+      tracer.close();
+    }
+  };
+  const value = (i: unknown) => `"Name":"node ${i}","N":${i},"Next":{"&":"0x…","Name":"next","N":2,"Next":null}}`;
+  const shown = (row: Record<string, unknown>) =>
+    [row.p, row.$0].map((json) => String(json).replaceAll(/0x[0-9a-f]+/g, '0x…'));
+  expect(await rowsOf('1')).toMatchObject([{ s: null, 'p.Next.N': null, notes: { p: unread, s: unread, $0: unread } }]);
+  const [row] = await rowsOf('1', true);
+  expect(row).toMatchObject({ s: 'text 0', 'p.Next.N': 2n, notes: {} });
+  expect(shown(row!)).toEqual(Array(2).fill(`{"&":"0x…",${value(0)}`));
+  // Four threads in the program at once, each of which drops the pages of all: events are captured many times, the ring may be full, what comes is right.
+  const rows = await rowsOf('4', true);
+  const whole = rows.filter(({ notes }) => Object.keys(notes).length === 0);
+  for (const each of whole) {
+    const i = /\d+/.exec(String(each.s))![0];
+    expect(shown(each)).toEqual(Array(2).fill(`{"&":"0x…",${value(i)}`));
+  }
+  expect(whole.length).toBeGreaterThan(20);
+}, 120_000);
+
+const cold = `package main
+
+import ("bufio"; "fmt"; "os"; "strconv"; "sync"; "syscall"; "unsafe")
+
+type node struct { Name string; N int; Next *node }
+
+var mem []byte
+
+// Nothing of the mapping is in the process's page table any more.
+func drop() { syscall.Madvise(mem, syscall.MADV_DONTNEED) }
+
+//go:noinline
+func walk(p *node, s string) *node { drop(); return p }
+
+func text(page int, s string) string {
+	copy(mem[page<<12:], s)
+	return unsafe.String(&mem[page<<12], len(s))
+}
+
+func main() {
+	f, _ := os.CreateTemp("", "cold")
+	os.Remove(f.Name())
+	f.Truncate(64 << 12)
+	mem, _ = syscall.Mmap(int(f.Fd()), 0, 64<<12, 3, syscall.MAP_SHARED)
+	at := func(page int) *node { return (*node)(unsafe.Pointer(&mem[page<<12])) }
+	*at(40) = node{Name: text(41, "next"), N: 2}
+	texts := [4]string{}
+	for i := range texts {
+		texts[i] = text(20+i, fmt.Sprint("text ", i))
+		*at(i) = node{Name: text(10+i, fmt.Sprint("node ", i)), N: i, Next: at(40)}
+	}
+	fmt.Println("ready")
+	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+		count, _ := strconv.Atoi(in.Text())
+		calls := 1
+		if count > 1 { calls = 100 }
+		var all sync.WaitGroup
+		for i := 0; i < count; i++ {
+			all.Add(1)
+			go func(i int) {
+				defer all.Done()
+				for k := 0; k < calls; k++ { drop(); walk(at(i), texts[i]) }
+			}(i)
+		}
+		all.Wait()
+		fmt.Println("done")
+	}
+}
+`;

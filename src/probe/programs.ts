@@ -64,7 +64,7 @@ export function entryPrograms(context: EmitContext, chosen: readonly Chosen[]): 
   });
   return grouped(emissions).map(({ probe, group, event, sites, cookies, frameBytes, keeping }) => {
     const program = entryProgram(context, probe, event, sites[0]!, { group, frameBytes }, keeping);
-    return { program, kind: eventKinds.entry, sites, ...cookies, ...sleepable(event) };
+    return { program, kind: eventKinds.entry, sites, ...cookies, ...sleepable(context, event) };
   });
 }
 
@@ -127,7 +127,13 @@ export function exitPrograms(context: EmitContext, chosen: readonly Chosen[]): P
     return grouped(emissions).map(({ probe, group, event, sites, cookies, like, frameBytes, keeping }) => {
       const options = { hits: like === 'true', sites: sites.length, group, frameBytes };
       const program = returnProgram(context, probe, kind, event, options, keeping);
-      return { program, kind: eventKinds[kind], sites, ...cookies, ...(kind === 'return' ? sleepable(event) : {}) };
+      return {
+        program,
+        kind: eventKinds[kind],
+        sites,
+        ...cookies,
+        ...(kind === 'return' ? sleepable(context, event) : {}),
+      };
     });
   });
 }
@@ -206,6 +212,7 @@ function reason(diagnostics: readonly Diagnostic[], name: string): string | unde
   return diagnostics.find((diagnostic) => diagnostic.message.includes(name))?.message;
 }
 
-function sleepable(event: EventPlan): Pick<ProgramSites, 'sleepable'> {
-  return wantsFloats(event) ? { sleepable: true } : {};
+function sleepable({ waits }: EmitContext, event: EventPlan): Pick<ProgramSites, 'sleepable'> {
+  if (waits === true) return { sleepable: 'pages' };
+  return wantsFloats(event) ? { sleepable: 'floats' } : {};
 }

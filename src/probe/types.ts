@@ -14,6 +14,8 @@ export interface EmitFeatures {
   readonly fsbaseOffset?: number;
   /** `may_goto` (6.9): without, loops are checked by the verifier turn by turn, which takes longer. */
   readonly mayGoto?: boolean;
+  /** Sleepable uprobe programs (6.0): they can wait for a page. */
+  readonly sleepable?: boolean;
   /** Undefined: programs do not look at float registers. */
   readonly floats?: FloatState;
 }
@@ -188,8 +190,8 @@ export interface ProgramSites {
   readonly program: Program;
   readonly kind: EventKind;
   readonly sites: readonly Site[];
-  /** To be loaded as sleepable, with the map `kicks`: it reads float registers. */
-  readonly sleepable?: true;
+  /** To be loaded as sleepable: it reads float registers (with the map `kicks`), or waits for pages. */
+  readonly sleepable?: 'floats' | 'pages';
 }
 
 /** The whole of a tracepoint for one process. */

@@ -53,6 +53,7 @@ export interface TracerOptions {
   readonly ringBytes?: number;
   /** Default: nothing is hidden. */
   readonly redaction?: Redaction;
+  readonly waitForPages?: true;
   /** How float registers are read; default: they are not. */
   readonly floats?: { readonly state: FloatState; readonly kicks: BpfMap };
 }
@@ -60,10 +61,21 @@ export interface TracerOptions {
 /** Compiles, loads, attaches, opens the gate. Throws what is wrong. */
 export function trace(pid: number, binary: GoBinary, probes: readonly LogicalProbe[], options: TracerOptions): Tracer {
   const upid = { agentId: 1, pid, startTicks: 5n };
-  const logical: LogicalTracepoint = { name: 't', table: 't', target: { kind: 'upid', upid }, ttlNs: 1n, probes };
+  const logical: LogicalTracepoint = {
+    name: 't',
+    table: 't',
+    target: { kind: 'upid', upid },
+    ttlNs: 1n,
+    probes,
+    ...(options.waitForPages === true ? { waitForPages: true } : {}),
+  };
   const found = compileTarget(logical, binary, {
     filter: options.filter ?? { tgid: pid },
-    features: { attachCookie: true, mayGoto: options.mayGoto ?? kernelFeatures(openSys()).mayGoto.present },
+    features: {
+      attachCookie: true,
+      mayGoto: options.mayGoto ?? kernelFeatures(openSys()).mayGoto.present,
+      sleepable: options.waitForPages === true,
+    },
     floats: () => options.floats?.state ?? 'not asked for',
     targetIndex: 0,
     ...(options.redaction === undefined ? {} : { redaction: options.redaction }),
@@ -99,8 +111,8 @@ export function trace(pid: number, binary: GoBinary, probes: readonly LogicalPro
       cleanup.push(() => map.close());
       byName.set(map.spec.name, map);
     }
-    for (const { program, sites, cookies, sleepable = false } of compiled.programs) {
-      const loaded = loadProgram(sys, program, byName, { multi: options.multi, sleepable });
+    for (const { program, sites, cookies, sleepable } of compiled.programs) {
+      const loaded = loadProgram(sys, program, byName, { multi: options.multi, sleepable: sleepable !== undefined });
       cleanup.push(() => loaded.close());
       const places: AttachSite[] = sites.map(({ offset }, i) => ({ offset, cookie: cookies?.[i] ?? i }));
       const attached = attachUprobes(sys, loaded, { executable, pid, sites: places });

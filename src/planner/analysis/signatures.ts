@@ -46,7 +46,7 @@ px.rank | in window(): place by order_by, with gaps behind equals
 px.dense_rank | in window(): place by order_by, without gaps
 px.row_number | in window(): place of the row
 px.difference | in window(): the value less that of the row before
-pxtrace.probe(fn_name, when='', within='', sample=, rate=, first=, per='', signature='', depth=5, elements=64, string_bytes=512, event_bytes=12288) | decorator: the function below says what to capture of this Go function
+pxtrace.probe(fn_name, when='', within='', sample=, rate=, first=, per='', signature='', depth=5, elements=64, string_bytes=512, event_bytes=12288, wait_for_pages=False) | decorator: the function below says what to capture of this Go function
 pxtrace.ArgExpr(expr) | an expression over arguments: 'r.URL.Path'
 pxtrace.RetExpr(expr) | an expression over results: '$0', 'err'
 pxtrace.FunctionLatency() | the time between entry and return

@@ -72,7 +72,10 @@ export function checkStack(program: Pick<Program, 'name' | 'instructions'>): voi
   let written = new Set<number>();
   let pointer: number | undefined;
   let next = 0;
+  let firstSleep = 0;
   let sleep = 0;
+  /** Stack loads before the first sleep: slot behind the instruction, and offset. */
+  const early: { readonly next: number; readonly offset: number }[] = [];
   for (const instruction of decode(program.instructions)) {
     next += slots(instruction);
     const { opcode, destination, source, offset, immediate } = instruction;
@@ -80,14 +83,20 @@ export function checkStack(program: Pick<Program, 'name' | 'instructions'>): voi
     if (cls === opcodeClass.jmp && (opcode & 0xf0) === callHelper) {
       const helper = helperName(immediate);
       if (helper === undefined || !sleepingHelpers.has(helper)) continue;
+      if (!slept) firstSleep = next;
       slept = true;
       sleep = next;
       written = new Set();
     } else if (cls === opcodeClass.jmp && slept && next + offset < sleep) {
-      throw new BugError(`eBPF program ${program.name} jumps back over a sleep: its stack cannot be checked`);
+      // To before all sleeps: what is read from there on must have been written since the last one.
+      const stale = early.find((load) => load.next > next + offset && !written.has(load.offset));
+      if (next + offset >= firstSleep || stale !== undefined)
+        throw new BugError(`eBPF program ${program.name} jumps back over a sleep: its stack cannot be checked`);
     } else if ((cls === opcodeClass.st || cls === opcodeClass.stx) && destination === fp) {
       written.add(offset);
-    } else if (cls === opcodeClass.ldx && source === fp && slept && !written.has(offset)) {
+    } else if (cls === opcodeClass.ldx && source === fp && !slept) {
+      early.push({ next, offset });
+    } else if (cls === opcodeClass.ldx && source === fp && !written.has(offset)) {
       throw new BugError(`eBPF program ${program.name} reads its stack at ${offset}, which a sleep may have changed`);
     } else if (opcode === (opcodeClass.alu64 | arithmetic.mov | registerOperand) && source === fp) {
       pointer = destination;

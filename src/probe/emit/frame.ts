@@ -23,6 +23,14 @@ export const frame = {
   temps: -152,
   /** 16 bytes: the key of the call in the map of open calls. */
   call: -96,
+  /** Of programs that wait for pages, in the place of what those with floats have: what could not be read first, and its bytes. */
+  fault: -64,
+  faultBytes: -72,
+  /** What is being read, and its bytes; how often the event was captured; the context. */
+  attempt: -512,
+  attemptBytes: -504,
+  rounds: -496,
+  context: -488,
   /** What is built on the stack for a key lies below. */
   keys: -96,
 } as const;

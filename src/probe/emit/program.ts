@@ -15,6 +15,7 @@ import { frame, mapNames } from './frame.ts';
 import { acceptG, clearGoroutine, findGoroutine, readGoid } from './goroutine.ts';
 import type { Machine } from './machine.ts';
 import { closeCall, findOpenCall, openCall, openKey } from './open.ts';
+import { beginWaiting, NotingAssembler, waitOrGoOn } from './pages.ts';
 import { readWord } from './read.ts';
 import {
   count,
@@ -51,6 +52,8 @@ export interface EmitContext {
   readonly dynamicTypes?: boolean;
   /** Addresses of the file plus this are the process's. */
   readonly bias?: number;
+  /** Programs are sleepable, and wait for pages that are not resident. */
+  readonly waits?: boolean;
 }
 
 const noEvent: EventPlan = { layout: { size: headerSize, slots: [] }, sources: [] };
@@ -81,7 +84,8 @@ export function entryProgram(
   { selection, tracked, dictionary }: Keeping = { tracked: false },
 ): Program {
   const key = (): number => dictionary?.key ?? numbered(probe);
-  return build(`entry_${programSuffix(probe, options)}`, (asm, out) => {
+  const make = context.waits === true ? buildWaiting : build;
+  return make(`entry_${programSuffix(probe, options)}`, (asm, out) => {
     filterProcess(asm, context.filter, out);
     if (site.notTaken !== undefined) testFlags(asm, context.machine, site.notTaken, out);
     asm.loadMapValue(r1, mapNames.control, 0);
@@ -102,6 +106,8 @@ export function entryProgram(
       askForFloats(asm, context);
       noteProbe(asm, probe, context.probes, out);
     }
+    const waiting = context.waits === true ? beginWaiting(asm, false) : undefined;
+    if (waiting !== undefined) noteProbe(asm, probe, context.probes, out);
     findGoroutine(asm, context.machine, context.runtime, context.features, options.frameBytes);
     if (dictionary !== undefined) {
       asm.load(8, r1, r6, context.machine.register(dictionary.test.register));
@@ -112,6 +118,7 @@ export function entryProgram(
     writeEvent(asm, context, eventKinds.entry, probe, event);
     writeSite(asm, probe, false);
     if (event.layout.walk) walk(asm, event.layout.walk, walkOptions(context));
+    if (waiting !== undefined) waitOrGoOn(asm, waiting);
     submit(asm, 'now');
     if (tracked) {
       openKey(asm, key(), out);
@@ -174,7 +181,9 @@ export function returnProgram(
 ): Program {
   const key = (): number => dictionary?.key ?? numbered(probe);
   const sent = kind === 'return' ? event : noEvent;
-  return build(`${kind}_${programSuffix(probe, options)}`, (asm, out) => {
+  const waits = context.waits === true && kind === 'return';
+  const make = waits ? buildWaiting : build;
+  return make(`${kind}_${programSuffix(probe, options)}`, (asm, out) => {
     filterProcess(asm, context.filter, out);
     const skipped = asm.newLabel();
     if (!wantsFloats(sent)) noteTime(asm);
@@ -203,11 +212,17 @@ export function returnProgram(
       closeCall(asm);
       asm.jumpIf('ne', r0, immediate(0), out);
     }
+    const waiting = waits ? beginWaiting(asm, true) : undefined;
+    if (waiting !== undefined) {
+      noteProbe(asm, probe, context.probes, out);
+      findGoroutine(asm, context.machine, context.runtime, context.features, options.frameBytes);
+    }
     const full = asm.newLabel();
     reserve(asm, sent.layout.size, full);
     writeEvent(asm, context, eventKinds[kind], probe, sent);
     writeSite(asm, probe, options.sites > 1 && context.features.attachCookie);
     if (sent.layout.walk) walk(asm, sent.layout.walk, walkOptions(context));
+    if (waiting !== undefined) waitOrGoOn(asm, waiting);
     submit(asm, 'noted');
     asm.jump(out);
     if (asm.isUsed(skipped)) {
@@ -351,7 +366,15 @@ export function testFlags(asm: Assembler, machine: Machine, test: NonNullable<Si
 
 /** A program with the context in r6, whose `out` label returns 0; its reservations and its stack are checked. */
 export function build(name: string, body: (asm: Assembler, out: Label) => void): Program {
-  const asm = new Assembler();
+  return built(new Assembler(), name, body);
+}
+
+/** The same of a program that waits for pages. */
+function buildWaiting(name: string, body: (asm: Assembler, out: Label) => void): Program {
+  return built(new NotingAssembler(), name, body);
+}
+
+function built(asm: Assembler, name: string, body: (asm: Assembler, out: Label) => void): Program {
   const out = asm.newLabel();
   asm.mov(r6, r1);
   body(asm, out);
