@@ -37,6 +37,13 @@ func colors(c color, list []color, byColor map[color]int) color { return c }
 //go:noinline
 func generic[T any](v T, list []T) T { return v }
 
+// Go 1.26 tells the place of body's length as that of body, which is on the stack.
+//
+//go:noinline
+func lengthOnly(a, b, c, d, e, f, g, h, i, j int, body []byte) int {
+	return a + b + c + d + e + f + g + h + i + j + len(body)
+}
+
 type other struct{ Name string }
 
 // Calls itself with another dictionary of the same code.
@@ -70,6 +77,7 @@ func main() {
 	closure(func(x int) int { n += x; return n + len(name) }, main)
 	colors(green, []color{red, 7}, map[color]int{green: 1})
 	p := &point{1, 2}
+	lengthOnly(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, []byte("whole"))
 	generic(p, []*point{p})
 	generic("text", nil)
 	generic(&other{"o"}, nil)
@@ -108,7 +116,9 @@ it('captured variables, names of constants, pointers in generic code, contexts, 
       { name: 'results', capture: { kind: 'results' as const } },
     ],
   });
-  const functions = ['closure', 'colors', 'pointer', 'header', 'ctx'].map((name) => `main.${name}`);
+  const functions = ['closure', 'colors', 'lengthOnly', 'pointer', 'header', 'ctx'].map((name) => `main.${name}`);
+  const lengthOnly = binary.functionNamed('main.lengthOnly')!;
+  expect(binary.signature(lengthOnly).contested?.()).toEqual(['body']);
   const redaction = new Redaction({ names: ['authorization'], types: [] });
   const tracer = trace(target.pid, binary, [...functions, ...names].map(probe), { multi: true, redaction });
   try {
@@ -139,6 +149,7 @@ it('captured variables, names of constants, pointers in generic code, contexts, 
           'results.$0': 'main.green',
         },
       ],
+      ['{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7,"h":8,"i":9,"j":10,"body":"whole"}', '{"$0":60}', {}],
       // The code is one for all pointers: the dictionary tells what they point to.
       ['{"v":{"&":"0x…","X":1,"Y":2},"list":[{"&":"0x…"}]}', '{"$0":{"&":"0x…","X":1,"Y":2}}', {}],
       ['{"v":"text","list":null}', '{"$0":"text"}', {}],

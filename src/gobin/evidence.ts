@@ -2,8 +2,8 @@ import { type LocationPiece, type LocationRange, parseLocation } from '#dwarf';
 import type { Architecture } from './abi.ts';
 import type { Place } from './types.ts';
 
-/** What debug info says of a parameter's places at the function's first instruction. */
-export type Evidence = 'agrees' | 'disagrees' | 'silent';
+/** What debug info says of a parameter's places at the function's first instruction. `part`: it tells the place of a part as that of the whole. */
+export type Evidence = 'agrees' | 'disagrees' | 'part' | 'silent';
 
 /** The expression that holds at `pc`. */
 export function locationAt(locations: readonly LocationRange[], pc: number): Uint8Array | undefined {
@@ -30,7 +30,7 @@ export function compare(
     const into = piece.offset + (architecture === 'amd64' ? 8 : 0) - first.frameOffset;
     if (into === 0) return 'agrees';
     // Of a string or slice of which only the length is used, Go tells the length's place for the whole (FACTS, Go 1.26; 1.18 too).
-    return into > 0 && into < first.size && into % 8 === 0 ? 'silent' : 'disagrees';
+    return into > 0 && into < first.size && into % 8 === 0 ? 'part' : 'disagrees';
   }
   return compareRegisters(places, withoutTwins(pieces, places.length));
 }

@@ -114,6 +114,12 @@ export function signatureOf(input: SignatureInput): GoSignature {
       const unsure = !found.registersComplete && places.some((place) => place.kind === 'stack');
       return variable(resultName(result, i), result, places, unsure ? reasons.stackResult : undefined);
     }),
+    contested: () =>
+      parameters.flatMap((parameter, i) => {
+        const taken = found.places[i]!.length > 0 && doubt(found, i, input.listing) === undefined;
+        const elsewhere = found.evidence[i] === 'disagrees' || found.evidence[i] === 'part';
+        return taken && elsewhere ? [parameterName(parameter, i)] : [];
+      }),
     ...(found.dictionary.length > 0 && { dictionary: found.dictionary }),
     ...(nameless && { parametersUnknown: reasons.nameless }),
     ...(!input.listing.results && { resultsUnknown: reasons.results }),

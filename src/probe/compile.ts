@@ -214,6 +214,7 @@ export function compileTarget(
       ...inlineWarning(each.resolved),
     ]),
     ...steppedWarning(chosen),
+    ...contestedWarning(chosen),
   ];
   const largest = planned.reduce(
     (size, plan) => Math.max(size, plan.entry?.layout.size ?? 0, plan.return?.layout.size ?? 0),
@@ -362,6 +363,22 @@ function steppedWarning(chosen: readonly Chosen[]): string[] {
   const stepped = many.filter(({ sites }) => sites.entry?.class === 'stepped').length;
   const all = many.length === 1 ? '1 function' : `${many.length} functions`;
   return [`${all} traced${stepped === 0 ? '' : `, ${stepped} of them single-stepped at the entry (two traps a call)`}`];
+}
+
+/** Where debug info and the calling convention disagree, and the convention was taken: how often, and where. */
+function contestedWarning(chosen: readonly Chosen[]): string[] {
+  const found = chosen.flatMap(({ resolved, plan }) => {
+    if (resolved.copy !== undefined || isFurther(resolved) || plan.entry?.sources.length === 0) return [];
+    const names = resolved.signature.contested?.() ?? [];
+    return names.length === 0 ? [] : [{ function: resolved.function.name, names }];
+  });
+  if (found.length === 0) return [];
+  const count = found.reduce((sum, { names }) => sum + names.length, 0);
+  const where = found.slice(0, 5).map((each) => `${each.names.join(', ')} of ${each.function}`);
+  const more = found.length > 5 ? ` and of ${found.length - 5} more` : '';
+  return [
+    `debug info has ${count === 1 ? '1 parameter' : `${count} parameters`} elsewhere at the entry than the calling convention, which was taken: ${where.join('; ')}${more}`,
+  ];
 }
 
 /** Names every function that is left out, with the reason, one line a reason. */
