@@ -87,6 +87,7 @@ describe('nearest', () => {
     expect(nearest('computeE', names)).toEqual(['main.computeE']);
     expect(nearest('main.compteE', names)[0]).toBe('main.computeE');
     expect(nearest('zzzzzz', names)).toEqual([]);
+    expect(nearest('tial', ['tail', 'head'])).toEqual(['tail']);
   });
 
   it('does not take the number of a closure for a name', () => {
@@ -97,17 +98,17 @@ describe('nearest', () => {
 
   it('takes a name for near when so few letters must change, and not when one more must', () => {
     const plain = (a: string, b: string): number => {
-      const row = Array.from({ length: b.length + 1 }, (_, j) => j);
+      const rows = [Array.from({ length: b.length + 1 }, (_, j) => j)];
       for (let i = 1; i <= a.length; i++) {
-        let corner = row[0]!;
-        row[0] = i;
+        rows[i] = [i];
         for (let j = 1; j <= b.length; j++) {
-          const above = row[j]!;
-          row[j] = Math.min(above + 1, row[j - 1]! + 1, corner + (a[i - 1] === b[j - 1] ? 0 : 1));
-          corner = above;
+          const other = rows[i - 1]![j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+          const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+          const turned = swapped ? rows[i - 2]![j - 2]! + 1 : other;
+          rows[i]![j] = Math.min(rows[i - 1]![j]! + 1, rows[i]![j - 1]! + 1, other, turned);
         }
       }
-      return row[b.length]!;
+      return rows[a.length]![b.length]!;
     };
     const word = fc.string({ unit: fc.constantFrom('a', 'b', 'c', 'd'), minLength: 1, maxLength: 24 });
     fc.assert(

@@ -54,26 +54,34 @@ function lettersApart(letters: Int16Array, text: string): number {
   return apart;
 }
 
-/** Levenshtein distance; gives up with `limit + 1`. Only the cells within `limit` of the diagonal can matter. */
+/**
+ * Changes between two texts: a letter more, less or another, or two neighbours the wrong way round (`tial`); gives up with `limit + 1`. Only the cells within
+ * `limit` of the diagonal can matter.
+ */
 function editDistance(a: string, b: string, limit: number): number {
   const above = limit + 1;
+  let before = new Uint16Array(b.length + 2).fill(above);
   let previous = new Uint16Array(b.length + 2).fill(above);
   let row = new Uint16Array(b.length + 2).fill(above);
   for (let j = 0; j <= Math.min(b.length, limit); j++) previous[j] = j;
+  let bestBefore = 0;
   for (let i = 1; i <= a.length; i++) {
     const from = Math.max(1, i - limit);
     const to = Math.min(b.length, i + limit);
     row[from - 1] = from === 1 ? Math.min(i, above) : above;
     let best = row[from - 1]!;
     for (let j = from; j <= to; j++) {
-      const cost = a.charCodeAt(i - 1) === b.charCodeAt(j - 1) ? 0 : 1;
-      const value = Math.min(previous[j]! + 1, row[j - 1]! + 1, previous[j - 1]! + cost, above);
+      const [mine, theirs] = [a.charCodeAt(i - 1), b.charCodeAt(j - 1)];
+      let value = Math.min(previous[j]! + 1, row[j - 1]! + 1, previous[j - 1]! + (mine === theirs ? 0 : 1), above);
+      const swapped = i > 1 && j > 1 && mine === b.charCodeAt(j - 2) && theirs === a.charCodeAt(i - 2);
+      if (swapped) value = Math.min(value, before[j - 2]! + 1);
       row[j] = value;
       if (value < best) best = value;
     }
     row[to + 1] = above;
-    if (best > limit) return above;
-    [previous, row] = [row, previous];
+    if (best > limit && bestBefore > limit) return above;
+    bestBefore = best;
+    [before, previous, row] = [previous, row, before];
   }
   return previous[b.length]!;
 }

@@ -15,13 +15,13 @@ export function fault(id: string, message: string, span: Span | undefined, hints
   throw new Fault({ id, message, ...(span ? { span } : {}), ...(hints.length > 0 ? { hints } : {}) });
 }
 
-/** `did you mean …?` and the list of what there is, as far as it is short enough to read. */
+/** `did you mean …?` and the list of what there is: the beginning of one that is too long to read, and only where nothing is near. */
 export function suggestions(name: string, candidates: readonly string[], what: string): string[] {
   const near = nearest(name, candidates);
   const hints = near.length > 0 ? [`did you mean ${near.map((each) => `\`${each}\``).join(' or ')}?`] : [];
   const most = 40;
   if (candidates.length === 0) hints.push(`there are no ${what}`);
-  else {
+  else if (near.length === 0 || candidates.length <= most) {
     const more = candidates.length > most ? `, … (${candidates.length})` : '';
     hints.push(`${what}: ${candidates.slice(0, most).join(', ')}${more}`);
   }
