@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
-import { escapeLines } from './format/escape.ts';
+import { escapeLines } from '#base';
 import { Sink } from './output/sink.ts';
 import { onHangup } from './trace/hangup.ts';
 

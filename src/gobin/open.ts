@@ -138,8 +138,7 @@ export interface GoBinary {
   release(): void;
 }
 
-const noDebugInfo =
-  "the binary has no debug info (built with -ldflags=-w or stripped): declare its signature (signature='func(n int) error', --signature) or give its debug file";
+const noDebugInfo = 'the binary has no debug info';
 
 /** Bytes of debug info between the places where an index lets decompression begin. */
 const indexSpacing = 1 << 19;

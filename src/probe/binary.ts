@@ -23,6 +23,8 @@ export type { Architecture } from '#gobin';
 
 /** What the resolver asks of a Go binary: the part of `GoBinary` that it uses, so that tests can hand in plain data. */
 export interface BinaryView {
+  /** Left out: it has. */
+  readonly hasDebugInfo?: boolean;
   findFunction(name: string): FunctionLookup;
   /** Undefined: the text names one function. Left out: every text does. */
   selectFunctions?(text: string): FunctionSet | undefined;

@@ -38,6 +38,7 @@ import {
   resolvePanic,
   resolveProbes,
   type Skipped,
+  withoutDebugInfo,
 } from './resolve/index.ts';
 import {
   type CopyPlace,
@@ -215,6 +216,7 @@ export function compileTarget(
     ]),
     ...steppedWarning(chosen),
     ...contestedWarning(chosen),
+    ...unseenWarning(logical, planned, binary),
   ];
   const largest = planned.reduce(
     (size, plan) => Math.max(size, plan.entry?.layout.size ?? 0, plan.return?.layout.size ?? 0),
@@ -396,6 +398,22 @@ function inlineWarning(probe: ResolvedProbe): string[] {
   if (probe.inlinedCopies === 0) return [];
   const copies = probe.inlinedCopies === 1 ? '1 inlined copy' : `${probe.inlinedCopies} inlined copies`;
   return [`${copies} of ${probe.function.name} ${probe.inlinedCopies === 1 ? 'is' : 'are'} not traced`];
+}
+
+/** Said once, not with every call. */
+function unseenWarning(
+  logical: LogicalTracepoint,
+  planned: readonly PlannedProbe[],
+  binary: CompilableBinary,
+): string[] {
+  if (binary.hasDebugInfo !== false) return [];
+  const shows = (kind: string) =>
+    logical.probes.some(({ columns }) => columns.some((each) => each.capture.kind === kind));
+  const unseen = planned.some(({ plan }) =>
+    plan.columns.some(({ source }) => 'shape' in source && source.shape.kind === 'missing'),
+  );
+  if (!unseen || (!shows('arguments') && !shows('results'))) return [];
+  return [`arguments and results are not captured: the binary has no debug info; ${withoutDebugInfo.join(', ')}`];
 }
 
 function siteContext(binary: CompilableBinary, options: CompileOptions): SiteContext {

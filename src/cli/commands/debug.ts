@@ -1,8 +1,8 @@
 import type { sonde } from '#api';
+import { escapeControls, escapeLines } from '#base';
 import { sondeMethods, withAgent } from '../connect/agent.ts';
 import type { Context } from '../context.ts';
 import { type ExitCode, exitCodes } from '../failure.ts';
-import { escapeControls, escapeLines } from '../format/escape.ts';
 import { column, printRows } from '../output/printer.ts';
 import type { OutputFormat } from '../output/row.ts';
 import { prepareScript } from '../run/prepare.ts';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { escapeControls, escapeJson, jsonString } from '#base';
 import { readableBytes } from './bytes.ts';
 import { readableDuration } from './duration.ts';
-import { escapeControls, escapeJson, jsonString } from './escape.ts';
 import { rfc3339Local, rfc3339Utc, timeOfDay } from './time.ts';
 import { cutToWidth, displayWidth } from './width.ts';
 

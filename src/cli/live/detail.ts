@@ -1,4 +1,4 @@
-import { escapeControls } from '../format/escape.ts';
+import { escapeControls } from '#base';
 import { cutToWidth } from '../format/width.ts';
 import { jsonCell } from '../output/json.ts';
 import type { OutputColumn, Row } from '../output/row.ts';

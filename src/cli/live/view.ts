@@ -1,6 +1,6 @@
+import { escapeControls } from '#base';
 import { readableBytes } from '../format/bytes.ts';
 import { readableDuration } from '../format/duration.ts';
-import { escapeControls } from '../format/escape.ts';
 import { cutToWidth, displayWidth } from '../format/width.ts';
 import { tableCell } from '../output/cell.ts';
 import { lookOf } from '../output/look.ts';

@@ -1,7 +1,7 @@
+import { escapeControls } from '#base';
+import { goValue } from '#model';
 import { readableBytes } from '../format/bytes.ts';
 import { readableDuration } from '../format/duration.ts';
-import { escapeControls } from '../format/escape.ts';
-import { goValue } from '../format/go-value.ts';
 import { rfc3339Local } from '../format/time.ts';
 import type { Cell, OutputColumn, Row } from './row.ts';
 

@@ -1,4 +1,4 @@
-import { escapeControls } from '../format/escape.ts';
+import { escapeControls } from '#base';
 import { rfc3339Utc } from '../format/time.ts';
 import { notesJson } from './json.ts';
 import type { Cell, OutputColumn, Row, RowPrinter, TableHead } from './row.ts';

@@ -1,4 +1,4 @@
-import { jsonString } from '../format/escape.ts';
+import { jsonString } from '#base';
 import { rfc3339Utc } from '../format/time.ts';
 import type { Cell, OutputColumn, Row, RowPrinter, TableHead } from './row.ts';
 import type { Sink } from './sink.ts';

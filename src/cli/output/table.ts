@@ -1,4 +1,4 @@
-import { escapeControls } from '../format/escape.ts';
+import { escapeControls } from '#base';
 import { cutToWidth, displayWidth, wrapToWidth } from '../format/width.ts';
 import { tableCell } from './cell.ts';
 import { fitted, folded, gap, indent, narrowest } from './fit.ts';

@@ -1,4 +1,4 @@
-import { escapeControls } from '../format/escape.ts';
+import { escapeControls } from '#base';
 
 export type StepState = 'pending' | 'done' | 'failed';
 

@@ -1,8 +1,7 @@
 import type { sonde } from '#api';
-import { parseUpid } from '#model';
+import { escapeControls, escapeJson, jsonString } from '#base';
+import { goValue, parseUpid } from '#model';
 import { readableDuration } from '../format/duration.ts';
-import { escapeControls, escapeJson, jsonString } from '../format/escape.ts';
-import { goValue } from '../format/go-value.ts';
 import { rfc3339Utc, timeOfDay } from '../format/time.ts';
 import { cutMark, missing } from '../output/cell.ts';
 import { parseNotes } from '../output/row.ts';

@@ -1,7 +1,7 @@
 import type { sonde } from '#api';
+import { escapeControls } from '#base';
 import type { Context } from '../context.ts';
 import { readableDuration } from '../format/duration.ts';
-import { escapeControls } from '../format/escape.ts';
 import { timeOfDay } from '../format/time.ts';
 import { missing } from '../output/cell.ts';
 import { parseNotes } from '../output/row.ts';

@@ -1,4 +1,4 @@
-import { header } from '#model';
+import { goValue, header } from '#model';
 import type { LogPart, ProbePlan } from '../types.ts';
 import type { Ending } from './ending.ts';
 import { Notes } from './notes.ts';
@@ -39,10 +39,11 @@ export function logLine(
           const own = new Notes();
           const text = valueText(part, own);
           const missing = own.take();
-          if (missing === null) return readable(text);
+          if (missing === null) return readable(text, part.text);
           notes.add(column, missing);
-          if (text !== 'null' && text !== undefined) return readable(text);
-          const [reason] = Object.values(JSON.parse(missing) as Record<string, string>);
+          const reasons = JSON.parse(missing) as Record<string, string>;
+          if (text !== 'null' && text !== undefined) return readable(text, part.text, reasons);
+          const [reason] = Object.values(reasons);
           return `<${reason!.replace(/^not captured: /, '')}>`;
         }
       }
@@ -79,11 +80,11 @@ export function panicText(
 const errorObject = /^\{"\(type\)":"(?:[^"\\]|\\.)*","Error\(\)":("(?:[^"\\]|\\.)*")/;
 const scalarObject = /^\{"\(type\)":"(?:[^"\\]|\\.)*","=":([^{[].*)\}$/s;
 
-/** A value as people write it in a log: an error's text, a string without quotes, what is in an interface without its type. */
-function readable(text: string | undefined): string {
+/** A value as people write it in a log: an error's text, a string without quotes, what is in an interface without its type; else as in Go. */
+function readable(text: string | undefined, path: string, notes?: Readonly<Record<string, string>>): string {
   if (text === undefined) return '';
   if (text === 'null') return 'nil';
   const inner = errorObject.exec(text)?.[1] ?? scalarObject.exec(text)?.[1];
-  if (inner !== undefined) return readable(inner);
-  return text.startsWith('"') ? (JSON.parse(text) as string) : text;
+  if (inner !== undefined) return readable(inner, path, notes);
+  return text.startsWith('"') ? (JSON.parse(text) as string) : goValue(text, path, notes, new Set());
 }

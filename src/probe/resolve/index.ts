@@ -25,3 +25,4 @@ export type {
   ResolvedValue,
   TreePart,
 } from './resolved.ts';
+export { withoutDebugInfo } from './typing.ts';

@@ -155,7 +155,8 @@ export class Typing {
     const what = side === 'condition' ? 'argument or result' : side;
     const unknown = signature.unknown ?? (results ? signature.resultsUnknown : signature.parametersUnknown);
     if (unknown !== undefined) {
-      return this.fail('probe.no-debug-info', `the ${what}s of ${fn} are not known: ${unknown}`, []);
+      const hints = binary.hasDebugInfo === false ? withoutDebugInfo : [];
+      return this.fail('probe.no-debug-info', `the ${what}s of ${fn} are not known: ${unknown}`, hints);
     }
     const hints = didYouMean(
       name,
@@ -303,6 +304,12 @@ export class Typing {
     }
   }
 }
+
+/** What to do where a binary was built with -ldflags=-w, or stripped. */
+export const withoutDebugInfo: readonly string[] = [
+  "declare its signature: signature='func(n int) error', --signature",
+  'or give debug info from elsewhere, such as an unstripped build: debug_file= of UpsertTracepoint, --debug-file',
+];
 
 /** What to write where a value of a type without operators stands. */
 function insteadOf(type: GoType, text: string, binary: Scope['binary']): string[] {

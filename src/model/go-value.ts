@@ -1,4 +1,4 @@
-import { escapeControls, jsonString } from './escape.ts';
+import { escapeControls, jsonString } from '#base';
 
 /** A number with its own digits: those of 64 bits must not pass through a double. */
 class Digits {
