@@ -61,6 +61,10 @@ describe.each(['local', 'go1.21.13', 'go1.17.13'] as const)('a program built by 
       0, -10, -20, -30,
     ]);
     await trace!.process.kill();
+    // What one of several functions does not have is no reason to show all of its calls.
+    const several = ['trace', `${program.pid}`, 're:^main\\.(charge|order)$'];
+    const refused = await sonde.run([...several, '--first', '2', '--per', 'amount']);
+    expect(refused.stderr).toContain("main.order has no argument 'amount'");
     const { amounts } = await charged('--rate', '5', '--per', 'user.ID');
     // Within one second, or over the border of two.
     expect(amounts.slice(0, 20)).toEqual(upTo(20));

@@ -262,8 +262,10 @@ export async function deployCalls(
 ): Promise<Deployment> {
   const probes = logical.probes.map((probe) => ({ ...probe, columns: without(probe.columns, ofReturns) }));
   // A line is no call: there is nothing to it but what can be named there.
-  if (probes.some((probe) => /\.(?:go|s):\d+$/.test(probe.function)))
-    return deployer.deploy({ ...logical, probes }, sink);
+  const line = logical.probes.find((probe) => /\.(?:go|s):\d+$/.test(probe.function));
+  if (line?.columns.some(({ capture }) => capture.kind === 'call-id'))
+    throw new UserError(`'${line.function}' is a line: it is no call, so it has no place in a tree of calls`);
+  if (line !== undefined) return deployer.deploy({ ...logical, probes }, sink);
   try {
     return await deployer.deploy(logical, sink);
   } catch (error) {

@@ -282,7 +282,9 @@ function noTree(logical: LogicalTracepoint, chosen: readonly Chosen[]): Diagnost
       'leave out in the query what is not wanted: df = df[df.latency > 1000000]',
       'a condition on numbers, bools and strings of the arguments can be told when the call begins',
     ]);
-  const names = parts.flatMap(({ resolved }) => (resolved.copy === undefined ? resolved.function.name : []));
+  const names = parts.flatMap(({ resolved }) =>
+    resolved.copy === undefined && !isFurther(resolved) ? resolved.function.name : [],
+  );
   const seen = new Set<string>();
   const twice = names.find((name) => seen.size === seen.add(name).size);
   return twice === undefined ? [] : fail(`'${twice}' is there twice: a call has one place in a tree`, []);

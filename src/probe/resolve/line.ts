@@ -4,9 +4,9 @@ import type { BinaryView } from '../binary.ts';
 import type { TypeGraphBuilder } from '../graph/index.ts';
 import type { CopySites } from '../sites/index.ts';
 import type { Resolution } from '../types.ts';
-import type { ResolvedSet } from './many.ts';
+import type { ResolvedSet, Skipped } from './many.ts';
 import { namesOf, resolveColumns } from './probe.ts';
-import type { ResolvedProbe } from './resolved.ts';
+import type { ResolvedLogPart, ResolvedProbe } from './resolved.ts';
 import { uniform } from './uniform.ts';
 
 /** Most files that a hint names. */
@@ -67,22 +67,43 @@ export function resolveLine(
       );
   }
   const failures: Diagnostic[][] = [];
+  const skipped: Skipped[] = [];
+  const undecidable: (readonly Diagnostic[])[] = [];
   const probes = found.spots.flatMap((spot) =>
-    sites.line(spot).map((place): ResolvedProbe => {
+    sites.line(spot).flatMap((place): readonly ResolvedProbe[] => {
       const fn = { ...place.into, name: place.function };
-      const { diagnostics, ...found } = resolveColumns(
+      const { diagnostics, unselected, ...found } = resolveColumns(
         probe,
         { function: fn, signature: place.signature },
         binary,
         graph,
       );
+      if (unselected.length > 0) {
+        const at = `0x${place.entry.address.toString(16)}`;
+        skipped.push({ function: probe.function, reason: `at ${at} in ${fn.name}: ${unselected[0]!.message}` });
+        undecidable.push(unselected);
+        return [];
+      }
       if (diagnostics.length > 0) failures.push([...diagnostics]);
       const names = namesOf(fn, place.inlined ? place.into.name : '');
-      return { function: fn, signature: place.signature, inlinedCopies: 0, names, ...found, copy: place };
+      return [{ function: fn, signature: place.signature, inlinedCopies: 0, names, ...found, copy: place }];
     }),
   );
+  const ofEnds = probes.flatMap(({ columns }) =>
+    columns.flatMap((column) => (column.from === 'log' ? column.parts.filter(({ from }) => isOfEnd(from)) : [])),
+  );
+  if (ofEnds.length > 0)
+    return fail('probe.line', `'${probe.function}' is a line: it is no call, so it has no {${ofEnds[0]!.text}}`, [
+      'a log line may name the variables in scope',
+    ]);
+  if (probes.length === 0 && undecidable.length > 0) return { ok: false, diagnostics: undecidable[0]! };
   if (probes.length === 0)
     return fail('probe.no-entry-site', `the kernel takes no probe on the code of ${found.file}:${line}`, []);
   if (failures.length === probes.length) return { ok: false, diagnostics: failures[0]! };
-  return { ok: true, value: { probes: uniform(probes), many: false, skipped: [] } };
+  return { ok: true, value: { probes: uniform(probes), many: false, skipped } };
+}
+
+/** Is it known only when a call has ended? */
+function isOfEnd(from: ResolvedLogPart['from']): boolean {
+  return from === 'latency' || from === 'outcome' || from === 'panic';
 }

@@ -2,6 +2,7 @@ import type { Diagnostic, Span } from '#base';
 import type { GoSignature } from '#gobin';
 import { resolveExpression, type Scope } from './expression.ts';
 import type { ResolvedLogPart } from './resolved.ts';
+import { variablesText } from './type-text.ts';
 
 /** What a log line may name beside the function's variables; a variable of the same name goes first. */
 const ofTheCall = ['latency', 'outcome', 'panic'] as const;
@@ -24,6 +25,15 @@ export function resolveLog(
       hints: ['as in "charge {user.ID} {amount} -> {err} in {latency}"; a brace itself is written twice'],
       ...(span === undefined ? {} : { span }),
     });
+  /** A name may be one of the results, too. */
+  const withResults = (diagnostic: Diagnostic): Diagnostic => {
+    const { signature, binary } = scope;
+    if (diagnostic.id !== 'probe.no-such-variable' || signature.results.length === 0) return diagnostic;
+    const hint = `its results: ${variablesText(signature.results, binary)}`;
+    return diagnostic.hints?.includes(hint)
+      ? diagnostic
+      : { ...diagnostic, hints: [...(diagnostic.hints ?? []), hint] };
+  };
   for (const piece of template.match(/\{\{|\}\}|\{[^{}]*\}|[{}]|[^{}]+/g) ?? []) {
     if (piece === '{' || piece === '}') {
       fail(`the log line '${template}' has a '${piece}' without its other`);
@@ -38,7 +48,7 @@ export function resolveLog(
     else {
       const side = sideOf(text, scope.signature);
       const typed = resolveExpression(text, { ...scope, side }, span);
-      if (!typed.ok) diagnostics.push(...typed.diagnostics);
+      if (!typed.ok) diagnostics.push(...typed.diagnostics.map(withResults));
       else parts.push({ from: side === 'argument' ? 'entry' : 'return', text, value: typed.value });
     }
   }

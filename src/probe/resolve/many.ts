@@ -90,14 +90,25 @@ export function resolveProbes(
   const wantsSignature = needsSignature(probe) || !many;
   const none: GoSignature = { parameters: [], results: [] };
   const failures: Diagnostic[][] = [];
+  const undecidable: (readonly Diagnostic[])[] = [];
+  const { places: copied, skipped } = placesOf(names, binary, copies);
   const resolve = (
     fn: GoFunction,
     signature: GoSignature,
     rest: Pick<ResolvedProbe, 'names' | 'copy' | 'dictionary' | 'shapesOnly'>,
   ) => {
-    const { diagnostics, ...found } = resolveColumns(wanted, { function: fn, signature }, binary, graph);
+    const { diagnostics, unselected, ...found } = resolveColumns(wanted, { function: fn, signature }, binary, graph);
     // What its instantiations have and the shape does not (fields behind pointers) is no mistake.
     if (diagnostics.length > 0 && rest.dictionary !== undefined && rest.dictionary.is === undefined) return [];
+    if (unselected.length > 0) {
+      if (rest.copy === undefined) undecidable.push(unselected);
+      else
+        skipped.push({
+          function: fn.name,
+          reason: `its copy inlined into ${rest.names.inlinedInto}: ${unselected[0]!.message}`,
+        });
+      return [];
+    }
     if (diagnostics.length > 0) failures.push([...diagnostics]);
     return [{ function: fn, signature, inlinedCopies: 0, ...found, ...rest }];
   };
@@ -111,9 +122,8 @@ export function resolveProbes(
     const signature = declared.ok ? declared.value : unknownSignature(declared.diagnostics);
     probes.push(...resolve(fn, signature, { names: namesOf(fn), ...rest }));
   }
-  const { places: copied, skipped } = placesOf(names, binary, copies);
-  // A condition that cannot be decided somewhere is a mistake everywhere.
-  if (probe.when !== undefined && failures.length > 0) return { ok: false, diagnostics: failures[0]! };
+  // Which calls are wanted must be known everywhere: what cannot be told of one function would be all of its calls, or none.
+  if (undecidable.length > 0) return { ok: false, diagnostics: undecidable[0]! };
   // What the function itself does not have is a mistake; of several functions, what none of them has.
   if (!many && failures.length > 0) return { ok: false, diagnostics: failures[0]! };
   for (const { name, copy } of copied) {

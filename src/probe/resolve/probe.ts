@@ -37,7 +37,7 @@ export function resolveProbe(
   const known = signatureOfProbe(probe, fn, binary);
   if (!known.ok) return known;
   const signature = known.value;
-  const { diagnostics, ...looked } = resolveColumns(probe, { function: fn, signature }, binary, graph);
+  const { diagnostics, unselected: _, ...looked } = resolveColumns(probe, { function: fn, signature }, binary, graph);
   if (diagnostics.length > 0) return { ok: false, diagnostics };
   return { ok: true, value: { function: fn, signature, inlinedCopies, names: namesOf(fn), ...looked } };
 }
@@ -59,13 +59,19 @@ export function needsSignature(probe: LogicalProbe): boolean {
   );
 }
 
-/** The columns of a probe at one place. Without a value a column is `missing`, beside the diagnostics that say why. */
+/**
+ * The columns of a probe at one place. Without a value a column is `missing`, beside the diagnostics that say why. `unselected`: those among them for which it cannot be
+ * told there which calls are wanted.
+ */
 export function resolveColumns(
   probe: LogicalProbe,
   place: { readonly function: GoFunction; readonly signature: GoSignature },
   binary: BinaryView,
   graph: TypeGraphBuilder,
-): Pick<ResolvedProbe, 'columns' | 'condition'> & { readonly diagnostics: readonly Diagnostic[] } {
+): Pick<ResolvedProbe, 'columns' | 'condition' | 'calls'> & {
+  readonly diagnostics: readonly Diagnostic[];
+  readonly unselected: readonly Diagnostic[];
+} {
   const { function: fn, signature } = place;
   graph.addPackage(receiverOf(fn.name).package);
   const diagnostics: Diagnostic[] = [];
@@ -200,15 +206,15 @@ export function resolveColumns(
   }
   const scope = { function: fn.name, signature, side: 'condition', binary, graph } as const;
   const when = probe.when === undefined ? undefined : resolveCondition(probe.when.text, scope, probe.when.span);
-  if (when?.ok === false) diagnostics.push(...when.diagnostics);
   const calls = resolveSelection(probe, fn, signature, binary, graph);
-  if (!calls.ok) diagnostics.push(...calls.diagnostics);
+  const unselected = [...(when?.ok === false ? when.diagnostics : []), ...(calls.ok ? [] : calls.diagnostics)];
+  diagnostics.push(...unselected);
   if (columns.some(({ from }) => from === 'aggregate')) {
     diagnostics.push(...notKeys(columns, probe));
   }
   const condition = when?.ok === true ? { condition: when.condition } : {};
   const selection = !calls.ok || calls.value === undefined ? {} : { calls: calls.value };
-  return { columns, diagnostics, ...condition, ...selection };
+  return { columns, diagnostics, unselected, ...condition, ...selection };
 }
 
 const placeDescriptions = {
