@@ -4,10 +4,14 @@ import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { type Address, address } from '#base';
 import { bytesSource, openElf } from '#elf';
+import { nodeInflate } from '../../testing/binary-file.ts';
 import { goFixture } from '../../testing/go-fixtures.ts';
+import { abiRegisters, alignmentOf } from './abi.ts';
 import { decodeArm64 } from './arm64.ts';
+import { receiverOf } from './names.ts';
+import { openGoBinary } from './open.ts';
 import { openPclntab } from './open-pclntab.ts';
-import { flow } from './types.ts';
+import { flow, type GoFunction, type Place } from './types.ts';
 
 function words(...values: number[]): Uint8Array {
   return new Uint8Array(Uint32Array.from(values).buffer);
@@ -108,3 +112,117 @@ describe('effects', () => {
     expect(compared).toBeGreaterThan(2000);
   });
 });
+
+/**
+ * What the compiler says itself of where arguments are: before a function calls morestack it saves those that are in registers, each to its place in the
+ * spill area, and takes them back behind it (cmd/compile/internal/ssagen, "spill"). And location lists, at the entry.
+ */
+test("places of arguments are those of the compiler's own spill code and location lists", {
+  timeout: 120_000,
+}, async () => {
+  const path = await goFixture({ source: 'examples/simple-gotracing', env: { GOARCH: 'arm64' } });
+  const binary = openGoBinary(bytesSource(readFileSync(path)), { inflate: nodeInflate, decode: decodeArm64 });
+  const morestacks = new Set(
+    ['runtime.morestack', 'runtime.morestack_noctxt'].map((name) => Number(binary.functionNamed(name)!.entry)),
+  );
+  const wrong: string[] = [];
+  const contested: string[] = [];
+  let stores = 0;
+  for (const fn of binary.functions()) {
+    if (fn.assembly) continue;
+    const signature = binary.signature(fn);
+    if (signature.parameters.some(({ unknown }) => unknown !== undefined)) continue;
+    const spilled = spillStores(binary.elf.read(fn.entry, fn.end - fn.entry), fn, morestacks);
+    if (spilled.length === 0) continue;
+    contested.push(...(signature.contested?.() ?? []).map((name) => `${fn.name}: ${name}`));
+    const area = spillArea(fn, signature, (ref) => binary.type(ref));
+    for (const { offset, register, size } of spilled) {
+      stores++;
+      const part = area.get(offset);
+      // A closure of a generic function that is called directly gets the dictionary behind all that is listed.
+      if (part === undefined && /\]\.func\d/.test(fn.name) && size === 8) continue;
+      if (part?.register !== register || part.size < size)
+        wrong.push(`${fn.name}: ${size} bytes of register ${register} at ${offset}(SP), not ${JSON.stringify(part)}`);
+    }
+  }
+  expect(wrong).toEqual([]);
+  expect(stores).toBeGreaterThan(3000);
+  // Of whole binaries a handful; the convention holds there, as the spill code says.
+  expect(contested.length).toBeLessThan(10);
+});
+
+type Types = Parameters<typeof alignmentOf>[1];
+
+/** Where the parts of register parameters are spilled: offset from SP at the entry → register and size. */
+function spillArea(
+  fn: GoFunction,
+  signature: ReturnType<ReturnType<typeof openGoBinary>['signature']>,
+  resolve: Types,
+) {
+  const round = (value: number, to = 8) => Math.ceil(value / to) * to;
+  const stackEnd = (places: readonly Place[]) =>
+    Math.max(0, ...places.map((place) => (place.kind === 'stack' ? place.frameOffset + place.size : 0)));
+  const { parameters, results, dictionary } = signature;
+  const afterParameters = round(Math.max(8, ...parameters.map(({ places }) => stackEnd(places))));
+  const area = new Map<number, { register: number; size: number }>();
+  const slots = parameters.map(({ type, places }) => {
+    const of = resolve(type);
+    return { places, size: of.size, alignment: of.size === 0 ? 1 : alignmentOf(of, resolve) };
+  });
+  if (dictionary !== undefined) {
+    const at = receiverOf(fn.name).receiver === undefined ? 0 : 1;
+    slots.splice(at, 0, { places: dictionary, size: 8, alignment: 8 });
+  }
+  let at = round(Math.max(afterParameters, ...results.map(({ places }) => stackEnd(places))));
+  for (const { places, size, alignment } of slots) {
+    if (places.length === 0 || places[0]!.kind === 'stack') continue;
+    at = round(at, alignment);
+    for (const place of places)
+      if (place.kind !== 'stack') area.set(at + place.offset, { register: place.register, size: place.size });
+    at += size;
+  }
+  return area;
+}
+
+/** Stores to the stack right before the call of morestack. Registers by DWARF number. */
+function spillStores(bytes: Uint8Array, fn: GoFunction, morestacks: ReadonlySet<number>) {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const found: { offset: number; register: number; size: number }[] = [];
+  for (let at = bytes.length - 4; at > 0; at -= 4) {
+    const word = view.getUint32(at, true);
+    if (word >>> 26 !== 0x25 || !morestacks.has(fn.entry + at + ((word << 6) >> 4))) continue;
+    for (let before = at - 4; before > 0; before -= 4) {
+      const store = view.getUint32(before, true);
+      // mov x3, lr: what morestack is told.
+      if (store === 0xaa1e03e3) continue;
+      const parts = storesOf(store);
+      if (parts.length === 0) break;
+      found.push(...parts);
+    }
+    break;
+  }
+  return found;
+}
+
+/** Of str, stur and stp with SP as their base (Arm ARM, C4.1.94, loads and stores). */
+function storesOf(word: number): { offset: number; register: number; size: number }[] {
+  if (((word >>> 5) & 31) !== 31) return [];
+  const float = (word >>> 26) & 1;
+  const register = (number: number) => number + (float === 1 ? abiRegisters.arm64.firstFloat : 0);
+  const first = register(word & 31);
+  const top = word >>> 22;
+  if ([0x2a4, 0x1b4, 0x0a4, 0x0b4].includes(top)) {
+    const size = top === 0x2a4 || top === 0x1b4 ? 8 : 4;
+    const offset = ((word << 10) >> 25) * size;
+    return [
+      { offset, register: first, size },
+      { offset: offset + size, register: register((word >>> 10) & 31), size },
+    ];
+  }
+  const size = 1 << (word >>> 30);
+  const kind = (word >>> 22) & 0xff;
+  if (kind === (float === 1 ? 0xf4 : 0xe4)) return [{ offset: ((word >>> 10) & 0xfff) * size, register: first, size }];
+  if (kind === (float === 1 ? 0xf0 : 0xe0) && ((word >>> 10) & 3) === 0)
+    return [{ offset: (word << 11) >> 23, register: first, size }];
+  return [];
+}
