@@ -28,7 +28,7 @@ export const histogramPartials: Partials<'histogram_state'> = {
 
 export const histogramFinishes = {
   histogramOfStates: (gathered: string) => {
-    const entries = entriesText(gathered, 'VARCHAR');
+    const entries = entriesText(gathered);
     const keys = `list_sort(list_distinct(list_transform(${entries}, lambda e_: e_.key)))`;
     const count = `list_sum(list_transform(list_filter(${entries}, lambda f_: f_.key = k_), lambda e_: e_.value))`;
     const made = `list_transform(${keys}, lambda k_: {'key': k_, 'value': CAST(${count} AS BIGINT)})`;
