@@ -176,10 +176,6 @@ function dataFrame(session: Session, site: CallSite): Value {
   }
   const all = relation.columns.map((column) => ({ ...column, id: session.nextId() }));
   const timed = all.find((column) => column.name === 'time_')?.type === 'TIME64NS';
-  const bounded = startNs === undefined ? end_time : start_time;
-  if (!timed && (startNs !== undefined || endNs !== undefined)) {
-    fault('pxl.value', `Table '${name}' has no column time_ for start_time and end_time`, bounded!.span);
-  }
   const whole = frameOf({ operator: 'scan', table: name, stored: true, columns: all }, undefined, site.span);
   const columns = wanted.map((each) => columnOf(whole, each.text, each.span));
   const repeated = wanted.find((each, i) => wanted.findIndex((other) => other.text === each.text) < i);
@@ -190,8 +186,9 @@ function dataFrame(session: Session, site: CallSite): Value {
     stored: own !== undefined,
     ...(own ? {} : { empty: true }),
     columns: columns.length > 0 ? columns : all,
-    ...(startNs === undefined ? {} : { startNs }),
-    ...(endNs === undefined ? {} : { endNs }),
+    // Rows of a table without times are in every span of time, as in Pixie.
+    ...(startNs === undefined || !timed ? {} : { startNs }),
+    ...(endNs === undefined || !timed ? {} : { endNs }),
   };
   return { kind: 'frame', frame: frameOf(plan, undefined, site.span) };
 }
