@@ -14,7 +14,7 @@ import {
 } from '#planner';
 import { type Context, tell } from '../context.ts';
 import { type ExitCode, exitCodes, UserError } from '../failure.ts';
-import { column, longText, orMissing, printRows } from '../output/printer.ts';
+import { column, orMissing, printRows } from '../output/printer.ts';
 import type { OutputFormat } from '../output/row.ts';
 import { openLibrary } from '../run/bundle.ts';
 import { readScript, type ScriptSource } from '../run/library.ts';
@@ -114,7 +114,7 @@ function checkFile(source: ScriptSource, catalog: Catalog): Checked {
 }
 
 async function printScripts(context: Context, checked: readonly Checked[], format: OutputFormat): Promise<void> {
-  const columns = [column('script'), column('result'), column('place'), column('id'), longText('reason')];
+  const columns = [column('script'), column('result'), column('place'), column('id'), column('reason')];
   const rows = checked.flatMap(({ name, stage, diagnostics }) => {
     if (stage === 'compiled') return [{ cells: [name, 'compiled', null, null, null] }];
     return diagnostics.map(({ id, message, span, hints = [] }) => ({
@@ -141,7 +141,7 @@ async function printReasons(context: Context, checked: readonly Checked[], forma
     }
   }
   const sorted = [...reasons.values()].sort((a, b) => b.scripts.size - a.scripts.size);
-  const columns = [column('scripts', 'INT64'), column('id'), longText('reason')];
+  const columns = [column('scripts', 'INT64'), column('id'), column('reason')];
   const rows = sorted.map(({ id, message, scripts }) => ({ cells: [BigInt(scripts.size), id, message] }));
   await printRows(context, format, 'reasons', columns, rows);
 }

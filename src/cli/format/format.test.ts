@@ -4,7 +4,7 @@ import { escapeControls, escapeJson, jsonString } from '#base';
 import { readableBytes } from './bytes.ts';
 import { readableDuration } from './duration.ts';
 import { rfc3339Local, rfc3339Utc, timeOfDay } from './time.ts';
-import { cutToWidth, displayWidth } from './width.ts';
+import { cutToWidth, displayWidth, wrapToWidth } from './width.ts';
 
 test.each([
   [0n, '0 ns'],
@@ -96,4 +96,20 @@ test('widths', () => {
   expect(displayWidth('4.0 µs — …')).toBe(10);
   expect(displayWidth('漢字')).toBe(4);
   expect(displayWidth('😀')).toBe(2);
+});
+
+test('a text in lines: at blanks where that leaves no line half empty, never half a character, nothing lost', () => {
+  expect(wrapToWidth('', 5)).toEqual(['']);
+  expect(wrapToWidth('one two three', 8)).toEqual(['one two ', 'three']);
+  expect(wrapToWidth('one two three', 7)).toEqual(['one two ', 'three']);
+  expect(wrapToWidth('a bcdefghijkl', 6)).toEqual(['a bcde', 'fghijk', 'l']);
+  expect(wrapToWidth('漢字漢字', 5)).toEqual(['漢字', '漢字']);
+  const texts = fc.string({ unit: fc.constantFrom('a', 'b', ' ', '漢', 'e\u0301', '👩‍👩‍👧') });
+  fc.assert(
+    fc.property(texts, fc.integer({ min: 2, max: 12 }), (text, width) => {
+      const lines = wrapToWidth(text, width);
+      expect(lines.join('')).toBe(text);
+      for (const line of lines) expect(displayWidth(line.trimEnd())).toBeLessThanOrEqual(width);
+    }),
+  );
 });

@@ -27,19 +27,31 @@ export function cutToWidth(text: string, width: number): string {
   return `${kept}…`;
 }
 
-/** The text in lines of at most `width` columns; one that is empty has one line. Never half a character as people see it. */
+/**
+ * The text in lines of at most `width` columns, broken behind a blank where the line is half full by then; one that is empty has one line. Never half a
+ * character as people see it.
+ */
 export function wrapToWidth(text: string, width: number): string[] {
   if (displayWidth(text) <= width) return [text];
-  const lines = [''];
+  const lines: string[] = [];
+  let line = '';
   let taken = 0;
   for (const { segment } of new Intl.Segmenter().segment(text)) {
     const wide = displayWidth(segment);
-    if (taken + wide > width && taken > 0) {
-      lines.push('');
-      taken = 0;
+    if (taken + wide > width && line !== '') {
+      const blank = segment === ' ' ? line.length : line.lastIndexOf(' ') + 1;
+      const end = blank * 2 > line.length ? blank : line.length;
+      lines.push(line.slice(0, end));
+      line = line.slice(end);
+      taken = displayWidth(line);
+      // The blank behind a full line belongs to it.
+      if (segment === ' ' && line === '') {
+        lines[lines.length - 1] += segment;
+        continue;
+      }
     }
-    lines[lines.length - 1] += segment;
+    line += segment;
     taken += wide;
   }
-  return lines;
+  return line === '' ? lines : [...lines, line];
 }

@@ -112,35 +112,32 @@ export class TablePrinter implements RowPrinter {
 
   #rowText(cells: readonly Shown[], widths: readonly number[]): string {
     if (this.#records !== undefined) return this.#record(cells, this.#records);
-    return this.#lines
-      .map((columns, i) => {
-        const before = ' '.repeat(i === 0 ? 0 : indent);
-        const line = this.#line(columns, cells, widths);
-        return columns.length === 1 && this.#lines.length > 1
-          ? this.#wrapped(cells[columns[0]!]!, before, line)
-          : before + line;
-      })
-      .join('');
+    return this.#lines.map((columns, i) => this.#line(columns, cells, widths, i === 0 ? 0 : indent)).join('');
   }
 
-  /** A text that has a line of its own goes on in the next, where the terminal is too narrow for it. */
-  #wrapped({ text, look }: Shown, before: string, line: string): string {
-    const width = this.#terminal! - before.length;
-    if (displayWidth(text) <= width) return before + line;
-    const pieces = wrapToWidth(text, Math.max(narrowest, this.#terminal! - indent));
-    return pieces.map((piece, i) => `${i === 0 ? before : ' '.repeat(indent)}${painted(piece, look)}\n`).join('');
-  }
-
-  #line(columns: readonly number[], cells: readonly Shown[], widths: readonly number[]): string {
+  /** The last text of a line goes on below itself, where the terminal is too narrow for it. */
+  #line(columns: readonly number[], cells: readonly Shown[], widths: readonly number[], begin: number): string {
     // Blanks behind the last text are left out.
     const last = columns.findLastIndex((i) => cells[i]!.text !== '');
-    let line = '';
-    for (const i of columns.slice(0, last + 1)) {
+    let line = ' '.repeat(last < 0 ? 0 : begin);
+    let at = begin;
+    for (const i of columns.slice(0, last)) {
       const { text, look } = cells[i]!;
-      const shown = this.#cut[i] ? cutToWidth(text, widths[i]!) : i === columns[last] ? text.trimEnd() : text;
-      line += painted(shown, look);
-      if (i !== columns[last]) line += ' '.repeat(Math.max(0, widths[i]! - displayWidth(shown)) + gap);
+      const shown = this.#cut[i] ? cutToWidth(text, widths[i]!) : text;
+      const width = displayWidth(shown);
+      line += painted(shown, look) + ' '.repeat(Math.max(0, widths[i]! - width) + gap);
+      at += Math.max(widths[i]!, width) + gap;
     }
+    if (last < 0) return `${line}\n`;
+    const i = columns[last]!;
+    const { text, look } = cells[i]!;
+    const room = (this.#terminal ?? Infinity) - at;
+    if (this.#cut[i]) line += painted(cutToWidth(text, widths[i]!), look);
+    else if (room < narrowest) line += painted(text.trimEnd(), look);
+    else
+      line += wrapToWidth(text.trimEnd(), room)
+        .map((each) => painted(each.trimEnd(), look))
+        .join(`\n${' '.repeat(at)}`);
     return `${line}\n`;
   }
 
@@ -152,8 +149,8 @@ export class TablePrinter implements RowPrinter {
       const heading = records.titles[i]!;
       const pieces = wrapToWidth(text.trimEnd(), Math.max(narrowest, this.#terminal! - margin));
       const blanks = ' '.repeat(pieces[0] === '' ? 0 : margin - displayWidth(heading.text));
-      lines += `${painted(heading.text, heading.look)}${blanks}${painted(pieces[0]!, look)}\n`;
-      for (const piece of pieces.slice(1)) lines += `${' '.repeat(margin)}${painted(piece, look)}\n`;
+      lines += `${painted(heading.text, heading.look)}${blanks}${painted(pieces[0]!.trimEnd(), look)}\n`;
+      for (const piece of pieces.slice(1)) lines += `${' '.repeat(margin)}${painted(piece.trimEnd(), look)}\n`;
     }
     return lines;
   }
