@@ -93,6 +93,7 @@ it('a pod that is gone is known by name as before, with the time when it went; i
   expect(gone('upid_to_service_name', upid)).toBe('shop/cart');
   expect(gone('pod_name_to_stop_time', 'shop/cart-5d8f-1')).toBe('1000000000');
   expect(gone('ip_to_pod_id', '10.0.0.7')).toBeUndefined();
+  expect(gone('ip_at', '10.0.0.7')).toBe('1795579200000000000:1000000000:uid-cart-5d8f-1');
 });
 
 it('several services of a pod are a JSON array', () => {

@@ -63,6 +63,11 @@ export function metadataEntries(known: KnownObjects): MetadataEntry[] {
     // An address is another pod's once this one has gone.
     if (goneAt === undefined)
       add('ip', pod.status?.podIP ?? '', info.namespace, pick(values, ['pod_id', 'service_id']));
+    const ip = pod.status?.podIP ?? '';
+    if (ip !== '' && values.start_time !== '') {
+      const value = `${values.start_time}:${values.stop_time}:${info.uid}`;
+      entries.push({ operation: 'ip_at', key: ip, value, namespace: info.namespace });
+    }
     for (const status of pod.status?.containerStatuses ?? []) {
       const id = (status.containerID ?? '').replace(/^.*:\/\//, '');
       const state = status.state ?? {};

@@ -98,6 +98,7 @@ const functions: Readonly<Record<string, Write>> = {
   // What a table that a table function made has: of metadata by function and key, of this machine.
   metadataField: (key, table, operation, otherwise) => `coalesce(${metadata(key, table, operation)}, ${otherwise})`,
   metadataNumber: metadata,
+  metadataAt,
   machineField: (table, field) => `coalesce((SELECT any_value(m_.${field}) FROM ${table} AS m_), '')`,
   machineNumber: (table, field) => `(SELECT any_value(m_.${field}) FROM ${table} AS m_)`,
   _script_reference: (label, script, ...rest) =>
@@ -106,6 +107,15 @@ const functions: Readonly<Record<string, Write>> = {
 
 function metadata(key: string, table: string, operation: string): string {
   return `(SELECT any_value(m_."value") FROM ${table} AS m_ WHERE m_."operation" = ${operation} AND m_."key" = ${key})`;
+}
+
+/** Whose an address was at a time: the value of such an entry is `from:to:pod`, without an end while it still is. */
+function metadataAt(ip: string, table: string, time: string): string {
+  const part = (i: number) => `split_part(m_."value", ':', ${i})`;
+  const [from, to] = [`CAST(${part(1)} AS BIGINT)`, `CAST(nullif(${part(2)}, '') AS BIGINT)`];
+  const then = `${from} <= ${time} AND coalesce(${time} <= ${to}, true)`;
+  const found = `SELECT arg_max(${part(3)}, ${from}) FROM ${table} AS m_ WHERE m_."operation" = 'ip_at' AND m_."key" = ${ip} AND ${then}`;
+  return `coalesce((${found}), '')`;
 }
 
 /** Whether a JSON array holds a text, or is that text itself. */

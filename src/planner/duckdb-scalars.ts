@@ -100,7 +100,7 @@ function isArithmetic(operation: string): boolean {
 /** Something in it is looked up in another table. */
 function asksTable(scalar: Scalar): boolean {
   if (scalar.kind !== 'apply') return false;
-  return /^(machine|metadata)(Field|Number)$/.test(scalar.operation) || scalar.arguments.some(asksTable);
+  return /^(machine|metadata)(Field|Number|At)$/.test(scalar.operation) || scalar.arguments.some(asksTable);
 }
 
 /** Whole numbers with 128 bits, for DuckDB takes no TRY around a subquery. */

@@ -1,5 +1,5 @@
 import { DuckDBInstance } from '@duckdb/node-api';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import type { Column, Relation } from '#model';
 import { type Catalog, compileQuery, type FunctionCall, type QueryPlan, tableFunctionRelations } from './index.ts';
 
@@ -410,6 +410,17 @@ describe('aggregates', () => {
   it('a constant as a group', async () => {
     expect(await rows(frame('df.one = 1', "df = df.groupby('one').agg(n=('n', px.count))"))).toEqual([[1n, 4n]]);
   });
+});
+
+test('whose an address was at a time', async () => {
+  const source = frame("df.pod = px.ip_to_pod_id('10.0.0.7', df.time_)", "df = df[['pod']]");
+  const { table } = plan(source).inputs[0]!;
+  const entries = [`0:${now - 400_000_000_000n}:old`, `${now - 100_000_000_000n}::new`, `${now + 1n}::next`];
+  const values = entries.map((value) => `('ip_at', '10.0.0.7', '${value}', 'shop')`).join(', ');
+  await connection.run(
+    `CREATE TEMP TABLE "${table}" AS SELECT * FROM (VALUES ${values}) AS v("operation", "key", "value", "namespace")`,
+  );
+  expect(await rows(source)).toEqual([['old'], [''], ['new'], ['new']]);
 });
 
 describe('merges of groups of merges', () => {

@@ -24,6 +24,8 @@ function fromThisMachine(session: Session, call: Application): Scalar {
   if (isLookedUp(call)) {
     const [key] = call.arguments;
     const text = key!.type === 'UINT128' ? apply('to_string', { type: 'STRING', semantic: 'ST_NONE' }, key!) : key!;
+    const then = call.operation === 'ip_to_pod_id' ? call.arguments[1] : undefined;
+    if (then) return apply('metadataAt', call, text, name(session.input('_GetMetadata')), then);
     const operation = call.type === 'STRING' ? 'metadataField' : 'metadataNumber';
     // Of a process outside any pod Pixie has a guess at the other end of its connections: there are none here.
     const asked = call.operation === '_upid_to_podname_local_addr_fallback' ? 'upid_to_pod_name' : call.operation;
