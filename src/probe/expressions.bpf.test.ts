@@ -91,6 +91,9 @@ const expressions = [
     'err != nil',
     'err == io.EOF',
     'err == errOther',
+    'p.Key == other',
+    'p.Key != other',
+    'p.Key.Pair == other.Pair',
     'ch == nil',
     'm == nil',
   ],
@@ -112,7 +115,7 @@ const expressions = [
 
 /** `any(v)` is only how Go is told that v is an interface. */
 const inProbe = (text: string) =>
-  text.replaceAll('any(v)', 'v').replace(/\b(counter|table|config|errOther)\b/g, 'main.$1');
+  text.replaceAll('any(v)', 'v').replace(/\b(counter|table|config|errOther|other)\b/g, 'main.$1');
 
 const parameters =
   'n int, k int, u8 uint8, i16 int16, u64 uint64, f float64, f32 float32, s, t string, xs []int32, arr *[5]uint16, p, q *Thing, err error, m map[string]int, mi map[int]string, mp map[string]*Thing, ch chan int, v interface{}, d time.Duration, raw []byte, b bool, r rune';
@@ -123,11 +126,13 @@ import ("bufio"; "encoding/json"; "fmt"; "io"; "os"; "strings"; "time"; "errors"
 
 type Base struct { Promoted int }
 type Inner struct { Deep string }
-type Thing struct { X, Y int; Name string; In *Inner; *Base; List []Thing; Grid [3][4]int8 }
+type Thing struct { Key Key; X, Y int; Name string; In *Inner; *Base; List []Thing; Grid [3][4]int8 }
+type Key struct { Name string; Pair [2]int16; At *int; _ int; V interface{} }
 type Config struct { Limit int; Name string }
 
 var counter = 41
 var table = []string{"zero", "one", "two", "three", "four"}
+var other = Key{Name: "key-3", Pair: [2]int16{3, 3}}
 var since = []time.Time{time.Unix(5, 6).In(time.FixedZone("x", 5400)), {}, time.Now()}
 var stamps = map[string]time.Time{"a": time.Unix(7, 0).UTC()}
 var config = &Config{Limit: 12, Name: "main config"}
@@ -179,7 +184,7 @@ func main() {
 			xs := make([]int32, 6, 9)
 			for i := range xs { xs[i] = int32(i*i - n) }
 			arr := &[5]uint16{1, 20, 300, 4000, uint16(n)}
-			p := &Thing{X: n, Y: -k, Name: s + " thing", In: &Inner{"deep"}, Base: &Base{n * 2}, List: []Thing{{Name: "a"}, {Y: n, Name: "b"}, {Name: "c"}}}
+			p := &Thing{Key: Key{Name: s, Pair: [2]int16{int16(k), 3}}, X: n, Y: -k, Name: s + " thing", In: &Inner{"deep"}, Base: &Base{n * 2}, List: []Thing{{Name: "a"}, {Y: n, Name: "b"}, {Name: "c"}}}
 			p.Grid[1][k%4] = int8(n)
 			var q *Thing
 			if n%2 == 0 { q = &Thing{X: n} }

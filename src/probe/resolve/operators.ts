@@ -4,6 +4,7 @@ import { type BinaryOperator, type Expression, expressionText, type UnaryOperato
 import { boolean, type Computation, integer, type Scalar, word } from '../computation/index.ts';
 import { hop, moved } from './access.ts';
 import { defaultType, foldBinary, foldUnary } from './constants.ts';
+import { equalParts } from './equality.ts';
 import { importPathOf } from './import-path.ts';
 import { itabType, type Operand, type Placed, type Value } from './operand.ts';
 import type { ConditionLeaf, ResolvedValue } from './resolved.ts';
@@ -138,6 +139,16 @@ function identityOf(
   }
   if (left.kind !== 'place' || right.kind !== 'place') return 'ordinary';
   const [a, b] = [binary.type(left.type), binary.type(right.type)];
+  if ((a.kind === 'struct' || a.kind === 'array') && a.kind === b.kind) {
+    if (operator !== '==' && operator !== '!=') return noOperator(typing, operator, text, a.name);
+    if (a.name !== b.name) return typing.mismatched(text, a.name, b.name);
+    const equal = equalParts(typing, left, right, text, (x, y) => {
+      const type = binary.type(x.type);
+      if (type.kind === 'interface') return sameDynamic(x, y, type.empty);
+      return pointerShaped.has(type.kind) ? equals(wordOf(x), wordOf(y)) : undefined;
+    });
+    return equal && result(equal);
+  }
   if (a.kind === 'interface' && b.kind === 'interface') {
     if (operator !== '==' && operator !== '!=') return noOperator(typing, operator, text, a.name);
     if (a.empty !== b.empty) return typing.mismatched(text, a.name, b.name);
