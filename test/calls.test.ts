@@ -165,6 +165,25 @@ describe.each(['local', 'go1.21.13', 'go1.17.13'] as const)('a program built by 
     expect(rows[5]!.log).toBe('5: panicked by runtime error: index out of range [5] with length 3');
   });
 
+  it('errors that calls return, as text', async () => {
+    const file = writeProbeScript(sonde.folder, {
+      upid: await sonde.upid(program.pid),
+      name: `errors_${version}`,
+      function: 're:^main\\.(charge|limit|refund)$',
+      columns: { error: 'Error()' },
+    });
+    await sonde.ok(['run', '-f', file]);
+    await program.command('shop 2');
+    await program.command('limit 4');
+    const rows = await sonde.rows<{ function: string; error: string | null }>(['run', '-f', file]);
+    const texts = (name: string) => rows.filter((row) => row.function === name).map(({ error }) => error);
+    // Debug info of Go 1.17 does not list results.
+    if (toolchain === 'go1.17.13') return expect(rows.map(({ error }) => error)).toEqual(Array(9).fill(null));
+    expect(texts('main.charge')).toEqual(['declined', '', 'declined', '']);
+    expect(texts('main.limit')).toEqual(['', '', '', '*main.tooMuch{Amount:3 Limit:2}']);
+    expect(texts('main.refund')).toEqual(['']);
+  });
+
   it('caller, stack, log line, CPU, thread, parent and go statement', async () => {
     const file = writeProbeScript(sonde.folder, {
       upid: await sonde.upid(program.pid),

@@ -40,6 +40,8 @@ export type Capture =
   | { readonly kind: 'outcome' }
   /** What the call was left by a panic with, in the form of `docs/values.md`. */
   | { readonly kind: 'panic' }
+  /** The text of the error that the call returned; empty for none. */
+  | { readonly kind: 'error' }
   /** Where the call was seen: the function's name without type arguments, these, and the function that its copy was inlined into. */
   | { readonly kind: 'function' | 'type-arguments' | 'inlined-into' }
   /** An empty column. */

@@ -296,7 +296,7 @@ describe('compileMutations', () => {
       'misspelt',
       "import pxtrace\n@pxtrace.prob('x')\ndef f():\n  return 1\npxtrace.UpsertTracepoint('t', 'tab', f, 1, '5m')",
       [
-        "2:10 pxl.attribute 'pxtrace' object has no attribute 'prob' [did you mean `probe`?; it has: probe, ArgExpr, RetExpr, FunctionLatency, Outcome, Arguments, Results, Caller, Stack, CPU, ThreadID, ParentGoroutineID, GoStatement, Labels, PanicValue, CallID, ParentCallID, OwnTime, Log, Count, Function, TypeArguments, InlinedInto, Sum, Min, Max, Histogram, TopKeys, PodProcess, Process, LabelSelector, UpsertTracepoint, DeleteTracepoint]",
+        "2:10 pxl.attribute 'pxtrace' object has no attribute 'prob' [did you mean `probe`?; it has: probe, ArgExpr, RetExpr, FunctionLatency, Outcome, Arguments, Results, Caller, Stack, CPU, ThreadID, ParentGoroutineID, GoStatement, Labels, Error, PanicValue, CallID, ParentCallID, OwnTime, Log, Count, Function, TypeArguments, InlinedInto, Sum, Min, Max, Histogram, TopKeys, PodProcess, Process, LabelSelector, UpsertTracepoint, DeleteTracepoint]",
         "5:41 pxl.type Unexpected type 'Int' for arg 'target' [px.uint128('00000003-0024-844a-0000-000008caa618'): a UPID, as `px run px/upids` prints it]",
       ],
     ],

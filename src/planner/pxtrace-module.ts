@@ -38,6 +38,7 @@ const builtins: Readonly<Record<string, Builtin>> = {
   ParentGoroutineID: (session, site) => ofTheCall(session, site, 'parent'),
   GoStatement: (session, site) => ofTheCall(session, site, 'creator'),
   Labels: (session, site) => ofTheCall(session, site, 'labels'),
+  Error: (session, site) => ofTheCall(session, site, 'error'),
   PanicValue: (session, site) => ofTheCall(session, site, 'panic'),
   CallID: (session, site) => ofTheCall(session, site, 'call-id'),
   ParentCallID: (session, site) => ofTheCall(session, site, 'parent-call-id'),

@@ -98,6 +98,8 @@ export interface GraphShape {
   readonly holes: readonly Hole[];
   /** JSON of what a nil pointer on the way to it means. */
   readonly none?: string;
+  /** An error, whose text is wanted: empty for nil. */
+  readonly error?: true;
 }
 
 /** What the decoder asks of a call to decide whether it gets a row. */

@@ -33,10 +33,8 @@ const texts: ErrorTexts = {
   '*os.SyscallError': (renderer, error, nesting) =>
     all`${string(renderer, error, 'Syscall')}: ${inner(renderer, error, 'Err', nesting)}`,
   '*strconv.NumError': (renderer, error, nesting) => {
-    const number = string(renderer, error, 'Num');
-    // Others would be quoted in Go's way.
-    if (number === undefined || !/^[ -!#-[\]-~]*$/.test(number)) return undefined;
-    return all`strconv.${string(renderer, error, 'Func')}: parsing "${number}": ${inner(renderer, error, 'Err', nesting)}`;
+    const number = quoted(string(renderer, error, 'Num'));
+    return all`strconv.${string(renderer, error, 'Func')}: parsing ${number}: ${inner(renderer, error, 'Err', nesting)}`;
   },
   '*os.LinkError': (renderer, error, nesting) =>
     all`${string(renderer, error, 'Op')} ${string(renderer, error, 'Old')} ${string(renderer, error, 'New')}: ${inner(renderer, error, 'Err', nesting)}`,
@@ -47,14 +45,17 @@ const texts: ErrorTexts = {
     return all`lookup ${string(renderer, error, 'Name')}${on}: ${string(renderer, error, 'Err')}`;
   },
   '*net/url.Error': (renderer, error, nesting) => {
-    const url = string(renderer, error, 'URL');
-    // Others would be quoted in Go's way.
-    if (url === undefined || !/^[ -!#-[\]-~]*$/.test(url)) return undefined;
-    return all`${string(renderer, error, 'Op')} "${url}": ${inner(renderer, error, 'Err', nesting)}`;
+    const url = quoted(string(renderer, error, 'URL'));
+    return all`${string(renderer, error, 'Op')} ${url}: ${inner(renderer, error, 'Err', nesting)}`;
   },
   'syscall.Errno': (renderer, { place }) => errnoText(renderer.uint(place.at, 8)),
   'context.deadlineExceededError': () => 'context deadline exceeded',
 };
+
+/** As `strconv.Quote` has printable ASCII, tabs and line ends; for others one would need Go's tables of what is printable. */
+function quoted(text: string | undefined): string | undefined {
+  return text === undefined || !/^[ -~\t\n\r]*$/.test(text) ? undefined : JSON.stringify(text);
+}
 
 function all(parts: TemplateStringsArray, ...values: readonly (string | undefined)[]): string | undefined {
   if (values.includes(undefined)) return undefined;

@@ -1,7 +1,8 @@
-import { goValue, header } from '#model';
+import { header } from '#model';
 import type { LogPart, ProbePlan } from '../types.ts';
 import type { Ending } from './ending.ts';
 import { Notes } from './notes.ts';
+import { readable } from './readable.ts';
 import type { RecordBytes } from './record.ts';
 import type { TargetContext } from './target.ts';
 import { json } from './value.ts';
@@ -75,16 +76,4 @@ export function panicText(
     return undefined;
   }
   return json(panic.value, { layout: panic.layout, graph: panic.graph, target }, cause, path, notes);
-}
-
-const errorObject = /^\{"\(type\)":"(?:[^"\\]|\\.)*","Error\(\)":("(?:[^"\\]|\\.)*")/;
-const scalarObject = /^\{"\(type\)":"(?:[^"\\]|\\.)*","=":([^{[].*)\}$/s;
-
-/** A value as people write it in a log: an error's text, a string without quotes, what is in an interface without its type; else as in Go. */
-function readable(text: string | undefined, path: string, notes?: Readonly<Record<string, string>>): string {
-  if (text === undefined) return '';
-  if (text === 'null') return 'nil';
-  const inner = errorObject.exec(text)?.[1] ?? scalarObject.exec(text)?.[1];
-  if (inner !== undefined) return readable(inner, path, notes);
-  return text.startsWith('"') ? (JSON.parse(text) as string) : goValue(text, path, notes, new Set());
 }

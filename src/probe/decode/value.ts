@@ -13,6 +13,7 @@ import { computedJson, writeComputed } from './computed.ts';
 import { floatAt, floatJson } from './float.ts';
 import { GraphRenderer } from './graph.ts';
 import type { Notes } from './notes.ts';
+import { readable } from './readable.ts';
 import { type RecordBytes, type RecordContext, statusReason, storedText, wordAt } from './record.ts';
 import type { TargetContext } from './target.ts';
 import { writeTime } from './time-column.ts';
@@ -56,8 +57,13 @@ export function writeValue(
     return;
   }
   if (shape.kind === 'graph') {
+    const before = notes.mark();
     const text = json(shape, context, record, name, notes);
-    if (column.type === 'TIME64NS') writeTime(column, text, name, notes);
+    if (shape.error === true) {
+      if (text !== 'null') column.text(readable(text, name));
+      else if (notes.mark() === before) column.text('');
+      else column.missing();
+    } else if (column.type === 'TIME64NS') writeTime(column, text, name, notes);
     else column.text(text);
     return;
   }

@@ -68,7 +68,8 @@ export class LayoutBuilder {
         const slot = this.#slot(found.source);
         if (typeof slot !== 'number') return slot;
         const none = value.none === undefined ? {} : { none: value.none };
-        return { kind: 'graph', slot, type: value.type, holes: found.holes, ...none };
+        const error = value.error === undefined ? {} : { error: value.error };
+        return { kind: 'graph', slot, type: value.type, holes: found.holes, ...none, ...error };
       }
       default: {
         const source = slotSource(value, this.#noFloats, this.#stringBytes);

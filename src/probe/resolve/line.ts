@@ -25,7 +25,7 @@ export function resolveLine(
     return { ok: false, diagnostics: [{ id, message, ...(hints.length === 0 ? {} : { hints }), ...span }] };
   };
   const ofCalls = probe.columns.find(({ capture }) =>
-    ['result', 'results', 'latency', 'outcome', 'panic', 'call-id', 'parent-call-id', 'own-time'].includes(
+    ['result', 'results', 'error', 'latency', 'outcome', 'panic', 'call-id', 'parent-call-id', 'own-time'].includes(
       capture.kind,
     ),
   );

@@ -54,7 +54,7 @@ export function needsSignature(probe: LogicalProbe): boolean {
   if (probe.when !== undefined || probe.calls?.per !== undefined) return true;
   return probe.columns.some(
     ({ capture }) =>
-      ['argument', 'result', 'arguments', 'results', 'log'].includes(capture.kind) ||
+      ['argument', 'result', 'arguments', 'results', 'error', 'log'].includes(capture.kind) ||
       (capture.kind === 'aggregate' && capture.of !== undefined && capture.of.kind !== 'latency'),
   );
 }
@@ -180,6 +180,9 @@ export function resolveColumns(
       case 'outcome':
         columns.push({ column: named(name, textForm, `how the call of ${fn.name} ended`), from: 'outcome' });
         break;
+      case 'error':
+        columns.push(errorColumn(name, fn.name, signature, binary, graph));
+        break;
       case 'panic':
         columns.push({ column: named(name, textForm, `what ${fn.name} panicked with`), from: 'panic' });
         break;
@@ -215,6 +218,26 @@ export function resolveColumns(
   const condition = when?.ok === true ? { condition: when.condition } : {};
   const selection = !calls.ok || calls.value === undefined ? {} : { calls: calls.value };
   return { columns, diagnostics, unselected, ...condition, ...selection };
+}
+
+/** The last result of type `error`, as people write it in a log. */
+function errorColumn(
+  name: string,
+  fn: string,
+  signature: GoSignature,
+  binary: BinaryView,
+  graph: TypeGraphBuilder,
+): ResolvedColumn {
+  const error = signature.results.findLast(({ type }) => binary.type(type).name === 'error');
+  const unknown = signature.unknown ?? signature.resultsUnknown;
+  if (error === undefined && unknown === undefined) return placeColumn(name, 'nothing');
+  const value: ResolvedValue =
+    error === undefined ? { kind: 'missing', reason: unknown! } : leaf(startOf(error), error.type, binary, graph);
+  return {
+    column: named(name, textForm, `error that ${fn} returned`),
+    from: 'return',
+    value: value.kind === 'graph' ? { ...value, error: true } : value,
+  };
 }
 
 const placeDescriptions = {

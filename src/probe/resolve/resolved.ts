@@ -50,6 +50,8 @@ export type ResolvedValue =
       readonly name: string;
       /** JSON of what a nil pointer on the way to it means. */
       readonly none?: string;
+      /** An error, whose text is wanted: empty for nil. */
+      readonly error?: true;
     }
   /** Return addresses, innermost first; `one`: where the call comes from. */
   | { readonly kind: 'stack'; readonly frames: number; readonly one?: true }
