@@ -28,6 +28,8 @@ const (
 
 type point struct{ X, Y int }
 
+func (p *point) plus(n int) int { return p.X + n }
+
 //go:noinline
 func closure(f func(int) int, g func()) {}
 
@@ -77,6 +79,7 @@ func main() {
 	closure(func(x int) int { n += x; return n + len(name) }, main)
 	colors(green, []color{red, 7}, map[color]int{green: 1})
 	p := &point{1, 2}
+	closure(p.plus, nil)
 	lengthOnly(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, []byte("whole"))
 	generic(p, []*point{p})
 	generic("text", nil)
@@ -149,6 +152,7 @@ it('captured variables, names of constants, pointers in generic code, contexts, 
           'results.$0': 'main.green',
         },
       ],
+      ['{"f":{"func":"main.(*point).plus-fm","captured":{"p":{"&":"0x…","X":1,"Y":2}}},"g":null}', '{}', {}],
       ['{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7,"h":8,"i":9,"j":10,"body":"whole"}', '{"$0":60}', {}],
       // The code is one for all pointers: the dictionary tells what they point to.
       ['{"v":{"&":"0x…","X":1,"Y":2},"list":[{"&":"0x…"}]}', '{"$0":{"&":"0x…","X":1,"Y":2}}', {}],

@@ -1,7 +1,9 @@
 import { type Address, address } from '#base';
 import { attribute, type Die } from '#dwarf';
 import type { DebugInfo } from './debuginfo.ts';
-import type { Closure, GoField } from './types.ts';
+import { receiverOf } from './names.ts';
+import { isSourceName, parametersInOrder } from './parameters.ts';
+import type { Closure, GoField, GoFunction } from './types.ts';
 
 /** Up to so many bytes of debug info all of it is gone through for closures: it takes some 50 ms. */
 const mostInfoBytes = 32 << 20;
@@ -34,6 +36,36 @@ export function findClosures(debug: DebugInfo, packages: ReadonlySet<string>): r
     closure.captured.push({ name: name.replace(/^&/, ''), offset, type, embedded: false });
   }
   return [...found.values()].flatMap((closure) => (closure === undefined ? [] : [closure]));
+}
+
+/** What a method value's function is called: it calls the method with the receiver that it has captured. */
+const methodValue = '-fm';
+
+/**
+ * Method values (`t.Handle`) of the packages that `findClosures` goes through: debug info has nothing of what they capture, but it is the receiver, behind the
+ * code's address (cmd/compile/internal/typecheck, MethodValueType), and the method tells its type. Not those of interfaces.
+ */
+export function findMethodValues(
+  debug: DebugInfo,
+  functions: Iterable<GoFunction>,
+  packages: ReadonlySet<string>,
+): readonly Closure[] {
+  const all = debug.dwarf.infoBytes <= mostInfoBytes;
+  const found: Closure[] = [];
+  for (const { name, entry } of functions) {
+    if (!name.endsWith(methodValue) || name.includes('[')) continue;
+    const method = name.slice(0, -methodValue.length);
+    const { package: path, receiver } = receiverOf(method);
+    if (receiver === undefined || !(all || path === 'main' || packages.has(path))) continue;
+    const own = parametersInOrder(debug.declaration(method)?.parameters ?? [])[0];
+    if (own?.type === undefined) continue;
+    // Blank receivers are not listed before Go 1.22: then it is another parameter.
+    const type = receiver.startsWith('*') ? `*${path}.${receiver.slice(1)}` : `${path}.${receiver}`;
+    if (debug.type(own.type).name !== type) continue;
+    const shown = isSourceName(own.name) ? own.name : 'receiver';
+    found.push({ code: entry, name, captured: [{ name: shown, offset: 8, type: own.type, embedded: false }] });
+  }
+  return found;
 }
 
 function originOf({ dwarf }: DebugInfo, die: Die): Die | undefined {

@@ -132,6 +132,26 @@ export class DebugInfo {
       });
   }
 
+  /** The subprogram of exactly that name, with code of its own or inlined wherever it is called: its parameters and their types. */
+  declaration(name: string): Subprogram | undefined {
+    const own = this.find(name)[0]?.die;
+    const die = own ?? this.#abstract(name);
+    return die === undefined ? undefined : readSubprogram(this.dwarf, die);
+  }
+
+  #abstract(name: string): number | undefined {
+    const index = this.#index;
+    if (index === undefined) {
+      const found = this.functions.findAbstract(encodeUtf8(name))[0];
+      return found === undefined ? undefined : this.functions.abstractDie[found];
+    }
+    const hash = hashName(name);
+    for (let i = index.abstractNames.indexOf(hash); i >= 0; i = index.abstractNames.indexOf(hash, i + 1)) {
+      if (readSubprogram(this.dwarf, index.abstractDies[i]!)?.name === name) return index.abstractDies[i];
+    }
+    return undefined;
+  }
+
   *names(): Generator<string> {
     const table = this.functions;
     for (let i = 0; i < table.count; i++) yield table.name(i);

@@ -4,7 +4,7 @@ import { type ByteSource, type Elf, findInflatePoints, type Inflate, openElf, pa
 import type { Architecture } from './abi.ts';
 import { decodeArm64 } from './arm64.ts';
 import { type BuildInfo, readBuildInfo } from './buildinfo.ts';
-import { findClosures } from './closures.ts';
+import { findClosures, findMethodValues } from './closures.ts';
 import { debugFileTrust } from './debug-file.ts';
 import { DebugInfo } from './debuginfo.ts';
 import { type DeclaredFunction, placeDeclared } from './declared.ts';
@@ -406,7 +406,9 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
       if (known === undefined) {
         known = guarded(() => {
           const info = debugInfo();
-          return info === undefined ? [] : findClosures(info, new Set(packages));
+          if (info === undefined) return [];
+          const set = new Set(packages);
+          return [...findClosures(info, set), ...findMethodValues(info, binary.functions(), set)];
         });
         closures.set(wanted, known);
       }
