@@ -8,7 +8,11 @@ import {
   type KubernetesObject,
   KubernetesObjectApi,
   PatchStrategy,
+  RbacAuthorizationV1Api,
   setHeaderOptions,
+  type V1ClusterRoleBinding,
+  type V1Pod,
+  type V1RoleBinding,
   type V1Secret,
   VersionApi,
 } from '@kubernetes/client-node';
@@ -57,6 +61,8 @@ export interface ClientOptions {
   /** All of it, in the place of both. */
   readonly config?: KubeConfig;
 }
+
+export type Binding = V1RoleBinding | V1ClusterRoleBinding;
 
 /** Who a token belongs to. `extra`: what else the API server knows, such as the pod for which it was made. */
 export interface TokenHolder {
@@ -254,12 +260,17 @@ export class ClusterClient {
     return status?.allowed === true;
   }
 
-  /** Name of a pod with these labels that is ready; undefined when there is none. */
-  async readyPod(namespace: string, labelSelector: string): Promise<string | undefined> {
+  /** Pods of a namespace with these labels. */
+  async labelledPods(namespace: string, labelSelector: string): Promise<V1Pod[]> {
     const { items } = await this.#asked(`looking for pods in namespace ${namespace}`, () =>
       this.config.makeApiClient(CoreV1Api).listNamespacedPod({ namespace, labelSelector }),
     );
-    const ready = items.find(({ metadata, status }) => {
+    return items;
+  }
+
+  /** Name of a pod with these labels that is ready; undefined when there is none. */
+  async readyPod(namespace: string, labelSelector: string): Promise<string | undefined> {
+    const ready = (await this.labelledPods(namespace, labelSelector)).find(({ metadata, status }) => {
       const condition = status?.conditions?.find(({ type }) => type === 'Ready');
       return metadata?.deletionTimestamp === undefined && condition?.status === 'True';
     });
@@ -268,10 +279,40 @@ export class ClusterClient {
 
   /** Whether there are pods with these labels, ready or not. */
   async hasPods(namespace: string, labelSelector: string): Promise<boolean> {
-    const { items } = await this.#asked(`looking for pods in namespace ${namespace}`, () =>
-      this.config.makeApiClient(CoreV1Api).listNamespacedPod({ namespace, labelSelector, limit: 1 }),
+    return (await this.labelledPods(namespace, labelSelector)).length > 0;
+  }
+
+  /** What has gone wrong in a namespace lately, as Kubernetes' events say. */
+  async warnings(namespace: string): Promise<string[]> {
+    const { items } = await this.#asked(`listing the events of namespace ${namespace}`, () =>
+      this.config.makeApiClient(CoreV1Api).listNamespacedEvent({ namespace, fieldSelector: 'type=Warning' }),
     );
-    return items.length > 0;
+    return items.map(({ involvedObject: { kind, name }, message }) => `${kind} ${name}: ${message}`);
+  }
+
+  /** Whether this user may do something with a resource, in one namespace or (undefined) in all. */
+  async may(verb: string, ofGroup: string, resource: string, namespace?: string): Promise<boolean> {
+    const resourceAttributes = { verb, group: ofGroup, resource, ...(namespace === undefined ? {} : { namespace }) };
+    const { status } = await this.#asked('asking for one’s own rights', () =>
+      this.config
+        .makeApiClient(AuthorizationV1Api)
+        .createSelfSubjectAccessReview({ body: { spec: { resourceAttributes } } }),
+    );
+    return status?.allowed === true;
+  }
+
+  /** Who has which role, in all namespaces. */
+  async bindings(): Promise<Binding[]> {
+    const rbac = this.config.makeApiClient(RbacAuthorizationV1Api);
+    const apiVersion = 'rbac.authorization.k8s.io/v1';
+    // Lists do not say of each object what it is.
+    const [some, all] = await this.#asked('listing role bindings', () =>
+      Promise.all([rbac.listRoleBindingForAllNamespaces(), rbac.listClusterRoleBinding()]),
+    );
+    return [
+      ...some.items.map((each) => ({ ...each, apiVersion, kind: 'RoleBinding' })),
+      ...all.items.map((each) => ({ ...each, apiVersion, kind: 'ClusterRoleBinding' })),
+    ];
   }
 
   /** Of the API server, milliseconds since 1970, to half a second. */

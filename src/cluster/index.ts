@@ -1,6 +1,6 @@
 export type { KubernetesObject as ClusterObject, V1Pod as Pod, V1Secret as Secret } from '@kubernetes/client-node';
 export { BrokerConnection, type BrokerPlace } from './broker-connection.ts';
-export { type ClientOptions, ClusterClient, ClusterError } from './client.ts';
+export { type Binding, type ClientOptions, ClusterClient, ClusterError } from './client.ts';
 export { ClusterClock } from './clock.ts';
 export { Forward } from './forward.ts';
 export { counter, Durations, gauge, type Metric, processMetrics, serveHealth } from './health.ts';

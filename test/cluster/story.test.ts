@@ -215,7 +215,24 @@ describe.skipIf(lacks !== undefined)(`the demo in a cluster${lacks === undefined
     const { code, stderr } = await px('delete');
     expect(stderr).toBe('cluster test\n ✔    nothing of Sonde is left\n');
     expect(code).toBe(0);
-    const left = await cluster.kubectl('get', 'crd,clusterroles,clusterrolebindings,namespaces', '-o', 'name');
-    expect(left).not.toMatch(/sonde/);
+    const names = await cluster.kubectl('get', 'crd,clusterroles,clusterrolebindings,namespaces', '-o', 'name');
+    expect(names).not.toMatch(/sonde/);
+    // Of every kind that there is, in every namespace.
+    const kinds = await cluster.kubectl('api-resources', '--verbs=list', '-o', 'name');
+    const all = kinds
+      .trim()
+      .split('\n')
+      .filter((kind) => !/^(events|componentstatuses)\b/.test(kind));
+    expect(all.length).toBeGreaterThan(40);
+    const left = await cluster.kubectl(
+      'get',
+      all.join(','),
+      '-A',
+      '-l',
+      'app.kubernetes.io/part-of=sonde',
+      '-o',
+      'name',
+    );
+    expect(left).toBe('');
   });
 });

@@ -1,6 +1,11 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { request } from 'node:https';
 import { join } from 'node:path';
-import { RunningProcess, temporaryFolder } from '../process.ts';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ProcessError, RunningProcess, temporaryFolder } from '../process.ts';
 import { apiServerBinaries, missingBinaries } from './binaries.ts';
 import { apiServerReady, freePorts, startControlPlane } from './control-plane.ts';
 import { Pki } from './pki.ts';
@@ -67,6 +72,37 @@ export class ApiServer {
   /** A kubeconfig for another user: RBAC knows it by its name. */
   user(name: string): string {
     return this.pki.kubeconfig(name, `/CN=${name}`, this.#server);
+  }
+
+  /** What it says at a path, to the administrator. */
+  async get<T>(path: string): Promise<T> {
+    const read = (file: string) => readFileSync(this.pki.path(file));
+    const options = { ca: read('ca.crt'), cert: read('admin.crt'), key: read('admin.key'), agent: false };
+    for (;;) {
+      const [answer] = (await once(request(`${this.#server}${path}`, options).end(), 'response')) as [IncomingMessage];
+      const body = await text(answer);
+      // 429: a kind that is new is not ready yet.
+      if (answer.statusCode === 200) return JSON.parse(body) as T;
+      if (answer.statusCode !== 429) throw new ProcessError(`${path}: ${answer.statusCode} ${body}`);
+      await sleep(100);
+    }
+  }
+
+  /** Of every kind that can be listed, the objects with this label, as `plural name`. */
+  async labelled(label: string): Promise<string[]> {
+    const { groups } = await this.get<{ groups: { preferredVersion: { groupVersion: string } }[] }>('/apis');
+    const places = ['/api/v1', ...groups.map(({ preferredVersion }) => `/apis/${preferredVersion.groupVersion}`)];
+    const found = places.map(async (place) => {
+      const { resources } = await this.get<{ resources: { name: string; verbs: string[] }[] }>(place);
+      const kinds = resources.filter(({ verbs }) => verbs.includes('list'));
+      const lists = kinds.map(async ({ name }) => {
+        const path = `${place}/${name}?labelSelector=${encodeURIComponent(label)}`;
+        const { items } = await this.get<{ items: { metadata: { name: string } }[] }>(path);
+        return items.map(({ metadata }) => `${name} ${metadata.name}`);
+      });
+      return (await Promise.all(lists)).flat();
+    });
+    return (await Promise.all(found)).flat().sort();
   }
 
   /** The API server goes; etcd stays. */
