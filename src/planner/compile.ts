@@ -57,7 +57,7 @@ export function compileMutations(script: string | Parsed, options: MutationOptio
   if (options.catalog) {
     const made = new Set(upserts.map((each) => each.table));
     const checked = evaluate(parsed, options.catalog, options, made);
-    const found = checked.diagnostics.length > 0 ? checked.diagnostics : withoutOutput(checked.session);
+    const found = checked.diagnostics.length > 0 ? checked.diagnostics : withoutOutput(checked);
     if (found.length > 0) return { ok: false, diagnostics: found };
   }
   return { ok: true, value: { upserts, deletes } };
@@ -85,9 +85,9 @@ export function compileLogical(
   catalog: Catalog,
   options: CompileOptions,
 ): Compiled<LogicalQuery> {
-  const { session, diagnostics } = evaluate(script, catalog, options);
+  const { session, functions, diagnostics } = evaluate(script, catalog, options);
   if (diagnostics.length > 0) return { ok: false, diagnostics };
-  const lacking = withoutOutput(session);
+  const lacking = withoutOutput({ session, functions });
   if (lacking.length > 0) return { ok: false, diagnostics: lacking };
   const { mostRows } = directivesOf(typeof script === 'string' ? script : script.source);
   const outputs = session.displays.map(({ name, frame }) => {
@@ -102,11 +102,20 @@ export function compileLogical(
 }
 
 /** A script that neither shows nor changes anything. */
-function withoutOutput(session: Session): Diagnostic[] {
+function withoutOutput({ session, functions }: Pick<Evaluated, 'session' | 'functions'>): Diagnostic[] {
   if (session.displayed || session.exports.length > 0 || session.upserts.length > 0 || session.deletes.length > 0)
     return [];
   const message = 'query does not output a result, please add a px.display() statement';
-  return [{ id: 'pxl.no-output', message }];
+  const hints =
+    functions.length > 0 ? [`a vis.json beside it says which to call of its functions: ${functions.join(', ')}`] : [];
+  return [{ id: 'pxl.no-output', message, ...(hints.length > 0 ? { hints } : {}) }];
+}
+
+interface Evaluated {
+  readonly session: Session;
+  /** Names of those that the script defines. */
+  readonly functions: readonly string[];
+  readonly diagnostics: readonly Diagnostic[];
 }
 
 function evaluate(
@@ -114,17 +123,21 @@ function evaluate(
   catalog: Catalog | undefined,
   options: CompileOptions,
   unsettled: ReadonlySet<string> = new Set(),
-) {
+): Evaluated {
   const parsed = typeof script === 'string' ? parse(script) : script;
   const { session, evaluator } = evaluation(catalog, options, undefined, unsettled);
-  if (parsed.diagnostics.length > 0) return { session, diagnostics: parsed.diagnostics };
+  if (parsed.diagnostics.length > 0) return { session, functions: [], diagnostics: parsed.diagnostics };
   const directives = directivesOf(parsed.source);
-  if (directives.diagnostics.length > 0) return { session, diagnostics: directives.diagnostics };
+  if (directives.diagnostics.length > 0) return { session, functions: [], diagnostics: directives.diagnostics };
   evaluator.run(parsed.tree);
   if (evaluator.diagnostics.length === 0) {
     for (const call of options.calls ?? []) evaluator.guarded(() => callFromOutside(evaluator, call));
   }
-  return { session, diagnostics: withoutRepeats(evaluator.diagnostics) };
+  return { session, functions: functionsOf(evaluator), diagnostics: withoutRepeats(evaluator.diagnostics) };
+}
+
+function functionsOf(evaluator: Evaluator): string[] {
+  return [...evaluator.globals.names].flatMap(([name, { kind }]) => (kind === 'function' ? [name] : []));
 }
 
 /** An evaluator before it runs, and the session that it fills. */
@@ -181,7 +194,7 @@ function callFromOutside(evaluator: Evaluator, call: FunctionCall): void {
   const callee = evaluator.globals.names.get(call.name);
   if (callee === undefined)
     fault('pxl.unknown-name', `Function to execute, '${call.name}', not found.`, undefined, [
-      `the script has: ${[...evaluator.globals.names].flatMap(([name, each]) => (each.kind === 'function' ? [name] : [])).join(', ')}`,
+      `the script has: ${functionsOf(evaluator).join(', ')}`,
     ]);
   if (callee.kind !== 'function')
     fault('pxl.type', `'${call.name}' is a '${kindName(callee)}' not a function.`, undefined);

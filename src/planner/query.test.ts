@@ -527,6 +527,10 @@ function exported(point: string): string {
 describe('faults', () => {
   it.each([
     ['import px', ['query does not output a result, please add a px.display() statement']],
+    [
+      "import px\ndef top():\n  return px.DataFrame('calls')",
+      ['query does not output a result, please add a px.display() statement [a vis.json beside it says which'],
+    ],
     [`#px:set max_rows=1\n${frame()}`, ["1:1 #px:set has no 'max_rows'"]],
     [`#px:set explain=1\n${frame()}`, ["1:1 #px:set explain is true or false, not '1'"]],
     [`#px:set capture_depth=99\n${frame()}`, ["1:1 #px:set capture_depth is a number from 1 to 32, not '99'"]],
