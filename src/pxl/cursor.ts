@@ -32,7 +32,7 @@ export class Cursor {
 
   constructor(source: string) {
     this.tokenizer = new Tokenizer(source, (diagnostic) => {
-      if (!this.#faulted) this.diagnostics.push(diagnostic);
+      if (!this.#faulted) this.diagnostics.push(named(diagnostic));
       this.#faulted = true;
     });
     this.token = this.tokenizer.next();
@@ -108,9 +108,10 @@ export class Cursor {
     });
   }
 
-  /** Reports a fault without leaving the statement. */
-  note(message: string, span: Span): void {
-    this.#syntax(message, span);
+  /** Reports a block that nothing begins, without leaving the statement; one behind another fault of the indentation follows from that. */
+  unexpectedIndent(span: Span): void {
+    if (this.diagnostics.some(({ message }) => message.startsWith('IndentationError'))) this.#faulted = true;
+    else this.#syntax('unexpected indent', span);
   }
 
   /**
@@ -210,6 +211,13 @@ export class Cursor {
   #syntax(message: string, span: Span, hints?: readonly string[]): void {
     if (this.#faulted) return;
     this.#faulted = true;
-    this.diagnostics.push({ id: 'pxl.syntax', message, span, ...(hints ? { hints } : {}) });
+    this.diagnostics.push(named({ id: 'pxl.syntax', message, span, ...(hints ? { hints } : {}) }));
   }
+}
+
+/** What is no Python has Python's name of the error before its message, as in Pixie. */
+function named(diagnostic: Diagnostic): Diagnostic {
+  if (diagnostic.id !== 'pxl.syntax') return diagnostic;
+  const name = /\b(?:in|unin)dent(?:ation|ed)?\b/.test(diagnostic.message) ? 'IndentationError' : 'SyntaxError';
+  return { ...diagnostic, message: `${name}: ${diagnostic.message}` };
 }

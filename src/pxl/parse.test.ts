@@ -109,7 +109,7 @@ describe('expressions', () => {
 
   it('counts lines and columns behind CRLF, strings over several lines and continuations', () => {
     const source = "a = '''x\r\ny'''\r\nb = 1 + \\\r\n  2\r\nc = )\r\n";
-    expect(faults(source)).toEqual(["5:5 pxl.syntax unmatched ')'"]);
+    expect(faults(source)).toEqual(["5:5 pxl.syntax SyntaxError: unmatched ')'"]);
   });
 });
 
@@ -118,40 +118,65 @@ describe('faults', () => {
     const source = 'import px\npx.display(px.DataFrame(table="x")\n';
     const [fault] = parse(source).diagnostics;
     expect(`${fault!.message}\n${excerpt(source, fault!.span!)}`).toBe(
-      '\'(\' was never closed\npx.display(px.DataFrame(table="x")\n          ^',
+      'SyntaxError: \'(\' was never closed\npx.display(px.DataFrame(table="x")\n          ^',
     );
   });
 
   it.each([
-    ['f(a\nb = 1\nc = (2', ["1:2 pxl.syntax '(' was never closed", "3:5 pxl.syntax '(' was never closed"]],
-    ['x = [1,\ndef f():\n  return 1\ny = }\n', ["1:5 pxl.syntax '[' was never closed", "4:5 pxl.syntax unmatched '}'"]],
-    ['f(a]', ["1:4 pxl.syntax ']' does not match the opening '('"]],
-    ['f(\na]', ["2:2 pxl.syntax ']' does not match the opening '(' on line 1"]],
+    [
+      'f(a\nb = 1\nc = (2',
+      ["1:2 pxl.syntax SyntaxError: '(' was never closed", "3:5 pxl.syntax SyntaxError: '(' was never closed"],
+    ],
+    [
+      'x = [1,\ndef f():\n  return 1\ny = }\n',
+      ["1:5 pxl.syntax SyntaxError: '[' was never closed", "4:5 pxl.syntax SyntaxError: unmatched '}'"],
+    ],
+    ['f(a]', ["1:4 pxl.syntax SyntaxError: ']' does not match the opening '('"]],
+    ['f(\na]', ["2:2 pxl.syntax SyntaxError: ']' does not match the opening '(' on line 1"]],
     [
       "s = 'abc\nt = 1 +\n",
       [
-        "1:5 pxl.syntax this string has no closing ' on its line",
-        '2:8 pxl.syntax expected an expression but found the end of the line',
+        "1:5 pxl.syntax SyntaxError: this string has no closing ' on its line",
+        '2:8 pxl.syntax SyntaxError: expected an expression but found the end of the line',
       ],
     ],
-    ["s = '''abc\nt = 1\n", ['1:5 pxl.syntax this triple-quoted string was never closed']],
-    ['f(a b)', ['1:5 pxl.syntax invalid syntax. Perhaps you forgot a comma?']],
-    ['df = df[df.a = 1]', ["1:14 pxl.syntax invalid syntax. Maybe you meant '==' or ':=' instead of '='?"]],
-    ['f() = 1', ["1:1 pxl.syntax cannot assign to the result of a call here. Maybe you meant '==' instead of '='?"]],
-    ['return 1', ["1:1 pxl.syntax 'return' outside function"]],
+    ["s = '''abc\nt = 1\n", ['1:5 pxl.syntax SyntaxError: this triple-quoted string was never closed']],
+    ['f(a b)', ['1:5 pxl.syntax SyntaxError: invalid syntax. Perhaps you forgot a comma?']],
+    [
+      'df = df[df.a = 1]',
+      ["1:14 pxl.syntax SyntaxError: invalid syntax. Maybe you meant '==' or ':=' instead of '='?"],
+    ],
+    [
+      'f() = 1',
+      ["1:1 pxl.syntax SyntaxError: cannot assign to the result of a call here. Maybe you meant '==' instead of '='?"],
+    ],
+    [
+      'def f():\n    x = 1\n   y = 2\n    z = 3',
+      ['3:4 pxl.syntax IndentationError: unindent does not match any outer indentation level'],
+    ],
+    ['return 1', ["1:1 pxl.syntax SyntaxError: 'return' outside function"]],
     [
       'def f()\n  return 1\nx = 1 1',
       [
-        "1:8 pxl.syntax expected ':' behind the head of the function but found the end of the line",
-        '3:7 pxl.syntax invalid syntax: `1` cannot stand behind a finished statement',
+        "1:8 pxl.syntax SyntaxError: expected ':' behind the head of the function but found the end of the line",
+        '3:7 pxl.syntax SyntaxError: invalid syntax: `1` cannot stand behind a finished statement',
       ],
     ],
-    ['def f():\nx = 1', ['2:1 pxl.syntax expected an indented block after the function definition on line 1']],
-    ['x = 1\n  y = 2\nz = (', ['2:3 pxl.syntax unexpected indent', "3:5 pxl.syntax '(' was never closed"]],
-    ['x = “a”', ['1:5 pxl.syntax “ is a typographic quote: use \' or "']],
+    [
+      'def f():\nx = 1',
+      ['2:1 pxl.syntax IndentationError: expected an indented block after the function definition on line 1'],
+    ],
+    [
+      'x = 1\n  y = 2\nz = (',
+      ['2:3 pxl.syntax IndentationError: unexpected indent', "3:5 pxl.syntax SyntaxError: '(' was never closed"],
+    ],
+    ['x = “a”', ['1:5 pxl.syntax SyntaxError: “ is a typographic quote: use \' or "']],
     [
       'f(a=1, 2)\ng(a=1, a=2)',
-      ['1:8 pxl.syntax positional argument follows keyword argument', '2:8 pxl.syntax keyword argument repeated: a'],
+      [
+        '1:8 pxl.syntax SyntaxError: positional argument follows keyword argument',
+        '2:8 pxl.syntax SyntaxError: keyword argument repeated: a',
+      ],
     ],
   ])('%j', (source, expected) => {
     expect(faults(source)).toEqual(expected);

@@ -72,7 +72,7 @@ function statementLine(cursor: Cursor, body: Statement[]): void {
     return;
   }
   if (cursor.is('indent')) {
-    cursor.note('unexpected indent', start);
+    cursor.unexpectedIndent(start);
     skipBlock(cursor);
     return;
   }
