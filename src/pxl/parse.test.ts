@@ -154,6 +154,10 @@ describe('faults', () => {
       'def f():\n    x = 1\n   y = 2\n    z = 3',
       ['3:4 pxl.syntax IndentationError: unindent does not match any outer indentation level'],
     ],
+    [
+      'def f():\n\tx = 1\n\t\\\n\treturn x',
+      ['4:2 pxl.syntax IndentationError: inconsistent use of tabs and spaces in indentation'],
+    ],
     ['return 1', ["1:1 pxl.syntax SyntaxError: 'return' outside function"]],
     [
       'def f()\n  return 1\nx = 1 1',

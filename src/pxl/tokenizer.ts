@@ -166,6 +166,8 @@ export class Tokenizer {
   #indentation(): void {
     let width = 0;
     let narrow = 0;
+    // A line that is continued in its indentation has that of its first line, and CPython takes that for both ways to count (Parser/tokenizer.c, cont_line_col).
+    let continued = 0;
     let at = this.#at;
     for (; at < this.source.length; at++) {
       const character = this.source[at];
@@ -176,9 +178,17 @@ export class Tokenizer {
         width = (Math.floor(width / 8) + 1) * 8;
         narrow++;
       } else if (character === '\f') width = narrow = 0;
-      else break;
+      else {
+        const end = /^\\\r?\n(?=.)/s.exec(this.source.slice(at, at + 4));
+        if (!end) break;
+        continued ||= width;
+        this.#line++;
+        this.#lineStart = at + end[0].length;
+        at += end[0].length - 1;
+      }
     }
     this.#at = at;
+    if (continued > 0) width = narrow = continued;
     const rest = this.source.slice(at, at + 2);
     if (at >= this.source.length || rest[0] === '\n' || rest === '\r\n' || rest[0] === '#') return;
     const top = this.#indents.at(-1)!;
