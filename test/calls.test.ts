@@ -305,6 +305,38 @@ describe.each(['local', 'go1.21.13', 'go1.17.13'] as const)('a program built by 
     }
   });
 
+  it('conditions show of an unfiltered run what Go would, at the same time', async () => {
+    type Charge = { readonly amount: number; readonly name: string; readonly left: number };
+    type Condition = readonly [string, (call: Charge) => boolean];
+    const ofResults: readonly Condition[] = [
+      ['$1 != nil && $latency > 0', ({ amount }) => amount % 10 === 0],
+      ['$0 < amount || $0*2 > 190', ({ amount, left }) => left < amount || left * 2 > 190],
+    ];
+    const conditions: readonly Condition[] = [
+      ['amount > 50 && user.ID != 3', ({ amount, name }) => amount > 50 && name !== 'kim'],
+      ['user.Name == "bob" || amount < -90', ({ amount, name }) => name === 'bob' || amount < -90],
+      ['strings.HasSuffix(user.Name, "a") && $outcome == "returned"', ({ name }) => name.endsWith('a')],
+      // Go 1.17 does not say what is returned.
+      ...(toolchain === 'go1.17.13' ? [] : ofResults),
+    ];
+    const traces = await Promise.all([
+      sonde.trace(program.pid, 'main.charge'),
+      ...conditions.map(([when]) => sonde.trace(program.pid, 'main.charge', ['--when', when])),
+    ]);
+    await program.command('shop 100');
+    const shown: Awaited<ReturnType<Trace['stop']>>['calls'][] = [];
+    for (const each of traces) shown.push((await each.stop()).calls);
+    const charges = shown[0]!.map(({ args, results }): Charge => {
+      const { amount, user } = args as { amount: number; user: { Name: string } };
+      return { amount, name: user.Name, left: Number((results as { $0?: number }).$0) };
+    });
+    expect(charges).toHaveLength(200);
+    conditions.forEach(([when, holds], i) => {
+      const expected = charges.filter(holds).map(({ amount }) => amount);
+      expect([when, shown[i + 1]!.map(({ args }) => args.amount)]).toEqual([when, expected]);
+    });
+  });
+
   it('a panic that nobody recovers, and with it the end of the process', async () => {
     const dying = await CallsProgram.start({ toolchain });
     trace = await sonde.trace(dying.pid, 'main.dies');
