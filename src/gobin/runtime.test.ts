@@ -27,11 +27,18 @@ describe('struct offsets', () => {
       'runtime.m.curg': 3,
       'runtime.g._panic': 4,
       'runtime.g.sigcode0': 5,
+      'runtime.g.gopc': 8,
       'runtime._panic.sp': 6,
     };
     const lookupField = (struct: string, field: string): number | undefined => fields[`${struct}.${field}`];
     // Up to Go 1.21: no startSP.
-    expect(runtimeOffsets({ lookupField, goVersion: 'go1.26' })).toEqual({ gGoid: 1, gM: 2, mCurg: 3, gSigcode0: 5 });
+    expect(runtimeOffsets({ lookupField, goVersion: 'go1.26' })).toEqual({
+      gGoid: 1,
+      gM: 2,
+      mCurg: 3,
+      gSigcode0: 5,
+      gGopc: 8,
+    });
     fields['runtime._panic.startSP'] = 7;
     expect(runtimeOffsets({ lookupField, tlsG: -8 })).toEqual({
       gGoid: 1,
@@ -39,12 +46,19 @@ describe('struct offsets', () => {
       mCurg: 3,
       gPanic: 4,
       panicSp: 6,
+      gGopc: 8,
       tlsG: -8,
     });
   });
 
   test('else from the table, but only for versions that were looked at', () => {
-    expect(runtimeOffsets({ goVersion: 'go1.17.13' })).toEqual({ gGoid: 152, gM: 48, mCurg: 192, gSigcode0: 272 });
+    expect(runtimeOffsets({ goVersion: 'go1.17.13' })).toEqual({
+      gGoid: 152,
+      gM: 48,
+      mCurg: 192,
+      gSigcode0: 272,
+      gGopc: 296,
+    });
     expect(runtimeOffsets({ goVersion: 'go1.23.1' })).toMatchObject({ gGoid: 160, panicSp: 48 });
     expect(runtimeOffsets({ goVersion: 'go1.26.8 X:nodwarf5' })).toEqual({
       gGoid: 152,
@@ -52,6 +66,8 @@ describe('struct offsets', () => {
       mCurg: 184,
       gPanic: 32,
       panicSp: 40,
+      gParentGoid: 280,
+      gGopc: 288,
     });
     expect(runtimeOffsets({ goVersion: 'go1.27rc1' })).toEqual({});
     expect(runtimeOffsets({ goVersion: 'devel +abc' })).toEqual({});

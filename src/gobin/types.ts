@@ -213,6 +213,9 @@ export interface RuntimeOffsets {
   readonly gPanic?: number;
   readonly panicSp?: number;
   readonly gSigcode0?: number;
+  /** `g.parentGoid` (Go ≥ 1.21) and `g.gopc`. */
+  readonly gParentGoid?: number;
+  readonly gGopc?: number;
   /** Offset of `g` from the thread's FS base, where the binary tells. */
   readonly tlsG?: number;
 }

@@ -46,6 +46,8 @@ export interface BinaryView {
   type(ref: TypeRef): GoType;
   /** A field of a struct of the runtime, from debug info. */
   structField?(type: string, field: string): GoField | undefined;
+  /** Offsets in the runtime's structs, from debug info or by the Go version. */
+  readonly runtime?: RuntimeOffsets;
   /** The types that values in interfaces may have; without, what they hold is not looked into. */
   dynamicTypes?(): readonly DynamicType[];
   /** By its package's import path, or the last element of that; without, there are none. */

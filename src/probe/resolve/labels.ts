@@ -11,7 +11,8 @@ export function goroutineLabels(
   graph: TypeGraphBuilder,
 ): ResolvedValue {
   const offset = binary.structField?.('runtime.g', 'labels')?.offset;
-  if (offset === undefined) return { kind: 'missing', reason: "runtime.g.labels is not in the binary's debug info" };
+  if (offset === undefined)
+    return { kind: 'missing', reason: 'labels are known from debug info, and the binary has none' };
   // Where labels are set, a pointer to them is taken out of a context.
   for (const { type } of binary.dynamicTypes?.() ?? []) {
     const pointer = binary.type(type);

@@ -138,11 +138,14 @@ export function resolveColumns(
         break;
       case 'parent':
       case 'creator': {
-        const [field, form, what] = goroutineColumns[capture.kind];
-        const offset = binary.structField?.('runtime.g', field)?.offset;
+        const [field, form, what, known] = goroutineColumns[capture.kind];
+        const offset = binary.runtime?.[known] ?? binary.structField?.('runtime.g', field)?.offset;
         const value: ResolvedValue =
           offset === undefined
-            ? { kind: 'missing', reason: `runtime.g.${field} is not in the binary's debug info` }
+            ? {
+                kind: 'missing',
+                reason: `where this version of Go keeps runtime.g.${field} is not known, or it has none`,
+              }
             : { kind: 'goroutine', offset, ...(capture.kind === 'creator' ? { code: true } : {}) };
         columns.push({ column: named(name, form, what), from: 'entry', value });
         break;
@@ -281,8 +284,8 @@ const mostFrames = 100;
 
 /** Fields of `runtime.g`. */
 const goroutineColumns = {
-  parent: ['parentGoid', intForm, 'goroutine that started this one'],
-  creator: ['gopc', textForm, 'go statement that started the goroutine'],
+  parent: ['parentGoid', intForm, 'goroutine that started this one', 'gParentGoid'],
+  creator: ['gopc', textForm, 'go statement that started the goroutine', 'gGopc'],
 } as const;
 
 const treeColumns = {
