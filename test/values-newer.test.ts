@@ -121,7 +121,7 @@ it('captured variables, names of constants, pointers in generic code, contexts, 
   });
   const functions = ['closure', 'colors', 'lengthOnly', 'pointer', 'header', 'ctx'].map((name) => `main.${name}`);
   const lengthOnly = binary.functionNamed('main.lengthOnly')!;
-  expect(binary.signature(lengthOnly).contested?.()).toEqual(['body']);
+  expect(binary.contested(lengthOnly)).toEqual(['body']);
   const redaction = new Redaction({ names: ['authorization'], types: [] });
   const tracer = trace(target.pid, binary, [...functions, ...names].map(probe), { multi: true, redaction });
   try {

@@ -134,7 +134,7 @@ test("places of arguments are those of the compiler's own spill code and locatio
     if (signature.parameters.some(({ unknown }) => unknown !== undefined)) continue;
     const spilled = spillStores(binary.elf.read(fn.entry, fn.end - fn.entry), fn, morestacks);
     if (spilled.length === 0) continue;
-    contested.push(...(signature.contested?.() ?? []).map((name) => `${fn.name}: ${name}`));
+    contested.push(...binary.contested(fn).map((name) => `${fn.name}: ${name}`));
     const area = spillArea(fn, signature, (ref) => binary.type(ref));
     for (const { offset, register, size } of spilled) {
       stores++;

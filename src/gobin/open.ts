@@ -23,7 +23,7 @@ import { functionPattern } from './pattern.ts';
 import type { Pclntab } from './pclntab.ts';
 import { findTlsG, runtimeOffsets, tlsFunctions } from './runtime.ts';
 import { instancesOf, type SelectInput, selectFunctions } from './select.ts';
-import { listingOf, signatureOf } from './signature.ts';
+import { contestedParameters, listingOf, type SignatureInput, signatureOf } from './signature.ts';
 import type {
   Closure,
   DecodeCode,
@@ -95,6 +95,8 @@ export interface GoBinary {
   functionAt(at: Address): GoFunction | undefined;
   /** Never throws for want of debug info: then `unknown` says so. */
   signature(fn: GoFunction): GoSignature;
+  /** Parameters that debug info has elsewhere at the entry than the calling convention, which is what holds there: by name. Reads location lists. */
+  contested(fn: GoFunction): readonly string[];
   /** Of a function that is compiled for type shapes: what its calls may be, by dictionary. None without debug info or symbol table. */
   instantiations(fn: GoFunction): readonly Instantiation[];
   /** Places of parameters and results that somebody has declared, by the calling convention; a text says why they cannot be those of this function. */
@@ -213,17 +215,17 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
     return undefined;
   };
 
-  const signature = (fn: GoFunction): GoSignature => {
+  /** A text: why nothing is known. */
+  const signatureInput = (fn: GoFunction): SignatureInput | string => {
     const info = debugInfo();
-    const none = (unknown: string): GoSignature => ({ parameters: [], results: [], unknown });
-    if (info === undefined) return none(noDebugInfo);
+    if (info === undefined) return noDebugInfo;
     const subprogram = info.subprogram(fn.entry);
-    if (subprogram === undefined) return none('debug info does not know this function');
-    if (fn.assembly) return none('an assembly function: debug info does not tell its parameters');
+    if (subprogram === undefined) return 'debug info does not know this function';
+    if (fn.assembly) return 'an assembly function: debug info does not tell its parameters';
     const { producer } = info.dwarf.root(info.dwarf.unitAt(subprogram.die.offset));
     const functions = table();
     const index = functions?.findByPc(fn.entry) ?? -1;
-    return signatureOf({
+    return {
       architecture,
       subprogram,
       entry: fn.entry,
@@ -231,7 +233,15 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
       listing: listingOf(producer),
       frameBytes: index < 0 ? undefined : functions!.argumentBytes(index),
       resolve: (ref) => info.type(ref),
-    });
+    };
+  };
+  const signature = (fn: GoFunction): GoSignature => {
+    const input = signatureInput(fn);
+    return typeof input === 'string' ? { parameters: [], results: [], unknown: input } : signatureOf(input);
+  };
+  const contested = (fn: GoFunction): readonly string[] => {
+    const input = signatureInput(fn);
+    return typeof input === 'string' ? [] : contestedParameters(input, signatureOf(input));
   };
 
   const sourceLine = (fn: GoFunction): SourceLine | undefined => {
@@ -357,6 +367,7 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
       return index < 0 ? undefined : functions!.function(index);
     },
     signature: (fn) => guarded(() => signature(fn)),
+    contested: (fn) => guarded(() => contested(fn)),
     instantiations: (fn) =>
       guarded(() => {
         const info = debugInfo();

@@ -77,12 +77,7 @@ const reasons = {
 
 /** Parameters and results of a function with their places at its entry and at its `ret`, or with the reason why a place is not known. */
 export function signatureOf(input: SignatureInput): GoSignature {
-  // Without optimisation the hidden dictionary is listed; it is no parameter of the source.
-  const isDictionary = (parameter: Parameter) => parameter.name === '.dict';
-  const listed = parametersInOrder(
-    input.subprogram.parameters,
-    input.subprogram.parameters.some(isDictionary) ? undefined : dictionaryIndex(input),
-  );
+  const listed = listedParameters(input);
   const dictionary = listed.findIndex(isDictionary);
   const parameters = listed.filter((_, i) => i !== dictionary);
   const results = resultsInOrder(input.subprogram.parameters);
@@ -114,16 +109,27 @@ export function signatureOf(input: SignatureInput): GoSignature {
       const unsure = !found.registersComplete && places.some((place) => place.kind === 'stack');
       return variable(resultName(result, i), result, places, unsure ? reasons.stackResult : undefined);
     }),
-    contested: () =>
-      parameters.flatMap((parameter, i) => {
-        const taken = found.places[i]!.length > 0 && doubt(found, i, input.listing) === undefined;
-        const elsewhere = found.evidence[i] === 'disagrees' || found.evidence[i] === 'part';
-        return taken && elsewhere ? [parameterName(parameter, i)] : [];
-      }),
     ...(found.dictionary.length > 0 && { dictionary: found.dictionary }),
     ...(nameless && { parametersUnknown: reasons.nameless }),
     ...(!input.listing.results && { resultsUnknown: reasons.results }),
   };
+}
+
+/** Names of the parameters of `signature`, which was made of the same input, that debug info has elsewhere at the entry. */
+export function contestedParameters(input: SignatureInput, signature: GoSignature): readonly string[] {
+  const listed = listedParameters(input).filter((parameter) => !isDictionary(parameter));
+  return signature.parameters.flatMap(({ name, places }, i) => {
+    const told = listed[i] && compare(input.architecture, places, locationAt(listed[i].locations(), input.entry));
+    return told === 'disagrees' || told === 'part' ? [name] : [];
+  });
+}
+
+/** Without optimisation the hidden dictionary is listed; it is no parameter of the source. */
+const isDictionary = (parameter: Parameter) => parameter.name === '.dict';
+
+function listedParameters(input: SignatureInput): Parameter[] {
+  const { parameters } = input.subprogram;
+  return parametersInOrder(parameters, parameters.some(isDictionary) ? undefined : dictionaryIndex(input));
 }
 
 function variable(name: string, from: Parameter, places: readonly Place[], unknown: string | undefined): GoVariable {

@@ -69,8 +69,6 @@ export interface GoSignature {
   readonly results: readonly GoVariable[];
   /** Of a function that is compiled once for all type arguments of a shape: where the pointer to its dictionary is at the entry. */
   readonly dictionary?: readonly Place[];
-  /** Parameters that debug info has elsewhere at the entry than the calling convention, which is what holds there: by name. Reads location lists. */
-  readonly contested?: () => readonly string[];
   /** Why there are none, where debug info is missing: shown to the user. */
   readonly unknown?: string;
   /** Why there are no parameters although the function has some, all without a name (Go before 1.22). */

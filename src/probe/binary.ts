@@ -33,6 +33,8 @@ export interface BinaryView {
   /** Undefined: without debug info. Left out: lines are not known of. */
   line?(file: string, line: number): LineSpots | undefined;
   signature(fn: GoFunction): GoSignature;
+  /** Parameters that debug info has elsewhere at the entry than the calling convention. Left out: none are known. */
+  contested?(fn: GoFunction): readonly string[];
   /** What the calls of a shape function may be, by dictionary. Left out: that is not known. */
   instantiations?(fn: GoFunction): readonly Instantiation[];
   /** Places of what a script declares; a text says why that cannot be this function's. Left out: nothing can be declared. */

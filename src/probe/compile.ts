@@ -215,7 +215,7 @@ export function compileTarget(
       ...inlineWarning(each.resolved),
     ]),
     ...steppedWarning(chosen),
-    ...contestedWarning(chosen),
+    ...contestedWarning(chosen, binary),
     ...unseenWarning(logical, planned, binary),
   ];
   const largest = planned.reduce(
@@ -370,10 +370,10 @@ function steppedWarning(chosen: readonly Chosen[]): string[] {
 }
 
 /** Where debug info and the calling convention disagree, and the convention was taken: how often, and where. */
-function contestedWarning(chosen: readonly Chosen[]): string[] {
+function contestedWarning(chosen: readonly Chosen[], binary: CompilableBinary): string[] {
   const found = chosen.flatMap(({ resolved, plan }) => {
     if (resolved.copy !== undefined || isFurther(resolved) || plan.entry?.sources.length === 0) return [];
-    const names = resolved.signature.contested?.() ?? [];
+    const names = binary.contested?.(resolved.function) ?? [];
     return names.length === 0 ? [] : [{ function: resolved.function.name, names }];
   });
   if (found.length === 0) return [];
