@@ -122,7 +122,7 @@ try {
     const compiled = compileQuery(`import px\n${pxl}\npx.display(df)`, catalog, { now: 0n, queryId: name });
     if (!compiled.ok) throw new Error(`${name}: ${compiled.diagnostics[0]!.message}`);
     const [output] = compiled.value.outputs;
-    const times: { pxl: number[]; sql: number[] } = { pxl: [], sql: [] };
+    const times: { pxl: number[]; sql: number[]; processor: number[] } = { pxl: [], sql: [], processor: [] };
     const counts = new Set<number>();
     for (let round = 0; round <= rounds; round++) {
       const ours = await timed(output!.sql, output!.relation, output!.notes);
@@ -132,6 +132,7 @@ try {
       if (round === 0) continue;
       times.pxl.push(ours.milliseconds);
       times.sql.push(theirs.milliseconds);
+      times.processor.push(ours.processor / theirs.processor);
     }
     if (counts.size !== 1) throw new Error(`${name}: ${[...counts].join(' and ')} rows`);
     const ratio = median(times.pxl.map((each, i) => each / times.sql[i]!));
@@ -141,20 +142,30 @@ try {
       milliseconds(median(times.pxl)),
       milliseconds(median(times.sql)),
       ratio.toFixed(2),
+      median(times.processor).toFixed(2),
       other === undefined ? '–' : milliseconds(other),
     ]);
   }
-  console.log(table(['query', 'PxL', 'SQL by hand', 'ratio', 'polars'], rows));
+  console.log(table(['query', 'PxL', 'SQL by hand', 'ratio', 'ratio of processor time', 'polars'], rows));
 } finally {
   await store.close();
   rmSync(folder, { recursive: true, force: true });
 }
 
-async function timed(sql: string, relation: Relation, notes: boolean): Promise<{ milliseconds: number; rows: number }> {
+interface Taken {
+  readonly milliseconds: number;
+  /** Microseconds of all threads: what other work on the machine does not change. */
+  readonly processor: number;
+  readonly rows: number;
+}
+
+async function timed(sql: string, relation: Relation, notes: boolean): Promise<Taken> {
   const began = performance.now();
+  const used = process.cpuUsage();
   let rows = 0;
   for await (const batch of store.query(sql, relation, { notes })) rows += batch.rows;
-  return { milliseconds: performance.now() - began, rows };
+  const { user, system } = process.cpuUsage(used);
+  return { milliseconds: performance.now() - began, processor: user + system, rows };
 }
 
 /** Milliseconds of polars by query; none without it. */
