@@ -78,6 +78,17 @@ describe.skipIf(lacks !== undefined)(`metadata and rights${lacks === undefined ?
       metadata: { name: 'cart-5d8f-1', namespace: 'shop', ownerReferences },
     });
 
+    // A service whose endpoints somebody else writes.
+    const own = { name: 'vault', namespace: 'bank' };
+    await apply({ apiVersion: 'v1', kind: 'Service', metadata: own, spec: { ports: [{ port: 80 }] } });
+    await apply({
+      apiVersion: 'discovery.k8s.io/v1',
+      kind: 'EndpointSlice',
+      metadata: { ...own, name: 'vault-by-hand', labels: { 'kubernetes.io/service-name': 'vault' } },
+      addressType: 'IPv4',
+      endpoints: [{ addresses: ['10.1.2.3'], targetRef: { kind: 'Pod', name: 'vault-0', namespace: 'bank' } }],
+    });
+
     // Who may see the rows of one namespace: by a service account that was made for that.
     await apply({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'px-shop', namespace: 'sonde' } });
     await apply({
@@ -172,6 +183,8 @@ describe.skipIf(lacks !== undefined)(`metadata and rights${lacks === undefined ?
       ),
     );
     expect(row).toMatchObject({ pod: 'shop/cart-5d8f-1', service: 'shop/cart', calls: 1, most: 11 });
+    const other = script('served', "df = px.DataFrame('vault')", "df.service = df.ctx['service']", 'px.display(df)');
+    expect(await rows(other)).toMatchObject([{ n: 22, service: 'bank/vault' }]);
   });
 
   it('who may get tracepoints in one namespace sees that namespace only: rows, processes, tracepoints, metadata', async () => {

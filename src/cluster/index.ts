@@ -5,7 +5,7 @@ export { ClusterClock } from './clock.ts';
 export { Forward } from './forward.ts';
 export { counter, Durations, gauge, type Metric, processMetrics, serveHealth } from './health.ts';
 export { readManifests } from './manifests.ts';
-export { type KnownProcess, type MetadataEntry, metadataEntries } from './metadata.ts';
+export { type KnownProcess, type MetadataEntry, metadataEntries, servicesOf } from './metadata.ts';
 export { type Outcome, outcomeOf, settled } from './outcome.ts';
 export { type PodInfo, Pods, podInfo, selects } from './pods.ts';
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { metadataEntries } from './metadata.ts';
+import { metadataEntries, servicesOf } from './metadata.ts';
 
 const meta = (name: string, more = {}) => ({ uid: `uid-${name}`, name, namespace: 'shop', ...more });
 const owner = (kind: string, name: string) => [
@@ -27,7 +27,7 @@ const service = (name: string, selector: Record<string, string>) => ({
 });
 const known = {
   node: 'n1',
-  pods: [{ pod, goneAt: undefined as number | undefined }],
+  pods: [{ pod, goneAt: undefined as number | undefined, served: new Set<string>() }],
   processes: [{ upid, podUid: 'uid-cart-5d8f-1', container: 'aaa', commandLine: '/cart -v' }],
   services: [service('cart', { app: 'cart' }), service('other', { app: 'other' }), service('headless', {})],
   replicaSets: [{ metadata: meta('cart-5d8f', { ownerReferences: owner('Deployment', 'cart') }) }],
@@ -87,7 +87,7 @@ it.each([
 });
 
 it('a pod that is gone is known by name as before, with the time when it went; its address is not its own any more', () => {
-  const gone = of({ ...known, pods: [{ pod, goneAt: 1_000 }], replicaSets: [], deployments: [] });
+  const gone = of({ ...known, pods: [{ pod, goneAt: 1_000, served: new Set() }], replicaSets: [], deployments: [] });
   expect(gone('upid_to_pod_name', upid)).toBe('shop/cart-5d8f-1');
   expect(gone('upid_to_deployment_name', upid)).toBe('shop/cart');
   expect(gone('upid_to_service_name', upid)).toBe('shop/cart');
@@ -99,4 +99,28 @@ it('a pod that is gone is known by name as before, with the time when it went; i
 it('several services of a pod are a JSON array', () => {
   const two = of({ ...known, services: [service('cart', { app: 'cart' }), service('all', { app: 'cart' })] });
   expect(two('upid_to_service_name', upid)).toBe('["shop/all","shop/cart"]');
+});
+
+it('a service without a selector is that of the pods which its slices name, by name, UID or address', () => {
+  const slice = (name: string, endpoint: object) => ({
+    metadata: meta(`${name}-x`, { labels: { 'kubernetes.io/service-name': name } }),
+    addressType: 'IPv4',
+    endpoints: [{ addresses: ['10.0.0.9'] }, endpoint],
+  });
+  const named = (endpoint: object, change: object = {}) =>
+    servicesOf({ ...pod, status: { podIPs: [{ ip: '10.0.0.7' }] }, ...change }, known.services, [
+      slice('headless', endpoint),
+      slice('cart', endpoint),
+    ] as never);
+  const by = (targetRef: object) => ({ addresses: ['10.0.0.1'], targetRef: { kind: 'Pod', ...targetRef } });
+  // Of cart the selector decides.
+  expect(named(by({ name: 'cart-5d8f-1' }))).toEqual(['uid-headless']);
+  expect(named(by({ name: 'cart-5d8f-1', uid: 'uid-cart-5d8f-1' }))).toEqual(['uid-headless']);
+  expect(named(by({ name: 'cart-5d8f-1', uid: 'another' }))).toEqual([]);
+  expect(named({ addresses: ['10.0.0.7'] })).toEqual(['uid-headless']);
+  // The address of a pod in the node's network is that of others, too.
+  expect(named({ addresses: ['10.0.0.7'] }, { spec: { hostNetwork: true } })).toEqual([]);
+  const served = new Set(['uid-headless']);
+  const entry = of({ ...known, pods: [{ pod, goneAt: 1_000, served }] });
+  expect(entry('upid_to_service_name', upid)).toBe('["shop/cart","shop/headless"]');
 });

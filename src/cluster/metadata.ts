@@ -1,6 +1,7 @@
 import type {
   V1ContainerState,
   V1Deployment,
+  V1EndpointSlice,
   V1Namespace,
   V1ObjectMeta,
   V1Pod,
@@ -13,6 +14,8 @@ import { type PodInfo, podInfo } from './pods.ts';
 export interface KnownPod {
   readonly pod: V1Pod;
   readonly goneAt: number | undefined;
+  /** Services without a selector, by UID, of which EndpointSlices have named it at some time. */
+  readonly served: ReadonlySet<string>;
 }
 
 /** A process that was seen, whether or not it still runs. */
@@ -54,9 +57,9 @@ export function metadataEntries(known: KnownObjects): MetadataEntry[] {
       if (value !== '') entries.push({ operation: `${keyed}_to_${name}`, key, value, namespace });
   };
   const byUid = new Map<string, { info: PodInfo; values: Values }>();
-  for (const { pod, goneAt } of known.pods) {
+  for (const { pod, goneAt, served } of known.pods) {
     const info = podInfo(pod);
-    const values = valuesOfPod(pod, info, goneAt, known);
+    const values = valuesOfPod(pod, info, goneAt, served, known);
     byUid.set(info.uid, { info, values });
     add('pod_id', info.uid, info.namespace, values);
     add('pod_name', `${info.namespace}/${info.name}`, info.namespace, values);
@@ -151,11 +154,19 @@ const perProcess = [
   'deployment_name',
 ] as const;
 
-function valuesOfPod(pod: V1Pod, info: PodInfo, goneAt: number | undefined, known: KnownObjects): Values {
+function valuesOfPod(
+  pod: V1Pod,
+  info: PodInfo,
+  goneAt: number | undefined,
+  served: ReadonlySet<string>,
+  known: KnownObjects,
+): Values {
   const { status, metadata } = pod;
   const { namespace } = info;
   const within = ({ metadata: other }: { metadata?: V1ObjectMeta }) => other?.namespace === namespace;
-  const services = known.services.filter((service) => within(service) && isOf(service, info));
+  const services = known.services.filter(
+    (service) => within(service) && (selects(service, info) || served.has(service.metadata?.uid ?? '')),
+  );
   const owner = metadata?.ownerReferences?.find(({ kind, controller }) => controller && kind === 'ReplicaSet');
   const replicaSet = known.replicaSets.find((each) => within(each) && each.metadata?.uid === owner?.uid);
   // A deployment that is no more is still in the name of its replica set.
@@ -188,10 +199,38 @@ function valuesOfPod(pod: V1Pod, info: PodInfo, goneAt: number | undefined, know
   };
 }
 
-/** A service without a selector has its endpoints from somebody else. */
-function isOf({ spec }: V1Service, { labels }: PodInfo): boolean {
+/** By the selector of a service: that holds for pods that have gone, too, which are in no EndpointSlice any more. */
+function selects({ spec }: V1Service, { labels }: PodInfo): boolean {
   const wanted = Object.entries(spec?.selector ?? {});
   return wanted.length > 0 && wanted.every(([key, value]) => labels[key] === value);
+}
+
+/** UIDs of the services without a selector whose EndpointSlices, somebody else's work, name a pod now: itself, or its address. */
+export function servicesOf(
+  { metadata, spec, status }: V1Pod,
+  services: readonly V1Service[],
+  slices: readonly V1EndpointSlice[],
+): string[] {
+  const addresses = spec?.hostNetwork ? [] : (status?.podIPs ?? []).map(({ ip }) => ip);
+  const named = slices.filter(
+    (slice) =>
+      slice.metadata?.namespace === metadata?.namespace &&
+      (slice.endpoints ?? []).some(({ targetRef, addresses: own }) =>
+        targetRef === undefined
+          ? own.some((address) => addresses.includes(address))
+          : targetRef.kind === 'Pod' &&
+            (targetRef.uid === undefined ? targetRef.name === metadata?.name : targetRef.uid === metadata?.uid),
+      ),
+  );
+  const names = new Set(named.map((slice) => slice.metadata?.labels?.['kubernetes.io/service-name']));
+  return services
+    .filter(
+      (service) =>
+        service.metadata?.namespace === metadata?.namespace &&
+        names.has(service.metadata?.name) &&
+        Object.keys(service.spec?.selector ?? {}).length === 0,
+    )
+    .map((service) => service.metadata?.uid ?? '');
 }
 
 function deploymentOf(metadata: V1ObjectMeta | undefined, { deployments }: KnownObjects): Values {

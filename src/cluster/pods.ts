@@ -90,7 +90,10 @@ export function selects(selector: PodSelector, pod: PodInfo, container: string, 
 
 /** The pods of a node by their UID; one that is gone stays known for as long as `keepMs`, because its rows do. */
 export class Pods {
-  readonly #byUid = new Map<string, { info: PodInfo; pod: V1Pod; goneAt: number | undefined }>();
+  readonly #byUid = new Map<
+    string,
+    { info: PodInfo; pod: V1Pod; goneAt: number | undefined; served: ReadonlySet<string> }
+  >();
   readonly #keepMs: number;
   readonly #now: () => number;
 
@@ -101,10 +104,11 @@ export class Pods {
 
   set(pod: V1Pod): void {
     const info = podInfo(pod);
-    const before = this.#byUid.get(info.uid)?.info;
+    const before = this.#byUid.get(info.uid);
     // A container that was started again has a new id; rows of the old one are still asked for.
-    const containers = new Map([...(before?.containers ?? []), ...info.containers]);
-    this.#byUid.set(info.uid, { info: { ...info, containers }, pod, goneAt: undefined });
+    const containers = new Map([...(before?.info.containers ?? []), ...info.containers]);
+    const served = before?.served ?? new Set();
+    this.#byUid.set(info.uid, { info: { ...info, containers }, pod, goneAt: undefined, served });
   }
 
   gone(pod: V1Pod): void {
@@ -113,13 +117,19 @@ export class Pods {
     this.#forget();
   }
 
+  /** Services name it: so they do for as long as it is known. */
+  serve(pod: V1Pod, services: readonly string[]): void {
+    const known = this.#byUid.get(pod.metadata?.uid ?? '');
+    if (known) known.served = new Set([...known.served, ...services]);
+  }
+
   byUid(uid: string): PodInfo | undefined {
     return this.#byUid.get(uid)?.info;
   }
 
   /** Also those that are gone. */
   all(): KnownPod[] {
-    return [...this.#byUid.values()].map(({ pod, goneAt }) => ({ pod, goneAt }));
+    return [...this.#byUid.values()].map(({ pod, goneAt, served }) => ({ pod, goneAt, served }));
   }
 
   #forget(): void {

@@ -2,10 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
   AppsV1Api,
   CoreV1Api,
+  DiscoveryV1Api,
   type KubernetesListObject,
   type KubernetesObject,
   ListWatch,
   type V1Deployment,
+  type V1EndpointSlice,
   type V1Namespace,
   type V1Pod,
   type V1ReplicaSet,
@@ -105,9 +107,10 @@ export function watchPods(
   return new ObjectWatch<V1Pod>(client, { path: `/api/v1/namespaces/${namespace}/pods`, list, labels }, events);
 }
 
-/** What pods belong to: services, replica sets, deployments and namespaces of the whole cluster. */
+/** What pods belong to: services with their endpoints, replica sets, deployments and namespaces of the whole cluster. */
 export interface Surroundings {
   readonly services: ObjectWatch<V1Service>;
+  readonly endpointSlices: ObjectWatch<V1EndpointSlice>;
   readonly replicaSets: ObjectWatch<V1ReplicaSet>;
   readonly deployments: ObjectWatch<V1Deployment>;
   readonly namespaces: ObjectWatch<V1Namespace>;
@@ -116,11 +119,15 @@ export interface Surroundings {
 export function watchSurroundings(client: ClusterClient, failed: (error: unknown) => void): Surroundings {
   const core = client.config.makeApiClient(CoreV1Api);
   const apps = client.config.makeApiClient(AppsV1Api);
+  const discovery = client.config.makeApiClient(DiscoveryV1Api);
   const events = { changed: () => {}, gone: () => {}, failed };
   const watch = <T extends KubernetesObject>(path: string, list: () => Promise<KubernetesListObject<T>>) =>
     new ObjectWatch<T>(client, { path, list }, events);
   return {
     services: watch('/api/v1/services', () => core.listServiceForAllNamespaces()),
+    endpointSlices: watch('/apis/discovery.k8s.io/v1/endpointslices', () =>
+      discovery.listEndpointSliceForAllNamespaces(),
+    ),
     replicaSets: watch('/apis/apps/v1/replicasets', () => apps.listReplicaSetForAllNamespaces()),
     deployments: watch('/apis/apps/v1/deployments', () => apps.listDeploymentForAllNamespaces()),
     namespaces: watch('/api/v1/namespaces', () => core.listNamespace()),

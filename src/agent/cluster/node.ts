@@ -8,9 +8,11 @@ import {
   metadataEntries,
   type NodeStatus,
   type ObjectWatch,
+  type Pod,
   Pods,
   type Surroundings,
   selects,
+  servicesOf,
   type TracepointKind,
   type TracepointObject,
   toLogical,
@@ -108,7 +110,10 @@ export class ClusterNode {
           this.#pods.set(pod);
           wake();
         },
-        gone: (pod) => this.#pods.gone(pod),
+        gone: (pod) => {
+          this.#serve(pod);
+          this.#pods.gone(pod);
+        },
         failed,
       },
     );
@@ -165,6 +170,7 @@ export class ClusterNode {
 
   /** What PxL's functions on Kubernetes' objects give: function, key, value, namespace. Of what is gone too, for as long as its rows. */
   metadata(): string[][] {
+    for (const { pod, goneAt } of this.#pods.all()) if (goneAt === undefined) this.#serve(pod);
     const known = {
       node: this.name,
       pods: this.#pods.all(),
@@ -175,6 +181,13 @@ export class ClusterNode {
       namespaces: this.#surroundings?.namespaces.list() ?? [],
     };
     return metadataEntries(known).map(({ operation, key, value, namespace }) => [operation, key, value, namespace]);
+  }
+
+  /** Keeps what EndpointSlices say of a pod, for when they do so no longer. */
+  #serve(pod: Pod): void {
+    if (this.#surroundings === undefined) return;
+    const { services, endpointSlices } = this.#surroundings;
+    this.#pods.serve(pod, servicesOf(pod, services.list(), endpointSlices.list()));
   }
 
   /** The UPIDs, as one number each, of what was traced in pods of these namespaces. */
