@@ -91,7 +91,7 @@ export class Descriptors {
   /** `net/http.Request`, `http.Request` (where one package only ends so), `main.point`; undefined where no descriptor has the name. */
   named(name: string): TypeRef | undefined {
     const found = (this.#names ??= this.#index()).get(name);
-    return found === undefined ? undefined : this.#ref(found);
+    return found === undefined ? undefined : this.ref(found);
   }
 
   /** Name of the type whose descriptor is at an address, as reflection has it: `main.T`, packages by their last part. */
@@ -101,10 +101,11 @@ export class Descriptors {
 
   /** All that are found, those first that are in interfaces with methods. */
   dynamicTypes(): readonly DynamicType[] {
-    return this.#reachable().map((each) => ({ address: each, type: this.#ref(each) }));
+    return this.#reachable().map((each) => ({ address: each, type: this.ref(each) }));
   }
 
-  #ref(descriptor: Address): TypeRef {
+  /** Of the type whose descriptor is at an address. */
+  ref(descriptor: Address): TypeRef {
     let ref = this.#byAddress.get(descriptor);
     if (ref === undefined) {
       ref = -this.#types.push(descriptor);
@@ -133,25 +134,35 @@ export class Descriptors {
   /** From `.itablink` and `.typelink`, and what those refer to. */
   #reachable(): readonly Address[] {
     if (this.#all !== undefined) return this.#all;
+    const { inItabs, others } = this.linked();
+    const found = new Set<Address>([...inItabs, ...others]);
+    // A set that grows is gone through to its end.
+    for (const descriptor of found) {
+      for (const part of this.#parts(descriptor))
+        if (part > 0 && found.size < mostTypes && this.#isType(part)) found.add(address(part));
+    }
+    return (this.#all = [...found]);
+  }
+
+  /** What the linker lists: in `.itablink` types that are in interfaces with methods, in `.typelink` those that reflection finds. */
+  linked(): { readonly inItabs: readonly Address[]; readonly others: readonly Address[] } {
     const base = this.#base;
-    const found = new Set<Address>();
-    if (base === undefined) return (this.#all = []);
-    const add = (descriptor: number) => {
-      if (descriptor > 0 && found.size < mostTypes && this.#isType(descriptor)) found.add(address(descriptor));
-    };
+    if (base === undefined) return { inItabs: [], others: [] };
+    const types = (found: readonly number[]) =>
+      [...new Set(found)].filter((each) => each > 0 && this.#isType(each)).map((each) => address(each));
     const itabs = this.#section('.itablink');
+    const inItabs: number[] = [];
     for (let i = 0; itabs !== undefined && i + 8 <= itabs.size; i += 8) {
       const itab = this.#word(itabs.address + i);
-      if (itab > 0) add(this.#word(itab + itabType));
+      if (itab > 0) inItabs.push(this.#word(itab + itabType));
     }
     const links = this.#section('.typelink');
-    for (let i = 0; links !== undefined && i + 4 <= links.size; i += 4) {
+    const others: number[] = [];
+    for (let i = 0; links !== undefined && i + 4 <= links.size && i < 4 * mostTypes; i += 4) {
       const offset = this.#view(links.address + i, 4)?.getInt32(0, true);
-      if (offset !== undefined) add(base + offset);
+      if (offset !== undefined) others.push(base + offset);
     }
-    // A set that grows is gone through to its end.
-    for (const descriptor of found) for (const part of this.#parts(descriptor)) add(part);
-    return (this.#all = [...found]);
+    return { inItabs: types(inItabs), others: types(others) };
   }
 
   #section(name: string) {
@@ -191,7 +202,7 @@ export class Descriptors {
     const size = view === undefined ? 0 : Number(view.getBigUint64(at.size, true));
     const part = (offset: number): TypeRef | undefined => {
       const found = this.#word(descriptor + offset);
-      return this.#isType(found) ? this.#ref(address(found)) : undefined;
+      return this.#isType(found) ? this.ref(address(found)) : undefined;
     };
     const unknown = { kind: 'unknown', name, size } as const;
     if (kind === kinds.bool) return { kind: 'bool', name, size };
@@ -240,7 +251,7 @@ export class Descriptors {
           kind: 'struct',
           name,
           size,
-          fields: fields.map(({ type, ...field }): GoField => ({ ...field, type: this.#ref(address(type)) })),
+          fields: fields.map(({ type, ...field }): GoField => ({ ...field, type: this.ref(address(type)) })),
         };
       }
       default:

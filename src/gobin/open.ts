@@ -110,8 +110,8 @@ export interface GoBinary {
   /** Throws MalformedDwarf for a reference that no signature or type gave. */
   type(ref: TypeRef): GoType;
   /**
-   * The types that values in interfaces may have, those first that the linker knows to be in some interface other than `any`: those that debug info
-   * knows, without it those that other descriptors lead to.
+   * The types that values in interfaces may have, those first that the linker knows to be in some interface other than `any`: as debug info
+   * has them, else as their descriptors do; without debug info also those that other descriptors lead to.
    */
   dynamicTypes(): readonly DynamicType[];
   /** A package-level variable; `no-package` without debug info. */
@@ -407,9 +407,10 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
       }),
     descriptorName: (at) => described().nameAt(at),
     dynamicTypes: () =>
-      guarded(
-        () => (dynamic ??= debugInfo() === undefined ? described().dynamicTypes() : findDynamicTypes(elf, debugInfo())),
-      ),
+      guarded(() => {
+        const info = debugInfo();
+        return (dynamic ??= info === undefined ? described().dynamicTypes() : findDynamicTypes(elf, info, described()));
+      }),
     constants: (type) => guarded(() => debugInfo()?.constants(type)),
     closures(packages) {
       const wanted = [...packages].sort().join();
