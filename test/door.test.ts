@@ -14,6 +14,15 @@ const script = 'import px\npx.display(px.GetAgentStatus())\n';
 
 doorSuite(servedByAgent);
 
+/** Has the agent call an address. */
+const exporting = `import px
+df = px.GetUDFList()
+df.time_ = px.now()
+df.n = px.length(df.name)
+to = px.otel.Endpoint('127.0.0.1:1', insecure=True)
+px.export(df, px.otel.Data({'service.name': 'x'}, [px.otel.metric.Gauge('n', df.n)], to))
+`;
+
 describe('px agent start --listen', () => {
   const own = new PxEnvironment({ SONDE_IDLE: '200ms' });
   afterAll(() => own.dispose());
@@ -54,6 +63,11 @@ describe('px agent start --listen', () => {
     const plain = new PixieWire(status!.listen.replace(' (plaintext)', ''));
     expect((await plain.execute('px', first.viewer, { queryStr: script })).status).toBe(0);
     expect((await plain.execute('px', 'sonde_x', { queryStr: script })).status).toBe(16);
+    const sent = await plain.execute('go', first.viewer, { queryStr: exporting });
+    expect([sent.status, sent.details]).toEqual([
+      7,
+      expect.stringMatching(/^sending rows to an endpoint needs the role tracer/),
+    ]);
     const admin = await createToken(own, 'boss', ['--role', 'admin']);
     const stop = await plain.call({ client: 'go', token: admin, path: '/sonde.v1.SondeService/Stop' });
     expect([stop.status, stop.messages.length]).toEqual([0, 1]);

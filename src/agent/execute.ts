@@ -87,6 +87,8 @@ export class ScriptRunner {
     // Only now, so that as little as possible can happen to the tables between the plan and the query.
     const plan = compileQuery(script, catalog, options);
     if (!plan.ok) throw new UserError(plan.diagnostics);
+    // The agent calls an address that whoever may only look could not reach.
+    if (plan.value.exports.length > 0) requireRole(caller, 'tracer', 'sending rows to an endpoint');
     const compiled = process.hrtime.bigint();
 
     const inputs: string[] = [];
@@ -102,7 +104,6 @@ export class ScriptRunner {
         const batches = this.#store.query(output.sql, output.relation, { notes: output.notes, signal });
         rows += await sendTable(output, batches, { audience, seal, send });
       }
-      if (plan.value.exports.length > 0) requireRole(caller, 'tracer', 'sending rows to an endpoint');
       for (const { sql, relation, notes, to } of plan.value.exports) {
         const batches = this.#store.query(sql, relation, { notes, signal });
         notices.push(exportedText(await exportRows(batches, to, signal), to));
