@@ -2,11 +2,11 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { textAt } from '#api';
-import type { CaptureColumn, RowBatch } from '#model';
+import type { CaptureColumn, ProcessTracepoint, RowBatch } from '#model';
 import { defaultRedaction, Redaction } from '#probe';
 import { openSys, type Sys } from '#sys';
 import { Binaries } from '../src/agent/binaries.ts';
-import { Deployer, type Deployment } from '../src/agent/deployment.ts';
+import { Deployer, type Deployment, type DeploymentSink } from '../src/agent/deployment.ts';
 import { Execs } from '../src/agent/execs.ts';
 import { readIdentity } from '../src/agent/identity.ts';
 import { Kernel } from '../src/agent/kernel.ts';
@@ -75,16 +75,19 @@ export class TestDeployer implements AsyncDisposable {
       end = resolve;
     });
     const { upid } = this.processes.find(String(pid))[0]!;
-    const deployment = await this.#deployer.deploy(
+    const deployment = await this.placeLogical(
       { name: fn, table: fn, target: { kind: 'upid', upid }, ttlNs: 0n, probes: [{ function: fn, columns }] },
       {
         ...options,
-        relation: async () => {},
         batch: (batch) => rows.push(...rowsOf(batch)),
         ended: (state, reason) => end([state, reason]),
       },
     );
     return new Placed(deployment, rows, ended);
+  }
+
+  placeLogical(logical: ProcessTracepoint, sink: Partial<DeploymentSink> = {}): Promise<Deployment> {
+    return this.#deployer.deploy(logical, { relation: async () => {}, batch: () => {}, ended: () => {}, ...sink });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

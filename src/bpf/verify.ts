@@ -48,13 +48,39 @@ export function checkSites<Site extends SiteBytes>(
   sites: readonly Site[],
 ): CheckedSite<Site>[] {
   const breakpoint = breakpoints[sys.architecture];
+  const memory = new Pages(target.memory, sys.pageSize);
   return sites.map((site) => {
     const address = addressOfOffset(target.mappings, site.offset);
     if (address === undefined) return { site, state: 'not-mapped' };
-    const found = target.memory.read(address, Math.max(site.bytes.length, breakpoint.length));
+    const found = memory.read(address, Math.max(site.bytes.length, breakpoint.length));
     if (!found) return { site, state: 'unreadable', address };
     return { site, state: compare(found, site.bytes, address, breakpoint, target.own), address, found };
   });
+}
+
+/** Memory of a process read page by page, each once: thousands of sites lie in some hundred pages. */
+class Pages {
+  readonly #memory: ProcessMemory;
+  readonly #size: number;
+  readonly #pages = new Map<number, Uint8Array | undefined>();
+
+  constructor(memory: ProcessMemory, size: number) {
+    this.#memory = memory;
+    this.#size = size;
+  }
+
+  /** Undefined when not all bytes are mapped. */
+  read(address: Address, length: number): Uint8Array | undefined {
+    const start = address % this.#size;
+    if (start + length > this.#size) return this.#memory.read(address, length);
+    const at = address - start;
+    let page = this.#pages.get(at);
+    if (page === undefined && !this.#pages.has(at)) {
+      page = this.#memory.read(at, this.#size);
+      this.#pages.set(at, page);
+    }
+    return page?.subarray(start, start + length);
+  }
 }
 
 /** The sites at which no breakpoint is seen in the process: empty means armed. */

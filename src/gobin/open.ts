@@ -190,6 +190,15 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
       return ask();
     }
   };
+  /** Of `.text` in parts, where it is a function of that. */
+  const codeBytes = ({ entry, end }: GoFunction): Uint8Array => {
+    const text = elf.header('.text');
+    const window = text && entry >= text.address && end <= text.address + text.size ? elf.window('.text') : undefined;
+    if (window === undefined) return elf.read(entry, end - entry);
+    const from = entry - text!.address;
+    window.need(from, end - text!.address);
+    return window.bytes.subarray(from, end - text!.address);
+  };
   const table = (): Pclntab | undefined => (pclntab ??= openPclntab(elf));
 
   /** Everything on the stack: assembly, and compilers without register arguments (arm64 before Go 1.18). */
@@ -427,7 +436,7 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
       return known;
     },
     code(fn) {
-      const bytes = elf.read(fn.entry, fn.end - fn.entry);
+      const bytes = codeBytes(fn);
       return architecture === 'arm64' ? decodeArm64(bytes, fn.entry) : options.decode(bytes, fn.entry);
     },
     fileOffset: (at) => elf.fileOffset(at),

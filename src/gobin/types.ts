@@ -173,6 +173,8 @@ export interface DecodedCode {
   /** Instruction whose bytes could not be decoded: nothing from here on is known. -1: all decoded. */
   readonly invalidAt: number;
   readonly prefix: PrefixEffects;
+  /** Those of the first `most` at least, where the prefix has so many: less to be decoded than all of it. */
+  effects(most: number): PrefixEffects;
 }
 
 /** What the first instructions change: tells up to where the registers and the memory of the entry are still in place. */

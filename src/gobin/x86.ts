@@ -81,31 +81,40 @@ const dwarfNumber = [0, 2, 1, 3, 7, 6, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15] as co
 
 /** A decoder of x86-64 code. It keeps nothing of iced's between calls. */
 export function createX86Decoder(iced: IcedX86): DecodeCode {
-  return (bytes, entry) => {
-    const builder = new CodeBuilder(bytes, entry);
-    if (bytes.length === 0) return builder.finish();
+  /** All of it, or the first instructions with what they write: that takes longer than all else. */
+  const pass = (builder: CodeBuilder, bytes: Uint8Array, mostEffects: number): boolean => {
+    if (bytes.length === 0) return true;
     const decoder = new iced.Decoder(64, bytes, 0);
     const instruction = new iced.Instruction();
-    const infos = new iced.InstructionInfoFactory();
+    const infos = mostEffects > 0 ? new iced.InstructionInfoFactory() : undefined;
     try {
       // With the instruction pointer counted from 0, branch targets are offsets from the entry.
-      while (decoder.canDecode) {
+      while (decoder.canDecode && (infos === undefined || (builder.wantsEffects && builder.told < mostEffects))) {
         decoder.decodeOut(instruction);
-        if (instruction.isInvalid) return builder.finish(true);
+        if (instruction.isInvalid) return false;
         const kind = flowOf[instruction.flowControl] ?? flow.other;
         const direct =
           (kind === flow.jump || kind === flow.conditional || kind === flow.call) &&
           instruction.op0Kind === nearBranch64;
         const target = direct ? Number(BigInt.asIntN(64, instruction.nearBranchTarget)) : Number.NaN;
-        if (builder.wantsEffects) addEffects(builder, iced, infos.info(instruction));
+        if (infos !== undefined) addEffects(builder, iced, infos.info(instruction));
         builder.add(instruction.length, kind, target);
       }
-      return builder.finish();
+      return true;
     } finally {
-      infos.free();
+      infos?.free();
       instruction.free();
       decoder.free();
     }
+  };
+  return (bytes, entry) => {
+    const builder = new CodeBuilder(bytes, entry);
+    const whole = pass(builder, bytes, 0);
+    return builder.finish(!whole, (most) => {
+      const first = new CodeBuilder(bytes, entry);
+      pass(first, bytes, most);
+      return first.finish().prefix;
+    });
   };
 }
 

@@ -147,6 +147,8 @@ function findFunctions(probe: LogicalProbe, binary: BinaryView): Resolution<Foun
 function findInstances(probe: LogicalProbe, binary: BinaryView): Resolution<FoundPlaces> | undefined {
   const wanted = typeArgumentsIn(probe.function).replaceAll(' ', '');
   if (wanted === '' || wanted.includes('go.shape.') || binary.instantiations === undefined) return undefined;
+  // Brackets of a regular expression are no type arguments.
+  if (/^(?:re|impl|module):/.test(probe.function)) return undefined;
   const found = find({ ...probe, function: withoutTypeArguments(probe.function) }, binary);
   if (!found.ok) return undefined;
   const instances = new Instances(probe, binary, mostWithValues, wanted);

@@ -130,6 +130,7 @@ export function site(
     });
     return undefined;
   }
+  let text: string | undefined;
   return {
     address,
     offset,
@@ -137,7 +138,11 @@ export function site(
     class: choice?.class ?? classify(context.architecture, code, index),
     role,
     ...(choice?.notTaken && { notTaken: choice.notTaken }),
-    text: textOf(code, index, context),
+    // Of the sites of thousands of functions nobody reads it.
+    get text() {
+      text ??= textOf(code, index, context);
+      return text;
+    },
   };
 }
 

@@ -35,15 +35,17 @@ export function chooseEntry(
   avoid: ReadonlySet<number>,
 ): EntryChoice | undefined {
   if (shape.loopHead) return undefined;
-  const reach = Math.min(shape.straight, intactLength(code, intact));
+  // Behind a stack check nothing is looked at but the next instruction.
+  const most = shape.check >= 0 ? shape.check + 2 : shape.straight;
+  const reach = Math.min(shape.straight, intactLength(code, intact, most));
   return shape.check >= 0
     ? atCheck(architecture, code, shape.check, reach)
     : inPrefix(architecture, code, reach, avoid);
 }
 
-/** How many leading instructions may be probed: before each of them all of `intact` is as it was at the call. */
-function intactLength(code: DecodedCode, intact: Intact): number {
-  const { count, registers, floats, memory } = code.prefix;
+/** How many leading instructions may be probed, of the first `most`: before each of them all of `intact` is as it was at the call. */
+function intactLength(code: DecodedCode, intact: Intact, most: number): number {
+  const { count, registers, floats, memory } = code.effects(most);
   for (let i = 0; i < count; i++) {
     const touches =
       (registers[i]! & intact.registers) !== 0 ||
