@@ -159,10 +159,17 @@ function findInstances(probe: LogicalProbe, binary: BinaryView): Resolution<Foun
   return places.length === 0 ? undefined : { ok: true, value: { places, names: [], many: false } };
 }
 
+/** `bufio`, where no function is called so: a package without a path. */
+function packageNamed(name: string, binary: BinaryView): FunctionSet | undefined {
+  if (!/^[\p{L}_][\p{L}\p{Nd}_]*$/u.test(name) || binary.findFunction(name).kind !== 'missing') return undefined;
+  const set = binary.selectFunctions?.(`${name}.*`);
+  return set !== undefined && set.functions.length + set.inlined.length > 0 ? set : undefined;
+}
+
 function find(probe: LogicalProbe, binary: BinaryView): Resolution<Found> {
   let set: FunctionSet | undefined;
   try {
-    set = binary.selectFunctions?.(probe.function);
+    set = binary.selectFunctions?.(probe.function) ?? packageNamed(probe.function, binary);
   } catch (error) {
     if (!(error instanceof BadPattern)) throw error;
     return fail(probe, 'probe.bad-pattern', error.message);
