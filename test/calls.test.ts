@@ -337,6 +337,39 @@ describe.each(['local', 'go1.21.13', 'go1.17.13'] as const)('a program built by 
     });
   });
 
+  it('aggregates of several functions: the function is a key; a register at the entry is another value than at the return', async () => {
+    const file = writeProbeScript(sonde.folder, {
+      upid: await sonde.upid(program.pid),
+      name: `functions_${version}`,
+      function: 're:^main[.](order|pay|charge)$',
+      columns: {
+        n: 'Count()',
+        sum: "Sum(pxtrace.ArgExpr('i'))",
+        // Of Go 1.17 no results are known.
+        ...(toolchain === 'go1.17.13' ? {} : { most: "Max(pxtrace.RetExpr('$0'))" }),
+        latency: 'Histogram(pxtrace.FunctionLatency())',
+      },
+    });
+    await sonde.ok(['run', '-f', file]);
+    await program.command('shop 100');
+    type Row = { function: string; n: number; sum: number | null; most: number; latency: string };
+    const rows = await sonde.rows<Row>(['run', '-f', file]);
+    const of = (name: string) => {
+      const own = rows.filter((row) => row.function === `main.${name}`);
+      const total = (values: (row: Row) => number | null) => own.reduce((sum, row) => sum + (values(row) ?? 0), 0);
+      const counted = total(({ latency }) =>
+        (JSON.parse(latency) as { count: number }[]).reduce((sum, { count }) => sum + count, 0),
+      );
+      return [total(({ n }) => n), counted, total(({ sum }) => sum), Math.max(...own.map(({ most = 98 }) => most))];
+    };
+    // The argument of order and its result are in one register.
+    expect([of('order'), of('pay'), of('charge')]).toEqual([
+      [100, 100, 4950, toolchain === 'go1.17.13' ? 98 : 99],
+      [200, 200, 0, 98],
+      [200, 200, 0, 98],
+    ]);
+  });
+
   it('a panic that nobody recovers, and with it the end of the process', async () => {
     const dying = await CallsProgram.start({ toolchain });
     trace = await sonde.trace(dying.pid, 'main.dies');

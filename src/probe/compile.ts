@@ -53,6 +53,7 @@ import type {
   CompiledTarget,
   EmitFeatures,
   FloatState,
+  ProbePlan,
   ProbeSites,
   ProcessFilter,
   Resolution,
@@ -183,17 +184,6 @@ export function compileTarget(
   const planned = chosen.map(({ plan }) => plan);
   const sites = chosen.map((each) => each.sites);
   if (diagnostics.length === 0) diagnostics.push(...unequalColumns(logical, planned));
-  if (
-    diagnostics.length === 0 &&
-    chosen.length > logical.probes.length &&
-    planned.some(({ group }) => group !== undefined)
-  ) {
-    diagnostics.push({
-      id: 'probe.no-aggregate',
-      message: `aggregates are of one function, and this names ${chosen.length}`,
-      hints: ['name one function', "or count rows in a query: px.DataFrame(…).groupby('function')"],
-    });
-  }
   if (diagnostics.length === 0) diagnostics.push(...noTree(logical, chosen));
   if (diagnostics.length === 0 && chosen.some(({ many }) => many) && !options.features.attachCookie) {
     diagnostics.push({
@@ -242,13 +232,13 @@ export function compileTarget(
   const programs = [
     ...unwindPrograms(emission, planned, binary, context, warnings, panic?.event),
     ...exitPrograms(emission, chosen),
-    ...chosen.flatMap(({ plan, sites }, index) => groupPrograms(emission, index, plan, sites, sizes)),
+    ...groupPrograms(emission, chosen, sizes),
     ...entryPrograms(emission, chosen),
   ];
   return {
     ok: true,
     value: {
-      compiled: { plans: planned.map((each) => each.plan), programs },
+      compiled: { plans: planned.map((each) => inOneMap(each.plan, sizes.value)), programs },
       relation: relationOf(planned),
       maps: {
         ...tracepointMaps(planned.length, largest, {
@@ -288,6 +278,11 @@ function noTree(logical: LogicalTracepoint, chosen: readonly Chosen[]): Diagnost
   const seen = new Set<string>();
   const twice = names.find((name) => seen.size === seen.add(name).size);
   return twice === undefined ? [] : fail(`'${twice}' is there twice: a call has one place in a tree`, []);
+}
+
+/** All groups of a tracepoint have one map, whose values are as large as the largest. */
+function inOneMap(plan: ProbePlan, valueBytes: number): ProbePlan {
+  return plan.group === undefined ? plan : { ...plan, group: { ...plan.group, valueBytes } };
 }
 
 /** Answers once for the whole tracepoint. */

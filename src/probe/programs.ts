@@ -17,7 +17,7 @@ import {
   siteCookie,
   wantsFloats,
 } from './emit/index.ts';
-import type { EventPlan, PlannedProbe } from './plan/index.ts';
+import type { EventPlan, GroupPlan, PlannedProbe } from './plan/index.ts';
 import type { ResolvedProbe } from './resolve/index.ts';
 import { chooseRuntimeSites, type FunctionCode, runtimeProbes, type SiteContext } from './sites/index.ts';
 import type { ProbeSites, ProgramSites, Site } from './types.ts';
@@ -68,24 +68,42 @@ export function entryPrograms(context: EmitContext, chosen: readonly Chosen[]): 
   });
 }
 
-/** Of a probe whose calls are added up: all its programs. */
-export function groupPrograms(
-  context: EmitContext,
-  index: number,
-  { group, selection }: PlannedProbe,
-  sites: ProbeSites,
-  sizes: GroupSizes,
-): ProgramSites[] {
-  if (group === undefined) return [];
-  const exits = (['return', 'tail'] as const).flatMap((kind): ProgramSites[] => {
-    const own = sites.returns.filter((site) => site.role === kind);
-    if (own.length === 0) return [];
-    const program = groupReturnProgram(context, index, kind, group, sizes, selection);
-    return [{ program, kind: eventKinds[kind], sites: own }];
-  });
-  if (sites.entry === undefined) return exits;
-  const program = groupEntryProgram(context, index, group, sizes, sites.entry, selection);
-  return [...exits, { program, kind: eventKinds.entry, sites: [sites.entry] }];
+/** Of probes whose calls are added up: all their programs, the entries last. Functions of a pattern that are added up alike share theirs. */
+export function groupPrograms(context: EmitContext, chosen: readonly Chosen[], sizes: GroupSizes): ProgramSites[] {
+  const programs = (role: 'return' | 'tail' | 'entry') => {
+    const alike = new Map<string, { readonly group: GroupPlan; readonly site: Site; readonly probes: Added[] }>();
+    chosen.forEach(({ plan: { group, selection }, sites, many }, probe) => {
+      const own = role === 'entry' ? [sites.entry ?? []].flat() : sites.returns.filter((site) => site.role === role);
+      if (group === undefined || own.length === 0) return;
+      const { layout: _, ...made } = group;
+      const { conditions } = group;
+      const shared = many && selection === undefined && (conditions.entry ?? conditions.return) === undefined;
+      const key = shared ? JSON.stringify([made, role === 'entry' ? own[0]!.notTaken : null]) : `probe ${probe}`;
+      const known = alike.get(key);
+      if (known) known.probes.push({ probe, sites: own });
+      else alike.set(key, { group, site: own[0]!, probes: [{ probe, sites: own }] });
+    });
+    return [...alike].map(([key, { group, site, probes }], index): ProgramSites => {
+      const one = key.startsWith('probe ') ? probes[0]!.probe : undefined;
+      const probe: ProbeNumber = one ?? 'cookie';
+      const selection = one === undefined ? undefined : chosen[one]!.plan.selection;
+      const options = { group: index };
+      const program =
+        role === 'entry'
+          ? groupEntryProgram(context, probe, group, sizes, site, selection, options)
+          : groupReturnProgram(context, probe, role, group, sizes, selection, options);
+      const sites = probes.flatMap((each) => each.sites);
+      if (one !== undefined) return { program, kind: eventKinds[role], sites };
+      const cookies = probes.flatMap((each) => each.sites.map((_, site) => siteCookie(each.probe, site)));
+      return { program, kind: eventKinds[role], sites, cookies };
+    });
+  };
+  return [...programs('return'), ...programs('tail'), ...programs('entry')];
+}
+
+interface Added {
+  readonly probe: number;
+  readonly sites: readonly Site[];
 }
 
 /** Has it programs of its own, also where it is one of many functions of a pattern? */

@@ -135,6 +135,8 @@ export interface GroupColumn {
   readonly source:
     | { readonly kind: 'key'; readonly shape: ValueShape }
     | { readonly kind: 'count' }
+    /** The same of all calls: where they were seen. */
+    | { readonly kind: 'text'; readonly text: string }
     | { readonly kind: 'sum' | 'min' | 'max'; readonly word: number; readonly unsigned: boolean }
     | { readonly kind: 'histogram'; readonly detail: number }
     | { readonly kind: 'top'; readonly detail: number; readonly shape: ValueShape }

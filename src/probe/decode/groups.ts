@@ -106,6 +106,9 @@ export class GroupDecoder {
       case 'count':
         cell.int(group.words[0]!);
         break;
+      case 'text':
+        cell.text(source.text);
+        break;
       case 'sum':
       case 'min':
       case 'max': {

@@ -18,37 +18,48 @@ import { bucketsPerDoubling, groupKey, groupWord, groupWordSize, type Slot, slot
 import { leavesOf } from '../computation/index.ts';
 import type { EventPlan, GroupPlan, KernelCondition, SelectionPlan, SlotSource, When } from '../plan/index.ts';
 import type { Site } from '../types.ts';
-import { controlOffset } from './control.ts';
 import { filterProcess } from './filter.ts';
 import { frame, mapNames } from './frame.ts';
 import { findGoroutine } from './goroutine.ts';
 import type { GroupSizes } from './group-sizes.ts';
 import { closeCall, findOpenCall, openCall, openKey } from './open.ts';
-import { build, decide, type EmitContext, testFlags } from './program.ts';
-import { count, noteTime } from './record.ts';
+import {
+  build,
+  countEstimate,
+  decide,
+  type EmitContext,
+  numbered,
+  type ProgramOptions,
+  programSuffix,
+  testFlags,
+} from './program.ts';
+import { countProbe, noteProbe, noteTime, type ProbeNumber } from './record.ts';
 import { noExist, select } from './select.ts';
 import { writeSlot } from './slot.ts';
 
 /** Adds a call up at its entry, or keeps what is known of it then for its return. */
 export function groupEntryProgram(
   context: EmitContext,
-  probe: number,
+  probe: ProbeNumber,
   group: GroupPlan,
   sizes: GroupSizes,
   site: Site,
   selection: SelectionPlan | undefined,
+  options: ProgramOptions = {},
 ): Program {
-  return build(`entry_${probe}`, (asm, out) => {
+  return build(`entry_${programSuffix(probe, options)}`, (asm, out) => {
     filterProcess(asm, context.filter, out);
     if (site.notTaken !== undefined) testFlags(asm, context.machine, site.notTaken, out);
     asm.loadMapValue(r1, mapNames.control, 0);
     asm.load(8, r1, r1, 0);
     asm.jumpIf('eq', r1, immediate(0), out);
-    count(asm, controlOffset(probe, 'hits'));
+    if (context.estimate === true) countEstimate(asm, context, probe, out);
+    noteProbe(asm, probe, context.probes, out);
+    countProbe(asm, probe, 'hits');
     const [skipped, unwanted] = [asm.newLabel(), group.both ? asm.newLabel() : out];
     const condition = group.conditions.entry;
-    if (condition !== undefined) decide(asm, context, probe, condition, unwanted);
-    if (selection !== undefined) select(asm, context, probe, selection, skipped);
+    if (condition !== undefined) decide(asm, context, numbered(probe), condition, unwanted);
+    if (selection !== undefined) select(asm, context, numbered(probe), selection, skipped);
     const emitter = new GroupEmitter(asm, context, probe, group, sizes);
     if (group.both || emitter.wantsGoroutine) {
       findGoroutine(asm, context.machine, context.runtime, context.features);
@@ -64,7 +75,7 @@ export function groupEntryProgram(
     asm.jump(out);
     if (asm.isUsed(skipped)) {
       asm.label(skipped);
-      count(asm, controlOffset(probe, 'skipped'));
+      countProbe(asm, probe, 'skipped');
     }
     if (!group.both || !(asm.isUsed(skipped) || asm.isUsed(unwanted))) return;
     asm.label(unwanted);
@@ -77,22 +88,24 @@ export function groupEntryProgram(
 /** Adds a call up at its return; at a tail jump there are no results. */
 export function groupReturnProgram(
   context: EmitContext,
-  probe: number,
+  probe: ProbeNumber,
   kind: 'return' | 'tail',
   group: GroupPlan,
   sizes: GroupSizes,
   selection: SelectionPlan | undefined,
+  options: ProgramOptions = {},
 ): Program {
-  return build(`${kind}_${probe}`, (asm, out) => {
+  return build(`${kind}_${programSuffix(probe, options)}`, (asm, out) => {
     filterProcess(asm, context.filter, out);
     noteTime(asm);
+    noteProbe(asm, probe, context.probes, out);
     const [skipped, unwanted] = [asm.newLabel(), group.both ? asm.newLabel() : out];
     // A tail jump has no results: a condition on them is not decided there.
     const condition = group.conditions.return;
     if (!group.both) {
-      count(asm, controlOffset(probe, 'hits'));
+      countProbe(asm, probe, 'hits');
       if (condition !== undefined) decideAt(kind, condition);
-      if (selection !== undefined) select(asm, context, probe, selection, skipped);
+      if (selection !== undefined) select(asm, context, numbered(probe), selection, skipped);
     }
     const emitter = new GroupEmitter(asm, context, probe, group, sizes);
     if (group.both) {
@@ -118,7 +131,7 @@ export function groupReturnProgram(
     if (asm.isUsed(skipped)) {
       asm.jump(out);
       asm.label(skipped);
-      count(asm, controlOffset(probe, 'skipped'));
+      countProbe(asm, probe, 'skipped');
     }
     if (!asm.isUsed(unwanted) || !group.both) return;
     asm.jump(out);
@@ -127,9 +140,10 @@ export function groupReturnProgram(
     closeCall(asm);
 
     function decideAt(place: typeof kind, wanted: KernelCondition): void {
-      if (place === 'return' || leavesOf(wanted).every(isLatency)) decide(asm, context, probe, wanted, unwanted);
+      if (place === 'return' || leavesOf(wanted).every(isLatency))
+        decide(asm, context, numbered(probe), wanted, unwanted);
       else {
-        count(asm, controlOffset(probe, 'undecided'));
+        countProbe(asm, probe, 'undecided');
         asm.jump(unwanted);
       }
     }
@@ -144,7 +158,7 @@ function isLatency(source: SlotSource): boolean {
 class GroupEmitter {
   readonly #asm: Assembler;
   readonly #context: EmitContext;
-  readonly #probe: number;
+  readonly #probe: ProbeNumber;
   readonly #group: GroupPlan;
   readonly #sizes: GroupSizes;
   readonly time: number;
@@ -152,7 +166,7 @@ class GroupEmitter {
   readonly #values: number;
   readonly #zero: number;
 
-  constructor(asm: Assembler, context: EmitContext, probe: number, group: GroupPlan, sizes: GroupSizes) {
+  constructor(asm: Assembler, context: EmitContext, probe: ProbeNumber, group: GroupPlan, sizes: GroupSizes) {
     this.#asm = asm;
     this.#context = context;
     this.#probe = probe;
@@ -170,8 +184,13 @@ class GroupEmitter {
   }
 
   clear(): void {
-    for (let at = this.time; at < this.#zero; at += 8) this.#asm.store(8, fp, at, immediate(0));
-    this.#asm.store(4, fp, this.#key + groupKey.probe, immediate(this.#probe));
+    const asm = this.#asm;
+    for (let at = this.time; at < this.#zero; at += 8) asm.store(8, fp, at, immediate(0));
+    const place = this.#key + groupKey.probe;
+    if (this.#probe === 'cookie') {
+      asm.load(8, r1, fp, frame.probe);
+      asm.store(4, fp, place, r1);
+    } else asm.store(4, fp, place, immediate(this.#probe));
   }
 
   /** r7: what the entry has kept. The time becomes the latency. */
@@ -223,7 +242,7 @@ class GroupEmitter {
     for (let index = 0; index < details.length; index++) this.#addDetail(index, dropped);
     asm.jump(out);
     asm.label(dropped);
-    count(asm, controlOffset(this.#probe, 'entryDrops'));
+    countProbe(asm, this.#probe, 'entryDrops');
   }
 
   /** r8 = the value of the key's entry in the map r9, which counts one call more. */

@@ -1,6 +1,7 @@
 import { type Assembler, fp, immediate, type Label, r1, r2, r3, r4 } from '#asm';
 import { headerFlags } from '#model';
 import { frame, mapNames } from './frame.ts';
+import type { ProbeNumber } from './record.ts';
 
 /**
  * The map of open calls, for probes whose returns must know of their entries: those that keep some calls only, and those that count in the
@@ -11,7 +12,7 @@ export const openKeyBytes = 16;
 export const mostOpenCalls = 65_536;
 
 /** Builds the call's key in the frame, from the goroutine that `findGoroutine` has put there; to `unknown` where there is none. Loses r1. */
-export function openKey(asm: Assembler, probe: number, unknown: Label): void {
+export function openKey(asm: Assembler, probe: ProbeNumber, unknown: Label): void {
   asm.load(8, r1, fp, frame.flags);
   asm.alu('and', r1, immediate(headerFlags.g));
   asm.jumpIf('eq', r1, immediate(0), unknown);
@@ -19,7 +20,10 @@ export function openKey(asm: Assembler, probe: number, unknown: Label): void {
   asm.store(8, fp, frame.call, r1);
   asm.load(8, r1, fp, frame.depth);
   asm.store(4, fp, frame.call + 8, r1);
-  asm.store(4, fp, frame.call + 12, immediate(probe));
+  if (probe === 'cookie') {
+    asm.load(8, r1, fp, frame.probe);
+    asm.store(4, fp, frame.call + 12, r1);
+  } else asm.store(4, fp, frame.call + 12, immediate(probe));
 }
 
 /** The call is open: `value` is where, in the frame, what its return needs lies. */

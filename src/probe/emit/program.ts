@@ -143,18 +143,18 @@ export function entryProgram(
   });
 }
 
-function programSuffix(probe: ProbeNumber, { group = 0 }: ProgramOptions): string {
+export function programSuffix(probe: ProbeNumber, { group = 0 }: ProgramOptions): string {
   return probe === 'cookie' ? `g${group}` : `${probe}`;
 }
 
 /** Of a probe that keeps some of its calls only: it has programs of its own. */
-function numbered(probe: ProbeNumber): number {
+export function numbered(probe: ProbeNumber): number {
   if (probe === 'cookie') throw new BugError('what one probe decides in a program of many');
   return probe;
 }
 
 /** While calls are only counted (r1 is the gate): counts and leaves. */
-function countEstimate(asm: Assembler, context: EmitContext, probe: ProbeNumber, out: Label): void {
+export function countEstimate(asm: Assembler, context: EmitContext, probe: ProbeNumber, out: Label): void {
   const open = asm.newLabel();
   asm.jumpIf('ne', r1, immediate(gates.counting), open);
   noteProbe(asm, probe, context.probes, out);

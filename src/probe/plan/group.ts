@@ -63,8 +63,9 @@ export function planGroup(resolved: ResolvedProbe, context: PlanContext): GroupP
   let latency = false;
   const columns = resolved.columns.map((each): GroupColumn => {
     const { column } = each;
+    if (each.from === 'place') return { column, source: { kind: 'text', text: resolved.names[each.part] } };
     if (each.from === 'entry' || each.from === 'return') {
-      const shape = key.add(each.value);
+      const shape = key.addAt(each.from, each.value);
       if (shape.kind === 'slot' || shape.kind === 'frames') {
         keyWhen[shape.slot] = each.from;
       }
@@ -75,14 +76,14 @@ export function planGroup(resolved: ResolvedProbe, context: PlanContext): GroupP
     if (of.from === 'latency') latency = true;
     let slot: { slot?: number } = {};
     if (of.from !== 'latency') {
-      const shape = values.add(of.value);
+      const shape = values.addAt(of.from, of.value);
       if (shape.kind !== 'slot') {
         return { column, source: { kind: 'missing', reason: shape.kind === 'missing' ? shape.reason : 'no number' } };
       }
       valuesWhen[shape.slot] = of.from;
       slot = { slot: shape.slot };
       if (fn === 'top_keys') {
-        const place = key.add(of.value);
+        const place = key.addAt(of.from, of.value);
         if (place.kind !== 'slot') return { column, source: { kind: 'missing', reason: 'the key is full' } };
         const detail = details.push({ ...slot, keySlot: place.slot, unsigned }) - 1;
         return { column, source: { kind: 'top', detail, shape: place } };

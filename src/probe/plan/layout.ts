@@ -31,6 +31,7 @@ export class LayoutBuilder {
   readonly #stringBytes: number;
   readonly #most: number;
   #bytes: number;
+  #time = '';
 
   /** What the values may be made of, as in `planProbe`; for what is no record: where its slots begin, how long they may be. */
   constructor(
@@ -43,6 +44,12 @@ export class LayoutBuilder {
     this.#stringBytes = stringBytes;
     this.#most = most;
     this.#bytes = start;
+  }
+
+  /** As `add`, for what is built of several times: the same place at another time is another value. */
+  addAt(time: string, value: ResolvedValue): ValueShape {
+    this.#time = time;
+    return this.add(value);
   }
 
   /** The shape of `value`, its leaves given slots. A leaf without a place, or without room, becomes missing with the reason. */
@@ -112,7 +119,8 @@ export class LayoutBuilder {
   }
 
   #slot(source: SlotSource): number | { readonly kind: 'missing'; readonly reason: string } {
-    const key = JSON.stringify(source, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value));
+    const key =
+      this.#time + JSON.stringify(source, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value));
     const known = this.#known.get(key);
     if (known !== undefined) return known;
     // One status byte each, and up to 7 bytes of padding behind them all; the first root brings the walk's state.

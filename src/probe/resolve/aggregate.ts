@@ -4,33 +4,39 @@ import { resolveExpression, type Scope } from './expression.ts';
 import { type ColumnForm, durationForm, intForm, textForm } from './leaf.ts';
 import type { ResolvedAggregate } from './resolved.ts';
 
-/** What a probe adds up in the kernel, and the column that it gets. */
+/** What a probe adds up in the kernel, and the column that it gets; with mistakes, one without a value: of several functions another may have it. */
 export function resolveAggregate(
   fn: AggregateFunction,
   of: AggregatedValue | undefined,
   scope: Omit<Scope, 'side'>,
-):
-  | { readonly ok: true; readonly aggregate: ResolvedAggregate; readonly form: ColumnForm }
-  | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] } {
-  if (of === undefined) return { ok: true, aggregate: { function: fn, unsigned: false }, form: intForm };
+): { readonly aggregate: ResolvedAggregate; readonly form: ColumnForm; readonly diagnostics: readonly Diagnostic[] } {
+  const none = (diagnostics: readonly Diagnostic[], from: 'entry' | 'return') => {
+    const value = { kind: 'missing' as const, reason: diagnostics[0]!.message };
+    return {
+      aggregate: { function: fn, of: { from, value }, unsigned: false },
+      form: formOf(fn, intForm),
+      diagnostics,
+    };
+  };
+  if (of === undefined) return { aggregate: { function: fn, unsigned: false }, form: intForm, diagnostics: [] };
   if (of.kind === 'latency') {
-    if (fn === 'top_keys')
-      return { ok: false, diagnostics: [wrong('hardly two latencies are equal: take Histogram()')] };
+    if (fn === 'top_keys') return none([wrong('hardly two latencies are equal: take Histogram()')], 'return');
     const aggregate = { function: fn, of: { from: 'latency' as const }, unsigned: false };
-    return { ok: true, aggregate, form: formOf(fn, durationForm) };
+    return { aggregate, form: formOf(fn, durationForm), diagnostics: [] };
   }
   const typed = resolveExpression(of.text, { ...scope, side: of.kind }, of.span);
-  if (!typed.ok) return typed;
+  const from = of.kind === 'argument' ? ('entry' as const) : ('return' as const);
+  if (!typed.ok) return none(typed.diagnostics, from);
   const { kind } = typed.value;
   const isNumber = kind === 'int' || kind === 'uint' || kind === 'bool';
   const isKey = isNumber || kind === 'string' || kind === 'address';
   if (kind !== 'missing' && !(fn === 'top_keys' ? isKey : isNumber)) {
     const why = kind === 'float' ? 'the kernel does not calculate with floating-point numbers' : 'it is no number';
-    return { ok: false, diagnostics: [wrong(`${fn} of '${of.text}' cannot be had: ${why}`, of.span)] };
+    return none([wrong(`${fn} of '${of.text}' cannot be had: ${why}`, of.span)], from);
   }
-  const from = of.kind === 'argument' ? ('entry' as const) : ('return' as const);
   const aggregate = { function: fn, of: { from, value: typed.value }, unsigned: typed.form.unsigned === true };
-  return { ok: true, aggregate, form: formOf(fn, typed.form.type === 'BOOLEAN' ? intForm : typed.form) };
+  const form = formOf(fn, typed.form.type === 'BOOLEAN' ? intForm : typed.form);
+  return { aggregate, form, diagnostics: [] };
 }
 
 /** Histograms and lists of keys are JSON. */

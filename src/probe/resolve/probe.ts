@@ -159,10 +159,7 @@ export function resolveColumns(
         break;
       case 'aggregate': {
         const found = resolveAggregate(capture.function, capture.of, { function: fn.name, signature, binary, graph });
-        if (!found.ok) {
-          diagnostics.push(...found.diagnostics);
-          break;
-        }
+        diagnostics.push(...found.diagnostics);
         const { aggregate, form } = found;
         columns.push({ column: named(name, form, aggregateText(capture, fn.name)), from: 'aggregate', aggregate });
         break;
@@ -261,7 +258,7 @@ const keyKinds: ReadonlySet<ResolvedValue['kind']> = new Set([
 /** Beside an aggregate, every other column is a key: what the kernel can compare. */
 function notKeys(columns: readonly ResolvedColumn[], probe: LogicalProbe): Diagnostic[] {
   return columns.flatMap((each): Diagnostic[] => {
-    if (each.from === 'aggregate') return [];
+    if (each.from === 'aggregate' || each.from === 'place') return [];
     if ((each.from === 'entry' || each.from === 'return') && keyKinds.has(each.value.kind)) return [];
     return [
       {

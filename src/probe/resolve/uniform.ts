@@ -25,5 +25,9 @@ export function uniform(probes: readonly ResolvedProbe[]): readonly ResolvedProb
 }
 
 function isMissing(column: ResolvedColumn): boolean {
+  if (column.from === 'aggregate') {
+    const { of } = column.aggregate;
+    return of !== undefined && of.from !== 'latency' && of.value.kind === 'missing';
+  }
   return 'value' in column && column.value.kind === 'missing';
 }
