@@ -32,7 +32,7 @@ export function checkScript(script: string | Parsed, catalog: Catalog, options: 
   if (mutations.value.upserts.length > 0) return { stage: 'compiled', diagnostics: [] };
   const logical = compileLogical(parsed, catalog, options);
   if (!logical.ok) return refused(logical);
-  for (const output of logical.value.outputs) duckdbText(output.optimized);
+  for (const { optimized } of [...logical.value.outputs, ...logical.value.exports]) duckdbText(optimized);
   return { stage: 'compiled', diagnostics: [] };
 }
 
