@@ -162,6 +162,15 @@ describe.each(['local', 'go1.21.13', 'go1.17.13'] as const)('a program built by 
     await program.command('raises');
     const rows = await sonde.rows<{ value: string; log: string }>(['run', '-f', file]);
     expect(rows.map(({ value }) => JSON.parse(value)['(type)'])).toEqual(said.map(({ results }) => results.type));
+    await trace.process.kill();
+    trace = await sonde.trace(program.pid, 'main.must');
+    await program.command('raises');
+    const inlined = (await trace.stop()).calls.map(({ args, outcome }) => [args.n, outcome]);
+    // The function that it is inlined into recovers.
+    expect(inlined).toEqual([
+      [1, 'returned'],
+      [2, 'panicked'],
+    ]);
     expect(rows[5]!.log).toBe('5: panicked by runtime error: index out of range [5] with length 3');
   });
 

@@ -176,6 +176,8 @@ export interface ProbePlan {
   readonly condition?: Computation<ConditionShape>;
   /** Calls of an inlined copy: they have no frame of their own, and end no call of the function around them. */
   readonly nested?: true;
+  /** Of an inlined copy: between the stack pointer and the return address in the function around it. */
+  readonly frameBytes?: number;
   /** Rows are made at the entry although more is wanted: where its calls end is not known. */
   readonly endless?: true;
   /** Its calls have a place in a tree: the slots, in the records of entries and returns, of how many events had been dropped by then. */

@@ -209,6 +209,19 @@ describe('EventDecoder', () => {
     });
   });
 
+  it('ends the copies that are inlined into the function that recovers, and that function not', () => {
+    const copy = { ...plan('main.must'), nested: true as const, frameBytes: 0x40 };
+    const it = decoder([plan('main.f'), copy, { ...copy, function: 'main.outer' }]);
+    const enter = (probe: number, depth: number, n: bigint) => it.enter(depth, n, { probe });
+    enter(2, 0x80, 1n);
+    enter(0, 0x100, 2n);
+    enter(1, 0x100, 3n);
+    it.send({ kind: 'recovery', depth: 0x140 });
+    it.leave(0x100, 0n);
+    expect(it.ends()).toEqual(['3 panicked', '2 returned']);
+    expect(it.made.openCalls).toBe(1);
+  });
+
   it('ends all calls of a goroutine at Goexit', () => {
     const it = decoder();
     it.enter(0x100, 1n);

@@ -208,7 +208,7 @@ export class EventDecoder {
         break;
       }
       case eventKinds.recovery:
-        if (known) this.#unwind(target, g, this.#depth(), panicked);
+        if (known) this.#recovered(target, g, this.#depth());
         break;
       case eventKinds.goexit:
         if (known) this.#unwind(target, g, -1, goexit);
@@ -373,6 +373,25 @@ export class EventDecoder {
   #unwind(target: Target, g: number, depth: number, ending: Ending): void {
     this.#closeOtherGoroutine(target, g);
     this.#closeDeeper(target, g, depth, this.#ktime(), ending);
+    target.panics?.reached(g, depth);
+  }
+
+  /** Calls deeper than `depth` are unwound, and the copies that are inlined into the function that goes on: it is about to return. */
+  #recovered(target: Target, g: number, depth: number): void {
+    this.#closeOtherGoroutine(target, g);
+    const now = this.#ktime();
+    this.#closeDeeper(target, g, depth, now, panicked);
+    // On arm64 the event's depth is a word less than that of the stack pointer.
+    const inFrame = ({ probe, depth: own }: OpenCall) => {
+      const { frameBytes } = target.plans[probe]!;
+      return frameBytes !== undefined && (own + frameBytes === depth || own + frameBytes === depth + 8);
+    };
+    for (let call = target.calls.get(g); call !== undefined && inFrame(call); ) {
+      const { below } = call;
+      this.#unlink(target, g, call, undefined);
+      this.#end(target, call, now, causeOf(target, g, call, panicked));
+      call = below;
+    }
     target.panics?.reached(g, depth);
   }
 

@@ -143,7 +143,7 @@ export function planProbe(resolved: ResolvedProbe, context: PlanContext = {}): P
       columns,
       rowAtEntry,
       ...(shaped === undefined ? {} : { condition: shaped }),
-      ...(resolved.copy === undefined ? {} : { nested: true as const }),
+      ...(resolved.copy === undefined ? {} : { nested: true as const, frameBytes: resolved.copy.frameBytes.entry }),
       ...(endless ? { endless } : {}),
       ...(tree === undefined ? {} : { tree }),
       ...(context.panic === undefined || !wanted.some(({ from }) => from === 'panic') ? {} : { panic: context.panic }),
