@@ -51,7 +51,9 @@ async function ask(): Promise<Load> {
 const { upid } = sonde.processes.find(String(server.pid))[0]!;
 
 /** Counts the calls of each function of a pattern for the time of one load. */
-async function counted(pattern: string): Promise<Load & { readonly functions: number; readonly hits: number }> {
+async function counted(
+  pattern: string,
+): Promise<Load & { readonly functions: number; readonly hits: number; readonly stepped: number }> {
   const deployment = await sonde.placeLogical({
     name: 'load',
     table: 'load',
@@ -61,10 +63,12 @@ async function counted(pattern: string): Promise<Load & { readonly functions: nu
     probes: [{ function: pattern, columns: [{ name: 'calls', capture: { kind: 'aggregate', function: 'count' } }] }],
   });
   const { functions, hits: before } = deployment;
+  const steppedBefore = deployment.cost(0, 1);
   const result = await ask();
   const hits = deployment.hits - before;
+  const stepped = deployment.cost(0, 1) - steppedBefore;
   await deployment.close();
-  return { ...result, functions: functions.length, hits };
+  return { ...result, functions: functions.length, hits, stepped };
 }
 
 const patterns = [
@@ -97,12 +101,18 @@ try {
       Math.round(median(rates)).toLocaleString('en'),
       median(shares).toFixed(2),
       (last!.hits / (last!.perSecond * seconds)).toFixed(1),
+      (last!.stepped / (last!.perSecond * seconds)).toFixed(1),
     ]);
   }
   console.log(
     `under-load: ${machine()}, load ${loadavg()[0]!.toFixed(0)}; caddy, a file of 1.4 kB, ${connections} connections, median of ${rounds} rounds of ${seconds} s\n`,
   );
-  console.log(table(['functions counted', 'requests/s without', 'with', 'share left', 'hits a request'], rows));
+  console.log(
+    table(
+      ['functions counted', 'requests/s without', 'with', 'share left', 'hits a request', 'of them two traps'],
+      rows,
+    ),
+  );
   console.log(`\nrequests that failed: ${failed}`);
 } finally {
   clearInterval(alive);
