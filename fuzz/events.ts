@@ -1,5 +1,5 @@
 import { type Column, type EventLayout, header, headerSize, implicitColumns, type RowBatch } from '#model';
-import { EventDecoder, type ProbePlan } from '#probe';
+import { EventDecoder, type PanicShape, type ProbePlan } from '#probe';
 import { generator } from './random.ts';
 
 const layout: EventLayout = {
@@ -28,13 +28,26 @@ const columns: ProbePlan['columns'] = [
   },
   { column: column('latency', 'INT64'), source: { kind: 'latency' } },
   { column: column('outcome', 'STRING'), source: { kind: 'outcome' } },
+  { column: column('panic', 'STRING'), source: { kind: 'panic' } },
+  { column: column('id', 'INT64'), source: { kind: 'call-id' } },
+  { column: column('parent', 'INT64'), source: { kind: 'parent-call-id' } },
+  { column: column('own', 'INT64'), source: { kind: 'own-time' } },
 ];
+/** What is panicked with is the string; the other words stand for those of the runtime. */
+const panic: PanicShape = {
+  layout,
+  value: { kind: 'slot', slot: 4 },
+  stackEnd: 0,
+  deferring: [{ frame: 1, started: 2 }, { frame: 3 }],
+};
 const plans: ProbePlan[] = ['main.a', 'main.b'].map((fn) => ({
   function: fn,
   columns,
   entry: layout,
   return: layout,
   rowAtEntry: false,
+  panic,
+  tree: { entry: 1, return: 1 },
 }));
 const relation = { columns: [...implicitColumns, ...columns.map((each) => each.column)] };
 
@@ -76,7 +89,7 @@ function record(random: (below: number) => number): Uint8Array {
   // Fields as they might be, at each of the places where the record may begin.
   for (const at of [0, 8, 16]) {
     if (random(20) === 0) continue;
-    view.setUint16(at + header.kind, random(7), true);
+    view.setUint16(at + header.kind, random(8), true);
     view.setUint16(at + header.probe, random(30) === 0 ? random(0x10000) : random(2), true);
     view.setUint32(at + header.target, random(30) === 0 ? random(0x1_0000_0000) : random(2), true);
     view.setBigUint64(at + header.g, BigInt(random(4)), true);
@@ -101,7 +114,7 @@ function check(batch: RowBatch): void {
       const text = utf8.decode(bytes.subarray(offsets[row], offsets[row + 1]));
       const { name } = relation.columns[index]!;
       if (values.valid?.[row] === 0) continue;
-      if (name === 'results') JSON.parse(text);
+      if (name === 'results' || (name === 'panic' && text !== '')) JSON.parse(text);
       if (name === 'outcome' && !outcomes.has(text)) throw new Error(`an outcome '${text}'`);
     }
   });

@@ -34,6 +34,7 @@ export {
   type EmitFeatures,
   type FloatState,
   gates,
+  type PanicShape,
   type ProbePlan,
   type ProbeSites,
   type ProcessFilter,
