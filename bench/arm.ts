@@ -6,7 +6,8 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { availableParallelism, loadavg } from 'node:os';
 import { TestDeployer } from '../testing/deployer.ts';
 import { killStarted, type RunningProcess, startProcess } from '../testing/process.ts';
-import { bpftrace, realServer, version } from './peers.ts';
+import { realServer } from '../testing/real-server.ts';
+import { bpftrace, version } from './peers.ts';
 import { machine, median, milliseconds, table } from './report.ts';
 
 const rounds = Number(process.argv[2] ?? 3);

@@ -37,34 +37,6 @@ export async function dlv(): Promise<string | undefined> {
   }
 }
 
-const programs = {
-  'nats-server': ['github.com/nats-io/nats-server/v2', 'v2.15.2'],
-  caddy: ['github.com/caddyserver/caddy/v2/cmd/caddy', 'v2.11.9'],
-} as const;
-
-/**
- * Path of a real server, built through the Go module proxy on first use: nats-server under a minute on two cores, caddy seven. In a module of its own,
- * because `go install` refuses modules with replace lines.
- */
-export async function realServer(name: keyof typeof programs): Promise<string | undefined> {
-  const folder = join(root, '.cache', 'bench', name);
-  const program = join(folder, name);
-  if (existsSync(program)) return program;
-  const [path, wanted] = programs[name];
-  console.log(`bench: building ${name} ${wanted}`);
-  mkdirSync(folder, { recursive: true });
-  try {
-    const env = await goEnvironment('local');
-    if (!existsSync(join(folder, 'go.mod'))) await goCommand(['mod', 'init', `example.invalid/${name}`], env, folder);
-    await goCommand(['get', `${path}@${wanted}`], env, folder);
-    await goCommand(['build', '-o', program, path], env, folder);
-    return program;
-  } catch (error) {
-    console.log(`bench: no ${name}: ${(error as Error).message.split('\n')[0]}`);
-    return undefined;
-  }
-}
-
 export function version(program: string): string {
   const text = execFileSync(program, [program.endsWith('dlv') ? 'version' : '--version'], { encoding: 'utf8' });
   return /v?\d+\.\d+(\.\d+)?/.exec(text)?.[0] ?? '?';

@@ -10,7 +10,7 @@ import { TestDeployer } from '../testing/deployer.ts';
 import { freePort } from '../testing/free-port.ts';
 import { goFixture } from '../testing/go-fixtures.ts';
 import { killStarted, startProcess } from '../testing/process.ts';
-import { realServer } from './peers.ts';
+import { realServer } from '../testing/real-server.ts';
 import { machine, median, table } from './report.ts';
 
 const rounds = Number(process.argv[2] ?? 3);
