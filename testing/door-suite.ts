@@ -39,6 +39,7 @@ export function doorSuite(serve: () => Promise<Served>): void {
       name: 'ticks',
       function: 'main.tick',
       columns: { n: "ArgExpr('n')", name: "ArgExpr('name')" },
+      noBudget: true,
     });
     await program.ticks(100_000);
   });

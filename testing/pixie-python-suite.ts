@@ -56,7 +56,7 @@ export function pixiePythonSuite(serve: () => Promise<Served>): void {
       ['numbers', 'main.unsigned', { large: "ArgExpr('d')" }],
       ['named', 'main.named', { b: "ArgExpr('b')" }],
     ] as const) {
-      await sonde.place({ upid, name, function: fn, columns });
+      await sonde.place({ upid, name, function: fn, columns, noBudget: true });
     }
     scalars = await program.said('scalars');
     texts = await program.said('text');

@@ -41,7 +41,7 @@ export function pixieWireSuite(serve: () => Promise<Served>): void {
       ['none', 'main.exits', { code: "ArgExpr('code')" }],
       ['pointers', 'main.byPointer', { value: "ArgExpr('n.Value')" }],
     ] as const) {
-      await sonde.place({ upid, name, function: fn, columns });
+      await sonde.place({ upid, name, function: fn, columns, noBudget: true });
     }
     await program.ticks(40_000);
     for (const command of ['text', 'scalars', 'structs']) await program.command(command);

@@ -13,6 +13,8 @@ export interface ProbeScript {
   readonly columns: Readonly<Record<string, string>>;
   /** Default `5m`. */
   readonly ttl?: string;
+  /** For more calls than the budget lets through. */
+  readonly noBudget?: true;
 }
 
 /** Text of a script with one probe that shows its table. */
@@ -24,6 +26,7 @@ export function probeScript({
   calls,
   columns,
   ttl = '5m',
+  noBudget,
 }: ProbeScript): string {
   const list = Object.entries(columns).map(([column, value]) => `        '${column}': pxtrace.${value},`);
   return [
@@ -36,7 +39,7 @@ export function probeScript({
     ...list,
     '    }]',
     '',
-    `pxtrace.UpsertTracepoint('${name}', '${table}', probe, px.uint128('${upid}'), '${ttl}')`,
+    `pxtrace.UpsertTracepoint('${name}', '${table}', probe, px.uint128('${upid}'), '${ttl}'${noBudget === true ? ', no_budget=True' : ''})`,
     `px.display(px.DataFrame(table='${table}'))`,
     '',
   ].join('\n');

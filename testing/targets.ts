@@ -102,7 +102,7 @@ export class CallsProgram {
     return this.process.lines.slice(from, end);
   }
 
-  /** Calls main.tick so often, `n` from 0 to `burst` - 1 again and again: in bursts that neither a tracepoint's budget nor its ring minds. */
+  /** Calls main.tick so often, `n` from 0 to `burst` - 1 again and again: in bursts that the ring does not mind. */
   async ticks(count: number, burst = 4_000): Promise<void> {
     for (let n = 0; n < count; n += burst) {
       await this.command(`spin ${burst}`);
