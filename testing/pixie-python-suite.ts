@@ -80,8 +80,8 @@ export function pixiePythonSuite(serve: () => Promise<Served>): void {
   }
 
   async function ticksListed(): Promise<object> {
-    const { hits, rows, drops } = (await sonde.tracepoints()).find(({ name }) => name === 'ticks')!;
-    return { hits, rows, drops };
+    const { hits, rows, drops, state } = (await sonde.tracepoints()).find(({ name }) => name === 'ticks')!;
+    return { hits, rows, drops, state };
   }
 
   const query = (script: string, more: object = {}) => ask({ do: 'query', script, ...more });
@@ -155,7 +155,7 @@ export function pixiePythonSuite(serve: () => Promise<Served>): void {
 
   it(`a stream of ${streamRows} rows, whole and in one piece`, async () => {
     await program.ticks(streamRows, burst);
-    await expect.poll(ticksListed, { timeout: 20_000 }).toEqual({ hits: streamRows, rows: streamRows, drops: 0 });
+    await expect.poll(ticksListed, { timeout: 20_000 }).toMatchObject({ hits: streamRows, rows: streamRows, drops: 0 });
     const script = "import px\npx.display(px.DataFrame(table='ticks')[['n']], 'out')\n";
     const answer = await ask({ do: 'drain', table: 'out', script });
     expect(answer).toMatchObject({ rows: streamRows });

@@ -70,7 +70,7 @@ describe.skipIf(lacks !== undefined)(`pods from a laptop${lacks === undefined ? 
 
   it.each([
     [['pod/calc-7c11-2'], 'there is no pod calc-7c11-2 in namespace shop; did you mean calc-7c11-1?', 1],
-    [['deploy/clac'], 'there is no pod of deploy/clac in namespace shop; there are: calc', 1],
+    [['deploy/clac'], 'there is no pod of deploy/clac in namespace shop; did you mean calc?', 1],
     [['pod/waiting'], 'pod waiting does not run yet: it is Pending', 1],
     [['deploy/calc', '-c', 'sidecar'], 'deploy/calc in namespace shop has no container sidecar: it has app', 1],
     [['4711'], '4711: in a cluster a process is pod/NAME, deploy/NAME, sts/NAME, ds/NAME or a UPID', 2],
