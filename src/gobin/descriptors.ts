@@ -42,7 +42,7 @@ const composite = {
   unsafePointer: 26,
 } as const;
 
-/** `internal/abi.ITab`: the concrete type. */
+/** `internal/abi.ITab`: behind the interface's type the concrete one. */
 const itabType = 8;
 const longestName = 4_096;
 const mostFields = 4_096;
@@ -101,7 +101,12 @@ export class Descriptors {
 
   /** All that are found, those first that are in interfaces with methods. */
   dynamicTypes(): readonly DynamicType[] {
-    return this.#reachable().map((each) => ({ address: each, type: this.ref(each) }));
+    const { errors } = this.linked();
+    return this.#reachable().map((each) => ({
+      address: each,
+      type: this.ref(each),
+      ...(errors.has(each) ? { isError: true as const } : {}),
+    }));
   }
 
   /** Of the type whose descriptor is at an address. */
@@ -144,17 +149,25 @@ export class Descriptors {
     return (this.#all = [...found]);
   }
 
-  /** What the linker lists: in `.itablink` types that are in interfaces with methods, in `.typelink` those that reflection finds. */
-  linked(): { readonly inItabs: readonly Address[]; readonly others: readonly Address[] } {
+  /** What the linker lists: in `.itablink` types that are in interfaces with methods, of which some are errors, in `.typelink` those that reflection finds. */
+  linked(): {
+    readonly inItabs: readonly Address[];
+    readonly errors: ReadonlySet<Address>;
+    readonly others: readonly Address[];
+  } {
     const base = this.#base;
-    if (base === undefined) return { inItabs: [], others: [] };
+    const errors = new Set<Address>();
+    if (base === undefined) return { inItabs: [], errors, others: [] };
     const types = (found: readonly number[]) =>
       [...new Set(found)].filter((each) => each > 0 && this.#isType(each)).map((each) => address(each));
     const itabs = this.#section('.itablink');
     const inItabs: number[] = [];
     for (let i = 0; itabs !== undefined && i + 8 <= itabs.size; i += 8) {
       const itab = this.#word(itabs.address + i);
-      if (itab > 0) inItabs.push(this.#word(itab + itabType));
+      if (itab <= 0) continue;
+      const type = this.#word(itab + itabType);
+      inItabs.push(type);
+      if (type > 0 && this.nameAt(address(this.#word(itab))) === 'error') errors.add(address(type));
     }
     const links = this.#section('.typelink');
     const others: number[] = [];
@@ -162,7 +175,7 @@ export class Descriptors {
       const offset = this.#view(links.address + i, 4)?.getInt32(0, true);
       if (offset !== undefined) others.push(base + offset);
     }
-    return { inItabs: types(inItabs), others: types(others) };
+    return { inItabs: types(inItabs), errors, others: types(others) };
   }
 
   #section(name: string) {

@@ -29,6 +29,8 @@ export type GoType = { readonly name: string; readonly size: number } & (
 export interface DynamicType {
   readonly address: Address;
   readonly type: TypeRef;
+  /** The linker knows of values of it as errors. */
+  readonly isError?: true;
 }
 
 /** A function that captures variables: where its code begins, and the variables as fields of what a value of it points to. */

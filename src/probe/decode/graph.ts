@@ -303,7 +303,12 @@ export class GraphRenderer {
     const index = target.dynamicType(graph, descriptor);
     if (index === undefined) {
       const name = target.typeName?.(descriptor) ?? `type at 0x${descriptor.toString(16)}`;
-      return { name, index, data: { kind: 'none', reason: '' }, reason: 'debug info does not have its type' };
+      return {
+        name,
+        index,
+        data: { kind: 'none', reason: '' },
+        reason: 'its type is not among those that are looked into here',
+      };
     }
     const { name, size } = this.type(index);
     const pointer = word(view, place.at + 8);

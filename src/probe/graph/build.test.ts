@@ -33,3 +33,28 @@ it('what an interface may hold is there with all that it leads to, or not at all
   expect(graph.dynamic.length).toBeLessThan(10_000);
   expect(new Set(graph.dynamic.map(({ type }) => graph.types[type]!.kind))).toEqual(new Set(['pointer']));
 });
+
+it('for a panic alone: errors, what is of main and the runtime, numbers and texts; with an interface beside it, all', () => {
+  const types: GoType[] = [
+    { kind: 'interface', name: 'interface {}', size: 16, empty: true },
+    { kind: 'struct', name: 'pkg.Err', size: 0, fields: [] },
+    { kind: 'struct', name: 'pkg.Other', size: 0, fields: [] },
+    { kind: 'struct', name: 'main.refusal', size: 0, fields: [] },
+    { kind: 'struct', name: 'runtime.boundsError', size: 0, fields: [] },
+    { kind: 'string', name: 'string', size: 16 },
+    { kind: 'string', name: 'pkg.Name', size: 16 },
+  ];
+  const dynamic = types.map((_, type) => ({ address: 0x1000 + 32 * type, type, ...(type === 1 && { isError: true }) }));
+  const source = { type: (ref: number) => types[ref]!, dynamicTypes: () => dynamic as never };
+  const held = (builder: TypeGraphBuilder) => {
+    const { graph } = builder.finish();
+    return graph.dynamic.map(({ type }) => graph.types[type]!.name);
+  };
+  const panic = new TypeGraphBuilder(source);
+  panic.addPanic(() => panic.add(0));
+  expect(held(panic)).toEqual(['pkg.Err', 'main.refusal', 'runtime.boundsError', 'string']);
+  const both = new TypeGraphBuilder(source);
+  both.add(0);
+  both.addPanic(() => both.add(0));
+  expect(held(both)).toEqual(types.slice(1).map(({ name }) => name));
+});

@@ -17,6 +17,8 @@ const mostTypes = 20_000;
 /** So many more for closures and what only they have captured. */
 const mostClosureTypes = 2_000;
 
+const scalars: ReadonlySet<GoType['kind']> = new Set(['bool', 'int', 'uint', 'float', 'complex', 'string']);
+
 /** Types with more constants than this (opcodes, code points) are shown as numbers. */
 const mostConstants = 1_000;
 const ownForm: ReadonlySet<string> = new Set(['time.Duration']);
@@ -38,6 +40,7 @@ export class TypeGraphBuilder {
   readonly #known = new Map<TypeRef, number>();
   readonly #queue: { readonly ref: TypeRef; readonly index: number }[] = [];
   #interfaces = false;
+  #panics = false;
   #functions = false;
   #most = mostTypes;
   /** From now on types are added that only interfaces may hold: their packages are not gone through for constants. */
@@ -84,17 +87,32 @@ export class TypeGraphBuilder {
     return index;
   }
 
+  /**
+   * What `add` collects is a panic's value. Where nothing else leads to interfaces, that is not worth laying out all that they may hold: errors, what
+   * the runtime and package main have, numbers and texts are enough; of others the type's name is known.
+   */
+  addPanic<T>(add: () => T): T {
+    this.#drain();
+    const before = this.#interfaces;
+    const added = add();
+    this.#drain();
+    this.#interfaces = before;
+    this.#panics = true;
+    return added;
+  }
+
   /** The graph with its table. Nothing can be added behind this. */
   finish(): TypeTable {
     if (this.#done) return this.#done;
     this.#drain();
     const statically = this.#functions;
     const dynamic: { address: number; type: number }[] = [];
-    if (this.#interfaces) {
+    const all = this.#interfaces;
+    if (all || this.#panics) {
       this.#dynamic = true;
-      for (const { address, type } of this.#source.dynamicTypes?.() ?? []) {
+      for (const { address, type, isError = false } of this.#source.dynamicTypes?.() ?? []) {
         if (this.#types.length >= this.#most) break;
-        if (!this.#mayBeHeld(type)) continue;
+        if (!this.#mayBeHeld(type) || !(all || isError || this.#mayBePanicked(type))) continue;
         dynamic.push({ address, type: this.add(type) });
         this.#drain();
       }
@@ -105,6 +123,11 @@ export class TypeGraphBuilder {
     this.#drain();
     this.#done = layTable(this.#types, dynamic, closures, this.#limits, this.#redaction?.rules.names);
     return this.#done;
+  }
+
+  #mayBePanicked(ref: TypeRef): boolean {
+    const { kind, name } = this.#source.type(ref);
+    return /^\*?(main|runtime)\./.test(name) || (scalars.has(kind) && !name.includes('.'));
   }
 
   /** No interface holds an interface, the runtime's own maps and closures, or the shapes that generic code is compiled for. */

@@ -33,7 +33,7 @@ export function resolvePanic(
   const signature = binary.signature(fn);
   const [argument] = signature.parameters;
   if (argument === undefined) return signature.unknown ?? 'the debug info does not tell where runtime.gopanic has it';
-  const value = leaf(startOf(argument), argument.type, binary, graph);
+  const value = graph.addPanic(() => leaf(startOf(argument), argument.type, binary, graph));
   return { value, stackEnd: word([gStackHi]), deferring: deferring() };
 
   function word(hops: readonly number[], size = 8): ResolvedValue {
