@@ -1,5 +1,6 @@
 import { type Address, address, decodeUtf8, SondeError } from '#base';
 import type { Elf, Section, SectionWindow } from '#elf';
+import { reflectKind } from './kinds.ts';
 import { typesStart } from './open-pclntab.ts';
 import { minorVersion } from './runtime.ts';
 import type { DynamicType, GoField, GoType, TypeRef } from './types.ts';
@@ -18,36 +19,18 @@ const at = {
 const typeBytes = 80;
 const flag = { uncommon: 1, extraStar: 2, named: 4 } as const;
 
-/** `reflect.Kind`. */
-const kinds = {
-  bool: 1,
-  int: 2,
-  uint: 7,
-  uintptr: 12,
-  float32: 13,
-  float64: 14,
-  complex64: 15,
-  complex128: 16,
-} as const;
-const composite = {
-  array: 17,
-  chan: 18,
-  func: 19,
-  interface: 20,
-  map: 21,
-  pointer: 22,
-  slice: 23,
-  string: 24,
-  struct: 25,
-  unsafePointer: 26,
-} as const;
-
 /** `internal/abi.ITab`: behind the interface's type the concrete one. */
 const itabType = 8;
 const longestName = 4_096;
 const mostFields = 4_096;
 /** Types that are looked through for one that is named. */
 const mostTypes = 200_000;
+
+export interface LinkedTypes {
+  readonly inItabs: readonly Address[];
+  readonly errors: ReadonlySet<Address>;
+  readonly others: readonly Address[];
+}
 
 /**
  * The types that a binary has descriptors of: reflection's, which are there without symbols and debug info. A reference to one is negative, as are
@@ -65,6 +48,7 @@ export class Descriptors {
   #last: Section | undefined;
   #relocations: ReadonlyMap<number, number> | undefined;
   #all: readonly Address[] | undefined;
+  #linked: LinkedTypes | undefined;
   #names: ReadonlyMap<string, Address> | undefined;
 
   constructor(elf: Elf, goVersion: string) {
@@ -150,11 +134,11 @@ export class Descriptors {
   }
 
   /** What the linker lists: in `.itablink` types that are in interfaces with methods, of which some are errors, in `.typelink` those that reflection finds. */
-  linked(): {
-    readonly inItabs: readonly Address[];
-    readonly errors: ReadonlySet<Address>;
-    readonly others: readonly Address[];
-  } {
+  linked(): LinkedTypes {
+    return (this.#linked ??= this.#readLinked());
+  }
+
+  #readLinked(): LinkedTypes {
     const base = this.#base;
     const errors = new Set<Address>();
     if (base === undefined) return { inItabs: [], errors, others: [] };
@@ -184,7 +168,7 @@ export class Descriptors {
 
   #isType(descriptor: number): boolean {
     const kind = this.#kind(descriptor);
-    return kind >= kinds.bool && kind <= composite.unsafePointer;
+    return kind >= reflectKind.bool && kind <= reflectKind.unsafePointer;
   }
 
   #kind(descriptor: number): number {
@@ -194,14 +178,14 @@ export class Descriptors {
   /** Descriptors that one refers to. */
   #parts(descriptor: Address): number[] {
     switch (this.#kind(descriptor)) {
-      case composite.array:
-      case composite.chan:
-      case composite.pointer:
-      case composite.slice:
+      case reflectKind.array:
+      case reflectKind.chan:
+      case reflectKind.pointer:
+      case reflectKind.slice:
         return [this.#word(descriptor + at.first)];
-      case composite.map:
+      case reflectKind.map:
         return [this.#word(descriptor + at.first), this.#word(descriptor + at.second)];
-      case composite.struct:
+      case reflectKind.struct:
         return this.#fields(descriptor).map(({ type }) => type);
       default:
         return [];
@@ -218,46 +202,46 @@ export class Descriptors {
       return this.#isType(found) ? this.ref(address(found)) : undefined;
     };
     const unknown = { kind: 'unknown', name, size } as const;
-    if (kind === kinds.bool) return { kind: 'bool', name, size };
-    if (kind >= kinds.int && kind < kinds.uint) return { kind: 'int', name, size };
-    if (kind >= kinds.uint && kind <= kinds.uintptr) return { kind: 'uint', name, size };
+    if (kind === reflectKind.bool) return { kind: 'bool', name, size };
+    if (kind >= reflectKind.int && kind < reflectKind.uint) return { kind: 'int', name, size };
+    if (kind >= reflectKind.uint && kind <= reflectKind.uintptr) return { kind: 'uint', name, size };
     switch (kind) {
-      case kinds.float32:
-      case kinds.float64:
+      case reflectKind.float32:
+      case reflectKind.float64:
         return { kind: 'float', name, size };
-      case kinds.complex64:
-      case kinds.complex128:
+      case reflectKind.complex64:
+      case reflectKind.complex128:
         return { kind: 'complex', name, size };
-      case composite.string:
+      case reflectKind.string:
         return { kind: 'string', name, size };
-      case composite.func:
+      case reflectKind.func:
         return { kind: 'func', name, size };
-      case composite.unsafePointer:
+      case reflectKind.unsafePointer:
         return { kind: 'pointer', name, size, elem: undefined };
-      case composite.pointer:
+      case reflectKind.pointer:
         return { kind: 'pointer', name, size, elem: part(at.first) };
-      case composite.slice: {
+      case reflectKind.slice: {
         const elem = part(at.first);
         return elem === undefined ? unknown : { kind: 'slice', name, size, elem };
       }
-      case composite.array: {
+      case reflectKind.array: {
         const elem = part(at.first);
         const count = this.#word(descriptor + at.third);
         return elem === undefined ? unknown : { kind: 'array', name, size, elem, count };
       }
-      case composite.map: {
+      case reflectKind.map: {
         const [key, elem] = [part(at.first), part(at.second)];
         return key === undefined || elem === undefined
           ? unknown
           : { kind: 'map', name, size, header: undefined, key, elem };
       }
-      case composite.chan: {
+      case reflectKind.chan: {
         const elem = part(at.first);
         return elem === undefined ? unknown : { kind: 'chan', name, size, header: undefined, elem };
       }
-      case composite.interface:
+      case reflectKind.interface:
         return { kind: 'interface', name, size, empty: this.#word(descriptor + at.third) === 0 };
-      case composite.struct: {
+      case reflectKind.struct: {
         const fields = this.#fields(descriptor);
         if (fields.some(({ type }) => !this.#isType(type))) return unknown;
         return {
@@ -299,13 +283,13 @@ export class Descriptors {
       return depth < 8 && this.#isType(found) ? this.#name(address(found), depth + 1) : '?';
     };
     switch (this.#isNamed(descriptor) ? 0 : this.#kind(descriptor)) {
-      case composite.pointer:
+      case reflectKind.pointer:
         return `*${part(at.first)}`;
-      case composite.slice:
+      case reflectKind.slice:
         return `[]${part(at.first)}`;
-      case composite.array:
+      case reflectKind.array:
         return `[${this.#word(descriptor + at.third)}]${part(at.first)}`;
-      case composite.map:
+      case reflectKind.map:
         return `map[${part(at.first)}]${part(at.second)}`;
       default:
         return this.#string(descriptor);
@@ -343,18 +327,18 @@ export class Descriptors {
 
   #kindBytes(kind: number): number {
     switch (kind) {
-      case composite.array:
+      case reflectKind.array:
         return 72;
-      case composite.chan:
+      case reflectKind.chan:
         return 64;
-      case composite.func:
-      case composite.pointer:
-      case composite.slice:
+      case reflectKind.func:
+      case reflectKind.pointer:
+      case reflectKind.slice:
         return 56;
-      case composite.interface:
-      case composite.struct:
+      case reflectKind.interface:
+      case reflectKind.struct:
         return 80;
-      case composite.map:
+      case reflectKind.map:
         return this.#minor >= 24 ? 104 : 88;
       default:
         return 48;

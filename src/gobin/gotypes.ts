@@ -1,28 +1,6 @@
 import { attribute, type Die, type Dwarf, MalformedDwarf, tag } from '#dwarf';
+import { reflectKind } from './kinds.ts';
 import type { GoField, GoType, TypeRef } from './types.ts';
-
-/** Values of DW_AT_go_kind: `reflect.Kind` (Go, internal/abi/type.go). */
-const goKind = {
-  bool: 1,
-  int: 2,
-  int64: 6,
-  uint: 7,
-  uintptr: 12,
-  float32: 13,
-  float64: 14,
-  complex64: 15,
-  complex128: 16,
-  array: 17,
-  chan: 18,
-  func: 19,
-  interface: 20,
-  map: 21,
-  pointer: 22,
-  slice: 23,
-  string: 24,
-  struct: 25,
-  unsafePointer: 26,
-} as const;
 
 /** Longest chain of typedefs that is followed. */
 const mostTypedefs = 32;
@@ -82,52 +60,52 @@ export class TypeReader {
       parts.get(attribute[of]) ?? dwarf.number(die, attribute[of]);
     const declared = dwarf.number(die, attribute.byteSize);
     const base = (size: number) => ({ name, size: declared ?? size });
-    if (kind === goKind.bool) return { kind: 'bool', ...base(1) };
-    if (kind >= goKind.int && kind <= goKind.int64) return { kind: 'int', ...base(8) };
-    if (kind >= goKind.uint && kind <= goKind.uintptr) return { kind: 'uint', ...base(8) };
+    if (kind === reflectKind.bool) return { kind: 'bool', ...base(1) };
+    if (kind >= reflectKind.int && kind <= reflectKind.int64) return { kind: 'int', ...base(8) };
+    if (kind >= reflectKind.uint && kind <= reflectKind.uintptr) return { kind: 'uint', ...base(8) };
     switch (kind) {
-      case goKind.float32:
-      case goKind.float64:
+      case reflectKind.float32:
+      case reflectKind.float64:
         return { kind: 'float', ...base(8) };
-      case goKind.complex64:
-      case goKind.complex128:
+      case reflectKind.complex64:
+      case reflectKind.complex128:
         return { kind: 'complex', ...base(16) };
-      case goKind.array: {
+      case reflectKind.array: {
         const elem = dwarf.number(die, attribute.type);
         const size = declared ?? 0;
         if (elem === undefined) return { kind: 'unknown', name, size };
         return { kind: 'array', name, size, elem, count: this.#count(die) };
       }
-      case goKind.chan: {
+      case reflectKind.chan: {
         const elem = outer('goElem');
         const header = dwarf.number(die, attribute.type);
         return elem === undefined ? { kind: 'unknown', name, size: 8 } : { kind: 'chan', name, size: 8, header, elem };
       }
-      case goKind.func:
+      case reflectKind.func:
         return { kind: 'func', name, size: 8 };
-      case goKind.map: {
+      case reflectKind.map: {
         const [key, elem] = [outer('goKey'), outer('goElem')];
         const header = dwarf.number(die, attribute.type);
         if (key === undefined || elem === undefined) return { kind: 'unknown', name, size: 8 };
         return { kind: 'map', name, size: 8, header, key, elem };
       }
-      case goKind.interface: {
+      case reflectKind.interface: {
         const first = this.#fields(die)[0]?.name;
         return { kind: 'interface', ...base(16), empty: first === '_type' };
       }
-      case goKind.pointer:
+      case reflectKind.pointer:
         // One shape stands for all pointers: what a value of it points to is told by the dictionary alone.
         if (name.startsWith('go.shape.*')) return { kind: 'pointer', name, size: 8, elem: undefined };
         return { kind: 'pointer', name, size: 8, elem: dwarf.number(die, attribute.type) };
-      case goKind.unsafePointer:
+      case reflectKind.unsafePointer:
         return { kind: 'pointer', name, size: 8, elem: undefined };
-      case goKind.slice: {
+      case reflectKind.slice: {
         const elem = dwarf.number(die, attribute.goElem) ?? this.#elementOfArrayField(die);
         return elem === undefined ? { kind: 'unknown', ...base(24) } : { kind: 'slice', ...base(24), elem };
       }
-      case goKind.string:
+      case reflectKind.string:
         return { kind: 'string', ...base(16) };
-      case goKind.struct:
+      case reflectKind.struct:
         return { kind: 'struct', ...base(0), fields: this.#fields(die) };
       default:
         return { kind: 'unknown', ...base(0) };
@@ -175,13 +153,13 @@ export class TypeReader {
 function guessKind(die: Die): number {
   switch (die.tag) {
     case tag.pointerType:
-      return die.attributes.has(attribute.type) ? goKind.pointer : goKind.unsafePointer;
+      return die.attributes.has(attribute.type) ? reflectKind.pointer : reflectKind.unsafePointer;
     case tag.structureType:
-      return goKind.struct;
+      return reflectKind.struct;
     case tag.arrayType:
-      return goKind.array;
+      return reflectKind.array;
     case tag.subroutineType:
-      return goKind.func;
+      return reflectKind.func;
     case tag.baseType:
       return kindOfEncoding(die.attributes.get(attribute.encoding)?.value);
     default:
@@ -193,17 +171,17 @@ function guessKind(die: Die): number {
 function kindOfEncoding(encoding: unknown): number {
   switch (encoding) {
     case 2:
-      return goKind.bool;
+      return reflectKind.bool;
     case 3:
-      return goKind.complex128;
+      return reflectKind.complex128;
     case 4:
-      return goKind.float64;
+      return reflectKind.float64;
     case 5:
     case 6:
-      return goKind.int;
+      return reflectKind.int;
     case 7:
     case 8:
-      return goKind.uint;
+      return reflectKind.uint;
     default:
       return 0;
   }

@@ -6,6 +6,7 @@ export {
   type TypedExpression,
 } from './expression.ts';
 export { resolveFunction } from './function.ts';
+export { isFurther, isRest } from './instances.ts';
 export { type ResolvedSet, resolveProbes, type Skipped } from './many.ts';
 export { type ResolvedPanic, resolvePanic } from './panic.ts';
 export { resolveProbe } from './probe.ts';

@@ -72,3 +72,13 @@ export class Instances {
     };
   }
 }
+
+/** Is it of calls with none of the dictionaries that have a probe of their own? */
+export function isRest({ dictionary }: ResolvedProbe): boolean {
+  return dictionary !== undefined && dictionary.is === undefined;
+}
+
+/** Is it of a function that has a probe before it already? */
+export function isFurther({ dictionary }: ResolvedProbe): boolean {
+  return dictionary !== undefined && dictionary.is !== dictionary.known[0];
+}

@@ -1,0 +1,22 @@
+/** `reflect.Kind` (Go, internal/abi/type.go): what DW_AT_go_kind and a type's descriptor have. */
+export const reflectKind = {
+  bool: 1,
+  int: 2,
+  int64: 6,
+  uint: 7,
+  uintptr: 12,
+  float32: 13,
+  float64: 14,
+  complex64: 15,
+  complex128: 16,
+  array: 17,
+  chan: 18,
+  func: 19,
+  interface: 20,
+  map: 21,
+  pointer: 22,
+  slice: 23,
+  string: 24,
+  struct: 25,
+  unsafePointer: 26,
+} as const;
