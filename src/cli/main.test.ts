@@ -55,7 +55,7 @@ test('several px at once start one agent and all are answered', async () => {
   expect(new Set(results.map(({ out }) => out)).size).toBe(1);
   expect((await px('agent', 'stop').ended).code).toBe(0);
   expect((await px('agent', 'status').ended).code).toBe(3);
-}, 30_000);
+}, 120_000);
 
 test('px trace: SIGINT, SIGTERM and a lost reader end it cleanly, SIGKILL cuts the call', async () => {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -77,7 +77,7 @@ test('px trace: SIGINT, SIGTERM and a lost reader end it cleanly, SIGKILL cuts t
   await until(killed, 'armed');
   killed.child.kill('SIGKILL');
   while (cancelled() === before) await new Promise((resolve) => setTimeout(resolve, 20));
-}, 30_000);
+}, 120_000);
 
 test('the reader of a pipe goes while nothing is written: px trace ends', async () => {
   // The reader stays until px has begun, however long that takes, and a little longer.

@@ -191,6 +191,16 @@ test('an agent that cannot start: the end of its log, exit 3', async () => {
   );
 });
 
+test('an agent that is slow to start is waited for, and a person is told', async () => {
+  const program = join(directory, 'agent.mjs');
+  const fake = new URL('../testing/fake-agent-main.ts', import.meta.url);
+  writeFileSync(program, `setTimeout(() => import(${JSON.stringify(fake.href)}), 3_200);`);
+  const world = { env: { SONDE_DIR: directory, SONDE_AGENT: program }, errIsTerminal: true };
+  const result = await runPx(['ps'], world);
+  expect(result).toMatchObject({ code: 0, err: 'the agent takes long to start: waiting for it\n' });
+  expect((await runPx(['agent', 'stop'], world)).code).toBe(0);
+});
+
 test('a folder that others can write is not trusted', async () => {
   chmodSync(directory, 0o777);
   expect(await px('ps')).toMatchObject({ code: 3, out: '' });

@@ -228,7 +228,9 @@ export async function connectAgent(
     throw new SocketDenied(socket, ownerOf(socket, directory), userName(context.uid));
   if (state !== 'open') {
     if (!start) throw new NoAgent(socket);
-    await startAgent(directory, context.env, context.uid);
+    await startAgent(directory, context.env, context.uid, () => {
+      if (context.err.isTTY) context.err.write('the agent takes long to start: waiting for it\n');
+    });
   }
   return new Agent(agentEndpoint(directory), ownerName(context), anyVersion);
 }

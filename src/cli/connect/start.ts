@@ -9,7 +9,9 @@ import { AgentDidNotStart } from './errors.ts';
 import { probeSocket } from './probe.ts';
 import { takeStartLock } from './start-lock.ts';
 
-const limitMs = 10_000;
+/** A machine with a sick process on it can be slow: an agent that runs is given time, and told of. */
+const limitMs = 60_000;
+const slowMs = 3_000;
 const pollMs = 10;
 const largestLog = 1 << 20;
 /** Ours went, for another px was quicker: how long its agent may take to listen. */
@@ -33,19 +35,20 @@ function agentProgram(env: Readonly<Record<string, string | undefined>>): string
 
 /**
  * Starts an agent that outlives this process and waits until its socket answers; if another px is starting one, waits for that.
- * @throws AgentDidNotStart with the end of its log
+ * `slow` is called when that takes long. @throws AgentDidNotStart with the end of its log
  */
 export async function startAgent(
   directory: string,
   env: Readonly<Record<string, string | undefined>>,
   uid: number,
+  slow: () => void,
 ): Promise<void> {
   ensureDirectory(directory, uid);
   for (;;) {
     const release = takeStartLock(directory);
     try {
       if ((await probeSocket(socketPath(directory))) === 'open') return;
-      if (release !== undefined) return await launch(directory, env);
+      if (release !== undefined) return await launch(directory, env, slow);
     } finally {
       release?.();
     }
@@ -60,7 +63,11 @@ function openLog(path: string): number {
 }
 
 /** If another agent was quicker after all, ours goes by itself and that one answers. */
-async function launch(directory: string, env: Readonly<Record<string, string | undefined>>): Promise<void> {
+async function launch(
+  directory: string,
+  env: Readonly<Record<string, string | undefined>>,
+  slow: () => void,
+): Promise<void> {
   const log = openLog(logPath(directory));
   const before = fstatSync(log).size;
   let ended: string | undefined;
@@ -86,11 +93,16 @@ async function launch(directory: string, env: Readonly<Record<string, string | u
   } finally {
     closeSync(log);
   }
-  const start = performance.now();
-  while (performance.now() - start < limitMs) {
-    if ((await probeSocket(socketPath(directory))) === 'open') return;
-    if (ended !== undefined && performance.now() - endedAt > (ended.endsWith('with 0') ? otherLimitMs : 200)) break;
-    await sleep(pollMs);
+  const telling = setTimeout(slow, slowMs);
+  try {
+    const start = performance.now();
+    while (performance.now() - start < limitMs) {
+      if ((await probeSocket(socketPath(directory))) === 'open') return;
+      if (ended !== undefined && performance.now() - endedAt > (ended.endsWith('with 0') ? otherLimitMs : 200)) break;
+      await sleep(pollMs);
+    }
+  } finally {
+    clearTimeout(telling);
   }
   throw new AgentDidNotStart(
     ended ?? `no answer within ${limitMs / 1000} s`,

@@ -23,6 +23,8 @@ interface PxWorld {
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string;
   readonly uid?: number;
+  /** Standard error is a terminal. */
+  readonly errIsTerminal?: boolean;
 }
 
 /** One `px` in this process, its world in memory. */
@@ -47,6 +49,7 @@ export function startPx(words: readonly string[], world: PxWorld = {}): PxRun {
       done();
     },
   });
+  if (world.errIsTerminal) Object.assign(stderr, { isTTY: true });
   const { own, script } = splitScriptArguments(words);
   const sink = new Sink(stdout);
   const context: Context = {
