@@ -9,7 +9,7 @@ import { distinct, rolling, sort, window } from './frame-window.ts';
 import { callFunction } from './functions/call.ts';
 import { contextKeys, contextNames, contextSource } from './functions/metadata.ts';
 import { apply, type PlanColumn, type Relational, reference, typeOf } from './plan.ts';
-import { requireOwn, rowValue } from './row-value.ts';
+import { ownValue } from './row-value.ts';
 import type { Session } from './session.ts';
 import {
   type Argument,
@@ -124,8 +124,7 @@ export function frameSubscript(frame: Frame, index: Argument, span: Span): Value
 
 /** `df.name = value`: the frame with that column set, in its place or last. */
 export function assign(session: Session, frame: Frame, name: string, nameSpan: Span, value: Argument): Frame {
-  const scalar = rowValue(frame, value, 'value');
-  if (value.value.kind === 'scalar') requireOwn(frame, value.value.scalar, value.span);
+  const scalar = ownValue(frame, value, 'value');
   checkColumnName(
     name,
     nameSpan,
@@ -257,7 +256,7 @@ export function groupedMember(
 }
 
 function filter(frame: Frame, condition: Argument, span: Span): Frame {
-  const predicate = rowValue(frame, condition, 'key');
+  const predicate = ownValue(frame, condition, 'key');
   if (predicate.type !== 'BOOLEAN') {
     fault('pxl.type', `Expected Boolean for Filter expression, not ${predicate.type}`, condition.span, [
       'for instance df[df.a > 1]',

@@ -5,7 +5,7 @@ import { Fault, fault } from './fault.ts';
 import { columnOf, frameOf, newColumn } from './frame.ts';
 import { toFloat } from './functions/call.ts';
 import { apply, constant, isStreamed, type PlanColumn, reference, type Scalar } from './plan.ts';
-import { rowValue } from './row-value.ts';
+import { ownValue } from './row-value.ts';
 import type { Session } from './session.ts';
 import {
   type Argument,
@@ -95,7 +95,7 @@ class AskedColumns implements ExportRows {
     const { value, span } = argument;
     if (value.kind === 'opaque') throw new Fault();
     if (constantOf(value)) return wrongKind('Column', parameter, argument);
-    const scalar = rowValue(this.#frame, argument, parameter);
+    const scalar = ownValue(this.#frame, argument, parameter);
     if (!types.includes(scalar.type)) {
       const name = scalar.kind === 'column' ? ` '${scalar.name}'` : '';
       const text = `Expected ${parameter} column${name} to be ${types.join(' or ')}, received ${scalar.type}`;

@@ -578,6 +578,11 @@ describe('faults', () => {
       ["4:8 the column 'n' of another DataFrame is not available in this context [merge the DataFrames first]"],
     ],
     [frame("df['m'] = px.DataFrame('calls').ctx['pod']"), ["3:11 the column 'upid' of another DataFrame"]],
+    [frame("b = px.DataFrame('calls')", 'df = df[b.n > 1]'), ["4:9 the column 'n' of another DataFrame"]],
+    [
+      frame("b = px.DataFrame('calls')", exported('px.otel.metric.Gauge("a", b.n)')),
+      ["4:117 the column 'n' of another DataFrame"],
+    ],
     [frame('px.export(df, df)'), ["3:15 Expected arg 'export_spec' as type 'Exporter', received 'DataFrame'"]],
     [frame(exported('px.otel.metric.Gauge("a b", df.n)')), ["3:112 Metric name is invalid: 'a b'"]],
     [

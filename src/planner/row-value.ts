@@ -4,8 +4,14 @@ import { fault } from './fault.ts';
 import { apply, outputColumns, type Relational, reference, type Scalar, sourcesOf, typeOf } from './plan.ts';
 import type { Argument, Frame } from './value.ts';
 
-/** Rows of one DataFrame have nothing to do with those of another: a column is made of what its own came from. */
-export function requireOwn(frame: Frame, scalar: Scalar, span: Span): void {
+/** What `rowValue` gives; rows of one DataFrame have nothing to do with those of another, so that all of it must be made of what this one came from. */
+export function ownValue(frame: Frame, argument: Argument, parameter: string): Scalar {
+  const scalar = rowValue(frame, argument, parameter);
+  if (argument.value.kind === 'scalar') requireOwn(frame, argument.value.scalar, argument.span);
+  return scalar;
+}
+
+function requireOwn(frame: Frame, scalar: Scalar, span: Span): void {
   if (scalar.kind === 'apply') for (const each of scalar.arguments) requireOwn(frame, each, span);
   if (scalar.kind !== 'column' || frame.columns.some((column) => column.id === scalar.id)) return;
   if (madeIn(frame.plan, scalar.id, new Set())) return;
@@ -26,7 +32,7 @@ function madeIn(plan: Relational, id: number, seen: Set<Relational>): boolean {
  * A value for each row of this frame. A column of another DataFrame, or one that was replaced since, means this frame's column of
  * that name, as in Pixie, where an expression knows columns by name only.
  */
-export function rowValue(frame: Frame, argument: Argument, parameter: string): Scalar {
+function rowValue(frame: Frame, argument: Argument, parameter: string): Scalar {
   const { value } = argument;
   if (value.kind !== 'scalar') return wrongKind('Column', parameter, argument);
   return byName(frame, value.scalar, argument.span);
