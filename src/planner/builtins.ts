@@ -19,7 +19,13 @@ const builtins: Readonly<Record<string, (site: CallSite) => Value>> = {
     for (let i = from; by > 0n ? i < to : i > to; i += by) items.push({ value: int(i), span: site.span });
     return { kind: 'list', items };
   },
-  len: (site) => int(itemsOf(bind(site, ['obj']).obj!).length),
+  len: (site) => {
+    const obj = bind(site, ['obj']).obj!;
+    if (obj.value.kind === 'scalar' && obj.value.scalar.kind !== 'constant') {
+      fault('pxl.type', 'len() is of what is known when the script is compiled', obj.span, ['write px.length(…)']);
+    }
+    return int(itemsOf(obj).length);
+  },
   enumerate: (site) => {
     const items = itemsOf(bind(site, ['iterable']).iterable!).map((item, i): Argument => {
       return { value: { kind: 'tuple', items: [{ value: int(i), span: item.span }, item] }, span: item.span };

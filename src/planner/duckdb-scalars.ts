@@ -1,5 +1,7 @@
+import { comparisonText } from './duckdb-comparisons.ts';
 import { functionText } from './duckdb-functions.ts';
 import { metadataText } from './duckdb-metadata.ts';
+import { computedOnce } from './duckdb-once.ts';
 import { duckdbType } from './duckdb-types.ts';
 import type { Application, ConstantScalar, Scalar, ScalarType } from './plan.ts';
 
@@ -28,9 +30,10 @@ export function scalarText(scalar: Scalar, column: (id: number, name: string) =>
     case 'constant':
       return scalar.identifier ? identifier(String(scalar.value)) : constantText(scalar);
     case 'apply':
-      return applicationText(
-        scalar,
+      return computedOnce(
+        scalar.arguments,
         scalar.arguments.map((argument) => scalarText(argument, column)),
+        (operands) => applicationText(scalar, operands),
       );
   }
 }
@@ -51,12 +54,6 @@ const infix: Readonly<Record<string, string | undefined>> = {
   divide: '/',
   modulo: '%',
   concat: '||',
-  equal: '=',
-  notEqual: '<>',
-  less: '<',
-  lessEqual: '<=',
-  greater: '>',
-  greaterEqual: '>=',
   and: 'AND',
   or: 'OR',
 };
@@ -73,6 +70,8 @@ function applicationText(scalar: Application, operands: readonly string[]): stri
     if (scalar.arguments[0]!.unsigned) return `TRY_CAST(-CAST(${operands[0]} AS HUGEINT) AS BIGINT)`;
     return orMissing(`(-${operands[0]})`, scalar);
   }
+  const compared = comparisonText(scalar, operands);
+  if (compared !== undefined) return compared;
   const sign = infix[operation];
   if (sign === undefined) {
     // DuckDB widens some results (`bin` of an unsigned, `length`, `select` of two kinds of integer).

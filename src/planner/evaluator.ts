@@ -1,18 +1,17 @@
-import { BugError, type Diagnostic, type Span } from '#base';
+import type { Diagnostic, Span } from '#base';
 import type { Call, Expression, FunctionDefinition, Name, Script, Slice, Statement, Target } from '#pxl';
-import { parse } from '#pxl';
 import { converted, dictMember, pythonBuiltin, stringMember, stringMemberNames } from './builtins.ts';
 import { bind, intArgument } from './call.ts';
 import { isTrue, itemsOf, partsOf, takenApart } from './control.ts';
-import { Fault, fault, suggestions } from './fault.ts';
+import { columnHints } from './elsewhere.ts';
+import { Fault, fault } from './fault.ts';
 import { formatted } from './format.ts';
 import { assign, frameMember, groupedMember, requireMethod, rollingMember } from './frames.ts';
+import { Modules } from './imports.ts';
 import { membership } from './membership.ts';
 import { builtinType, lambdaDefinition, nameOf, unknownName } from './names.ts';
 import { constant, type Scalar } from './plan.ts';
-import { cast, pxMember } from './px-module.ts';
-import { pxtraceMember } from './pxtrace-module.ts';
-import { pxviewsSource } from './pxviews.ts';
+import { cast } from './px-module.ts';
 import { binary, comparison, inRange, logical, unary } from './scalars.ts';
 import type { Session } from './session.ts';
 import { cut, subscript } from './subscripts.ts';
@@ -44,15 +43,15 @@ export class Evaluator {
   readonly session: Session;
   readonly diagnostics: Diagnostic[] = [];
   readonly globals = new Scope();
+  readonly #modules: Modules;
   /** Told of each function of the script that is called. */
   calling: (definition: FunctionDefinition) => void = () => {};
   #steps = 0;
-  /** The names of pxviews, once a script has asked for one. */
-  #views: Scope | undefined;
   #depth = 0;
 
   constructor(session: Session) {
     this.session = session;
+    this.#modules = new Modules(session, (body, scope) => this.#block(body, scope));
   }
 
   /** Evaluates all top-level statements; one that fails is recorded and what it would have named stays silent afterwards. */
@@ -121,10 +120,11 @@ export class Evaluator {
     this.#step(statement.span);
     switch (statement.kind) {
       case 'import':
-        for (const { name, alias, span } of statement.modules) scope.names.set(alias ?? name, this.#module(name, span));
+        for (const { name, alias, span } of statement.modules)
+          scope.names.set(alias ?? name, this.#modules.named(name, span));
         return undefined;
       case 'from': {
-        const module = this.#module(statement.module, statement.moduleSpan);
+        const module = this.#modules.named(statement.module, statement.moduleSpan);
         for (const { name, alias, span } of statement.names) {
           if (module.kind === 'module') scope.names.set(alias ?? name, module.member(name, span));
         }
@@ -185,44 +185,6 @@ export class Evaluator {
   #name(targets: readonly Name[], item: Argument, scope: Scope): void {
     const values = takenApart(item, targets.length);
     for (const [i, target] of targets.entries()) scope.names.set(target.name, values[i]!);
-  }
-
-  #module(name: string, span: Span): Value {
-    const { session } = this;
-    if (name === 'px') return { kind: 'module', name, member: (member, at) => pxMember(session, member, at) };
-    if (name === 'pxtrace') return { kind: 'module', name, member: (member, at) => pxtraceMember(session, member, at) };
-    if (name === 'pxviews')
-      return { kind: 'module', name, member: (member, at) => this.#view(member, at), names: () => this.#viewNames() };
-    if (name === 'pxconfig') {
-      fault('pxl.unsupported', 'there are no agents of Pixie here whose settings pxconfig could change', span);
-    }
-    return fault('pxl.import', `ModuleNotFoundError: No module named '${name}'`, span, [
-      'modules: px, pxtrace, pxviews',
-    ]);
-  }
-
-  /** A function of the module that is itself PxL. */
-  #view(name: string, span: Span): Value {
-    const found = this.#viewScope().names.get(name);
-    if (found && !name.startsWith('_')) return found;
-    const hints = suggestions(name, this.#viewNames(), 'it has');
-    return fault('pxl.attribute', `'pxviews' object has no attribute '${name}'`, span, hints);
-  }
-
-  #viewNames(): string[] {
-    return [...this.#viewScope().names].flatMap(([each, value]) =>
-      value.kind === 'function' && !each.startsWith('_') ? [each] : [],
-    );
-  }
-
-  #viewScope(): Scope {
-    if (!this.#views) {
-      this.#views = new Scope();
-      const { tree, diagnostics } = parse(pxviewsSource);
-      if (diagnostics.length > 0) throw new BugError(`pxviews: ${diagnostics[0]!.message}`);
-      this.#block(tree.body, this.#views);
-    }
-    return this.#views;
   }
 
   #assign(target: Target, value: Argument, scope: Scope): void {
@@ -405,8 +367,11 @@ export class Evaluator {
     const scalars: Scalar[] = [];
     for (const { value, span } of operands) {
       if (value.kind === 'opaque') return value.poisoned ? value : unknown;
-      if (value.kind !== 'scalar')
-        return fault('pxl.type', `\`${operator}\` cannot be used with '${kindName(value)}'`, span);
+      if (value.kind !== 'scalar') {
+        const missing = value.kind === 'none' && (operator === '==' || operator === '!=');
+        const hints = missing ? [`write ${operator === '==' ? '' : 'not '}px.is_missing(…)`] : [];
+        return fault('pxl.type', `\`${operator}\` cannot be used with '${kindName(value)}'`, span, hints);
+      }
       scalars.push(value.scalar);
     }
     return scalarValue(combine(scalars));
@@ -434,7 +399,7 @@ export class Evaluator {
         const member = stringMember(object, name);
         if (member) return member;
         const what = kindName(object);
-        const hints = what === 'String' ? [`it has: ${stringMemberNames.join(', ')}`] : [];
+        const hints = what === 'String' ? [`it has: ${stringMemberNames.join(', ')}`] : columnHints(name);
         return fault('pxl.attribute', `'${what}' object has no attribute '${name}'`, span, hints);
       }
       case 'rolling':

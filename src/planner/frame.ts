@@ -107,6 +107,7 @@ export function namedPair<Name extends string>(
       : undefined;
   if (name === undefined) {
     const { kind } = second.value;
+    const given = constantOf(second.value);
     if (kind === 'aggregate' || kind === 'builtin' || kind === 'function') {
       const what = second.value.kind === 'aggregate' ? `px.${second.value.name}` : `'${kindName(second.value)}'`;
       fault('pxl.type', `Expected an aggregate such as px.count, got ${what}`, second.span);
@@ -115,7 +116,7 @@ export function namedPair<Name extends string>(
       'pxl.type',
       `Expected second tuple argument to be type Func, received ${kindName(second.value)}`,
       second.span,
-      [`${out}=('${column.name}', px.count)`],
+      [`${out}=('${column.name}', px.${names.find((each) => each === given?.value) ?? 'count'})`],
     );
   }
   return { column, function: name };

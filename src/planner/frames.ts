@@ -2,6 +2,7 @@ import type { Span } from '#base';
 import { aggregateType } from './aggregates/all.ts';
 import { aggregateNames } from './aggregates/names.ts';
 import { bind, intArgument, stringArgument, stringsArgument, wrongKind } from './call.ts';
+import { frameHints } from './elsewhere.ts';
 import { Fault, fault, suggestions } from './fault.ts';
 import { checkColumnName, columnOf, filterBy, frameOf, namedPair, newColumn, projected } from './frame.ts';
 import { append, merge } from './frame-merge.ts';
@@ -79,7 +80,10 @@ export function frameMember(session: Session, frame: Frame, name: string, span: 
 /** What `df.name(…)` calls must be a method; a column's name has its own fault. */
 export function requireMethod(frame: Frame, name: string, span: Span): void {
   if (Object.hasOwn(methods, name) || frame.columns.some((column) => column.name === name)) return;
-  fault('pxl.attribute', `dataframe has no method '${name}'`, span, suggestions(name, methodNames, 'it has'));
+  fault('pxl.attribute', `dataframe has no method '${name}'`, span, [
+    ...frameHints(name),
+    ...suggestions(name, methodNames, 'it has'),
+  ]);
 }
 
 /** `df.ctx['pod']`: what is known of a row's process, or of the object whose id or name is in the row. */

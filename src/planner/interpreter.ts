@@ -145,6 +145,10 @@ function compareForSort(a: Cell, b: Cell, descending: boolean): number {
   return descending ? -order : order;
 }
 
+function isNan(a: Cell, b: Cell): boolean {
+  return Number.isNaN(a) || Number.isNaN(b);
+}
+
 function compare(a: NonNullable<Cell>, b: NonNullable<Cell>): number {
   const [nanA, nanB] = [Number.isNaN(a), Number.isNaN(b)];
   if (nanA || nanB) return Number(nanA) - Number(nanB);
@@ -220,13 +224,13 @@ function evaluated(scalar: Scalar, row: Row): Cell {
     case 'modulo':
       return b === 0n ? null : (a as bigint) % (b as bigint);
     case 'equal':
-      return compare(a, b) === 0;
+      return !isNan(a, b) && compare(a, b) === 0;
     case 'notEqual':
-      return compare(a, b) !== 0;
+      return isNan(a, b) || compare(a, b) !== 0;
     case 'less':
-      return compare(a, b) < 0;
+      return !isNan(a, b) && compare(a, b) < 0;
     case 'greaterEqual':
-      return compare(a, b) >= 0;
+      return !isNan(a, b) && compare(a, b) >= 0;
     default:
       return arithmetic(scalar, a, b);
   }

@@ -10,11 +10,22 @@ export function membership(node: Membership, left: Argument, right: Argument): V
   const dataFrame = left.value.kind === 'opaque' && !left.value.poisoned && node.operator === 'is';
   if (left.value.kind === 'opaque' && !dataFrame) return left.value;
   if (right.value.kind === 'opaque') return right.value;
-  const found = node.operator === 'is' ? sameThing(left, right) : isIn(left, right);
+  const found = node.operator === 'is' ? sameThing(node, left, right) : isIn(left, right);
   return scalarValue(node.negated ? unary('not', found, node.operatorSpan) : found);
 }
 
-function sameThing(left: Argument, right: Argument): Scalar {
+function sameThing(node: Membership, left: Argument, right: Argument): Scalar {
+  // A parameter may be a column or None; a column that is written out is asked for its rows.
+  if (
+    right.value.kind === 'none' &&
+    left.value.kind === 'scalar' &&
+    left.value.scalar.kind !== 'constant' &&
+    node.left.kind !== 'name'
+  ) {
+    fault('pxl.type', '`is` asks about the script, not about its rows', node.operatorSpan, [
+      `write ${node.negated ? 'not ' : ''}px.is_missing(…)`,
+    ]);
+  }
   if (left.value.kind === 'none' || right.value.kind === 'none') {
     return constant('BOOLEAN', left.value.kind === right.value.kind);
   }

@@ -1,6 +1,7 @@
 import { nearest, type Span } from '#base';
 import type { Expression, FunctionDefinition, Lambda } from '#pxl';
 import { builtinTypes } from './annotations.ts';
+import { pythonHints } from './elsewhere.ts';
 import { fault, suggestions } from './fault.ts';
 import type { Scope, Value } from './value.ts';
 
@@ -26,8 +27,10 @@ export function builtinType(name: string): Value | undefined {
 export function unknownName(name: string, span: Span, scope: Scope): never {
   const hints = modules.includes(name)
     ? [`add \`import ${name}\` at the top`]
-    : nearest(name, scope.visible()).length > 0
-      ? suggestions(name, scope.visible(), 'names').slice(0, 1)
-      : [];
+    : pythonHints(name).length > 0
+      ? pythonHints(name)
+      : nearest(name, scope.visible()).length > 0
+        ? suggestions(name, scope.visible(), 'names').slice(0, 1)
+        : [];
   return fault('pxl.unknown-name', `name '${name}' is not defined`, span, hints);
 }

@@ -228,6 +228,17 @@ describe('rows', () => {
     expect(faults(frame('e = df.n', ...Array.from({ length: 30 }, () => 'e = e + e')))[0]).toMatch(
       /more than 5000 parts/,
     );
+    // What DuckDB's SQL of a function says several times.
+    const loops: [string, string, unknown][] = [
+      ['df.n * 1.0', 'px.sqrt(x)', 1],
+      ['df.s', "px.pluck(x, 'a')", ''],
+    ];
+    for (const [first, made, expected] of loops) {
+      const loop = ['for i in range(40):', `    x = ${made}`];
+      const script = frame('df = df[df.n == 1]', `x = ${first}`, ...loop, 'df.x = x', "df = df[['x']]");
+      expect(await rows(script)).toEqual([[expected]]);
+      expect(plan(script).outputs[0]!.sql.length).toBeLessThan(200_000);
+    }
     expect(faults(frame(...Array.from({ length: 600 }, (_, i) => `df.a${i} = 1`)))[0]).toMatch(
       /more than 500 operations/,
     );
@@ -255,6 +266,18 @@ describe('expressions', () => {
     ['not df.ok', [true, false, false, null]],
     ['df.n != 1', [false, true, true, null]],
     ['df.n >= 1.5', [false, false, true, null]],
+    // Beside NaN everything is false but `!=`.
+    ['df.x > 1', [false, false, true, null]],
+    ['df.x >= df.x', [true, false, true, null]],
+    ['df.x < 1', [true, false, false, null]],
+    ['1.0 <= df.x', [false, false, true, null]],
+    ['0.5 < df.x <= 2.5', [false, false, true, null]],
+    ['df.x == df.x', [true, false, true, null]],
+    ['df.x != df.x', [false, true, false, null]],
+    ['df.x != 0.5', [false, true, true, null]],
+    ['df.x > df.n', [false, false, false, null]],
+    ['df.n < df.x', [false, false, false, null]],
+    ['df.x in [0.5, 2.5]', [true, false, true, null]],
     ['df.time_ - px.now()', [-600_000_000_000n, -300_000_000_000n, -60_000_000_000n, 0n]],
     ['df.time_ > px.now() - px.minutes(2)', [false, false, true, true]],
     ['px.bin(df.latency, 1000)', [0n, 1000n, 1000n, null]],
@@ -564,6 +587,21 @@ describe('faults', () => {
       ['3:6 rows that go on for ever are never all there: behind stream() come columns and filters'],
     ],
     [frame('df = df.head(3).stream()'), ['3:6 stream() goes on with the rows of a table']],
+    // What other languages call it is told.
+    [frame('df = df.sort_values("n")'), ["3:9 dataframe has no method 'sort_values' [write df.sort(…)"]],
+    [frame('df.a = df.s.lower()'), ["3:13 'Column' object has no attribute 'lower' [write px.tolower(column)]"]],
+    [frame('df.a = len(df.s)'), ['3:12 len() is of what is known when the script is compiled [write px.length(…)]']],
+    [frame('print(df)'), ["3:1 name 'print' is not defined [write px.display(df)]"]],
+    [
+      frame("df = df.agg(n=('n', 'sum'))"),
+      ["3:21 Expected second tuple argument to be type Func, received String [n=('n', px.sum)]"],
+    ],
+    [frame('df = df[df.n is None]'), ['3:14 `is` asks about the script, not about its rows [write px.is_missing(…)]']],
+    [
+      frame('df = df[df.n is not None]'),
+      ['3:14 `is` asks about the script, not about its rows [write not px.is_missing(…)]'],
+    ],
+    [frame('df = df[df.n == None]'), ["3:17 `==` cannot be used with 'None' [write px.is_missing(…)]"]],
     [frame("df.a = f'{df.s:.2f}'"), ['3:11 the format `.2f` is for numbers, not STRING']],
     [frame('df = df.nn'), ["3:9 Column 'nn' not found in parent dataframe [did you mean `n`"]],
     ["import px\npx.display(px.DataFrame('call'))", ["2:25 Table 'call' not found [did you mean `calls`?]"]],
