@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import * as grpc from '@grpc/grpc-js';
 import { cloud, type sonde } from '#api';
-import { parseDuration } from '#base';
+import { durationSetting } from '#base';
 import { CallRefused, doorOptions } from '#door';
 import { formatUpid, parseUuid } from '#model';
 import { Store } from '#store';
@@ -33,7 +33,7 @@ import { Tracepoints } from './tracepoints.ts';
 /** How long rows are kept when nobody asks otherwise. */
 const maxAgeNs = 3_600_000_000_000n;
 /** How long an agent with nothing to do waits for the next command; SONDE_IDLE (`1s`) says otherwise. */
-const idleGraceMs = Number((parseDuration(process.env.SONDE_IDLE ?? '') ?? 60_000_000_000n) / 1_000_000n);
+const idleGraceMs = durationSetting('SONDE_IDLE', process.env.SONDE_IDLE, 60_000);
 
 /** What a node of a cluster is made of. */
 export interface NodeParts {

@@ -9,7 +9,7 @@ import {
 } from '#bpf';
 import { MachineError, UserError } from '#door';
 import { eventKinds, type ProcessTracepoint } from '#model';
-import { type Compilation, compileTarget, control, floatNsOffset, gates, mapNames, type ProgramSites } from '#probe';
+import { type Compilation, compileTarget, control, waitedNsOffset, gates, mapNames, type ProgramSites } from '#probe';
 import { findTracer, type Sys } from '#sys';
 import { programNs } from './budget.ts';
 import type { DeployerParts, DeploymentSink } from './deployment.ts';
@@ -253,7 +253,7 @@ export class Armed {
     return this.#sum(control.undecided);
   }
 
-  /** Nanoseconds that the hits so far have cost, every call counted with its return; waiting for float registers as it was measured. */
+  /** Nanoseconds that the hits so far have cost, every call counted with its return; waiting for float registers and pages as it was measured. */
   cost(emulatedNs: number, steppedNs: number): number {
     return this.#costOf(callCosts(this.#parts.compilation, emulatedNs, steppedNs)) + this.waitedNs;
   }
@@ -264,12 +264,12 @@ export class Armed {
     return this.#costOf(callCosts({ sites: sites.map((each) => ({ ...each, returns: [] })) }, emulatedNs, steppedNs));
   }
 
-  /** Nanoseconds that hits waited for float registers. */
+  /** Nanoseconds that hits waited for float registers or pages. */
   get waitedNs(): number {
-    return Number(Atomics.load(this.#words, floatNsOffset(this.#parts.compilation.sites.length) / 8));
+    return Number(Atomics.load(this.#words, waitedNsOffset(this.#parts.compilation.sites.length) / 8));
   }
 
-  /** Nanoseconds that the programs have run while that was measured (`openRunTimeStats`), waiting for float registers included. */
+  /** Nanoseconds that the programs have run while that was measured (`openRunTimeStats`), waiting included. */
   runNs(): number {
     const { sys, loaded } = this.#parts.measured;
     return this.#closing ? 0 : loaded.reduce((sum, program) => sum + runTimeNs(sys, program), 0);

@@ -1,3 +1,4 @@
+import { BadSetting } from '#base';
 import type { Fd } from '#sys';
 import type { Deployment } from './deployment.ts';
 import type { Kernel } from './kernel.ts';
@@ -10,14 +11,17 @@ const defaultBudget = 0.05;
  */
 export const budget = budgetOf(process.env.SONDE_BUDGET);
 
+/** @throws BadSetting */
 export function budgetOf(text: string | undefined): number {
-  const match = /^(\d{1,4}(?:\.\d{1,6})?)\s*%$/.exec(text?.trim() ?? '');
+  if (!text) return defaultBudget;
+  const match = /^(\d{1,4}(?:\.\d{1,6})?)\s*%$/.exec(text.trim());
   const share = match === null ? 0 : Number(match[1]) / 100;
-  return share > 0 ? share : defaultBudget;
+  if (share === 0) throw new BadSetting('SONDE_BUDGET', text, 'a share of one CPU such as 5% or 0.5%, below 10000%');
+  return share;
 }
 
-/** So many periods in a row above the budget: a burst that is over within a period reaches into two at most. */
-const periods = 3;
+/** So many periods in a row above the budget. The first begins when a process is seen above it: a burst that is over within a period does not reach the second. */
+const periods = 2;
 const periodNs = 1_000_000_000n;
 
 /** What costs more than this, averaged over so long, is off within a second. A burst of that cost gets through. */
@@ -46,9 +50,11 @@ interface Watched {
   trapNs: number;
 }
 
-/** The cost of all tracepoints of a process, by period. */
-interface Spent {
+/** A process above the budget. */
+interface Overrun {
+  /** Periods that were above it as a whole. */
   over: number;
+  /** When its period began. */
   sinceNs: bigint;
 }
 
@@ -57,7 +63,7 @@ export class Budget {
   readonly #kernel: Kernel;
   readonly #limit: number;
   readonly #watched = new Set<Watched>();
-  readonly #spent = new Map<string, Spent>();
+  readonly #overruns = new Map<string, Overrun>();
   readonly #programs: ProgramCosts;
   #timer: NodeJS.Timeout | undefined;
 
@@ -98,7 +104,7 @@ export class Budget {
       this.#endAbove(watched, mostShare, windowNs, watched.samples[0]!, { emulatedNs, steppedNs });
     }
     for (const pid of new Set(active.map(pidOf))) this.#period(pid, atNs, { emulatedNs, steppedNs });
-    for (const pid of this.#spent.keys()) if (!active.some((each) => pidOf(each) === pid)) this.#spent.delete(pid);
+    for (const pid of this.#overruns.keys()) if (!active.some((each) => pidOf(each) === pid)) this.#overruns.delete(pid);
     this.#timer = undefined;
     if (this.#watched.size > 0) this.#schedule(quiet ? quietLookMs : lookMs);
     else this.#programs.close();
@@ -124,16 +130,19 @@ export class Budget {
   /** A process's period: all tracepoints in it together. Of several the one that costs most goes. */
   #period(pid: string, atNs: bigint, costs: HitCosts): void {
     const here = [...this.#watched].filter((each) => pidOf(each) === pid);
-    const spent = this.#spent.get(pid) ?? { over: 0, sinceNs: atNs };
-    this.#spent.set(pid, spent);
-    if (atNs - spent.sinceNs < periodNs) return;
-    const shares = here.map((each) => shareSince(each.period, each.samples.at(-1)!));
+    const overrun = this.#overruns.get(pid);
+    if (overrun !== undefined && atNs - overrun.sinceNs < periodNs) return;
+    const shares = here.map(({ period, samples }) => shareSince(overrun ? period : samples.at(-2)!, samples.at(-1)!));
     const share = shares.reduce((sum, each) => sum + each, 0);
-    spent.over = share > this.#limit ? spent.over + 1 : 0;
-    spent.sinceNs = atNs;
+    const over = overrun === undefined ? 0 : overrun.over + 1;
     const costliest = here[shares.indexOf(Math.max(...shares))];
-    if (spent.over >= periods && costliest !== undefined) {
-      spent.over = 0;
+    if (share <= this.#limit || costliest === undefined) {
+      this.#overruns.delete(pid);
+      return;
+    }
+    if (over < periods) this.#overruns.set(pid, { over, sinceNs: atNs });
+    else {
+      this.#overruns.delete(pid);
       this.#end(costliest, costliest.period, this.#limit, here.length > 1 ? share : undefined, costs);
     }
     for (const each of here) each.period = each.samples.at(-1)!;

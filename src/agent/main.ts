@@ -1,5 +1,6 @@
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { BadSetting } from '#base';
 
 /**
  * The agent's own process: `node src/agent/main.ts --dir DIR`. Everything that it writes lies in DIR, readable by its owner alone.
@@ -27,7 +28,7 @@ for (const stream of [process.stdout, process.stderr]) stream.on('error', () => 
 mkdirSync(dir, { recursive: true, mode: 0o700 });
 chmodSync(dir, 0o700);
 
-const { Agent } = await import('./agent.ts');
+const { Agent } = await import('./agent.ts').catch(badSetting);
 const { answers, claim, ownSocketPath, removeStale, socketPath } = await import('./socket.ts');
 const { socketAccess } = await import('./access.ts');
 const { bind, serve } = await import('./service.ts');
@@ -39,6 +40,13 @@ const own = ownSocketPath(dir);
 const agent = Agent.start(dir, path);
 const server = serve(agent, socketAccess, { 'grpc.max_receive_message_length': 16 << 20 });
 await bind(server, own);
+
+/** What the environment says wrongly is a line in the log, which px shows: no stack of ours helps. */
+function badSetting(error: Error): never {
+  if (!(error instanceof BadSetting)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exit(2);
+}
 
 let ending = false;
 /** Probes first, then rows, then the socket: what is left after a crash, the kernel and the next agent clean up. */

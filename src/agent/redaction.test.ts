@@ -38,3 +38,17 @@ it('refuses a list that it does not understand', () => {
     expect(() => readRedaction(folder, {})).toThrow(BadRedaction);
   }
 });
+
+it('refuses a pattern, which would hide nothing', () => {
+  const types = ['main.*', 'main.Secr?t', '^main'];
+  for (const word of types)
+    expect(() => readRedaction(folder, { SONDE_REDACT_TYPES: `main.T,${word}` })).toThrow(
+      `SONDE_REDACT_TYPES='${word}': give whole types such as 'main.Secret', no patterns`,
+    );
+  for (const word of ['pass*', '*', 'a|b', '__'])
+    expect(() => readRedaction(folder, { SONDE_REDACT_NAMES: word })).toThrow(`SONDE_REDACT_NAMES='${word}'`);
+  const fine = ['*main.T', 'map[string]*main.T', 'main.Box[int]', '[]byte', 'github.com/a/b-c.T'];
+  expect(readRedaction(folder, { SONDE_REDACT_TYPES: fine.join() }).rules.types).toEqual(fine);
+  writeFileSync(join(folder, 'redact.json'), '{"types":["main.*"]}');
+  expect(() => readRedaction(folder, {})).toThrow("'types' are whole types such as 'main.Secret', no patterns: 'main.*'");
+});

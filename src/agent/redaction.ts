@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { SondeError } from '#base';
+import { BadSetting, SondeError } from '#base';
 import { defaultRedaction, Redaction, type RedactionRules } from '#probe';
 
 /** The agent's owner wrote a list of redactions that cannot be read: nothing is traced without it. */
@@ -28,16 +28,26 @@ export function readRedaction(dir: string, env: Readonly<Record<string, string |
     }
   }
   return new Redaction({
-    names: words(env.SONDE_REDACT_NAMES) ?? listed.names ?? defaultRedaction.names,
-    types: words(env.SONDE_REDACT_TYPES) ?? listed.types ?? defaultRedaction.types,
+    names: words(env, 'names') ?? listed.names ?? defaultRedaction.names,
+    types: words(env, 'types') ?? listed.types ?? defaultRedaction.types,
   });
 }
 
-function words(list: string | undefined): string[] | undefined {
-  return list
+/** What hides something: a word that can be in no name, or a pattern, would hide nothing, and nobody would know. */
+const rules = {
+  names: { fits: /^[\p{L}\p{Nd}_-]*[\p{L}\p{Nd}][\p{L}\p{Nd}_-]*$/u, are: "parts of names such as 'password'" },
+  types: { fits: /^(?!.*([\w.]\*|[?^$|\\])).+$/u, are: "whole types such as 'main.Secret'" },
+};
+
+function words(env: Readonly<Record<string, string | undefined>>, of: keyof RedactionRules): string[] | undefined {
+  const variable = `SONDE_REDACT_${of.toUpperCase()}`;
+  const list = env[variable]
     ?.split(',')
     .map((word) => word.trim())
     .filter((word) => word !== '');
+  for (const word of list ?? [])
+    if (!rules[of].fits.test(word)) throw new BadSetting(variable, word, `${rules[of].are}, no patterns`);
+  return list;
 }
 
 /** Throws for what is no object of lists of words. */
@@ -49,6 +59,8 @@ function parsed(text: string): Partial<RedactionRules> {
     if (!Array.isArray(value) || value.some((each) => typeof each !== 'string')) {
       throw new TypeError(`'${key}' is no list of texts`);
     }
+    for (const word of value)
+      if (!rules[key].fits.test(word)) throw new TypeError(`'${key}' are ${rules[key].are}, no patterns: '${word}'`);
   }
   return object;
 }

@@ -1,5 +1,5 @@
 import { Assembler, fp, immediate, type Program, r0, r1, r2, r3, r4 } from '#asm';
-import { SondeError } from '#base';
+import { flagSetting, SondeError } from '#base';
 import { failedWith, readNamespace, type Sys } from '#sys';
 import { attachUprobes } from './attach.ts';
 import type { UprobeAttachment } from './attachment.ts';
@@ -73,7 +73,7 @@ export function kernelFeatures(sys: Sys): KernelFeatures {
     namespacePid: tried(() => loadsAlone(sys, namespaceProgram(sys))),
     perfLink: tried(() => hits(sys, false)),
     uprobeMulti:
-      process.env.SONDE_NO_UPROBE_MULTI === '1'
+      flagSetting('SONDE_NO_UPROBE_MULTI', process.env.SONDE_NO_UPROBE_MULTI)
         ? { present: false, reason: 'switched off by SONDE_NO_UPROBE_MULTI=1' }
         : tried(() => hits(sys, true)),
     mayGoto: tried(() => loadsAlone(sys, loopProgram())),

@@ -1,13 +1,13 @@
 import { Client, type ClientReadableStream, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { type GrpcMethod, grpcService, sonde } from '#api';
-import { parseDuration, SondeError } from '#base';
+import { durationSetting, SondeError } from '#base';
 import type { Relay } from './relay.ts';
 
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 export const nodeMethods = grpcService(sonde.NodeServiceDefinition, asBuffer);
 
 /** An agent that says nothing for so long has not answered; SONDE_NODE_DEADLINE (`10s`) says otherwise. */
-export const silenceMs = Number((parseDuration(process.env.SONDE_NODE_DEADLINE ?? '') ?? 10_000_000_000n) / 1_000_000n);
+export const silenceMs = durationSetting('SONDE_NODE_DEADLINE', process.env.SONDE_NODE_DEADLINE, 10_000);
 
 /** A node did not answer, or not to the end. */
 export class NodeSilent extends SondeError {

@@ -131,7 +131,7 @@ export function program(context: Context, finish: Finish): Command {
       '<function>',
       'main.computeE, net/http.(*Server).Serve; server.go:120; or a pattern: net/http.*, re:^main\\., module:*, impl:io.Reader.Read',
     )
-    .addOption(new Option('--for <time>', 'end after this time: 10s, 2m').argParser(duration))
+    .addOption(new Option('--for <time>', 'end after this time: 10s, 2m').argParser(pause))
     .addOption(new Option('--count <n>', 'end after this many calls').argParser(positiveInteger))
     .option('--within <function>', 'only calls while this function is on the goroutine’s stack')
     .addOption(new Option('--sample <n>', 'one call in n').argParser(callCount))
@@ -336,7 +336,7 @@ function rows(command: Command): Command {
 }
 
 function every(): Option {
-  return new Option('--every <time>', 'time between two runs').argParser(duration).default(2_000_000_000n, '2s');
+  return new Option('--every <time>', 'time between two runs').argParser(pause).default(2_000_000_000n, '2s');
 }
 
 /** Commands that can go to a cluster. */
@@ -366,6 +366,13 @@ function pods(command: Command): Command {
 function duration(text: string): bigint {
   const ns = parseDuration(text);
   if (ns === undefined || ns <= 0n) throw new InvalidArgumentError('Give a time such as 10s, 500ms or 2m.');
+  return ns;
+}
+
+/** What a timer can wait: one that is told to wait longer does not wait at all. */
+function pause(text: string): bigint {
+  const ns = duration(text);
+  if (ns > 2_147_483_647_000_000n) throw new InvalidArgumentError('Give at most 24d.');
   return ns;
 }
 

@@ -6,7 +6,7 @@ export {
   controlOffset,
   estimateOffset,
   type FloatTrialMap,
-  floatNsOffset,
+  waitedNsOffset,
   floatTrialProgram,
   mapNames,
   tracepointMaps,

@@ -7,7 +7,7 @@ import { openGoFile } from '../../testing/ebpf/index.ts';
 import { type Tracer, trace } from '../../testing/ebpf/tracer.ts';
 import { goFixture } from '../../testing/go-fixtures.ts';
 import { type RunningProcess, startProcess } from '../../testing/process.ts';
-import { controlOffset } from './emit/index.ts';
+import { controlOffset, waitedNsOffset } from './emit/index.ts';
 
 const argument = (text: string): CaptureColumn => ({ name: text, capture: { kind: 'argument', text } });
 const result = (text: string): CaptureColumn => ({ name: text, capture: { kind: 'result', text } });
@@ -285,6 +285,7 @@ it('pages that are not resident are not captured, and waited for where the probe
   await using target = await startProcess(file, { ready: /^ready$/m });
   const columns = [argument('p'), argument('s'), argument('p.Next.N'), result('$0')];
   const unread = 'not captured: its memory could not be read (not mapped, or not resident)';
+  let waitedNs = 0;
   const rowsOf = async (calls: string, waitForPages?: true) => {
     const probes = [{ function: 'main.walk', columns }];
     const tracer = trace(target.pid, binary, probes, { multi: true, ...(waitForPages && { waitForPages }) });
@@ -297,6 +298,7 @@ it('pages that are not resident are not captured, and waited for where the probe
         over = target.lines.length > before;
         rows.push(...tracer.rows());
       }
+      waitedNs = Number(tracer.words[waitedNsOffset(1) / 8]);
       return rows;
     } finally {
       tracer.close();
@@ -306,9 +308,13 @@ it('pages that are not resident are not captured, and waited for where the probe
   const shown = (row: Record<string, unknown>) =>
     [row.p, row.$0].map((json) => String(json).replaceAll(/0x[0-9a-f]+/g, '0x…'));
   expect(await rowsOf('1')).toMatchObject([{ s: null, 'p.Next.N': null, notes: { p: unread, s: unread, $0: unread } }]);
+  expect(waitedNs).toBe(0);
   const [row] = await rowsOf('1', true);
   expect(row).toMatchObject({ s: 'text 0', 'p.Next.N': 2n, notes: {} });
   expect(shown(row!)).toEqual(Array(2).fill(`{"&":"0x…",${value(0)}`));
+  // What the budget counts: the waits of an entry and of a return.
+  expect(waitedNs).toBeGreaterThan(2_000);
+  expect(waitedNs).toBeLessThan(1e9);
   // Four threads in the program at once, each of which drops the pages of all: events are captured many times, the ring may be full, what comes is right.
   const rows = await rowsOf('4', true);
   const whole = rows.filter(({ notes }) => Object.keys(notes).length === 0);

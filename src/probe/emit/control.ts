@@ -13,14 +13,14 @@ export function unwindDropsOffset(probes: number): number {
   return 8 * (1 + control.wordsPerProbe * probes);
 }
 
-/** Offset in the control value, bytes, of the nanoseconds that hits have waited for their float registers to be saved. */
-export function floatNsOffset(probes: number): number {
+/** Offset in the control value, bytes, of the nanoseconds that hits have waited for their float registers to be saved, or for pages. */
+export function waitedNsOffset(probes: number): number {
   return unwindDropsOffset(probes) + 8;
 }
 
 /** Offset in the control value, bytes, of the count of dropped events of all probes and kinds: counted only where calls have a place in a tree. */
 export function allDropsOffset(probes: number): number {
-  return floatNsOffset(probes) + 8;
+  return waitedNsOffset(probes) + 8;
 }
 
 /** Offset in the control value, bytes, of the calls of a probe that were counted while the gate was at `gates.counting`. */

@@ -5,7 +5,7 @@ import { addGoroutine, enter, newWorld, run, testRuntime, type World } from '../
 import type { EventPlan } from '../plan/index.ts';
 import type { FloatState, Site } from '../types.ts';
 import { checkReservations, checkStack } from './check.ts';
-import { controlOffset, floatNsOffset, machine } from './index.ts';
+import { controlOffset, waitedNsOffset, machine } from './index.ts';
 import { type EmitContext, entryProgram, returnProgram } from './program.ts';
 
 const state: FloatState = { flags: 8, fpstate: 0x100, area: 64, savedBit: 19 };
@@ -129,7 +129,7 @@ describe.each([
       world.ktime += 9000n;
     };
     run(program, world);
-    const ns = Number(world.control[floatNsOffset(1) / 8]);
+    const ns = Number(world.control[waitedNsOffset(1) / 8]);
     expect(ns).toBeGreaterThanOrEqual(9000);
     expect(ns).toBeLessThan(9010);
     expect(world.control[controlOffset(0, 'entryDrops') / 8]).toBe(0n);

@@ -1,5 +1,5 @@
 import { Assembler, fp, type Helper, immediate, type Label, r0, r1, r2, r3, r6, r7, r8, r9 } from '#asm';
-import { frame } from './frame.ts';
+import { frame, mapNames } from './frame.ts';
 
 /** How often an event is captured anew, at most, with one more page in place each time. */
 const mostRounds = 16;
@@ -40,7 +40,7 @@ export interface Waiting {
 
 /**
  * Before a record is reserved. Behind a sleep nothing of the frame holds (decision 31): what is carried lies in r6 (the context), r8 (the rounds) and r9 (the
- * time, where it was noted already: `timed`), and is put into the frame here. Loses r7.
+ * time before the first sleep, or as it was noted already: `timed`), and is put into the frame here. Loses r7.
  */
 export function beginWaiting(asm: Assembler, timed: boolean): Waiting {
   const waiting = { again: asm.newLabel(), fetch: asm.newLabel() };
@@ -50,7 +50,7 @@ export function beginWaiting(asm: Assembler, timed: boolean): Waiting {
   asm.mov(r8, r0);
   asm.alu('rsh', r8, immediate(64 - sizeShift));
   if (timed) asm.load(8, r9, fp, frame.ktime);
-  else asm.mov(r9, immediate(0));
+  else asm.mov(r9, r0);
   asm.jump(start);
   // The code that sleeps stands before what is done anew, so that no load of the frame stands between a sleep and the stores behind it.
   asm.label(waiting.fetch);
@@ -110,9 +110,13 @@ function fetchPage(asm: Assembler, failed: Label, address: () => void): void {
   asm.jumpIf('ne', r0, immediate(0), failed);
 }
 
-/** Before a record (r7) is submitted: where something in it could not be read, it is given back, and the program sleeps and captures anew. */
-export function waitOrGoOn(asm: Assembler, { fetch }: Waiting): void {
+/**
+ * Before a record (r7) is submitted: where something in it could not be read, it is given back, and the program sleeps and captures anew. `waitedNs`: offset in the
+ * control value of a u64 to which a hit that has waited adds how long it took with all of that.
+ */
+export function waitOrGoOn(asm: Assembler, { fetch }: Waiting, waitedNs: number): void {
   const goOn = asm.newLabel();
+  const noWait = asm.newLabel();
   asm.load(8, r1, fp, frame.fault);
   asm.jumpIf('eq', r1, immediate(0), goOn);
   asm.load(8, r1, fp, frame.rounds);
@@ -123,4 +127,12 @@ export function waitOrGoOn(asm: Assembler, { fetch }: Waiting): void {
   asm.call('ringbuf_discard');
   asm.jump(fetch);
   asm.label(goOn);
+  asm.load(8, r1, fp, frame.rounds);
+  asm.jumpIf('eq', r1, immediate(0), noWait);
+  asm.call('ktime_get_ns');
+  asm.load(8, r1, fp, frame.ktime);
+  asm.alu('sub', r0, r1);
+  asm.loadMapValue(r1, mapNames.control, waitedNs);
+  asm.atomicAdd(r1, 0, r0);
+  asm.label(noWait);
 }

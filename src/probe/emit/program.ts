@@ -7,7 +7,7 @@ import type { DictionaryTest } from '../resolve/index.ts';
 import { type EmitFeatures, gates, type ProcessFilter, type Site } from '../types.ts';
 import { checkReservations, checkStack } from './check.ts';
 import { requireCondition } from './compute.ts';
-import { allDropsOffset, controlOffset, estimateOffset, floatNsOffset, unwindDropsOffset } from './control.ts';
+import { allDropsOffset, controlOffset, estimateOffset, waitedNsOffset, unwindDropsOffset } from './control.ts';
 import { requireDictionary } from './dictionary.ts';
 import { filterProcess } from './filter.ts';
 import { saveFloats } from './floats.ts';
@@ -118,7 +118,7 @@ export function entryProgram(
     writeEvent(asm, context, eventKinds.entry, probe, event);
     writeSite(asm, probe, false);
     if (event.layout.walk) walk(asm, event.layout.walk, walkOptions(context));
-    if (waiting !== undefined) waitOrGoOn(asm, waiting);
+    if (waiting !== undefined) waitOrGoOn(asm, waiting, waitedNsOffset(context.probes));
     submit(asm, 'now');
     if (tracked) {
       openKey(asm, key(), out);
@@ -222,7 +222,7 @@ export function returnProgram(
     writeEvent(asm, context, eventKinds[kind], probe, sent);
     writeSite(asm, probe, options.sites > 1 && context.features.attachCookie);
     if (sent.layout.walk) walk(asm, sent.layout.walk, walkOptions(context));
-    if (waiting !== undefined) waitOrGoOn(asm, waiting);
+    if (waiting !== undefined) waitOrGoOn(asm, waiting, waitedNsOffset(context.probes));
     submit(asm, 'noted');
     asm.jump(out);
     if (asm.isUsed(skipped)) {
@@ -263,7 +263,7 @@ export function wantsFloats(event: EventPlan): boolean {
 /** Notes the time too, as it was before. */
 function askForFloats(asm: Assembler, { features, probes }: EmitContext): void {
   if (features.floats === undefined) throw new BugError('float registers are wanted where they cannot be had');
-  saveFloats(asm, features.floats, { map: mapNames.control, offset: floatNsOffset(probes) });
+  saveFloats(asm, features.floats, { map: mapNames.control, offset: waitedNsOffset(probes) });
 }
 
 /** `runtime.Goexit` runs on the goroutine that ends. */
