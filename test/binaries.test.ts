@@ -1,6 +1,6 @@
 /** Programs as they are found: position-independent, stripped, deleted, replaced, in a mount namespace of their own. */
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
@@ -99,6 +99,32 @@ it('stripped, with its debug info in a file of its own: found by .gnu_debuglink,
   expect(refused.stderr).toMatch(
     /debug file .* cannot be used: it is of another build: the executable has build id \S+, the debug file \S+,/,
   );
+});
+
+it('a debug file in a container: links lead to its own files, never out', async () => {
+  const whole = await goFixture({ source: 'calls' });
+  const root = join(folder, 'root');
+  mkdirSync(join(root, 'debug'), { recursive: true });
+  const debug = join(folder, 'inner.debug');
+  execFileSync('objcopy', ['--only-keep-debug', whole, debug]);
+  let files = 0;
+  const inside = async () => {
+    // Another file each time: what the agent has read of one it keeps for a while.
+    const name = `inner${files++}`;
+    execFileSync('objcopy', ['--strip-all', `--add-gnu-debuglink=${debug}`, whole, join(root, name)]);
+    return CallsProgram.of(await startProcess('chroot', { args: [root, `/${name}`], ready: /^ready$/m }));
+  };
+  // Out of the root: by a path that is there for the agent, and by one that climbs.
+  for (const link of [debug, `${'../'.repeat(20)}${debug.slice(1)}`, '/proc/self/root']) {
+    symlinkSync(link, join(root, 'inner.debug'));
+    const [call] = await twoCalls(await inside());
+    expect(JSON.stringify(call!.notes), link).toMatch(/debug info/);
+    rmSync(join(root, 'inner.debug'));
+  }
+  // An absolute link to the container's own file.
+  copyFileSync(debug, join(root, 'debug', 'file'));
+  symlinkSync('/debug/file', join(root, 'inner.debug'));
+  expect(await twoCalls(await inside())).toMatchObject(exact);
 });
 
 it('deleted while it runs', async () => {

@@ -53,7 +53,7 @@ export class TestDeployer implements AsyncDisposable {
   /** `sys` that is handed to what arms, and who reads the rings; default: the real ones. */
   constructor(sys?: Sys, reader: Reader = new Reader()) {
     this.#reader = reader;
-    this.binaries = new Binaries(this.#folder);
+    this.binaries = new Binaries(this.sys, this.#folder);
     const { kernel, processes, binaries } = this;
     const execs = new Execs(this.sys);
     const redaction = () => new Redaction(defaultRedaction);

@@ -79,7 +79,7 @@ export class Agent {
     this.identity = readIdentity(this.#sys);
     this.#store = store;
     this.#kernel = new Kernel(this.#sys);
-    this.#binaries = new Binaries(join(dir, 'index'));
+    this.#binaries = new Binaries(this.#sys, join(dir, 'index'));
     this.#processes = new Processes(this.#sys, this.identity);
     this.#deployer = new Deployer({
       sys: this.#sys,

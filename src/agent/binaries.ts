@@ -13,6 +13,7 @@ import {
   type IcedX86,
   openGoBinary,
 } from '#gobin';
+import type { Sys } from '#sys';
 import { findDebugFile } from './debug-file.ts';
 import { Executable } from './executable.ts';
 import { inflate } from './inflate.ts';
@@ -25,13 +26,15 @@ const worthIndexing = 16 << 20;
 
 /** Go binaries by the file that they are in: parsed once while in use, and found again quickly by an index on disk, kept by build id. */
 export class Binaries {
+  readonly #sys: Sys;
   readonly #indexDir: string;
   readonly #byIdentity = new Map<string, Held>();
   readonly #indexing = new Set<string>();
   #x86: { decode: DecodeCode; format: (bytes: Uint8Array, at: Address) => string } | undefined;
 
   /** `indexDir`: where indexes are kept. */
-  constructor(indexDir: string) {
+  constructor(sys: Sys, indexDir: string) {
+    this.#sys = sys;
     this.#indexDir = indexDir;
   }
 
@@ -58,7 +61,7 @@ export class Binaries {
     const plain = this.#read(file);
     const found = plain.hasDebugInfo
       ? undefined
-      : findDebugFile(plain.elf, file, debugFile, (debug) => this.#read(file, debug));
+      : findDebugFile(this.#sys, plain.elf, file, debugFile, (debug) => this.#read(file, debug));
     if (found !== undefined) stack.use(found.file);
     const held: Held = { key, binary: found?.binary ?? plain, files: stack.move(), users: 0, timer: undefined };
     this.#byIdentity.set(key, held);

@@ -1,11 +1,15 @@
-import { constants, openSync, readlinkSync } from 'node:fs';
+import { fstatSync, openSync, readlinkSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { decodeUtf8, SondeError } from '#base';
 import { UserError } from '#door';
 import type { Elf } from '#elf';
 import { type GoBinary, OtherDebugFile } from '#gobin';
+import { Fd, openFlag, resolveFlag, type Sys, SyscallFailed } from '#sys';
 import { Executable } from './executable.ts';
+
+/** Opens a plain file of one root file system, the agent's or a process's; undefined for anything else. */
+type Opener = (path: string) => Executable | undefined;
 
 interface Found {
   readonly binary: GoBinary;
@@ -25,38 +29,39 @@ const checkedPart = 1 << 20;
  * @throws UserError for a given path that will not do
  */
 export function findDebugFile(
+  sys: Sys,
   elf: Elf,
   executable: Executable,
   given: string | undefined,
   read: (debugFile: Executable) => GoBinary,
 ): Found | undefined {
-  const roots = executable.pid === 0 ? [''] : [`/proc/${executable.pid}/root`, ''];
+  const { pid } = executable;
+  const own: Opener = (path) => open(sys, () => sys.open(path, openFlag.path));
+  const roots = pid === 0 ? [own] : [inRootOf(sys, pid), own];
   if (given !== undefined) return givenFile(given, roots, read);
   const id = elf.gnuBuildId;
   if (id !== undefined && id.length > 2) {
     const path = join(system, '.build-id', id.slice(0, 2), `${id.slice(2)}.debug`);
-    const found = first(
-      roots.map((root) => root + path),
-      read,
-    );
+    const found = first(roots, [path], read);
     if (found !== undefined) return found;
   }
   const link = debugLink(elf);
-  const folder = link && folderOf(executable.pid);
+  const folder = link && folderOf(pid);
   if (link === undefined || folder === undefined) return undefined;
-  const paths = [join(folder, link.name), join(folder, '.debug', link.name), join(system, folder, link.name)];
-  const candidates = paths.flatMap((path) => roots.map((root) => root + path));
-  return first(candidates, (file) => {
+  const checked = (file: Executable) => {
     if (checksum(file) !== link.crc) throw new OtherDebugFile('', '');
     return read(file);
-  });
+  };
+  // Beside the executable is where its process sees that: the same path of ours has nothing to do with it.
+  const beside = [join(folder, link.name), join(folder, '.debug', link.name)];
+  return first([inRootOf(sys, pid)], beside, checked) ?? first(roots, [join(system, folder, link.name)], checked);
 }
 
-function givenFile(path: string, roots: readonly string[], read: (debugFile: Executable) => GoBinary): Found {
+function givenFile(path: string, roots: readonly Opener[], read: (debugFile: Executable) => GoBinary): Found {
   let failure: unknown;
   // Its path is one of the agent's machine; of a process in a container perhaps one of that.
   for (const root of roots.toReversed()) {
-    const file = open(root + path);
+    const file = root(path);
     if (file === undefined) continue;
     try {
       const binary = read(file);
@@ -74,31 +79,47 @@ function givenFile(path: string, roots: readonly string[], read: (debugFile: Exe
 }
 
 /** The first file that is there and belongs to the executable. */
-function first(paths: readonly string[], read: (debugFile: Executable) => GoBinary): Found | undefined {
+function first(
+  roots: readonly Opener[],
+  paths: readonly string[],
+  read: (debugFile: Executable) => GoBinary,
+): Found | undefined {
   for (const path of paths) {
-    const file = open(path);
-    if (file === undefined) continue;
-    try {
-      const binary = read(file);
-      if (binary.hasDebugInfo) return { binary, file };
-    } catch (error) {
-      if (!(error instanceof SondeError)) throw error;
+    for (const root of roots) {
+      const file = root(path);
+      if (file === undefined) continue;
+      try {
+        const binary = read(file);
+        if (binary.hasDebugInfo) return { binary, file };
+      } catch (error) {
+        if (!(error instanceof SondeError)) throw error;
+      }
+      file[Symbol.dispose]();
     }
-    file[Symbol.dispose]();
   }
   return undefined;
 }
 
-/** A plain file; undefined for anything else. A pipe would never open. */
-function open(path: string): Executable | undefined {
+/** In the root of a process, for links too: what lies in a container has no say in what the agent reads outside of it. */
+function inRootOf(sys: Sys, pid: number): Opener {
+  return (path) =>
+    open(sys, () => {
+      using root = new Fd(sys, sys.open(`/proc/${pid}/root`, openFlag.path | openFlag.directory));
+      return sys.openat2(root.number, path, openFlag.path, resolveFlag.inRoot | resolveFlag.noMagicLinks);
+    });
+}
+
+/** `find` gives a descriptor (O_PATH) of a file that is opened only once it is known to be a plain one: opening a pipe waits, opening a device may do anything. */
+function open(sys: Sys, find: () => number): Executable | undefined {
   try {
-    const file = new Executable(openSync(path, constants.O_RDONLY | constants.O_NONBLOCK));
-    if (file.isFile) return file;
-    file[Symbol.dispose]();
+    using found = new Fd(sys, find());
+    return fstatSync(found.number).isFile()
+      ? new Executable(openSync(`/proc/self/fd/${found.number}`, 'r'))
+      : undefined;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+    if (error instanceof SyscallFailed || (error as NodeJS.ErrnoException).code !== undefined) return undefined;
+    throw error;
   }
-  return undefined;
 }
 
 /** `.gnu_debuglink`: a name, zeros to the next word, the checksum of the whole file. */
@@ -117,10 +138,12 @@ function checksum(file: Executable): number {
   return sum;
 }
 
-/** Of the executable, in its own mount namespace. */
+/** Of the executable, in its own root. */
 function folderOf(pid: number): string | undefined {
   try {
-    return dirname(readlinkSync(`/proc/${pid}/exe`));
+    const [root, path] = [readlinkSync(`/proc/${pid}/root`), readlinkSync(`/proc/${pid}/exe`)];
+    // After chroot, unlike in a mount namespace of its own, the path is told from our root.
+    return dirname(root !== '/' && path.startsWith(`${root}/`) ? path.slice(root.length) : path);
   } catch {
     return undefined;
   }
