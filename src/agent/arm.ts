@@ -9,7 +9,7 @@ import {
 } from '#bpf';
 import { MachineError, UserError } from '#door';
 import { eventKinds, type ProcessTracepoint } from '#model';
-import { type Compilation, compileTarget, control, waitedNsOffset, gates, mapNames, type ProgramSites } from '#probe';
+import { type Compilation, compileTarget, control, gates, mapNames, type ProgramSites, waitedNsOffset } from '#probe';
 import { findTracer, type Sys } from '#sys';
 import { programNs } from './budget.ts';
 import type { DeployerParts, DeploymentSink } from './deployment.ts';

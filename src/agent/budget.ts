@@ -104,7 +104,8 @@ export class Budget {
       this.#endAbove(watched, mostShare, windowNs, watched.samples[0]!, { emulatedNs, steppedNs });
     }
     for (const pid of new Set(active.map(pidOf))) this.#period(pid, atNs, { emulatedNs, steppedNs });
-    for (const pid of this.#overruns.keys()) if (!active.some((each) => pidOf(each) === pid)) this.#overruns.delete(pid);
+    for (const pid of this.#overruns.keys())
+      if (!active.some((each) => pidOf(each) === pid)) this.#overruns.delete(pid);
     this.#timer = undefined;
     if (this.#watched.size > 0) this.#schedule(quiet ? quietLookMs : lookMs);
     else this.#programs.close();

@@ -50,5 +50,7 @@ it('refuses a pattern, which would hide nothing', () => {
   const fine = ['*main.T', 'map[string]*main.T', 'main.Box[int]', '[]byte', 'github.com/a/b-c.T'];
   expect(readRedaction(folder, { SONDE_REDACT_TYPES: fine.join() }).rules.types).toEqual(fine);
   writeFileSync(join(folder, 'redact.json'), '{"types":["main.*"]}');
-  expect(() => readRedaction(folder, {})).toThrow("'types' are whole types such as 'main.Secret', no patterns: 'main.*'");
+  expect(() => readRedaction(folder, {})).toThrow(
+    "'types' are whole types such as 'main.Secret', no patterns: 'main.*'",
+  );
 });

@@ -173,7 +173,8 @@ export class Tracer {
           },
         },
       });
-      if (request.durationNs > 0n) timer = setTimeout(stopped, Math.min(Number(request.durationNs / 1_000_000n), 2 ** 31 - 1));
+      if (request.durationNs > 0n)
+        timer = setTimeout(stopped, Math.min(Number(request.durationNs / 1_000_000n), 2 ** 31 - 1));
       const end = await over;
       for (const deployment of deployments) await deployment.drain();
       await Promise.all(deployments.map((deployment) => deployment.close()));

@@ -72,10 +72,9 @@ export function kernelFeatures(sys: Sys): KernelFeatures {
     attachCookie,
     namespacePid: tried(() => loadsAlone(sys, namespaceProgram(sys))),
     perfLink: tried(() => hits(sys, false)),
-    uprobeMulti:
-      flagSetting('SONDE_NO_UPROBE_MULTI', process.env.SONDE_NO_UPROBE_MULTI)
-        ? { present: false, reason: 'switched off by SONDE_NO_UPROBE_MULTI=1' }
-        : tried(() => hits(sys, true)),
+    uprobeMulti: flagSetting('SONDE_NO_UPROBE_MULTI', process.env.SONDE_NO_UPROBE_MULTI)
+      ? { present: false, reason: 'switched off by SONDE_NO_UPROBE_MULTI=1' }
+      : tried(() => hits(sys, true)),
     mayGoto: tried(() => loadsAlone(sys, loopProgram())),
     sleepable: tried(() => loadsAlone(sys, sleepingProgram(), true)),
     btf,

@@ -6,11 +6,11 @@ export {
   controlOffset,
   estimateOffset,
   type FloatTrialMap,
-  waitedNsOffset,
   floatTrialProgram,
   mapNames,
   tracepointMaps,
   unwindDropsOffset,
+  waitedNsOffset,
 } from './emit/index.ts';
 export {
   defaultRedaction,

@@ -5,7 +5,7 @@ import { addGoroutine, enter, newWorld, run, testRuntime, type World } from '../
 import type { EventPlan } from '../plan/index.ts';
 import type { FloatState, Site } from '../types.ts';
 import { checkReservations, checkStack } from './check.ts';
-import { controlOffset, waitedNsOffset, machine } from './index.ts';
+import { controlOffset, machine, waitedNsOffset } from './index.ts';
 import { type EmitContext, entryProgram, returnProgram } from './program.ts';
 
 const state: FloatState = { flags: 8, fpstate: 0x100, area: 64, savedBit: 19 };

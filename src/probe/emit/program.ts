@@ -7,7 +7,7 @@ import type { DictionaryTest } from '../resolve/index.ts';
 import { type EmitFeatures, gates, type ProcessFilter, type Site } from '../types.ts';
 import { checkReservations, checkStack } from './check.ts';
 import { requireCondition } from './compute.ts';
-import { allDropsOffset, controlOffset, estimateOffset, waitedNsOffset, unwindDropsOffset } from './control.ts';
+import { allDropsOffset, controlOffset, estimateOffset, unwindDropsOffset, waitedNsOffset } from './control.ts';
 import { requireDictionary } from './dictionary.ts';
 import { filterProcess } from './filter.ts';
 import { saveFloats } from './floats.ts';
