@@ -5,6 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { goFixture } from '../testing/go-fixtures.ts';
 import { killStarted, startProcess, temporaryFolder } from '../testing/process.ts';
 import { PxEnvironment } from '../testing/px.ts';
+import { writeProbeScript } from '../testing/script.ts';
 
 const source = `package main
 
@@ -101,6 +102,45 @@ describe.each(['local', 'go1.21.13', 'go1.17.13'] as const)('a program built by 
       'main.small in main.once': 10,
       'main.small in main.often': 50,
     });
+  });
+
+  /** Rows of ten rounds of one process, or of two of that name, and what px says of all calls. */
+  async function kept(place: string, flags: readonly string[], processes = 1) {
+    const name = `kept-${toolchain}`;
+    const started = await Promise.all(Array.from({ length: processes }, () => start(name)));
+    const trace = await sonde.trace(processes === 1 ? started[0]!.pid : name, place, flags);
+    for (const process of started) process.write('go\n');
+    for (const process of started) await process.until('done', () => process.lines.length > 1);
+    const { calls, stderr } = await trace.stop();
+    for (const process of started) await process.kill();
+    return [calls.length, /(\d+) calls \(\d+ kept\)/.exec(stderr)?.[1]];
+  }
+
+  it('first, sample and within are of a probe as it was written: of copies and calls, of all functions of a pattern, of all processes', async () => {
+    expect(await kept('main.small', ['--first', '12'])).toEqual([12, '70']);
+    expect(await kept('main.small', ['--sample', '7'])).toEqual([10, '70']);
+    expect(await kept('main.small', ['--within', 'main.often'])).toEqual([50, '70']);
+    expect(await kept('main.small', ['--first', '1', '--per', 'a'])).toEqual([10, '70']);
+    expect(await kept('re:^main\\.(once|often|.*Sum)$', ['--first', '7'])).toEqual([7, '50']);
+    expect(await kept('re:^main\\.(once|often)$', ['--first', '3', '--per', 'n'])).toEqual([3 + 9, '20']);
+    expect(await kept('main.once', ['--first', '5'], 2)).toEqual([5, '20']);
+  });
+
+  it('aggregates: of copies and calls, each once', async () => {
+    const process = await start();
+    const file = writeProbeScript(sonde.folder, {
+      upid: await sonde.upid(process.pid),
+      name: `added_${toolchain.replaceAll('.', '_')}`,
+      function: 'main.small',
+      columns: { calls: 'Count()', sum: "Sum(pxtrace.ArgExpr('a'))" },
+    });
+    await sonde.ok(['run', '-f', file]);
+    process.write('go\n');
+    await process.until('done', () => process.lines.length > 1);
+    const rows = await sonde.rows<{ calls: number; sum: number }>(['run', '-f', file]);
+    const total = (of: 'calls' | 'sum') => rows.reduce((sum, row) => sum + row[of], 0);
+    // Of main.once, of main.often five for each of its, and by the variable.
+    expect([total('calls'), total('sum')]).toEqual([10 + 50 + 10, 45 + 100 + 45]);
   });
 
   it('a pattern: every function that it fits, wrappers by what they wrap', async () => {

@@ -12,6 +12,7 @@ import { eventKinds, type ProcessTracepoint } from '#model';
 import { type Compilation, compileTarget, control, gates, mapNames, type ProgramSites, waitedNsOffset } from '#probe';
 import { findTracer, type Sys } from '#sys';
 import { programNs } from './budget.ts';
+import type { Counters } from './counters.ts';
 import type { DeployerParts, DeploymentSink } from './deployment.ts';
 import { attachCounting, callCosts, estimateFrom } from './estimate.ts';
 import { Executable } from './executable.ts';
@@ -37,6 +38,7 @@ export async function arm(
   parts: DeployerParts,
   logical: ProcessTracepoint,
   sink: DeploymentSink,
+  counters: Counters,
   failed: (reason: string) => void,
 ): Promise<Armed> {
   const { sys, kernel, binaries, reader } = parts;
@@ -78,6 +80,7 @@ export async function arm(
     [compilation.maps.control.name, controls],
   ]);
   for (const spec of compilation.maps.others) maps.set(spec.name, stack.use(makeMap(sys, spec)));
+  for (const spec of compilation.maps.shared) maps.set(spec.name, counters.map(sys, spec));
   for (const map of makeTypeMaps(sys, compilation.maps, bias)) maps.set(map.spec.name, stack.use(map));
   const groups = compilation.maps.groups && stack.use(new GroupMaps(sys, compilation.maps.groups));
   if (groups) maps.set(groups.outer.spec.name, groups.outer);

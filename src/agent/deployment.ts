@@ -6,6 +6,7 @@ import type { Sys } from '#sys';
 import { type Armed, arm } from './arm.ts';
 import type { Binaries } from './binaries.ts';
 import { Budget } from './budget.ts';
+import { Counters } from './counters.ts';
 import type { Execs } from './execs.ts';
 import type { Kernel } from './kernel.ts';
 import type { Processes } from './processes.ts';
@@ -21,6 +22,8 @@ export interface DeploymentSink {
   batch(batch: RowBatch): void;
   /** Calls that run when the tracepoint ends get a row, of outcome `running`: whoever does not list them itself wants that. */
   readonly rowsOfRunning?: true;
+  /** Where a tracepoint of several processes counts what it keeps; without: each process by itself. */
+  readonly counters?: Counters;
   /** It ended by itself: the process is gone, the budget was passed. The probes are gone, rows before this are delivered. */
   ended(state: 'FAILED' | 'TERMINATED', reason: string): void;
 }
@@ -85,6 +88,7 @@ export class Deployment {
   readonly #parts: DeployerParts;
   readonly #logical: ProcessTracepoint;
   readonly #sink: DeploymentSink;
+  readonly #counters: Counters;
   #armed: Armed | undefined;
   /** Counts of images that the process ran before an exec. */
   #before = { hits: 0, notKept: 0, drops: 0, undecided: 0 };
@@ -104,6 +108,7 @@ export class Deployment {
     this.#parts = parts;
     this.#logical = logical;
     this.#sink = sink;
+    this.#counters = sink.counters ?? new Counters();
     this.upid = logical.target.upid;
   }
 
@@ -167,6 +172,7 @@ export class Deployment {
       await this.#arm();
     } catch (error) {
       this.#stopWatching();
+      this.#endCounters();
       throw error;
     }
     const readiness = sys.onReadable(pidfd, () => {
@@ -215,7 +221,8 @@ export class Deployment {
     while (!this.#closing) {
       const image = this.#execs;
       try {
-        const armed = await arm(this.#parts, this.#logical, this.#sink, (reason) => void this.fail('FAILED', reason));
+        const failed = (reason: string) => void this.fail('FAILED', reason);
+        const armed = await arm(this.#parts, this.#logical, this.#sink, this.#counters, failed);
         this.#armed = armed;
         this.functions = armed.functions;
         this.skipped = armed.skipped;
@@ -236,6 +243,11 @@ export class Deployment {
     this.#stopWatching();
     await this.#following;
     await this.#disarm();
+    this.#endCounters();
+  }
+
+  #endCounters(): void {
+    if (this.#sink.counters === undefined) this.#counters[Symbol.dispose]();
   }
 
   #stopWatching(): void {

@@ -14,6 +14,7 @@ import {
 } from '#model';
 import type { Sys } from '#sys';
 import type { Binaries } from './binaries.ts';
+import { Counters } from './counters.ts';
 import type { Deployer, Deployment, DeploymentSink, OpenCall } from './deployment.ts';
 import type { Kernel } from './kernel.ts';
 import type { GoProcess, Processes } from './processes.ts';
@@ -101,6 +102,7 @@ export class Tracer {
       finish = resolve;
     });
     const deployments: Deployment[] = [];
+    using counters = new Counters();
     const trace = {
       name,
       owner,
@@ -142,6 +144,7 @@ export class Tracer {
             ...(Object.keys(limits).length === 0 ? {} : { limits }),
           };
           const deployment = await deployCalls(this.#deployer, logical, {
+            counters,
             relation: async () => {},
             batch: (batch) => out.push(batch),
             ended: (state, reason) => {

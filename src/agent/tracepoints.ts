@@ -11,6 +11,7 @@ import {
   type Upid,
 } from '#model';
 import { NameClash, type Store } from '#store';
+import { Counters } from './counters.ts';
 import type { Deployer, Deployment, DeploymentSink, OpenCall } from './deployment.ts';
 import { deployCalls } from './trace.ts';
 
@@ -52,6 +53,7 @@ class Held implements Tracepoint {
   expiresAt = 0;
   relation: Relation | undefined;
   timer: NodeJS.Timeout | undefined;
+  readonly counters = new Counters();
   /** By UPID; of a target that is one process it stays when it has ended. */
   readonly deployments = new Map<string, Deployment>();
   /** Processes where it could not be placed, or was taken off again, and why. */
@@ -291,6 +293,7 @@ export class Tracepoints {
         });
       },
       ...(followed ? {} : { rowsOfRunning: true as const }),
+      counters: tracepoint.counters,
       ended: (state, reason) => {
         if (tracepoint.logical.target.kind === 'upid') {
           void this.#end(tracepoint, state, reason);
@@ -303,6 +306,7 @@ export class Tracepoints {
     });
     if (ended(tracepoint)) {
       await deployment.close();
+      tracepoint.counters[Symbol.dispose]();
       throw new UserError(`tracepoint ${name} was ended while it was being armed: ${tracepoint.reason}`);
     }
     tracepoint.deployments.set(key, deployment);
@@ -373,6 +377,7 @@ export class Tracepoints {
     clearTimeout(tracepoint.timer);
     const deployments = [...tracepoint.deployments.values()];
     await Promise.all(deployments.map((deployment) => deployment.close()));
+    tracepoint.counters[Symbol.dispose]();
     if (tracepoint.logical.table === '') {
       const running = await Promise.all(
         deployments.map(async (each) => (await each.running()).map((call) => ({ upid: each.upid, call }))),

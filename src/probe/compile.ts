@@ -16,6 +16,7 @@ import {
   groupMaps,
   groupSizes,
   machine,
+  selectionMaps,
   tracepointMaps,
   wantsFloats,
 } from './emit/index.ts';
@@ -159,9 +160,10 @@ export function compileTarget(
         noFloats,
         limits,
         panic: panic?.shape ?? (panics as string | undefined),
+        counter: index,
       });
       if (resolved.copy !== undefined) {
-        const reason = noCopy(plan);
+        const reason = noCopy(plan, resolved.copy);
         if (reason !== undefined) {
           skipped.push({ function: `copies of ${resolved.function.name}`, reason });
           continue;
@@ -239,6 +241,7 @@ export function compileTarget(
           types,
           estimate,
           others: callMaps(planned),
+          shared: selectionMaps(planned, logical.probes.length),
         }),
         ...(groups === undefined ? {} : { groups }),
       },
@@ -327,9 +330,10 @@ function columnsText(fn: string, relation: Relation): string {
   return `${fn}: ${columns.map((column) => `${column.name} ${column.unsigned === true ? 'unsigned ' : ''}${column.type}`).join(', ')}`;
 }
 
-/** Why a probe takes no inlined copies: they have no frame, so no return address and no place among open calls. */
-function noCopy({ group, selection, entry, return: exit }: PlannedProbe): string | undefined {
-  if (group !== undefined || selection !== undefined) return 'inlined copies are neither selected nor added up';
+/** Why a probe takes no such inlined copy. */
+function noCopy({ group, entry, return: exit }: PlannedProbe, copy: CopyPlace): string | undefined {
+  if (group?.atReturn === true && copy.end === undefined)
+    return 'no instruction tells where a call of it ends, so there is no latency to be added up';
   const stacks = [entry, exit].some((event) => event?.sources.some(({ kind }) => kind === 'stack'));
   return stacks ? 'inlined copies have no frame, so no stack of their own' : undefined;
 }

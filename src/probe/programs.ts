@@ -17,7 +17,7 @@ import {
   siteCookie,
   wantsFloats,
 } from './emit/index.ts';
-import type { EventPlan, GroupPlan, PlannedProbe } from './plan/index.ts';
+import type { EventPlan, GroupPlan, PlannedProbe, SelectionPlan } from './plan/index.ts';
 import type { ResolvedProbe } from './resolve/index.ts';
 import { chooseRuntimeSites, type FunctionCode, runtimeProbes, type SiteContext } from './sites/index.ts';
 import type { ProbeSites, ProgramSites, Site } from './types.ts';
@@ -37,9 +37,9 @@ interface Emission {
   readonly many: boolean;
   readonly event: EventPlan;
   readonly sites: readonly Site[];
-  /** Between the stack pointer at the sites and the return address. */
-  readonly frameBytes: number;
-  /** Which calls it keeps; what keeps some has a program of its own. */
+  /** Of an inlined copy: between the stack pointer at the sites and the return address. */
+  readonly frameBytes: number | undefined;
+  /** Which calls it keeps. */
   readonly keeping: Keeping;
   /** What the program is made by, beside the event. */
   readonly like: string;
@@ -49,11 +49,11 @@ export function entryPrograms(context: EmitContext, chosen: readonly Chosen[]): 
   const emissions = chosen.flatMap(({ resolved, plan, sites, many }, probe): Emission[] => {
     const { entry } = sites;
     if (plan.entry === undefined || entry === undefined) return [];
-    const frameBytes = resolved.copy?.frameBytes.entry ?? 0;
+    const frameBytes = resolved.copy?.frameBytes.entry;
     return [
       {
         probe,
-        many: many && !alone(plan),
+        many: many && plan.dictionary === undefined,
         keeping: keeping(plan, chosen),
         event: plan.entry,
         sites: [entry],
@@ -63,7 +63,7 @@ export function entryPrograms(context: EmitContext, chosen: readonly Chosen[]): 
     ];
   });
   return grouped(emissions).map(({ probe, group, event, sites, cookies, frameBytes, keeping }) => {
-    const program = entryProgram(context, probe, event, sites[0]!, { group, frameBytes }, keeping);
+    const program = entryProgram(context, probe, event, sites[0]!, { group, ...inFrame(frameBytes) }, keeping);
     return { program, kind: eventKinds.entry, sites, ...cookies, ...sleepable(context, event) };
   });
 }
@@ -71,23 +71,25 @@ export function entryPrograms(context: EmitContext, chosen: readonly Chosen[]): 
 /** Of probes whose calls are added up: all their programs, the entries last. Functions of a pattern that are added up alike share theirs. */
 export function groupPrograms(context: EmitContext, chosen: readonly Chosen[], sizes: GroupSizes): ProgramSites[] {
   const programs = (role: 'return' | 'tail' | 'entry') => {
-    const alike = new Map<string, { readonly group: GroupPlan; readonly site: Site; readonly probes: Added[] }>();
-    chosen.forEach(({ plan: { group, selection }, sites, many }, probe) => {
+    const alike = new Map<string, Omit<Added, 'sites'> & { readonly site: Site; readonly probes: Added[] }>();
+    chosen.forEach(({ resolved, plan: { group, selection }, sites, many }, probe) => {
       const own = role === 'entry' ? [sites.entry ?? []].flat() : sites.returns.filter((site) => site.role === role);
       if (group === undefined || own.length === 0) return;
+      // An inlined copy has both sites, whatever is wanted.
+      if (role === 'entry' ? group.atReturn && !group.both : !group.atReturn) return;
       const { layout: _, ...made } = group;
-      const { conditions } = group;
-      const shared = many && selection === undefined && (conditions.entry ?? conditions.return) === undefined;
-      const key = shared ? JSON.stringify([made, role === 'entry' ? own[0]!.notTaken : null]) : `probe ${probe}`;
+      const frameBytes = resolved.copy?.frameBytes[role === 'entry' ? 'entry' : 'end'];
+      const notTaken = role === 'entry' ? own[0]!.notTaken : undefined;
+      const key = many ? JSON.stringify([made, selection, notTaken, frameBytes]) : `probe ${probe}`;
       const known = alike.get(key);
-      if (known) known.probes.push({ probe, sites: own });
-      else alike.set(key, { group, site: own[0]!, probes: [{ probe, sites: own }] });
+      const added = { probe, group, selection, frameBytes, sites: own };
+      if (known) known.probes.push(added);
+      else alike.set(key, { ...added, site: own[0]!, probes: [added] });
     });
-    return [...alike].map(([key, { group, site, probes }], index): ProgramSites => {
-      const one = key.startsWith('probe ') ? probes[0]!.probe : undefined;
+    return [...alike.values()].map(({ group, selection, frameBytes, site, probes }, index): ProgramSites => {
+      const one = chosen[probes[0]!.probe]!.many ? undefined : probes[0]!.probe;
       const probe: ProbeNumber = one ?? 'cookie';
-      const selection = one === undefined ? undefined : chosen[one]!.plan.selection;
-      const options = { group: index };
+      const options = { group: index, ...inFrame(frameBytes) };
       const program =
         role === 'entry'
           ? groupEntryProgram(context, probe, group, sizes, site, selection, options)
@@ -103,18 +105,13 @@ export function groupPrograms(context: EmitContext, chosen: readonly Chosen[], s
 
 interface Added {
   readonly probe: number;
+  readonly group: GroupPlan;
+  readonly selection: SelectionPlan | undefined;
+  readonly frameBytes: number | undefined;
   readonly sites: readonly Site[];
 }
 
-/** Has it programs of its own, also where it is one of many functions of a pattern? */
-function alone(plan: PlannedProbe): boolean {
-  return (
-    plan.entry?.condition !== undefined ||
-    plan.return?.condition !== undefined ||
-    plan.selection !== undefined ||
-    plan.dictionary !== undefined
-  );
-}
+const inFrame = (frameBytes: number | undefined) => (frameBytes === undefined ? {} : { frameBytes });
 
 function keeping(plan: PlannedProbe, chosen: readonly Chosen[]): Keeping {
   const { selection, dictionary: test } = plan;
@@ -128,8 +125,8 @@ export function exitPrograms(context: EmitContext, chosen: readonly Chosen[]): P
       const own = sites.returns.filter((site) => site.role === kind);
       if (plan.return === undefined || own.length === 0) return [];
       const hits = plan.entry === undefined;
-      const frameBytes = resolved.copy?.frameBytes.end ?? 0;
-      const shared = many && !alone(plan);
+      const frameBytes = resolved.copy?.frameBytes.end;
+      const shared = many && plan.dictionary === undefined;
       return [
         {
           probe,
@@ -143,7 +140,7 @@ export function exitPrograms(context: EmitContext, chosen: readonly Chosen[]): P
       ];
     });
     return grouped(emissions).map(({ probe, group, event, sites, cookies, like, frameBytes, keeping }) => {
-      const options = { hits: like === 'true', sites: sites.length, group, frameBytes };
+      const options = { hits: like === 'true', sites: sites.length, group, ...inFrame(frameBytes) };
       const program = returnProgram(context, probe, kind, event, options, keeping);
       return {
         program,
@@ -164,13 +161,13 @@ function grouped(emissions: readonly Emission[]): {
   readonly sites: readonly Site[];
   readonly cookies: Pick<ProgramSites, 'cookies'>;
   readonly like: string;
-  readonly frameBytes: number;
+  readonly frameBytes: number | undefined;
   readonly keeping: Keeping;
 }[] {
   const groups = new Map<string, Emission[]>();
   for (const emission of emissions) {
     const key = emission.many
-      ? `${emission.like} ${emission.frameBytes} ${JSON.stringify(emission.event)}`
+      ? JSON.stringify([emission.like, emission.frameBytes ?? null, emission.keeping, emission.event])
       : `probe ${emission.probe}`;
     const group = groups.get(key);
     if (group) group.push(emission);

@@ -224,6 +224,8 @@ export interface TracepointMaps {
   readonly groups?: { readonly outer: MapSpec; readonly inner: MapSpec };
   /** All others: they begin empty. */
   readonly others: readonly MapSpec[];
+  /** The same, of which a tracepoint has one for all of its processes. */
+  readonly shared: readonly MapSpec[];
 }
 
 /** What the first word of the control map says of entries: dropped, sent, or only counted (where programs are made for an estimate). */

@@ -99,7 +99,7 @@ export function trace(pid: number, binary: GoBinary, probes: readonly LogicalPro
       ['ring', ring],
       ['control', counters],
     ]);
-    for (const spec of maps.others) {
+    for (const spec of [...maps.others, ...maps.shared]) {
       const other = makeMap(sys, spec);
       cleanup.push(() => other.close());
       byName.set(spec.name, other);

@@ -52,6 +52,6 @@ export const mapNames = {
   open: 'open',
   /** One map: the groups that calls are added up in now. */
   groups: 'groups',
-  /** How many calls were seen and kept, a `selectionState` for each probe. */
+  /** How many calls were seen and kept, a `selectionState` for each probe as it was written. */
   selection: 'selection',
 } as const;

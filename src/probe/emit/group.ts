@@ -28,7 +28,6 @@ import {
   countEstimate,
   decide,
   type EmitContext,
-  numbered,
   type ProgramOptions,
   programSuffix,
   testFlags,
@@ -58,11 +57,11 @@ export function groupEntryProgram(
     countProbe(asm, probe, 'hits');
     const [skipped, unwanted] = [asm.newLabel(), group.both ? asm.newLabel() : out];
     const condition = group.conditions.entry;
-    if (condition !== undefined) decide(asm, context, numbered(probe), condition, unwanted);
-    if (selection !== undefined) select(asm, context, numbered(probe), selection, skipped);
+    if (condition !== undefined) decide(asm, context, probe, condition, unwanted);
+    if (selection !== undefined) select(asm, context, selection, options.frameBytes, skipped);
     const emitter = new GroupEmitter(asm, context, probe, group, sizes);
     if (group.both || emitter.wantsGoroutine) {
-      findGoroutine(asm, context.machine, context.runtime, context.features);
+      findGoroutine(asm, context.machine, context.runtime, context.features, options.frameBytes);
     }
     emitter.clear();
     emitter.fill('entry');
@@ -79,7 +78,7 @@ export function groupEntryProgram(
     }
     if (!group.both || !(asm.isUsed(skipped) || asm.isUsed(unwanted))) return;
     asm.label(unwanted);
-    findGoroutine(asm, context.machine, context.runtime, context.features);
+    findGoroutine(asm, context.machine, context.runtime, context.features, options.frameBytes);
     openKey(asm, probe, out);
     closeCall(asm);
   });
@@ -105,11 +104,11 @@ export function groupReturnProgram(
     if (!group.both) {
       countProbe(asm, probe, 'hits');
       if (condition !== undefined) decideAt(kind, condition);
-      if (selection !== undefined) select(asm, context, numbered(probe), selection, skipped);
+      if (selection !== undefined) select(asm, context, selection, options.frameBytes, skipped);
     }
     const emitter = new GroupEmitter(asm, context, probe, group, sizes);
     if (group.both) {
-      findGoroutine(asm, context.machine, context.runtime, context.features);
+      findGoroutine(asm, context.machine, context.runtime, context.features, options.frameBytes);
       openKey(asm, probe, out);
       findOpenCall(asm);
       asm.jumpIf('eq', r0, immediate(0), out);
@@ -140,8 +139,7 @@ export function groupReturnProgram(
     closeCall(asm);
 
     function decideAt(place: typeof kind, wanted: KernelCondition): void {
-      if (place === 'return' || leavesOf(wanted).every(isLatency))
-        decide(asm, context, numbered(probe), wanted, unwanted);
+      if (place === 'return' || leavesOf(wanted).every(isLatency)) decide(asm, context, probe, wanted, unwanted);
       else {
         countProbe(asm, probe, 'undecided');
         asm.jump(unwanted);

@@ -24,10 +24,12 @@ export function tracepointMaps(
     types,
     estimate = false,
     others = [],
+    shared = [],
   }: {
     readonly types?: TypeTable | undefined;
     readonly estimate?: boolean;
     readonly others?: readonly MapSpec[];
+    readonly shared?: readonly MapSpec[];
   } = {},
 ): TracepointMaps {
   const room = ringRecords * (recordBytes + recordOverhead);
@@ -36,7 +38,7 @@ export function tracepointMaps(
   const ring: MapSpec = { name: mapNames.ring, type: 'ringbuf', keySize: 0, valueSize: 0, maxEntries: size };
   const values = estimate ? estimateOffset(probes, probes) : allDropsOffset(probes) + 8;
   const controls: MapSpec = { name: mapNames.control, type: 'array', keySize: 4, valueSize: values, maxEntries: 1 };
-  const common = { ring, control: controls, others };
+  const common = { ring, control: controls, others, shared };
   if (types === undefined) return common;
   const table: MapSpec = {
     name: mapNames.types,
@@ -101,20 +103,20 @@ export function callMaps(planned: readonly PlannedProbe[]): MapSpec[] {
       maxEntries: mostOpenCalls,
     });
   }
-  if (planned.some(({ selection }) => selection !== undefined)) {
-    const valueSize = selectionStateSize * planned.length;
-    maps.push({ name: mapNames.selection, type: 'array', keySize: 4, valueSize, maxEntries: 1 });
-  }
-  planned.forEach(({ selection }, probe) => {
-    const per = selection?.per;
-    if (per === undefined) return;
-    maps.push({
-      name: selectionKeysName(probe),
-      type: 'lru_hash',
-      keySize: per.layout.size,
-      valueSize: selectionStateSize,
-      maxEntries: mostKeys,
-    });
-  });
   return maps;
+}
+
+/** What the probes (so many were written) need of maps that a tracepoint has once, for all of its processes: the counters of `first` and the like. */
+export function selectionMaps(planned: readonly PlannedProbe[], written: number): MapSpec[] {
+  const selections = planned.flatMap(({ selection }) => selection ?? []);
+  if (selections.length === 0) return [];
+  const valueSize = selectionStateSize * written;
+  const counters: MapSpec = { name: mapNames.selection, type: 'array', keySize: 4, valueSize, maxEntries: 1 };
+  const keys = selections.flatMap((selection): [string, MapSpec][] => {
+    if (selection.per === undefined) return [];
+    const name = selectionKeysName(selection);
+    const keySize = selection.per.layout.size;
+    return [[name, { name, type: 'lru_hash', keySize, valueSize: selectionStateSize, maxEntries: mostKeys }]];
+  });
+  return [counters, ...new Map(keys).values()];
 }

@@ -7,7 +7,7 @@ import type { DictionaryTest } from '../resolve/index.ts';
 import { type EmitFeatures, gates, type ProcessFilter, type Site } from '../types.ts';
 import { checkReservations, checkStack } from './check.ts';
 import { requireCondition } from './compute.ts';
-import { allDropsOffset, controlOffset, estimateOffset, unwindDropsOffset, waitedNsOffset } from './control.ts';
+import { allDropsOffset, estimateOffset, unwindDropsOffset, waitedNsOffset } from './control.ts';
 import { requireDictionary } from './dictionary.ts';
 import { filterProcess } from './filter.ts';
 import { saveFloats } from './floats.ts';
@@ -70,7 +70,7 @@ export interface Keeping {
 export interface ProgramOptions {
   /** Of a program for many probes: ends its name. */
   readonly group?: number;
-  /** Bytes between the stack pointer at its sites and the return address: 0 at a function's own entry and returns. */
+  /** Of inlined copies: bytes between the stack pointer at its sites and the return address. */
   readonly frameBytes?: number;
 }
 
@@ -83,7 +83,7 @@ export function entryProgram(
   options: ProgramOptions = {},
   { selection, tracked, dictionary }: Keeping = { tracked: false },
 ): Program {
-  const key = (): number => dictionary?.key ?? numbered(probe);
+  const key = dictionary?.key ?? probe;
   const make = context.waits === true ? buildWaiting : build;
   return make(`entry_${programSuffix(probe, options)}`, (asm, out) => {
     filterProcess(asm, context.filter, out);
@@ -99,9 +99,9 @@ export function entryProgram(
     noteProbe(asm, probe, context.probes, out);
     countProbe(asm, probe, 'hits');
     const unwanted = tracked ? asm.newLabel() : out;
-    if (event.condition !== undefined) decide(asm, context, numbered(probe), event.condition, unwanted);
+    if (event.condition !== undefined) decide(asm, context, probe, event.condition, unwanted);
     const skipped = asm.newLabel();
-    if (selection !== undefined) select(asm, context, numbered(probe), selection, skipped);
+    if (selection !== undefined) select(asm, context, selection, options.frameBytes, skipped);
     if (wantsFloats(event)) {
       askForFloats(asm, context);
       noteProbe(asm, probe, context.probes, out);
@@ -121,14 +121,14 @@ export function entryProgram(
     if (waiting !== undefined) waitOrGoOn(asm, waiting, waitedNsOffset(context.probes));
     submit(asm, 'now');
     if (tracked) {
-      openKey(asm, key(), out);
+      openKey(asm, key, out);
       if (dictionary === undefined) asm.store(8, fp, frame.scratch, immediate(0));
       openCall(asm, dictionary === undefined ? frame.scratch : frame.dictionary);
     }
     asm.jump(out);
     if (asm.isUsed(skipped)) {
       asm.label(skipped);
-      count(asm, controlOffset(numbered(probe), 'skipped'));
+      countProbe(asm, probe, 'skipped');
       asm.jump(unwanted);
     }
     asm.label(full);
@@ -138,19 +138,13 @@ export function entryProgram(
     // The call at this place is none that was kept, whatever the last one was.
     asm.label(unwanted);
     findGoroutine(asm, context.machine, context.runtime, context.features, options.frameBytes);
-    openKey(asm, key(), out);
+    openKey(asm, key, out);
     closeCall(asm);
   });
 }
 
 export function programSuffix(probe: ProbeNumber, { group = 0 }: ProgramOptions): string {
   return probe === 'cookie' ? `g${group}` : `${probe}`;
-}
-
-/** Of a probe that keeps some of its calls only: it has programs of its own. */
-export function numbered(probe: ProbeNumber): number {
-  if (probe === 'cookie') throw new BugError('what one probe decides in a program of many');
-  return probe;
 }
 
 /** While calls are only counted (r1 is the gate): counts and leaves. */
@@ -179,7 +173,7 @@ export function returnProgram(
   options: ProgramOptions & { readonly hits: boolean; readonly sites: number },
   { selection, tracked, dictionary }: Keeping = { tracked: false },
 ): Program {
-  const key = (): number => dictionary?.key ?? numbered(probe);
+  const key = dictionary?.key ?? probe;
   const sent = kind === 'return' ? event : noEvent;
   const waits = context.waits === true && kind === 'return';
   const make = waits ? buildWaiting : build;
@@ -191,7 +185,7 @@ export function returnProgram(
     if (tracked && (wantsFloats(sent) || dictionary !== undefined)) {
       // Only a return that is sent is worth the wait.
       findGoroutine(asm, context.machine, context.runtime, context.features, options.frameBytes);
-      openKey(asm, key(), out);
+      openKey(asm, key, out);
       findOpenCall(asm);
       asm.jumpIf('eq', r0, immediate(0), out);
       if (dictionary !== undefined) {
@@ -200,15 +194,15 @@ export function returnProgram(
       }
     }
     if (options.hits) countProbe(asm, probe, 'hits');
-    if (sent.condition !== undefined) decide(asm, context, numbered(probe), sent.condition, out);
-    if (options.hits && selection !== undefined) select(asm, context, numbered(probe), selection, skipped);
+    if (sent.condition !== undefined) decide(asm, context, probe, sent.condition, out);
+    if (options.hits && selection !== undefined) select(asm, context, selection, options.frameBytes, skipped);
     if (wantsFloats(sent)) {
       askForFloats(asm, context);
       noteProbe(asm, probe, context.probes, out);
     }
     findGoroutine(asm, context.machine, context.runtime, context.features, options.frameBytes);
     if (tracked) {
-      openKey(asm, key(), out);
+      openKey(asm, key, out);
       closeCall(asm);
       asm.jumpIf('ne', r0, immediate(0), out);
     }
@@ -227,7 +221,7 @@ export function returnProgram(
     asm.jump(out);
     if (asm.isUsed(skipped)) {
       asm.label(skipped);
-      count(asm, controlOffset(numbered(probe), 'skipped'));
+      countProbe(asm, probe, 'skipped');
       asm.jump(out);
     }
     asm.label(full);
@@ -240,7 +234,7 @@ export function returnProgram(
 export function decide(
   asm: Assembler,
   context: EmitContext,
-  probe: number,
+  probe: ProbeNumber,
   condition: KernelCondition,
   no: Label,
 ): void {
@@ -249,7 +243,7 @@ export function decide(
   if (asm.isUsed(undecided)) {
     asm.jump(yes);
     asm.label(undecided);
-    count(asm, controlOffset(probe, 'undecided'));
+    countProbe(asm, probe, 'undecided');
     asm.jump(no);
   }
   asm.label(yes);

@@ -6,7 +6,7 @@ import { readUser } from './read.ts';
 import { writeSlot } from './slot.ts';
 import { firstReturnAddress } from './stack.ts';
 
-/** Words (u64) of what is known of the calls of a probe, or of those with one key. */
+/** Words (u64) of what is known of the calls of a probe as it was written, or of those with one key. */
 export const selectionState = {
   /** How many came to the sampling. */
   seen: 0,
@@ -20,17 +20,27 @@ export const selectionStateSize = 24;
 /** Frames that are looked at for `within`: each a read of 16 bytes. What is further up is not found. */
 export const mostFrames = 256;
 
-export function selectionKeysName(probe: number): string {
-  return `keys_${probe}`;
+/** The map of the keys of a probe's `per`: of those that are as long, whatever function they come from. */
+export function selectionKeysName({ counter, per }: SelectionPlan): string {
+  return `keys_${counter}_${per?.layout.size ?? 0}`;
 }
 
-/** Goes to `skipped` for a call that is not kept. Before anything is reserved; loses all but r6. Nothing here sleeps. */
-export function select(asm: Assembler, reading: Reading, probe: number, plan: SelectionPlan, skipped: Label): void {
-  const { within, sample, rate, first, per } = plan;
-  if (within !== undefined) walkFrames(asm, reading, within, skipped);
+/**
+ * Goes to `skipped` for a call that is not kept. Before anything is reserved; loses all but r6. Nothing here sleeps.
+ * `frameBytes`: between the stack pointer and the return address.
+ */
+export function select(
+  asm: Assembler,
+  reading: Reading,
+  plan: SelectionPlan,
+  frameBytes: number | undefined,
+  skipped: Label,
+): void {
+  const { counter, within, sample, rate, first, per } = plan;
+  if (within !== undefined) walkFrames(asm, reading, within, frameBytes, skipped);
   if (sample === undefined && rate === undefined && first === undefined) return;
-  if (per === undefined) asm.loadMapValue(r8, mapNames.selection, selectionStateSize * probe);
-  else findKey(asm, reading, probe, per, skipped);
+  if (per === undefined) asm.loadMapValue(r8, mapNames.selection, selectionStateSize * counter);
+  else findKey(asm, reading, selectionKeysName(plan), per, skipped);
   // r8: the state.
   if (sample !== undefined) {
     asm.mov(r1, immediate(1));
@@ -81,7 +91,7 @@ function limitRate(asm: Assembler, rate: number, skipped: Label): void {
 function findKey(
   asm: Assembler,
   reading: Reading,
-  probe: number,
+  map: string,
   per: NonNullable<SelectionPlan['per']>,
   skipped: Label,
 ): void {
@@ -96,7 +106,7 @@ function findKey(
     writeSlot(asm, reading, slot, sources[i]!, []);
   });
   const call = (helper: 'map_lookup_elem' | 'map_update_elem') => {
-    asm.loadMapFd(r1, selectionKeysName(probe));
+    asm.loadMapFd(r1, map);
     asm.mov(r2, fp);
     asm.alu('add', r2, immediate(key));
     if (helper === 'map_update_elem') {
@@ -120,17 +130,19 @@ export const noExist = 1;
 
 /**
  * Goes on if a return address on the goroutine's stack lies in one of the ranges, else to `skipped`. By frame pointers, which every Go frame that calls
- * anything keeps; at the sites of entries the register still holds the caller's, and the return address is where the call has put it.
+ * anything keeps; at the sites of entries the register still holds the caller's, and the return address is where the call has put it. In an inlined copy it may
+ * hold that of the function around: then its return address is looked at twice.
  */
 function walkFrames(
   asm: Assembler,
   { machine, bias = 0 }: Reading,
   ranges: NonNullable<SelectionPlan['within']>,
+  frameBytes: number | undefined,
   skipped: Label,
 ): void {
   const loop = asm.newLabel();
   const found = asm.newLabel();
-  firstReturnAddress(asm, machine, r8, skipped);
+  firstReturnAddress(asm, machine, r8, skipped, frameBytes);
   asm.load(8, r9, r6, machine.framePointer);
   asm.mov(r7, immediate(0));
   asm.label(loop);

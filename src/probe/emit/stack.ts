@@ -33,13 +33,20 @@ export function writeStack(asm: Assembler, machine: Machine, slot: Extract<Slot,
   asm.label(done);
 }
 
-/** `destination` = where the call under way returns to. */
-export function firstReturnAddress(asm: Assembler, machine: Machine, destination: 8 | 1, failed: Label): void {
-  if (machine.link !== undefined) {
+/** `destination` = where the call under way returns to. `frameBytes`: between the stack pointer and where that lies, inside of a function; undefined: at its ends. */
+export function firstReturnAddress(
+  asm: Assembler,
+  machine: Machine,
+  destination: 8 | 1,
+  failed: Label,
+  frameBytes?: number,
+): void {
+  if (machine.link !== undefined && frameBytes === undefined) {
     asm.load(8, destination, r6, machine.link);
     return;
   }
   asm.load(8, r3, r6, machine.stackPointer);
+  if (frameBytes !== undefined) asm.alu('add', r3, immediate(frameBytes));
   readUser(asm, fp, frame.scratch, 8, failed);
   asm.load(8, destination, fp, frame.scratch);
 }

@@ -1,4 +1,5 @@
 import { BugError } from '#base';
+import type { GoFunction } from '#gobin';
 import type { CaptureLimits, EventLayout } from '#model';
 import { type Computation, conjunction, conjuncts, leavesOf, mapLeaves } from '../computation/index.ts';
 import type { TypeTable } from '../graph/index.ts';
@@ -26,6 +27,8 @@ export interface EventPlan {
 
 /** Which calls are kept: see `CallSelection`. Addresses of the file. */
 export interface SelectionPlan {
+  /** What was counted is the probe's as it was written: the same number for all of its functions, copies and processes. */
+  readonly counter: number;
   readonly within?: readonly { readonly start: number; readonly end: number }[];
   readonly sample?: number;
   readonly rate?: number;
@@ -54,6 +57,8 @@ export interface PlanContext {
   readonly panic?: PanicShape | string | undefined;
   /** Default: `defaultLimits`. */
   readonly limits?: CaptureLimits;
+  /** `SelectionPlan.counter`. Default: 0. */
+  readonly counter?: number;
 }
 
 /**
@@ -62,7 +67,8 @@ export interface PlanContext {
  */
 export function planProbe(resolved: ResolvedProbe, context: PlanContext = {}): PlannedProbe {
   const group = planGroup(resolved, context);
-  const selection = resolved.calls === undefined ? {} : { selection: planSelection(resolved.calls, context) };
+  const selection =
+    resolved.calls === undefined ? {} : { selection: planSelection(resolved.calls, resolved.copy?.into, context) };
   if (group !== undefined) {
     const columns = group.layout.columns.map(({ column }): ColumnPlan => ({ column, source: { kind: 'outcome' } }));
     const plan = { function: resolved.function.name, columns, rowAtEntry: !group.atReturn, group: group.layout };
@@ -161,12 +167,20 @@ export function planProbe(resolved: ResolvedProbe, context: PlanContext = {}): P
 /** Most bytes of a key: it is built on the stack. */
 const mostKeyBytes = 256;
 
-function planSelection({ within, per, ...counts }: ResolvedSelection, context: PlanContext): SelectionPlan {
+/** `into`: where the calls are inlined. What is in the code of the function itself is within it. */
+function planSelection(
+  { within, per, ...counts }: ResolvedSelection,
+  into: GoFunction | undefined,
+  context: PlanContext,
+): SelectionPlan {
   const key = new LayoutBuilder(context, { start: 0, stringBytes: keyStringBytes, most: mostKeyBytes });
   if (per !== undefined) key.add(per);
   return {
+    counter: context.counter ?? 0,
     ...counts,
-    ...(within === undefined ? {} : { within: [{ start: within.entry, end: within.end }] }),
+    ...(within === undefined || within.entry === into?.entry
+      ? {}
+      : { within: [{ start: within.entry, end: within.end }] }),
     ...(per === undefined ? {} : { per: key.finish() }),
   };
 }

@@ -42,7 +42,9 @@ export function resolveSelection(
     const scope = { function: fn.name, signature, side: 'argument' as const, binary, graph };
     const typed = resolveExpression(per.text, scope, per.span);
     if (!typed.ok) diagnostics.push(...typed.diagnostics);
-    else if (!['int', 'uint', 'bool', 'string', 'address', 'missing'].includes(typed.value.kind)) {
+    else if (typed.value.kind === 'missing')
+      fail('probe.no-key', `'${per.text}' is no key, because it is not captured: ${typed.value.reason}`, []);
+    else if (!['int', 'uint', 'bool', 'string', 'address'].includes(typed.value.kind)) {
       fail('probe.no-key', `'${per.text}' is no key: it is neither a number, a bool nor a string`, [
         'name a field of it',
       ]);
