@@ -388,3 +388,32 @@ describe.each(['local', 'go1.21.13', 'go1.17.13'] as const)('a program built by 
     expect(call).toMatchObject({ outcome: 'exited', panic: { '(type)': '*main.refusal', Code: 9, Who: 'all' } });
   });
 });
+
+it('of a stripped program: pprof labels, the parent goroutine and its go statement', async () => {
+  const program = await CallsProgram.start({ flags: ['-ldflags=-s -w'] });
+  const file = writeProbeScript(sonde.folder, {
+    upid: await sonde.upid(program.pid),
+    name: 'stripped',
+    function: 'main.labelled',
+    calls: "signature='func(n int) int'",
+    columns: { n: "ArgExpr('n')", labels: 'Labels()', parent: 'ParentGoroutineID()', made: 'GoStatement()' },
+  });
+  await sonde.ok(['run', '-f', file]);
+  await program.command('labels');
+  type Row = { n: number; labels: string; goid_: number; parent: number; made: string };
+  const rows = await sonde.rows<Row>(['run', '-f', file]);
+  const some = { tenant: 'acme', op: 'pay' };
+  expect(rows.map(({ n, labels }) => [n, JSON.parse(labels)])).toEqual([
+    [0, {}],
+    [1, some],
+    [2, { tenant: 'acme', op: 'größer "x"', empty: '' }],
+    [3, some],
+    [4, {}],
+  ]);
+  expect(rows[2]!.parent).toBe(rows[0]!.goid_);
+  expect(rows[0]!.parent).toBe(1);
+  expect([rows[0]!.made, rows[2]!.made]).toEqual([
+    expect.stringMatching(/^main\.callLabels .*labels\.go:16$/),
+    expect.stringMatching(/^main\.callLabels\.\S+ .*labels\.go:24$/),
+  ]);
+});

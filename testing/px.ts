@@ -89,7 +89,7 @@ export class PxEnvironment {
       env: { ...this.env, ...options.env },
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       ...(options.ready === undefined ? {} : { ready: options.ready }),
-      timeoutMs: options.timeoutMs ?? 20_000,
+      timeoutMs: options.timeoutMs ?? 60_000,
     });
   }
 
@@ -176,7 +176,7 @@ export class Trace {
   }
 
   /** Resolves with the calls once there are so many. */
-  async atLeast(count: number, timeoutMs = 20_000): Promise<TracedCall[]> {
+  async atLeast(count: number, timeoutMs = 60_000): Promise<TracedCall[]> {
     return this.process.until(`${count} calls`, () => this.process.lines.length >= count && this.calls, timeoutMs);
   }
 

@@ -38,6 +38,7 @@ describe('struct offsets', () => {
       mCurg: 3,
       gSigcode0: 5,
       gGopc: 8,
+      gLabels: 352,
     });
     fields['runtime._panic.startSP'] = 7;
     expect(runtimeOffsets({ lookupField, tlsG: -8 })).toEqual({
@@ -58,6 +59,7 @@ describe('struct offsets', () => {
       mCurg: 192,
       gSigcode0: 272,
       gGopc: 296,
+      gLabels: 360,
     });
     expect(runtimeOffsets({ goVersion: 'go1.23.1' })).toMatchObject({ gGoid: 160, panicSp: 48 });
     expect(runtimeOffsets({ goVersion: 'go1.26.8 X:nodwarf5' })).toEqual({
@@ -68,6 +70,7 @@ describe('struct offsets', () => {
       panicSp: 40,
       gParentGoid: 280,
       gGopc: 288,
+      gLabels: 352,
     });
     expect(runtimeOffsets({ goVersion: 'go1.27rc1' })).toEqual({});
     expect(runtimeOffsets({ goVersion: 'devel +abc' })).toEqual({});

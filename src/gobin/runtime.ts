@@ -7,12 +7,12 @@ type StructOffsets = Omit<RuntimeOffsets, 'tlsG'>;
  * by 1.17.13, 1.18.10, 1.19.13, 1.20.14, 1.21.13, 1.22.12, 1.23.12, 1.24.11, 1.25.5 and 1.26.8. They may change in any version, never in a patch release of one.
  */
 const byVersion: readonly (readonly [minor: number, offsets: StructOffsets])[] = [
-  [17, { gGoid: 152, gM: 48, mCurg: 192, gSigcode0: 272, gGopc: 296 }],
-  [21, { gGoid: 152, gM: 48, mCurg: 192, gSigcode0: 248, gParentGoid: 272, gGopc: 280 }],
-  [22, { gGoid: 152, gM: 48, mCurg: 192, gPanic: 32, panicSp: 48, gParentGoid: 272, gGopc: 280 }],
-  [23, { gGoid: 160, gM: 48, mCurg: 192, gPanic: 32, panicSp: 48, gParentGoid: 280, gGopc: 288 }],
-  [25, { gGoid: 152, gM: 48, mCurg: 184, gPanic: 32, panicSp: 48, gParentGoid: 272, gGopc: 280 }],
-  [26, { gGoid: 152, gM: 48, mCurg: 184, gPanic: 32, panicSp: 40, gParentGoid: 280, gGopc: 288 }],
+  [17, { gGoid: 152, gM: 48, mCurg: 192, gSigcode0: 272, gGopc: 296, gLabels: 360 }],
+  [21, { gGoid: 152, gM: 48, mCurg: 192, gSigcode0: 248, gParentGoid: 272, gGopc: 280, gLabels: 344 }],
+  [22, { gGoid: 152, gM: 48, mCurg: 192, gPanic: 32, panicSp: 48, gParentGoid: 272, gGopc: 280, gLabels: 344 }],
+  [23, { gGoid: 160, gM: 48, mCurg: 192, gPanic: 32, panicSp: 48, gParentGoid: 280, gGopc: 288, gLabels: 352 }],
+  [25, { gGoid: 152, gM: 48, mCurg: 184, gPanic: 32, panicSp: 48, gParentGoid: 272, gGopc: 280, gLabels: 344 }],
+  [26, { gGoid: 152, gM: 48, mCurg: 184, gPanic: 32, panicSp: 40, gParentGoid: 280, gGopc: 288, gLabels: 352 }],
 ];
 /** The newest version that was looked at: later ones are not guessed. */
 const newestKnown = 26;
@@ -52,6 +52,7 @@ export function runtimeOffsets(input: RuntimeInput): RuntimeOffsets {
     mCurg: field('runtime.m', 'curg'),
     gParentGoid: field('runtime.g', 'parentGoid'),
     gGopc: field('runtime.g', 'gopc'),
+    gLabels: field('runtime.g', 'labels'),
     gPanic: newPanic ? gPanic : undefined,
     panicSp: newPanic ? field('runtime._panic', 'sp') : undefined,
     gSigcode0: newPanic || gPanic === undefined ? undefined : field('runtime.g', 'sigcode0'),
@@ -69,6 +70,7 @@ export function runtimeOffsets(input: RuntimeInput): RuntimeOffsets {
     gSigcode0: panics?.gSigcode0,
     gParentGoid: origin?.gParentGoid,
     gGopc: origin?.gGopc,
+    gLabels: found.gLabels ?? known?.gLabels,
     tlsG: input.tlsG,
   });
 }

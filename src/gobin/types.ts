@@ -218,6 +218,8 @@ export interface RuntimeOffsets {
   /** `g.parentGoid` (Go ≥ 1.21) and `g.gopc`. */
   readonly gParentGoid?: number;
   readonly gGopc?: number;
+  /** `g.labels` */
+  readonly gLabels?: number;
   /** Offset of `g` from the thread's FS base, where the binary tells. */
   readonly tlsG?: number;
 }

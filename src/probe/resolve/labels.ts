@@ -7,12 +7,15 @@ const labelMap = 'runtime/pprof.labelMap';
 
 /** The goroutine's pprof labels: an object of strings. */
 export function goroutineLabels(
-  binary: Pick<BinaryView, 'type' | 'structField' | 'dynamicTypes'>,
+  binary: Pick<BinaryView, 'type' | 'runtime' | 'dynamicTypes'>,
   graph: TypeGraphBuilder,
 ): ResolvedValue {
-  const offset = binary.structField?.('runtime.g', 'labels')?.offset;
+  const offset = binary.runtime?.gLabels;
   if (offset === undefined)
-    return { kind: 'missing', reason: 'labels are known from debug info, and the binary has none' };
+    return {
+      kind: 'missing',
+      reason: "where the runtime keeps a goroutine's labels is not known of this version of Go",
+    };
   // Where labels are set, a pointer to them is taken out of a context.
   for (const { type } of binary.dynamicTypes?.() ?? []) {
     const pointer = binary.type(type);
