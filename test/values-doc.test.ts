@@ -18,6 +18,8 @@ const source = `package main
 
 import (
 	"bufio"
+	"bytes"
+	"container/list"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,9 +30,11 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"reflect"
+	"regexp"
+	"strings"
 	"sync"
 	"syscall"
-	"reflect"
 	"time"
 )
 
@@ -77,12 +81,34 @@ func until(t time.Time) context.Context { c, _ := context.WithDeadline(context.B
 
 func network(s string) *net.IPNet { _, n, _ := net.ParseCIDR(s); return n }
 
+func twice(n node) [2]*node { return [2]*node{&n, &n} }
+
+func stored(k, v interface{}) *sync.Map { m := new(sync.Map); m.Store("gone", 0); m.Store(k, v); m.Delete("gone"); return m }
+
+func partlyRead(s string) *bytes.Buffer { b := bytes.NewBufferString(s); b.Next(2); return b }
+
+func built(s string) *strings.Builder { b := new(strings.Builder); b.WriteString(s); return b }
+
+func lineRead(s string) *bufio.Reader { b := bufio.NewReader(strings.NewReader(s)); b.ReadString('\\n'); return b }
+
+func listed(values ...interface{}) *list.List {
+	l := list.New()
+	for _, v := range values {
+		l.PushBack(v)
+	}
+	return l
+}
+
+func notJSON(s string) error { var v interface{}; return json.Unmarshal([]byte(s), &v) }
+
+func wrongTime(s string) error { _, err := time.Parse("2006", s); return err }
+
 //go:noinline
 func double(n int) int { return 2 * n }
 
 ${examples.map(({ type }, i) => `//go:noinline\nfunc e${i}(v ${type}) {}\n`).join('\n')}
 var _, _, _, _, _ = errors.New, json.Marshal, math.NaN, net.ParseIP, time.Unix
-var _, _, _ = big.NewInt, fs.ErrExist, syscall.ENOENT
+var _, _, _, _ = big.NewInt, fs.ErrExist, syscall.ENOENT, regexp.MustCompile
 
 func main() {
 	fmt.Println("ready")

@@ -118,8 +118,11 @@ export const walkState = {
   /** Bits of `walkCut`. */
   cut: 56,
   steps: 64,
+  /** Inner nodes of tries that were copied, and their entries. */
+  nodes: 72,
+  entries: 80,
   /** Addresses that have been taken, by a hash. */
-  seen: 72,
+  seen: 88,
 } as const;
 export const seenWords = 32;
 export const walkStateSize = walkState.seen + 8 * seenWords;

@@ -1,6 +1,7 @@
 import { errnoText } from './errno.ts';
-import { type ErrorTexts, type Fields, string } from './error-fields.ts';
+import { all, type ErrorTexts, type Fields, quoted, string, type Wrapped } from './error-fields.ts';
 import type { Dynamic, GraphRenderer } from './graph.ts';
+import { libraryErrors } from './library-errors.ts';
 import { runtimeErrors } from './runtime-errors.ts';
 import { word } from './snapshot.ts';
 import { netText } from './wellknown/net.ts';
@@ -9,7 +10,7 @@ import { netText } from './wellknown/net.ts';
 const mostWrapped = 20;
 
 /**
- * Text that `Error()` of an error of the standard library would give, from its fields; it is never called. Undefined for other types and
+ * Text that `Error()` of an error of the standard library, or of a library that many use, would give, from its fields; it is never called. Undefined for other types and
  * where a part was not captured.
  */
 export function errorText(renderer: GraphRenderer, found: Dynamic, nesting = 0): string | undefined {
@@ -18,58 +19,52 @@ export function errorText(renderer: GraphRenderer, found: Dynamic, nesting = 0):
     return undefined;
   }
   const held = renderer.pointee(found.index, found.data.place);
-  return held && text(renderer, held, nesting);
+  const wrapped: Wrapped = {
+    one: (name) => inner(renderer, held!, name, nesting),
+    all: (name) => listed(renderer, held!, name, nesting),
+  };
+  return held && text(renderer, held, wrapped);
 }
 
 /** Type → its text (errors, fmt, io/fs, os, syscall, strconv, net, net/url, context at Go 1.26; unchanged since Go 1.18). */
 const texts: ErrorTexts = {
   ...runtimeErrors,
+  ...libraryErrors,
   '*errors.errorString': (renderer, error) => string(renderer, error, 's'),
   '*fmt.wrapError': (renderer, error) => string(renderer, error, 'msg'),
   '*fmt.wrapErrors': (renderer, error) => string(renderer, error, 'msg'),
-  '*errors.joinError': (renderer, error, nesting) => joined(renderer, error, nesting),
-  '*io/fs.PathError': (renderer, error, nesting) =>
-    all`${string(renderer, error, 'Op')} ${string(renderer, error, 'Path')}: ${inner(renderer, error, 'Err', nesting)}`,
-  '*os.SyscallError': (renderer, error, nesting) =>
-    all`${string(renderer, error, 'Syscall')}: ${inner(renderer, error, 'Err', nesting)}`,
-  '*strconv.NumError': (renderer, error, nesting) => {
+  '*errors.joinError': (_, _error, wrapped) => wrapped.all('errs')?.join('\n'),
+  '*io/fs.PathError': (renderer, error, wrapped) =>
+    all`${string(renderer, error, 'Op')} ${string(renderer, error, 'Path')}: ${wrapped.one('Err')}`,
+  '*os.SyscallError': (renderer, error, wrapped) => all`${string(renderer, error, 'Syscall')}: ${wrapped.one('Err')}`,
+  '*strconv.NumError': (renderer, error, wrapped) => {
     const number = quoted(string(renderer, error, 'Num'));
-    return all`strconv.${string(renderer, error, 'Func')}: parsing ${number}: ${inner(renderer, error, 'Err', nesting)}`;
+    return all`strconv.${string(renderer, error, 'Func')}: parsing ${number}: ${wrapped.one('Err')}`;
   },
-  '*os.LinkError': (renderer, error, nesting) =>
-    all`${string(renderer, error, 'Op')} ${string(renderer, error, 'Old')} ${string(renderer, error, 'New')}: ${inner(renderer, error, 'Err', nesting)}`,
+  '*os.LinkError': (renderer, error, wrapped) =>
+    all`${string(renderer, error, 'Op')} ${string(renderer, error, 'Old')} ${string(renderer, error, 'New')}: ${wrapped.one('Err')}`,
   '*net.OpError': operation,
   '*net.DNSError': (renderer, error) => {
     const server = string(renderer, error, 'Server');
     const on = server === '' ? '' : all` on ${server}`;
     return all`lookup ${string(renderer, error, 'Name')}${on}: ${string(renderer, error, 'Err')}`;
   },
-  '*net/url.Error': (renderer, error, nesting) => {
+  '*net/url.Error': (renderer, error, wrapped) => {
     const url = quoted(string(renderer, error, 'URL'));
-    return all`${string(renderer, error, 'Op')} ${url}: ${inner(renderer, error, 'Err', nesting)}`;
+    return all`${string(renderer, error, 'Op')} ${url}: ${wrapped.one('Err')}`;
   },
   'syscall.Errno': (renderer, { place }) => errnoText(renderer.uint(place.at, 8)),
   'context.deadlineExceededError': () => 'context deadline exceeded',
 };
 
-/** As `strconv.Quote` has printable ASCII, tabs and line ends; for others one would need Go's tables of what is printable. */
-function quoted(text: string | undefined): string | undefined {
-  return text === undefined || !/^[ -~\t\n\r]*$/.test(text) ? undefined : JSON.stringify(text);
-}
-
-function all(parts: TemplateStringsArray, ...values: readonly (string | undefined)[]): string | undefined {
-  if (values.includes(undefined)) return undefined;
-  return parts.reduce((text, part, i) => text + part + (values[i] ?? ''), '');
-}
-
 /** net/net.go, OpError.Error. */
-function operation(renderer: GraphRenderer, error: Fields, nesting: number): string | undefined {
+function operation(renderer: GraphRenderer, error: Fields, wrapped: Wrapped): string | undefined {
   const net = string(renderer, error, 'Net');
   const [source, address] = ['Source', 'Addr'].map((name) => addressText(renderer, error, name));
   if (net === undefined || source === undefined || address === undefined) return undefined;
   const from = source === '' ? '' : ` ${source}`;
   const to = address === '' ? '' : `${source === '' ? ' ' : '->'}${address}`;
-  return all`${string(renderer, error, 'Op')}${net === '' ? '' : ` ${net}`}${from}${to}: ${inner(renderer, error, 'Err', nesting)}`;
+  return all`${string(renderer, error, 'Op')}${net === '' ? '' : ` ${net}`}${from}${to}: ${wrapped.one('Err')}`;
 }
 
 /** A `net.Addr` as text, empty where it is nil. */
@@ -90,8 +85,13 @@ function inner(renderer: GraphRenderer, { type, place }: Fields, name: string, n
   return dynamic && errorText(renderer, dynamic, nesting + 1);
 }
 
-function joined(renderer: GraphRenderer, { type, place }: Fields, nesting: number): string | undefined {
-  const errs = renderer.field(type, place, 'errs');
+function listed(
+  renderer: GraphRenderer,
+  { type, place }: Fields,
+  name: string,
+  nesting: number,
+): readonly string[] | undefined {
+  const errs = renderer.field(type, place, name);
   const slice = errs && renderer.type(errs.type);
   if (!errs || slice?.kind !== 'slice' || errs.place.at + 24 > errs.place.end) return undefined;
   const count = word(renderer.view, errs.place.at + 8);
@@ -105,5 +105,5 @@ function joined(renderer: GraphRenderer, { type, place }: Fields, nesting: numbe
     if (text === undefined) return undefined;
     parts.push(text);
   }
-  return parts.join('\n');
+  return parts;
 }

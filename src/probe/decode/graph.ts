@@ -1,10 +1,12 @@
 import { decodeUtf8 } from '#base';
-import { type EventLayout, type Hole, limitText } from '#model';
+import { type CaptureLimits, type EventLayout, type Hole, limitText } from '#model';
 import { type GraphType, isByte, isDirect, type TypeGraph } from '../graph/index.ts';
 import { bytesJson, hex } from './bytes.ts';
+import { channelJson } from './channel.ts';
 import { errorText } from './errors.ts';
 import { complexText, floatJson } from './float.ts';
 import { mapJson } from './maps.ts';
+import { ownFields } from './messages.ts';
 import type { Notes } from './notes.ts';
 import type { RecordBytes } from './record.ts';
 import { type Chunk, Snapshot, word } from './snapshot.ts';
@@ -33,7 +35,7 @@ export class GraphRenderer {
   readonly bytes: Uint8Array;
   readonly notes: Notes;
   readonly target: TargetContext;
-  /** Objects that are shown already: address and type. */
+  /** Objects of the present value that are shown already: address and type. */
   readonly #shown = new Set<string>();
   #holes: { readonly base: number; readonly holes: readonly Hole[] } | undefined;
   #nesting = 0;
@@ -47,8 +49,9 @@ export class GraphRenderer {
     this.snapshot = new Snapshot(layout, graph, record);
   }
 
-  /** A value that is itself in the record. */
+  /** A value that is itself in the record: shown whole, whatever was shown of the others. */
   root(type: number, place: Place, holes: readonly Hole[], path: string): string {
+    this.#shown.clear();
     this.#holes = holes.length === 0 ? undefined : { base: place.at, holes };
     const text = this.value(type, place, path);
     this.#holes = undefined;
@@ -139,7 +142,7 @@ export class GraphRenderer {
       case 'map':
         return mapJson(this, type, place, path);
       case 'chan':
-        return this.#channel(type, place, path);
+        return channelJson(this, type, place, path);
       case 'func':
         return this.#func(place, path);
       default:
@@ -168,6 +171,11 @@ export class GraphRenderer {
     const { limits } = this.graph;
     const limit = unit === 'bytes' ? 'stringBytes' : 'elements';
     return `truncated from ${count} ${unit} (${limitText(limits, shown >= limits[limit] ? limit : 'eventBytes')})`;
+  }
+
+  /** A limit, and how to raise it. */
+  limit(name: keyof CaptureLimits): string {
+    return limitText(this.graph.limits, name);
   }
 
   int(at: number, size: number): bigint {
@@ -210,7 +218,10 @@ export class GraphRenderer {
     const pointer = this.type(index);
     if (pointer.kind !== 'pointer') return { type: index, place };
     if (place.at + 8 > place.end) return undefined;
-    const chunk = this.reach(word(this.view, place.at), pointer.elem, place.depth, 1);
+    const address = word(this.view, place.at);
+    if (address !== 0 && this.type(pointer.elem).size === 0)
+      return { type: pointer.elem, place: { at: 0, end: 0, depth: place.depth + 1 } };
+    const chunk = this.reach(address, pointer.elem, place.depth, 1);
     if (typeof chunk === 'string') return undefined;
     return { type: pointer.elem, place: { at: chunk.start, end: chunk.end, depth: chunk.depth } };
   }
@@ -233,7 +244,7 @@ export class GraphRenderer {
   }
 
   #struct(type: Extract<GraphType, { kind: 'struct' }>, place: Place, path: string, prefix: string): string {
-    const members = type.fields.map((field) => {
+    const members = ownFields(this, type, place).map((field) => {
       const inner = `${path}.${field.name}`;
       const text =
         field.redacted === true
@@ -329,8 +340,16 @@ export class GraphRenderer {
 
   /** A string's text, with notes on what is cut; undefined, with a note, where it is not there. */
   text(place: Place, path: string): string | undefined {
-    const found = this.#bytesAt(place, path);
-    if (found === undefined) return undefined;
+    return this.textAt(word(this.view, place.at), word(this.view, place.at + 8), place.depth, path);
+  }
+
+  /** The same of so many bytes at an address. */
+  textAt(address: number, size: number, depth: number, path: string): string | undefined {
+    const found = this.bytesOf(address, size, depth);
+    if (typeof found === 'string') {
+      this.notes.missing(path, found);
+      return undefined;
+    }
     const { bytes, length } = found;
     const end = utf8End(bytes, 0, bytes.length, length > bytes.length);
     const cut = length > bytes.length ? [this.cut(length, bytes.length, 'bytes')] : [];
@@ -341,18 +360,24 @@ export class GraphRenderer {
 
   /** A string's bytes, as far as they were captured; a text: why there are none. */
   stringAt(place: Place): { readonly bytes: Uint8Array; readonly length: number } | string {
-    const mark = this.notes.mark();
-    const found = this.#bytesAt(place, '');
-    if (found !== undefined) return found;
-    this.notes.cut(mark);
-    return 'its bytes were not captured';
+    return this.bytesOf(word(this.view, place.at), word(this.view, place.at + 8), place.depth);
   }
 
-  /** The bytes of a string or byte slice: from the snapshot, else from the executable file. */
+  /** The bytes of a string or byte slice. */
   #bytesAt(place: Place, path: string): { readonly bytes: Uint8Array; readonly length: number } | undefined {
-    const length = word(this.view, place.at + 8);
+    const found = this.bytesOf(word(this.view, place.at), word(this.view, place.at + 8), place.depth);
+    if (typeof found !== 'string') return found;
+    this.notes.missing(path, found);
+    return undefined;
+  }
+
+  /** So many bytes at an address, as far as they were captured: from the snapshot, else from the executable file; a text: why there are none. */
+  bytesOf(
+    address: number,
+    length: number,
+    depth: number,
+  ): { readonly bytes: Uint8Array; readonly length: number } | string {
     if (length === 0) return { bytes: new Uint8Array(0), length };
-    const address = word(this.view, place.at);
     // The element type of strings, and `uint8` under whatever name.
     const chunk = this.bytesChunk(address);
     if (chunk !== undefined && !chunk.unreadable) {
@@ -361,12 +386,9 @@ export class GraphRenderer {
     const wanted = Math.min(length, this.graph.limits.stringBytes);
     const fromFile = this.target.fileBytes?.(address, wanted);
     if (fromFile !== undefined) return { bytes: fromFile, length };
-    const why =
-      chunk === undefined
-        ? this.snapshot.why(place.depth, 0)
-        : 'its memory could not be read (not mapped, or not resident)';
-    this.notes.missing(path, why);
-    return undefined;
+    return chunk === undefined
+      ? this.snapshot.why(depth, 0)
+      : 'its memory could not be read (not mapped, or not resident)';
   }
 
   bytesChunk(address: number): Chunk | undefined {
@@ -426,38 +448,6 @@ export class GraphRenderer {
       return `[${this.value(type.elem, place, `${path}[0]`)}]`;
     }
     return this.elements(type.elem, elem.size, place, type.count, path);
-  }
-
-  #channel(type: Extract<GraphType, { kind: 'chan' }>, place: Place, path: string): string {
-    const address = word(this.view, place.at);
-    if (address === 0) return 'null';
-    const chunk = this.reach(address, type.header, place.depth, 1);
-    if (typeof chunk === 'string') return this.missing(path, chunk);
-    const header = this.type(type.header);
-    if (header.kind !== 'struct') return this.missing(path, 'debug info has no layout of it');
-    const field = (name: string) => header.fields.find((each) => each.name === name)!.offset + chunk.start;
-    const count = word(this.view, field('qcount'));
-    const capacity = word(this.view, field('dataqsiz'));
-    const closed = this.view.getUint32(field('closed'), true) !== 0;
-    const own = `"len":${count},"cap":${capacity},"closed":${closed}`;
-    const { size } = this.type(type.elem);
-    const inner = `${path}.buffered`;
-    if (count === 0) return `{${own},"buffered":[]}`;
-    if (size === 0)
-      return `{${own},"buffered":${this.elements(type.elem, 0, { at: 0, end: 0, depth: 0 }, count, inner)}}`;
-    const buffer = this.reach(word(this.view, field('buf')), type.elem, chunk.depth, 0);
-    if (typeof buffer === 'string') return `{${own},"buffered":${this.missing(inner, buffer)}}`;
-    const first = word(this.view, field('recvx'));
-    const parts: string[] = [];
-    for (let i = 0; i < count; i++) {
-      const at = buffer.start + ((first + i) % capacity) * size;
-      if (at + size > buffer.end) {
-        this.notes.add(inner, this.cut(count, i, 'elements'));
-        break;
-      }
-      parts.push(this.value(type.elem, { at, end: buffer.end, depth: buffer.depth }, `${inner}[${i}]`));
-    }
-    return `{${own},"buffered":[${parts.join(',')}]}`;
   }
 
   #func(place: Place, path: string): string {

@@ -60,7 +60,13 @@ export function mapJson(renderer: GraphRenderer, type: MapType, place: Place, pa
   return entriesJson(renderer, type, entries, path);
 }
 
-function entriesJson(renderer: GraphRenderer, type: MapType, entries: readonly Entry[], path: string): string {
+/** The entries of a map, or of what is one to its user. */
+export function entriesJson(
+  renderer: GraphRenderer,
+  type: Pick<MapType, 'key' | 'elem'>,
+  entries: readonly Entry[],
+  path: string,
+): string {
   const { notes } = renderer;
   const { kind } = renderer.type(type.key);
   const keyed = entries.map((entry, i) => {

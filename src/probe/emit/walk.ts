@@ -306,7 +306,7 @@ class Walk {
     asm.jump(this.#advance);
   }
 
-  /** What an interface holds, or a func with captured variables is: r3 its first word, r1 the kind. Leaves r3, r4, r5 as for one pointer. */
+  /** What an interface holds, or a func with captured variables or a node of a trie is: r3 its first word, r1 the kind. Leaves r3, r4, r5 as for one pointer. */
   #dynamic(single: Label): void {
     const asm = this.#asm;
     const { area } = this.#layout;
@@ -317,6 +317,8 @@ class Walk {
     const known = asm.newLabel();
     const read = asm.newLabel();
     const held = asm.newLabel();
+    const node = asm.newLabel();
+    asm.jumpIf('eq', r1, immediate(reference.node), node);
     asm.jumpIf('eq', r1, immediate(reference.eface), known);
     asm.jumpIf('eq', r1, immediate(reference.closure), read);
     asm.alu('add', r3, immediate(itabType));
@@ -350,6 +352,42 @@ class Walk {
     asm.label(held);
     asm.jumpIf('eq', r3, immediate(0), this.#advance);
     asm.jump(single);
+    asm.label(node);
+    this.#node(single);
+  }
+
+  /** What a node of a trie at r3 is: leaves r3, r4, r5 as for one pointer. */
+  #node(single: Label): void {
+    const asm = this.#asm;
+    const { area } = this.#layout;
+    asm.mov(r1, fp);
+    asm.alu('add', r1, immediate(frame.scratch));
+    asm.mov(r2, immediate(1));
+    asm.call('probe_read_user');
+    asm.jumpIf('ne', r0, immediate(0), this.#advance);
+    asm.load(8, r3, r9, area);
+    asm.load(4, r4, r8, entryField.size);
+    asm.load(4, r5, r8, entryField.type);
+    const entry = asm.newLabel();
+    asm.load(1, r1, fp, frame.scratch);
+    asm.jumpIf('ne', r1, immediate(0), entry);
+    this.#oneMore('nodes', entryField.most);
+    asm.load(4, r4, r8, entryField.otherSize);
+    asm.load(4, r5, r8, entryField.otherType);
+    asm.jump(single);
+    asm.label(entry);
+    this.#oneMore('entries', entryField.count);
+    asm.jump(single);
+  }
+
+  /** To `advance` if there are as many already as the entry's word says. Loses r1, r2. */
+  #oneMore(word: 'nodes' | 'entries', most: number): void {
+    const asm = this.#asm;
+    this.#load(r1, word);
+    asm.load(4, r2, r8, most);
+    asm.jumpIf('ge', r1, r2, this.#advance);
+    asm.alu('add', r1, immediate(1));
+    this.#store(word, r1);
   }
 
   /** Makes zeros of the bytes at r9: a read that fails clears its target. */

@@ -23,12 +23,14 @@ const scalars: ReadonlySet<GoType['kind']> = new Set(['bool', 'int', 'uint', 'fl
 const mostConstants = 1_000;
 const ownForm: ReadonlySet<string> = new Set(['time.Duration']);
 
-/** Structs of the runtime that debug info has for each type of map and channel (cmd/link/internal/ld/dwarf.go). */
+/** Structs of the runtime that debug info has for each type of map and channel (cmd/link/internal/ld/dwarf.go), and those of `sync.Map` (Go 1.24). */
 const runtimeStructs: readonly (readonly [prefix: string, role: RuntimeRole])[] = [
   ['hash<', 'hmap'],
   ['map<', 'swiss'],
   ['groupReference<', 'groups'],
   ['hchan<', 'hchan'],
+  ['internal/sync.HashTrieMap[interface {},interface {}]', 'trie'],
+  ['internal/sync.indirect[interface {},interface {}]', 'trieNode'],
 ];
 
 /** Collects the types that values may be made of, from those that are asked for to all that can be reached from them. */
@@ -39,6 +41,7 @@ export class TypeGraphBuilder {
   readonly #types: GraphType[] = [{ kind: 'uint', name: 'byte', size: 1 }];
   readonly #known = new Map<TypeRef, number>();
   readonly #queue: { readonly ref: TypeRef; readonly index: number }[] = [];
+  #any: number | undefined;
   #interfaces = false;
   #panics = false;
   #functions = false;
@@ -148,8 +151,8 @@ export class TypeGraphBuilder {
     return found;
   }
 
-  #field({ name, offset, type }: GoField, shown: string, target = type): GraphField {
-    const field = { name: shown, offset, type: this.add(target) };
+  #field({ name, offset, type }: GoField, shown: string): GraphField {
+    const field = { name: shown, offset, type: this.add(type) };
     return this.isRedacted(name, type) ? { ...field, redacted: true } : field;
   }
 
@@ -163,13 +166,53 @@ export class TypeGraphBuilder {
     this.#queue.length = 0;
   }
 
-  /** `atomic.Pointer[T]` has an `unsafe.Pointer`; its type is told by `_ [0]*T` beside it (sync/atomic/type.go). */
-  #atomicTarget(fields: readonly GoField[]): TypeRef | undefined {
+  /** A field whose `unsafe.Pointer` has a known target: what it is then, an index. */
+  #typedPointer(
+    name: string,
+    fields: readonly GoField[],
+  ): { readonly field: string; readonly type: number } | undefined {
+    if (name === 'sync.entry') {
+      // Up to Go 1.19 `p unsafe.Pointer // *interface{}`, then an `atomic.Pointer[any]` (sync/map.go).
+      const p = fields.find((field) => field.name === 'p');
+      const pointer = p && this.#source.type(p.type);
+      return pointer?.kind === 'pointer' && pointer.elem === undefined
+        ? { field: 'p', type: this.#pointerTo(this.#anyType()) }
+        : undefined;
+    }
+    const isWeak = name.startsWith('weak.Pointer[');
+    if (!isWeak && !name.startsWith('sync/atomic.Pointer[')) return undefined;
+    // The target is told by `_ [0]*T` beside it (sync/atomic/type.go, weak/pointer.go).
     for (const { type } of fields) {
       const array = this.#source.type(type);
-      if (array.kind === 'array' && array.count === 0) return array.elem;
+      if (array.kind !== 'array' || array.count !== 0) continue;
+      const target = this.add(array.elem);
+      // A weak pointer leads to a word that has the address as long as the object is there (runtime/mheap.go, getOrAddWeakHandle).
+      return isWeak ? { field: 'u', type: this.#pointerTo(target) } : { field: 'v', type: target };
     }
     return undefined;
+  }
+
+  #pointerTo(elem: number): number {
+    return this.#types.push({ kind: 'pointer', name: `*${this.#types[elem]!.name}`, size: 8, elem }) - 1;
+  }
+
+  #anyType(): number {
+    this.#interfaces = true;
+    this.#any ??= this.#types.push({ kind: 'interface', name: 'interface {}', size: 16, empty: true }) - 1;
+    return this.#any;
+  }
+
+  /** `entry[any, any]` of internal/sync/hashtriemap.go (Go 1.24 to 1.26), to which no type that debug info has leads: node, overflow, key, value. */
+  #trieEntry(): number {
+    const any = this.#anyType();
+    const name = 'internal/sync.entry[interface {},interface {}]';
+    const fields: GraphField[] = [
+      { name: 'key', offset: 16, type: any },
+      { name: 'value', offset: 32, type: any },
+    ];
+    const index = this.#types.push({ kind: 'struct', name, size: 48, fields }) - 1;
+    fields.unshift({ name: 'overflow', offset: 8, type: this.#pointerTo(index) });
+    return index;
   }
 
   #build(ref: TypeRef): GraphType {
@@ -186,12 +229,21 @@ export class TypeGraphBuilder {
         return { kind: 'array', name, size, elem: this.add(type.elem), count: type.count };
       case 'struct': {
         const role = runtimeStructs.find(([prefix]) => name.startsWith(prefix))?.[1];
-        const target = name.startsWith('sync/atomic.Pointer[') ? this.#atomicTarget(type.fields) : undefined;
+        const typed = this.#typedPointer(name, type.fields);
         const fields = type.fields.map((field, i): GraphField => {
-          const shown = field.name === '_' ? `#${i}` : field.name;
-          return this.#field(field, shown, field.name === 'v' ? target : undefined);
+          const own = this.#field(field, field.name === '_' ? `#${i}` : field.name);
+          return field.name === typed?.field ? { ...own, type: typed.type } : own;
         });
-        return { kind: 'struct', name, size, fields, ...(role === undefined ? {} : { role }) };
+        // It holds a value as an interface does.
+        if (name === 'reflect.Value') this.#interfaces = true;
+        return {
+          kind: 'struct',
+          name,
+          size,
+          fields,
+          ...(role === undefined ? {} : { role }),
+          ...(role === 'trieNode' ? { entry: this.#trieEntry() } : {}),
+        };
       }
       case 'interface':
         this.#interfaces = true;

@@ -1,7 +1,7 @@
 export { TypeGraphBuilder, type TypeSource } from './build.ts';
+export { contextValueDepth } from './followed.ts';
 export { defaultRedaction, hiddenWords, holdsWord, Redaction, type RedactionRules } from './redaction.ts';
 export {
-  contextValueDepth,
   dynamicKeyBytes,
   dynamicValueBytes,
   entryBytes,

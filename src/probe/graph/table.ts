@@ -1,5 +1,6 @@
 import { BugError } from '#base';
 import { type CaptureLimits, mostReferences } from '#model';
+import { chained, followed, heldDeeper } from './followed.ts';
 import { directPart, type GraphType, type TypeGraph } from './types.ts';
 
 /**
@@ -24,11 +25,11 @@ export const entryField = {
   type: 8,
   /** u32: bytes of one target. */
   size: 12,
-  /** u32: where in the element the count is (u64; for `power` a u8). */
+  /** u32: where in the element the count is (u64; for `power` a u8); for `node` a count itself. */
   count: 16,
   /** u32: most targets that are captured. */
   most: 20,
-  /** u32 each: type and size of the one target where the count is 0 (`directory`). */
+  /** u32 each: type and size of the one target where the count is 0 (`directory`), of an inner node (`node`). */
   otherType: 24,
   otherSize: 28,
 } as const;
@@ -50,42 +51,16 @@ export const reference = {
   redacted: 7,
   /** A pointer to what begins with the address of code: what there is of that code in the map of dynamic types is its target. */
   closure: 8,
+  /**
+   * A pointer to a node of a trie, whose first byte says which of two structs it is: an inner node (`otherType`), of which no more than
+   * `most` are copied, or an entry, of which no more than `count` are: the contents of some are more use than all nodes of a large trie.
+   */
+  node: 9,
 } as const;
 
 /** An entry of the map of dynamic types: descriptor's address, or that of a closure's code → u32 type header, u32 size of what the data word points to. */
 export const dynamicKeyBytes = 8;
 export const dynamicValueBytes = 8;
-
-const otel = 'go.opentelemetry.io/otel/';
-/** Structs of libraries of which only these fields are followed: what the decoder shows of them. */
-const followed: Readonly<Record<string, readonly string[]>> = {
-  'time.Location': ['name', 'cacheZone'],
-  'context.cancelCtx': ['Context', 'err', 'cause'],
-  'context.timerCtx': ['cancelCtx', 'deadline'],
-  'context.afterFuncCtx': ['cancelCtx'],
-  'context.stopCtx': ['Context'],
-  'time.Timer': [],
-  'google.golang.org/protobuf/internal/impl.MessageState': [],
-  'reflect.rtype': [],
-  'internal/abi.Type': [],
-  [`${otel}sdk/trace.recordingSpan`]: ['name'],
-  [`${otel}sdk/trace.nonRecordingSpan`]: [],
-  [`${otel}trace.nonRecordingSpan`]: [],
-  [`${otel}trace.SpanContext`]: [],
-  'github.com/DataDog/dd-trace-go/v2/ddtrace/tracer.Span': ['name'],
-  'gopkg.in/DataDog/dd-trace-go.v1/ddtrace/tracer.span': ['Name'],
-};
-
-/** A context's values are aside of it: what they lead to counts as so much deeper, or a server's own structs would fill the event. */
-export const contextValueDepth = 2;
-
-/** How much deeper what these interfaces hold is than what they are in: a chain of contexts may be long, so its links are not. */
-const heldDeeper: Readonly<Record<string, Readonly<Record<string, number>>>> = {
-  'context.cancelCtx': { Context: 0 },
-  'context.valueCtx': { Context: 0, val: contextValueDepth },
-  'context.stopCtx': { Context: 0 },
-  'context.withoutCancelCtx': { c: 0 },
-};
 
 /** Elements of an array inside a value whose references are followed. */
 const mostInline = 64;
@@ -255,6 +230,7 @@ function collect(
       if (type.role !== undefined) runtimeReferences(types, type, at, limits, found);
       else {
         const only = followed[type.name];
+        const from = found.length;
         for (const field of type.fields) {
           if (only !== undefined && !only.includes(field.name)) continue;
           const deeper = heldDeeper[type.name]?.[field.name];
@@ -265,7 +241,33 @@ function collect(
             if (size > 0) found.push({ kind: reference.redacted, offset: at + field.offset, size, need: 0 });
           } else collect(types, field.type, at + field.offset, limits, found, nesting + 1);
         }
+        // Pointers to more of the same value.
+        const near = chained[type.name.replace(/\[.*/, '')];
+        for (let i = from; near !== undefined && i < found.length; i++) {
+          const { kind, offset } = found[i]!;
+          const holder = type.fields.findLast((field) => at + field.offset <= offset);
+          if (kind === reference.pointer && near.includes(holder?.name ?? '')) found[i] = { ...found[i]!, deeper: 0 };
+        }
+        ownReferences(type, at, limits, found);
       }
+  }
+}
+
+/** References that no field's type tells: a text in two words, and a value that is held as in an interface. */
+function ownReferences(
+  type: Extract<GraphType, { kind: 'struct' }>,
+  at: number,
+  limits: CaptureLimits,
+  found: Reference[],
+): void {
+  const offset = (name: string) => at + (type.fields.find((field) => field.name === name)?.offset ?? 0);
+  if (type.name === 'log/slog.Value') {
+    // Where `any` holds a stringptr it points to the bytes, and `num` is their count (log/slog/value.go).
+    const [pointer, count] = [offset('any') + 8, offset('num')];
+    found.push({ kind: reference.counted, offset: pointer, size: 1, count, most: limits.stringBytes });
+  } else if (type.name === 'reflect.Value') {
+    // Its type, then a word as in an interface (reflect/value.go); the type's name tells the rest.
+    found.push({ kind: reference.eface, offset: at, need: 16, deeper: 1 });
   }
 }
 
@@ -340,6 +342,30 @@ function runtimeReferences(
       });
       break;
     }
+    case 'trie': {
+      const root = pointerIn(types, type, 'root');
+      if (root === undefined) return;
+      found.push({ kind: reference.pointer, offset: offset('root'), deeper: 1, type: root, size: types[root]!.size });
+      break;
+    }
+    case 'trieNode': {
+      const children = types[type.fields.find((field) => field.name === 'children')?.type ?? 0];
+      if (children?.kind !== 'array' || type.entry === undefined) return;
+      const own = types.indexOf(type);
+      for (let i = 0; i < children.count; i++) {
+        found.push({
+          kind: reference.node,
+          offset: offset('children') + 8 * i,
+          type: type.entry,
+          size: types[type.entry]!.size,
+          otherType: own,
+          otherSize: type.size,
+          most: Math.ceil((limits.elements * 3) / 8),
+          count: Math.ceil(limits.elements / 2),
+        });
+      }
+      break;
+    }
     case 'hchan': {
       const elem = channelElement(types, type);
       if (elem === undefined) return;
@@ -353,6 +379,17 @@ function runtimeReferences(
       });
     }
   }
+}
+
+/** What the pointer in a field leads to, where that is an `atomic.Pointer`. */
+function pointerIn(
+  types: readonly GraphType[],
+  type: Extract<GraphType, { kind: 'struct' }>,
+  name: string,
+): number | undefined {
+  const wrapper = types[type.fields.find((field) => field.name === name)?.type ?? 0];
+  const pointer = wrapper?.kind === 'struct' ? types[wrapper.fields.find((f) => f.name === 'v')?.type ?? 0] : undefined;
+  return pointer?.kind === 'pointer' ? pointer.elem : undefined;
 }
 
 /** `map<K,V>.dirPtr **table<K,V>`, `table.groups.data *group[K,V]`. */

@@ -1,7 +1,7 @@
 import type { CaptureLimits } from '#model';
 
 /** Parts of the runtime's own data structures, which are followed by rules of their own (see `table.ts`). */
-export type RuntimeRole = 'hmap' | 'swiss' | 'groups' | 'hchan';
+export type RuntimeRole = 'hmap' | 'swiss' | 'groups' | 'hchan' | 'trie' | 'trieNode';
 
 export interface GraphField {
   readonly name: string;
@@ -23,7 +23,13 @@ export type GraphType = {
   | { readonly kind: 'pointer'; readonly elem: number }
   | { readonly kind: 'slice'; readonly elem: number }
   | { readonly kind: 'array'; readonly elem: number; readonly count: number }
-  | { readonly kind: 'struct'; readonly fields: readonly GraphField[]; readonly role?: RuntimeRole }
+  /** `entry`: of a trie's inner node, the struct that its children are where they are no such nodes. */
+  | {
+      readonly kind: 'struct';
+      readonly fields: readonly GraphField[];
+      readonly role?: RuntimeRole;
+      readonly entry?: number;
+    }
   | { readonly kind: 'interface'; readonly empty: boolean }
   /** `header`: the struct that it points to. */
   | { readonly kind: 'map'; readonly header: number; readonly key: number; readonly elem: number }

@@ -1,5 +1,6 @@
 import { word } from '../snapshot.ts';
 import type { WellKnown } from './index.ts';
+import { part } from './parts.ts';
 
 /** The number, in decimal: all of it, or the fields. */
 const int: WellKnown = (renderer, type, place) => {
@@ -96,8 +97,25 @@ const rat: WellKnown = (renderer, type, place, path) => {
   return above === undefined || below === undefined ? undefined : `"${above}/${below === '0' ? '1' : below}"`;
 };
 
+/** `"-12.345"`, as `Decimal.String` has it: without zeros at the end. */
+const decimal: WellKnown = (renderer, type, place, path) => {
+  const [value, exp] = ['value', 'exp'].map((name) => part(renderer, type, place, name));
+  if (!value || !exp) return undefined;
+  if (word(renderer.view, value.place.at) === 0) return '"0"';
+  const held = renderer.pointee(value.type, value.place);
+  const digits = held && int(renderer, held.type, held.place, path);
+  const power = Number(renderer.int(exp.place.at, 4));
+  if (digits === undefined || Math.abs(power) > mostDigits) return undefined;
+  const [sign, all] = digits.startsWith('-') ? ['-', digits.slice(1)] : ['', digits];
+  if (power >= 0) return `"${sign}${all === '0' ? all : all.padEnd(all.length + power, '0')}"`;
+  const padded = all.padStart(1 - power, '0');
+  const fraction = padded.slice(power).replace(/0+$/, '');
+  return `"${sign}${padded.slice(0, power)}${fraction === '' ? '' : `.${fraction}`}"`;
+};
+
 export const bigs: Readonly<Record<string, WellKnown>> = {
   'math/big.Int': int,
   'math/big.Rat': rat,
   'math/big.Float': float,
+  'github.com/shopspring/decimal.Decimal': decimal,
 };

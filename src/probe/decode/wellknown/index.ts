@@ -3,10 +3,17 @@ import { atomics } from './atomic.ts';
 import { bigs } from './big.ts';
 import { contexts } from './context.ts';
 import { labels } from './labels.ts';
+import { lists } from './list.ts';
 import { locks } from './locks.ts';
 import { nets } from './net.ts';
+import { itsField } from './parts.ts';
+import { pointers } from './pointers.ts';
 import { protobuf } from './protobuf.ts';
+import { slogs } from './slog.ts';
+import { sockets } from './sockets.ts';
 import { spans } from './span.ts';
+import { streams } from './streams.ts';
+import { syncMaps } from './sync-map.ts';
 import { times } from './time.ts';
 import { uuid } from './uuid.ts';
 
@@ -14,7 +21,24 @@ import { uuid } from './uuid.ts';
 export type WellKnown = (renderer: GraphRenderer, type: number, place: Place, path: string) => string | undefined;
 
 const known: ReadonlyMap<string, WellKnown> = new Map(
-  [times, locks, atomics, nets, bigs, contexts, spans, protobuf, labels].flatMap((family) => Object.entries(family)),
+  [
+    times,
+    locks,
+    atomics,
+    syncMaps,
+    nets,
+    sockets,
+    streams,
+    bigs,
+    lists,
+    pointers,
+    contexts,
+    spans,
+    slogs,
+    protobuf,
+    labels,
+    { 'regexp.Regexp': itsField('expr') },
+  ].flatMap((family) => Object.entries(family)),
 );
 
 /** By the type's name, for generic types without their arguments. */

@@ -1,5 +1,6 @@
 import type { GraphRenderer, Place } from '../graph.ts';
 import type { WellKnown } from './index.ts';
+import { only } from './parts.ts';
 
 /** `internal/sync.Mutex.state`: bit 0 locked, bit 1 woken, bit 2 starving, then the count of waiters. */
 const waiterShift = 3n;
@@ -36,12 +37,23 @@ const once: WellKnown = (renderer, type, place) => {
   return done === undefined ? undefined : `{"done":${done !== 0n}}`;
 };
 
+/** The lock, and how many wait (runtime/sema.go, notifyList). */
+const cond: WellKnown = (renderer, type, place, path) => {
+  const [locker, list] = ['L', 'notify'].map((name) => renderer.field(type, place, name));
+  const [wait, notify] = ['wait', 'notify'].map((name) => list && deep(renderer, list.type, list.place, name));
+  if (!locker || wait === undefined || notify === undefined) return undefined;
+  const lock = renderer.value(locker.type, locker.place, `${path}.L`);
+  return `{"L":${lock},"waiters":${BigInt.asUintN(32, wait - notify)}}`;
+};
+
 export const locks: Readonly<Record<string, WellKnown>> = {
   'sync.Mutex': mutex,
   'internal/sync.Mutex': mutex,
   'sync.RWMutex': rwmutex,
   'sync.WaitGroup': waitGroup,
   'sync.Once': once,
+  'sync.Cond': cond,
+  'sync.Pool': only(['New']),
 };
 
 /** The integer of a field, itself or inside structs that wrap it (`mu.state`, `readerCount.v`, `w.mu.state`). */

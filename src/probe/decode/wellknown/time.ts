@@ -1,10 +1,12 @@
 import type { GraphRenderer, Place } from '../graph.ts';
 import { word } from '../snapshot.ts';
 import type { WellKnown } from './index.ts';
+import { only } from './parts.ts';
 
 /** Seconds from year 1 to 1970, and to 1885 (time/time.go: unixToInternal, wallToInternal). */
 const unixToInternal = 62_135_596_800n;
 const wallToInternal = 59_453_308_800n;
+const second = 1_000_000_000n;
 const nanosecondMask = (1n << 30n) - 1n;
 
 /** `"1.5s"`, as `Duration.String` has it: exact. */
@@ -26,7 +28,36 @@ const time: WellKnown = (renderer, type, place, path) => {
   return monotonic ? `{"time":"${text}","monotonic_ns":${ext}}` : `"${text}"`;
 };
 
-export const times: Readonly<Record<string, WellKnown>> = { 'time.Time': time, 'time.Duration': duration };
+/** Nanoseconds since 1970 at a `*time.Location`. */
+export function instantText(
+  renderer: GraphRenderer,
+  loc: { readonly type: number; readonly place: Place },
+  nanoseconds: bigint,
+  path: string,
+): string | undefined {
+  const rest = ((nanoseconds % second) + second) % second;
+  const seconds = (nanoseconds - rest) / second;
+  const zone = offsetAt(renderer, loc, seconds);
+  if (typeof zone === 'string') renderer.notes.add(path, `shown in UTC: ${zone}`);
+  const text = rfc3339(seconds, rest, typeof zone === 'string' ? 0 : zone);
+  return text && `"${text}"`;
+}
+
+/** By its name; one without (the local zone before it is looked up) by its fields. */
+const location: WellKnown = (renderer, type, place) => {
+  const name = renderer.field(type, place, 'name');
+  const text = name && renderer.wholeText(name.place);
+  return text ? JSON.stringify(text) : undefined;
+};
+
+export const times: Readonly<Record<string, WellKnown>> = {
+  'time.Time': time,
+  'time.Duration': duration,
+  'time.Location': location,
+  'time.Timer': only(['C']),
+  'time.Ticker': only(['C']),
+  'log/slog.timeTime': time,
+};
 
 const lost = 'the offset of its zone was not captured';
 
@@ -58,7 +89,7 @@ function offsetAt(
 }
 
 /** Undefined for years that RFC 3339 does not have. */
-function rfc3339(seconds: bigint, nanoseconds: bigint, offset: number): string | undefined {
+export function rfc3339(seconds: bigint, nanoseconds: bigint, offset: number): string | undefined {
   const local = Number(seconds) + offset;
   const date = new Date(local * 1000);
   const year = date.getUTCFullYear();
