@@ -128,7 +128,7 @@ it('values of types that engineers know by another form than their fields', { ti
     const some = read(large).filter((entry) => !entry.some((each) => ['undefined', 'null'].includes(each)));
     expect(some.length).toBeGreaterThan(15);
     for (const [key, value] of some) expect(value).toBe(`v${key}`);
-    expect(large.notes['args.m']).toMatch(/^truncated from more entries \(limit elements 64: /);
+    expect(large.notes['args.m']).toMatch(/^truncated from more entries \(/);
 
     expect(logged.args.r).toEqual({
       Time: '1970-01-01T00:01:40Z',

@@ -155,7 +155,7 @@ it('captured variables, names of constants, pointers in generic code, contexts, 
       ['{"f":{"func":"main.(*point).plus-fm","captured":{"p":{"&":"0x…","X":1,"Y":2}}},"g":null}', '{}', {}],
       ['{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7,"h":8,"i":9,"j":10,"body":"whole"}', '{"$0":60}', {}],
       // The code is one for all pointers: the dictionary tells what they point to.
-      ['{"v":{"&":"0x…","X":1,"Y":2},"list":[{"&":"0x…"}]}', '{"$0":{"&":"0x…","X":1,"Y":2}}', {}],
+      ['{"v":{"&":"0x…","X":1,"Y":2},"list":[{"&":"0x…","X":1,"Y":2}]}', '{"$0":{"&":"0x…","X":1,"Y":2}}', {}],
       ['{"v":"text","list":null}', '{"$0":"text"}', {}],
       ['{"v":{"&":"0x…","Name":"o"},"list":null}', '{"$0":{"&":"0x…","Name":"o"}}', {}],
       [
@@ -164,7 +164,7 @@ it('captured variables, names of constants, pointers in generic code, contexts, 
         {},
       ],
       [
-        '{"b":{"&":"0x…","last":{"&":"0x…","X":1,"Y":2}},"n":1,"v":{"&":"0x…"}}',
+        '{"b":{"&":"0x…","last":{"&":"0x…","X":1,"Y":2}},"n":1,"v":{"&":"0x…","X":1,"Y":2}}',
         '{"$0":{"&":"0x…","X":1,"Y":2},"$1":null}',
         {},
       ],

@@ -35,7 +35,10 @@ class Walk {
   readonly #dynamicTypes: boolean;
   readonly #mayGoto: boolean;
   readonly #loop: Label;
+  /** As `loop`, but it does not count as a step (with `may_goto`; without, every turn is one). */
+  readonly #free: Label;
   readonly #advance: Label;
+  readonly #skip: Label;
   readonly #done: Label;
 
   constructor(asm: Assembler, layout: WalkLayout, options: { dynamicTypes: boolean; mayGoto: boolean }) {
@@ -44,7 +47,9 @@ class Walk {
     this.#dynamicTypes = options.dynamicTypes;
     this.#mayGoto = options.mayGoto;
     this.#loop = asm.newLabel();
+    this.#free = this.#mayGoto ? asm.newLabel() : this.#loop;
     this.#advance = asm.newLabel();
+    this.#skip = asm.newLabel();
     this.#done = asm.newLabel();
   }
 
@@ -75,6 +80,10 @@ class Walk {
     asm.label(over);
     this.#noteCut(walkCut.steps);
     asm.jump(this.#done);
+    if (this.#mayGoto) {
+      asm.label(this.#free);
+      asm.mayGoto(this.#done);
+    }
     asm.label(more);
     // r8 = the entry.
     this.#load(r1, 'entry');
@@ -92,6 +101,11 @@ class Walk {
     asm.alu('add', r1, immediate(entryBytes));
     this.#store('entry', r1);
     asm.jump(this.#loop);
+    asm.label(this.#skip);
+    this.#load(r1, 'entry');
+    asm.alu('add', r1, immediate(entryBytes));
+    this.#store('entry', r1);
+    asm.jump(this.#free);
     asm.label(this.#done);
   }
 
@@ -163,7 +177,8 @@ class Walk {
     asm.jumpIf('eq', r1, immediate(reference.redacted), redacted);
     asm.alu('add', r9, r7);
     asm.load(8, r3, r9, area);
-    asm.jumpIf('eq', r3, immediate(0), this.#advance);
+    // A nil pointer costs nothing; there are no more of them than the record has words.
+    asm.jumpIf('eq', r3, immediate(0), this.#skip);
     const counted = asm.newLabel();
     const copy = asm.newLabel();
     const single = asm.newLabel();

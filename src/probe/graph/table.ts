@@ -360,7 +360,7 @@ function runtimeReferences(
           size: types[type.entry]!.size,
           otherType: own,
           otherSize: type.size,
-          most: Math.ceil((limits.elements * 3) / 8),
+          most: Math.ceil((limits.elements * 5) / 16),
           count: Math.ceil(limits.elements / 2),
         });
       }
