@@ -1,4 +1,6 @@
 /** `px lsp` with an editor's library, beside an agent and a program. */
+import { readlinkSync } from 'node:fs';
+import { basename } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LspClient } from '../testing/lsp.ts';
 import { killStarted } from '../testing/process.ts';
@@ -70,6 +72,7 @@ describe('px lsp', () => {
     const tables = await editor.complete(uri, probe(upid, "df = px.DataFrame('|')\n"));
     expect([tables.has('http_events'), tables.has('lsp_calls')]).toEqual([true, true]);
     expect((await editor.complete(uri, 'import px\nlimit = 5\nli|\n')).has('limit')).toBe(true);
+    expect([...(await editor.complete(uri, 'import |\n')).keys()]).toEqual(['px', 'pxtrace', 'pxviews']);
     expect((await editor.complete(uri, '# import px|\n')).size).toBe(0);
   });
 
@@ -80,6 +83,12 @@ describe('px lsp', () => {
     expect([...names]).toEqual([['iterations', 'int64']]);
     const results = await editor.complete(uri, probe(upid, '').replace("ArgExpr('iterations')", "RetExpr('|')"));
     expect([...results]).toEqual([['$0', 'float64']]);
+    // Of the processes that the script names, whatever else runs on the machine.
+    const name = basename(readlinkSync(`/proc/${demo.pid}/exe`));
+    const named = probe(upid, '').replace(/px\.uint128\(.*?\)/, `pxtrace.Process(name='${name}')`);
+    const ofNamed = await editor.complete(uri, named.replace("'main.computeE'", "'main.|'"));
+    expect([...ofNamed.keys()].filter((each) => each.startsWith('main.'))).toContain('main.computeE');
+    expect(ofNamed.has('main.lookupCmd')).toBe(false);
   });
 
   it('knows the columns of a tracepoint’s table: before it runs by the script, then by the agent', async () => {

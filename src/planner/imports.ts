@@ -7,6 +7,8 @@ import { pxviewsSource } from './pxviews.ts';
 import type { Session } from './session.ts';
 import { Scope, type Value } from './value.ts';
 
+export const importedModules: readonly string[] = ['px', 'pxtrace', 'pxviews'];
+
 /** The modules that a script can import. */
 export class Modules {
   readonly #session: Session;
@@ -30,7 +32,7 @@ export class Modules {
       fault('pxl.unsupported', 'there are no agents of Pixie here whose settings pxconfig could change', span);
     }
     return fault('pxl.import', `ModuleNotFoundError: No module named '${name}'`, span, [
-      'modules: px, pxtrace, pxviews',
+      `modules: ${importedModules.join(', ')}`,
     ]);
   }
 

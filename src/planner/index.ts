@@ -12,6 +12,7 @@ export {
 export { duckdbText } from './duckdb.ts';
 export { emptyTables } from './empty-tables.ts';
 export { catalogFunctions } from './function-list.ts';
+export { importedModules } from './imports.ts';
 export { pixieTableNames } from './pixie-tables.ts';
 export { hasNotes, outputColumns, type Relational, type Scalar } from './plan.ts';
 export { BadPlan, planFromJson, planToJson } from './plan-json.ts';

@@ -1,11 +1,12 @@
 import { type CompletionItem, CompletionItemKind } from 'vscode-languageserver';
-import { formatUpid } from '#model';
+import type { Target } from '#model';
 import {
   type Analysis,
   analyse,
   type Catalog,
   columnMembers,
   contextMembers,
+  importedModules,
   type Member,
   membersOf,
   pixieTableNames,
@@ -22,8 +23,8 @@ export interface BinaryFunction {
 
 /** What an editor asks of running programs. */
 export interface Programs {
-  /** Functions whose names hold the pattern, of the processes with these UPIDs, or of all Go processes. */
-  functions(pattern: string, upids: readonly string[]): Promise<readonly BinaryFunction[]>;
+  /** Functions whose names hold the pattern, of the processes that are traced, or of all Go processes where none of them runs. */
+  functions(pattern: string, targets: readonly Target[]): Promise<readonly BinaryFunction[]>;
 }
 
 /** What may stand at a place in a script. */
@@ -43,6 +44,9 @@ export async function completions(
     return object === undefined ? [] : items(membersOf(analysis.session, object));
   }
   if (last?.kind === 'string') return inString(text, offset, path, analysis, catalog, programs);
+  if (last?.kind === 'import') {
+    return importedModules.map((label) => ({ label, kind: CompletionItemKind.Module }));
+  }
   if (last?.kind === 'name' || last === undefined || last.kind === 'script') return names(analysis);
   return [];
 }
@@ -81,10 +85,10 @@ async function inString(
     return [...tables].map((label) => ({ label, kind: CompletionItemKind.Struct }));
   }
   if (callee === 'probe' || callee === 'ArgExpr' || callee === 'RetExpr') {
-    const upids = analysis.upserts.flatMap(({ target }) => (target.kind === 'upid' ? [formatUpid(target.upid)] : []));
-    if (callee === 'probe') return functionItems(await programs.functions(written, upids), written);
+    const targets = analysis.upserts.map(({ target }) => target);
+    if (callee === 'probe') return functionItems(await programs.functions(written, targets), written);
     const traced = tracedFunction(path);
-    const found = traced === undefined ? [] : await programs.functions(traced, upids);
+    const found = traced === undefined ? [] : await programs.functions(traced, targets);
     const one = found.find((each) => each.name === traced);
     return one === undefined ? [] : variables(one.signature, callee === 'ArgExpr');
   }

@@ -35,7 +35,12 @@ export async function hover(
   }
   if (node.kind === 'string' && isProbe(path)) {
     const { value } = node as StringLiteral & TreeNode;
-    const found = (await programs.functions(value, [])).find((each) => each.name === value);
+    const found = (
+      await programs.functions(
+        value,
+        analysis.upserts.map(({ target }) => target),
+      )
+    ).find((each) => each.name === value);
     return at(found === undefined ? undefined : `${found.name}\n${found.signature}`);
   }
   const value =

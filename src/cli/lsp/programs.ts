@@ -1,5 +1,6 @@
-import { decodeBatch, decodeRelation, vizier } from '#api';
-import { type Column, columnTypes, type Relation } from '#model';
+import { basename } from 'node:path';
+import { decodeBatch, decodeRelation, type sonde, vizier } from '#api';
+import { type Column, columnTypes, formatUpid, type Relation, type Target } from '#model';
 import { type Catalog, offlineCatalog } from '#planner';
 import { type Agent, sondeMethods, vizierMethods } from '../connect/agent.ts';
 import { batchRows } from '../output/batch.ts';
@@ -34,33 +35,32 @@ export class AgentKnowledge implements Programs {
     return this.#catalog;
   }
 
-  async functions(pattern: string, upids: readonly string[]): Promise<readonly BinaryFunction[]> {
+  async functions(pattern: string, targets: readonly Target[]): Promise<readonly BinaryFunction[]> {
     const agent = await this.#agent();
     if (agent === undefined) return [];
-    try {
-      const found = new Map<string, BinaryFunction>();
-      for (const process of await this.#processes(agent, upids)) {
-        const stream = agent.stream(sondeMethods.listFunctions, { process, pattern, pods: undefined });
-        for await (const { name, signature } of stream) {
-          found.set(name, { name, signature });
-          if (found.size >= mostFunctions) break;
-        }
-        stream.cancel();
-        if (found.size >= mostFunctions) break;
-      }
-      return [...found.values()];
-    } catch {
-      // The process is gone, or the agent: an editor goes on without.
-      return [];
+    const found = new Map<string, BinaryFunction>();
+    // The agent may be gone, or a process, or its file is one that the agent cannot read: an editor goes on without.
+    for (const process of await this.#processes(agent, targets).catch(() => [])) {
+      await this.#functionsOf(agent, process, pattern, found).catch(() => {});
+      if (found.size >= mostFunctions) break;
     }
+    return [...found.values()];
   }
 
-  async #processes(agent: Agent, upids: readonly string[]): Promise<readonly string[]> {
+  async #functionsOf(agent: Agent, process: string, pattern: string, into: Map<string, BinaryFunction>): Promise<void> {
+    const stream = agent.stream(sondeMethods.listFunctions, { process, pattern, pods: undefined });
+    for await (const { name, signature } of stream) {
+      into.set(name, { name, signature });
+      if (into.size >= mostFunctions) break;
+    }
+    stream.cancel();
+  }
+
+  async #processes(agent: Agent, targets: readonly Target[]): Promise<readonly string[]> {
     if (this.#process !== undefined) return [this.#process];
     const { processes } = await agent.call(sondeMethods.listProcesses, { pods: undefined, one: false });
-    const all = processes.map((each) => each.upid);
-    const wanted = upids.filter((each) => all.includes(each));
-    return wanted.length > 0 ? wanted : all;
+    const wanted = processes.filter((each) => targets.some((target) => fits(each, target)));
+    return (wanted.length > 0 ? wanted : processes).map((each) => each.upid);
   }
 
   async #tables(): Promise<ReadonlyMap<string, Relation> | undefined> {
@@ -86,4 +86,17 @@ export class AgentKnowledge implements Programs {
     }
     return tables;
   }
+}
+
+/** Whether a script traces a process, as far as an editor can tell. */
+function fits(process: sonde.ProcessInfo, target: Target): boolean {
+  if (target.kind === 'upid') return process.upid === formatUpid(target.upid);
+  if (target.kind === 'processes') {
+    const { executable, name } = target.processes;
+    const names = [process.executable, process.commandLine.split(' ')[0]!].map((path) => basename(path));
+    return (executable ?? process.executable) === process.executable && (name === undefined || names.includes(name));
+  }
+  const { namespace, pod = '', container } = target.pods;
+  const named = process.pod === pod || pod === '' || process.pod.startsWith(`${pod}-`);
+  return process.namespace === namespace && named && (container ?? process.containerName) === process.containerName;
 }
