@@ -35,6 +35,17 @@ export const semanticTypes: Readonly<Record<string, TypeValue>> = {
   Node: type('px.Node', 'STRING', 'ST_NODE_NAME'),
 };
 
+/** How a value of a type is written, for who wrote something else. */
+export const textForms: Readonly<Record<TypeValue['type'], string>> = {
+  STRING: 'any text',
+  INT64: 'a whole number: 42',
+  FLOAT64: 'a number: 0.5',
+  BOOLEAN: 'true or false',
+  TIME64NS: 'a time: -5m, or 2026-01-31T13:45:00Z',
+  UINT128: 'a UPID, as `px run px/upids` prints it',
+  LIST: "a list: ['a', 'b']",
+};
+
 /** An argument that came as a text, in the type of its annotation; undefined when it is none of that type. */
 export function fromText(text: string, wanted: TypeValue, now: bigint): Value | undefined {
   const trimmed = text.trim();

@@ -1,7 +1,7 @@
 import type { Diagnostic, Span } from '#base';
 import type { RowExport } from '#model';
 import { type Parsed, parse } from '#pxl';
-import { fromText } from './annotations.ts';
+import { fromText, textForms } from './annotations.ts';
 import { directivesOf } from './directives.ts';
 import { duckdbText, followingOf } from './duckdb.ts';
 import { Evaluator } from './evaluator.ts';
@@ -247,6 +247,11 @@ function converted(callee: FunctionValue, name: string, text: string, now: bigin
   }
   const value = fromText(text, annotation as TypeValue, now);
   if (!value)
-    fault('pxl.value', `Failed to parse arg '${name}': '${text}' is not a value of ${annotation.name}`, parameter.span);
+    fault(
+      'pxl.value',
+      `Failed to parse arg '${name}': '${text}' is not a value of ${annotation.name}`,
+      parameter.span,
+      [textForms[annotation.type]],
+    );
   return { value, span: parameter.span };
 }

@@ -7,6 +7,7 @@ const column = 'df.name = value';
 const ofFrames: Names = {
   order_by: 'df.sort(…)',
   orderby: 'df.sort(…)',
+  sort_by: 'df.sort(…)',
   sort_values: 'df.sort(…)',
   nlargest: "df.sort('column', ascending=False).head(n)",
   limit: 'df.head(n)',
@@ -82,8 +83,31 @@ const ofPython: Names = {
   DataFrame: "px.DataFrame('table')",
 };
 
+const ofPx: Names = {
+  where: 'px.select(condition, yes, no)',
+  if_else: 'px.select(condition, yes, no)',
+  avg: 'px.mean',
+  average: 'px.mean',
+  std: 'px.stddev',
+  quantile: 'px.quantiles, or px.p99 and its like',
+  percentile: 'px.quantiles, or px.p99 and its like',
+  nunique: 'px.count_distinct',
+  lower: 'px.tolower(text)',
+  upper: 'px.toupper(text)',
+  concat: 'a + b; of DataFrames df.append(other)',
+  len: 'px.length(text)',
+  isnull: 'px.is_missing(value)',
+  fillna: 'px.coalesce(value, other)',
+  date_trunc: 'px.bin(df.time_, px.minutes(1))',
+  json_extract: "px.pluck(json, 'key')",
+  merge: 'df.merge(other, …)',
+  append: 'df.append(other)',
+  groupby: "df.groupby('column')",
+};
+
 const hint = (names: Names, name: string): string[] => (Object.hasOwn(names, name) ? [`write ${names[name]}`] : []);
 
 export const frameHints = (name: string): string[] => hint(ofFrames, name);
 export const columnHints = (name: string): string[] => hint(ofColumns, name);
+export const pxHints = (name: string): string[] => hint(ofPx, name);
 export const pythonHints = (name: string): string[] => hint(ofPython, name);

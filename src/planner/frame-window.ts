@@ -1,6 +1,7 @@
+import { nearest } from '#base';
 import { aggregateNames } from './aggregates/names.ts';
 import { bind, intArgument, stringArgument, stringsArgument, wrongKind } from './call.ts';
-import { fault } from './fault.ts';
+import { fault, suggestions } from './fault.ts';
 import { checkColumnName, columnOf, filterBy, frameOf, namedPair, newColumn, projected } from './frame.ts';
 import { apply, constant, type PlanColumn, reference, type SortKey, type Window } from './plan.ts';
 import type { Session } from './session.ts';
@@ -69,6 +70,11 @@ export function window(session: Session, frame: Frame, site: CallSite): Value {
   const rows = bound.rows ? positive(bound.rows, 'rows') : undefined;
   const taken = frame.columns.map((column) => column.name);
   const made = [...site.keywords].filter(([name]) => !windowOptions.includes(name));
+  for (const [name, { value, span }] of made) {
+    if (value.kind === 'tuple' || nearest(name, windowOptions).length === 0) continue;
+    const hints = suggestions(name, windowOptions, 'its arguments');
+    fault('pxl.arguments', `window() got an unexpected keyword argument '${name}'`, span, hints);
+  }
   if (made.length === 0) {
     fault('pxl.arguments', 'window() needs a column to make', site.span, ["before=('latency', px.lag)"]);
   }

@@ -87,7 +87,8 @@ export function namedPair<Name extends string>(
   if (value.kind === 'opaque' && value.poisoned) throw new Fault();
   const [first, second] = value.kind === 'tuple' ? value.items : [];
   if (value.kind !== 'tuple' || value.items.length !== 2 || !first || !second) {
-    return fault('pxl.type', `Expected tuple for ${out} but received ${kindName(value)}`, argument.span, [
+    const got = value.kind === 'tuple' ? `a tuple of ${value.items.length}` : kindName(value);
+    return fault('pxl.type', `Expected tuple for ${out} but received ${got}`, argument.span, [
       `${out}=('column', px.count)`,
     ]);
   }

@@ -3,6 +3,7 @@ import type { ColumnType } from '#model';
 import { aggregateNames } from './aggregates/names.ts';
 import { semanticTypes } from './annotations.ts';
 import { bind, checkedName, originOf, stringArgument, stringsArgument, wrongKind } from './call.ts';
+import { pxHints } from './elsewhere.ts';
 import { Fault, fault, suggestions } from './fault.ts';
 import { columnOf, frameOf, newColumn } from './frame.ts';
 import { callFunction } from './functions/call.ts';
@@ -109,7 +110,7 @@ export function pxMember(session: Session, name: string, span: Span): Value {
   if (Object.hasOwn(refusedNames, name)) {
     fault('pxl.unsupported', `px.${name} is not supported`, span, [refusedNames[name]!]);
   }
-  const hints = suggestions(name, pxNames(session), 'it has');
+  const hints = [...pxHints(name), ...suggestions(name, pxNames(session), 'it has')];
   return fault('pxl.attribute', `'px' object has no attribute '${name}'`, span, hints);
 }
 

@@ -511,7 +511,7 @@ px.display(px.DataFrame('calls'), 'ignored')
     expect(plan(source, call(given)).outputs.map((each) => each.name)).toEqual(['widget']);
     expect(await rows(source, call(given))).toEqual([[3n]]);
     expect(faults(source, call({ ...given, n: 'many' }))).toEqual([
-      "2:21 Failed to parse arg 'n': 'many' is not a value of int",
+      "2:21 Failed to parse arg 'n': 'many' is not a value of int [a whole number: 42]",
     ]);
     expect(faults(source, call({ table: 'calls' }))).toEqual([
       "2:5 top() missing 5 required positional arguments 'n','since','most','ok','kinds'",
@@ -591,6 +591,18 @@ describe('faults', () => {
     [frame('df = df.sort_values("n")'), ["3:9 dataframe has no method 'sort_values' [write df.sort(…)"]],
     [frame('df.a = df.s.lower()'), ["3:13 'Column' object has no attribute 'lower' [write px.tolower(column)]"]],
     [frame('df.a = len(df.s)'), ['3:12 len() is of what is known when the script is compiled [write px.length(…)]']],
+    [
+      frame('df.a = px.where(df.n > 1, 1, 0)'),
+      ["3:11 'px' object has no attribute 'where' [write px.select(condition, yes, no)"],
+    ],
+    [
+      frame("df = df.agg(n=('n', px.quantiles, 0.99))"),
+      ["3:15 Expected tuple for n but received a tuple of 3 [n=('column', px.count)]"],
+    ],
+    [
+      frame("df = df.window(orderby='n', a=('n', px.lag))"),
+      ["3:24 window() got an unexpected keyword argument 'orderby' [did you mean `order_by`?"],
+    ],
     [frame('print(df)'), ["3:1 name 'print' is not defined [write px.display(df)]"]],
     [
       frame("df = df.agg(n=('n', 'sum'))"),
