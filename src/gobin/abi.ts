@@ -43,6 +43,9 @@ export const abiRegisters = {
   },
 } as const satisfies Record<Architecture, object>;
 
+/** More than any value has that is kept in parts. */
+const mostParts = 64;
+
 /** Deeper than any type that compiles: debug info that nests a type in itself must not hang us. */
 const mostNesting = 100;
 
@@ -135,6 +138,20 @@ class Assigner {
     return part.float
       ? { kind: 'float-register', register: this.#floats[this.#usedFloats++]!, offset, size }
       : { kind: 'register', register: this.#integers[this.#usedIntegers++]!, offset, size };
+  }
+}
+
+/** Where in a value of the type the parts are that the compiler keeps in places of their own; undefined: it keeps the value whole, in memory. */
+export function partsOf(
+  type: GoType,
+  resolve: (ref: TypeRef) => GoType,
+): readonly { readonly offset: number; readonly size: number }[] | undefined {
+  const parts: Part[] = [];
+  try {
+    return collectParts(type, 0, parts, resolve, mostParts) ? parts : undefined;
+  } catch (error) {
+    if (error instanceof UnassignableType) return undefined;
+    throw error;
   }
 }
 

@@ -5,9 +5,14 @@ import type { Place } from './types.ts';
 /** What debug info says of a parameter's places at the function's first instruction. `part`: it tells the place of a part as that of the whole. */
 export type Evidence = 'agrees' | 'disagrees' | 'part' | 'silent';
 
+/** The range that holds at `pc`. */
+export function rangeAt(locations: readonly LocationRange[], pc: number): LocationRange | undefined {
+  return locations.find((range) => pc >= range.start && pc < range.end);
+}
+
 /** The expression that holds at `pc`. */
 export function locationAt(locations: readonly LocationRange[], pc: number): Uint8Array | undefined {
-  return locations.find((range) => pc >= range.start && pc < range.end)?.expression;
+  return rangeAt(locations, pc)?.expression;
 }
 
 /**

@@ -1,6 +1,6 @@
-import { type LocationPiece, type Parameter, parseLocation } from '#dwarf';
-import { type Architecture, abiRegisters } from './abi.ts';
-import { locationAt } from './evidence.ts';
+import { type LocationPiece, type LocationRange, type Parameter, parseLocation } from '#dwarf';
+import { type Architecture, abiRegisters, partsOf } from './abi.ts';
+import { rangeAt } from './evidence.ts';
 import { parameterName } from './parameters.ts';
 import type { GoType, GoVariable, Place, TypeRef } from './types.ts';
 
@@ -16,35 +16,49 @@ export interface VariableInput {
 /** The compiler keeps the value nowhere at this instruction: not yet, no more, or it needs none (a constant). */
 const dead = 'dead here';
 
+/** The expression of some parts of a value does not tell which: a string's length alone is told as the string's place. */
+const someParts = 'debug info tells the places of some of its parts here, not of which';
+
 /** Variables with their places at an instruction, by their location lists; where a list says nothing there, the reason. Stack places count from the stack pointer. */
 export function variablesAt(variables: readonly Parameter[], input: VariableInput): GoVariable[] {
   return variables.map((variable, i): GoVariable => {
     const name = parameterName(variable, i);
     const type = variable.type ?? 0;
-    const size = variable.type === undefined ? 0 : input.resolve(type).size;
-    if (size === 0) return { name, type, places: [] };
-    const expression = locationAt(variable.locations(), input.pc);
-    if (expression === undefined || expression.length === 0) return { name, type, places: [], unknown: dead };
-    const places = placesOf(parseLocation(expression), size, input);
-    return places === undefined || places.length === 0
-      ? { name, type, places: [], unknown: dead }
-      : { name, type, places };
+    const shape = variable.type === undefined ? undefined : input.resolve(type);
+    if (shape === undefined || shape.size === 0) return { name, type, places: [] };
+    const locations = variable.locations();
+    const range = rangeAt(locations, input.pc);
+    if (range === undefined || range.expression.length === 0) return { name, type, places: [], unknown: dead };
+    // What lies in one place all the time is kept whole.
+    const whole = range.end === Number.MAX_SAFE_INTEGER;
+    const parts = whole ? undefined : partsOf(shape, input.resolve);
+    const words = () => wordsOfSlice(locations, input.architecture);
+    const places = placesOf(parseLocation(range.expression), shape, parts, words, input);
+    if (typeof places === 'string') return { name, type, places: [], unknown: places };
+    return places.length === 0 ? { name, type, places, unknown: dead } : { name, type, places };
   });
 }
 
-/** Undefined: the expression is of a form that Go does not make of variables. */
+type ValueParts = readonly { readonly offset: number; readonly size: number }[];
+
+/** A text: why there are none. `parts`: undefined for a value that is kept whole. */
 function placesOf(
   given: readonly LocationPiece[],
-  size: number,
+  { kind, size }: GoType,
+  parts: ValueParts | undefined,
+  words: () => readonly number[] | undefined,
   { architecture, frameBytes }: VariableInput,
-): readonly Place[] | undefined {
+): readonly Place[] | string {
   const total = given.reduce((sum, piece) => sum + (piece.size ?? size), 0);
   // Go before 1.22 may list parts twice: `RAX RAX RBX RBX` for a string.
   const pieces = total > size ? given.filter((piece, i) => !sameAs(piece, given[i - 1])) : given;
+  const offsets = parts === undefined ? undefined : offsetsOf(pieces, kind, parts, words);
+  if (parts !== undefined && offsets === undefined) return someParts;
   const { firstFloat } = abiRegisters[architecture];
   const places: Place[] = [];
-  let offset = 0;
-  for (const piece of pieces) {
+  let next = 0;
+  for (const [i, piece] of pieces.entries()) {
+    const offset = offsets?.[i] ?? next;
     const bytes = Math.min(piece.size ?? size, size - offset);
     if (bytes <= 0) break;
     if (piece.kind === 'register') {
@@ -54,10 +68,64 @@ function placesOf(
       // The CFA is behind the return address on amd64.
       const frameOffset = piece.offset + (architecture === 'amd64' ? 8 : 0) + frameBytes;
       places.push({ kind: 'stack', frameOffset, offset, size: bytes });
-    } else if (piece.kind !== 'none') return undefined;
-    offset += bytes;
+    } else if (piece.kind !== 'none') return dead;
+    next = offset + bytes;
   }
   return places;
+}
+
+/**
+ * Where in the value each piece is. The compiler lists the parts that are in use anywhere in the function, in order, and leaves out the others and all
+ * padding (cmd/compile/internal/ssa/debug.go, `writePendingEntry`): pieces are told apart by their sizes. Undefined: they could be these parts or those.
+ */
+function offsetsOf(
+  pieces: readonly LocationPiece[],
+  kind: GoType['kind'],
+  parts: ValueParts,
+  words: () => readonly number[] | undefined,
+): readonly number[] | undefined {
+  if (parts.length <= 1) return [parts[0]?.offset ?? 0];
+  const sizes = pieces.flatMap(({ size }) => size ?? []);
+  if (sizes.length < pieces.length) return undefined;
+  if (kind === 'slice' && pieces.length === 2) return words();
+  let found: readonly number[] | undefined;
+  const place = (piece: number, part: number, offsets: readonly number[]): boolean => {
+    if (piece === pieces.length) {
+      const first = found === undefined;
+      found = offsets;
+      return first;
+    }
+    const wanted = sizes[piece]!;
+    for (let from = part; from < parts.length; from++) {
+      const { offset } = parts[from]!;
+      // A string may be one piece.
+      let behind = from;
+      while (behind < parts.length && parts[behind]!.offset + parts[behind]!.size <= offset + wanted) behind++;
+      const last = parts[behind - 1];
+      if (behind === from || last!.offset + last!.size !== offset + wanted) continue;
+      if (!place(piece + 1, behind, [...offsets, offset])) return false;
+    }
+    return true;
+  };
+  return pieces.length <= parts.length && place(0, 0, []) ? found : undefined;
+}
+
+/**
+ * Which two words of a slice a list is of: pointer and length of most, pointer and capacity of `append(s[:0], …)`. Where a call or its caller leaves
+ * them, before anything is moved, a slice's words are in consecutive registers. Undefined: it begins in others.
+ */
+function wordsOfSlice(locations: readonly LocationRange[], architecture: Architecture): readonly number[] | undefined {
+  const integers: readonly number[] = abiRegisters[architecture].integers;
+  const first: (number | undefined)[] = [];
+  for (const { expression } of locations) {
+    for (const [i, piece] of parseLocation(expression).entries()) {
+      if (piece.kind === 'register') first[i] ??= integers.indexOf(piece.register);
+    }
+  }
+  const [pointer, other] = first;
+  if (pointer === undefined || pointer < 0 || other === undefined || other < 0) return undefined;
+  const distance = other - pointer;
+  return distance === 1 || distance === 2 ? [0, 8 * distance] : undefined;
 }
 
 function sameAs(piece: LocationPiece, before: LocationPiece | undefined): boolean {

@@ -228,7 +228,7 @@ function check(steps: readonly Step[]): void {
   if (drops === 0) expect(decoder.stats).toMatchObject({ lost: 0, unmatched: 0, beganBefore: 0 });
 }
 
-it('tells the truth of every call when nothing is dropped', { timeout: 30_000 }, () => {
+it('tells the truth of every call when nothing is dropped', { timeout: 300_000 }, () => {
   fc.assert(
     fc.property(fc.array(step(0), { maxLength: 300, size: 'max' }), (steps) =>
       check(steps.filter((each) => each.action !== 'die')),
@@ -237,6 +237,6 @@ it('tells the truth of every call when nothing is dropped', { timeout: 30_000 },
   );
 });
 
-it('ends every call exactly once, and none in the name of another, whatever is dropped', { timeout: 30_000 }, () => {
+it('ends every call exactly once, and none in the name of another, whatever is dropped', { timeout: 300_000 }, () => {
   fc.assert(fc.property(fc.array(step(25), { maxLength: 300, size: 'max' }), check), { numRuns: 500 });
 });

@@ -68,16 +68,8 @@ export class GraphRenderer {
     if (type.redacted === true) return this.#wrapped(prefix, this.missing(path, 'redacted'));
     const { at, end } = place;
     if (type.size > 0 && at >= end) return this.#wrapped(prefix, this.missing(path, this.#cut(type)));
-    const hole = this.#holes?.holes.find((each) => {
-      const from = at - this.#holes!.base;
-      return (
-        each.offset < from + type.size &&
-        each.offset + each.size > from &&
-        type.kind !== 'struct' &&
-        type.kind !== 'array'
-      );
-    });
-    if (hole !== undefined) return this.#wrapped(prefix, this.missing(path, hole.reason));
+    const hole = this.#holeIn(type, at);
+    if (hole !== undefined && !this.#hasParts(type)) return this.#wrapped(prefix, this.missing(path, hole.reason));
     if (++this.#nesting > mostNesting) {
       this.#nesting--;
       return this.#wrapped(prefix, this.missing(path, 'nested too deep'));
@@ -89,7 +81,7 @@ export class GraphRenderer {
 
   #value(index: number, type: GraphType, place: Place, path: string, prefix: string): string {
     const known = wellKnown(type.name);
-    if (known !== undefined && place.at + type.size <= place.end) {
+    if (known !== undefined && place.at + type.size <= place.end && this.#holeIn(type, place.at) === undefined) {
       const text = known(this, index, place, path);
       if (text !== undefined) return this.#wrapped(prefix, text);
     }
@@ -105,6 +97,19 @@ export class GraphRenderer {
       default:
         return this.#wrapped(prefix, this.#simple(type, place, path));
     }
+  }
+
+  /** What of a value was not captured, although its place is in the record. A slice's capacity is not shown. */
+  #holeIn({ kind, size }: GraphType, at: number): Hole | undefined {
+    if (this.#holes === undefined) return undefined;
+    const from = at - this.#holes.base;
+    const to = from + (kind === 'slice' ? 16 : size);
+    return this.#holes.holes.find((each) => each.offset < to && each.offset + each.size > from);
+  }
+
+  /** It is shown by its parts, each of which is there or not. */
+  #hasParts(type: GraphType): boolean {
+    return type.kind === 'struct' || (type.kind === 'array' && !isByte(this.type(type.elem)));
   }
 
   #wrapped(prefix: string, text: string): string {

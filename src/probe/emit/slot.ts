@@ -99,6 +99,12 @@ function rootChunk(
         writeFloat(asm, reading.machine, slot, { register: root.register, size }, slot.offset + offset);
         continue;
       }
+      if (root.kind === 'stack') {
+        asm.load(8, r3, r6, reading.machine.stackPointer);
+        asm.alu('add', r3, immediate(root.frameOffset));
+        readUser(asm, r7, slot.offset + offset, size, fails.unreadable);
+        continue;
+      }
       asm.load(8, r1, r6, reading.machine.register(root.register));
       if (root.shift !== 0) asm.alu('rsh', r1, immediate(root.shift));
       storeBytes(asm, slot.offset + offset, size);

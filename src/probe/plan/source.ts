@@ -22,9 +22,9 @@ export interface FloatRoot {
   readonly register: number;
 }
 
-/** A part of a value in registers; `offset` in the value. */
+/** A part of a value that is not in one place; `offset` in the value. */
 export interface ValuePart {
-  readonly root: Extract<Root, { kind: 'register' }> | FloatRoot;
+  readonly root: Extract<Root, { kind: 'register' | 'stack' }> | FloatRoot;
   readonly offset: number;
   readonly size: number;
 }
@@ -60,7 +60,7 @@ export type SlotSource =
   | { readonly kind: 'string-parts'; readonly pointer: Root; readonly length: Root; readonly maxBytes: number }
   /** A value of any type in memory, `bytes` of it captured. */
   | (Way & { readonly kind: 'graph-memory'; readonly type: number; readonly bytes: number })
-  /** A value of any type in registers, part by part. */
+  /** A value of any type in registers or in several places on the stack, part by part. */
   | {
       readonly kind: 'graph-parts';
       readonly type: number;
@@ -129,14 +129,17 @@ export function graphSource(
   }
   const parts: ValuePart[] = [];
   const holes: Hole[] = [];
+  const covered: ValuePart[] = [];
   for (const place of 'places' in variable ? variable.places : []) {
     const part = within(place, offset, size);
     if (part === undefined) continue;
+    covered.push(part);
     const reason = place.kind === 'float-register' ? noFloats() : undefined;
     if (reason === undefined) parts.push(part);
     else holes.push({ offset: part.offset, size: part.size, reason: `in a float register: ${reason}` });
   }
   if (parts.length === 0) return holes[0]?.reason ?? 'its place is not known';
+  holes.push(...gaps(covered, size));
   try {
     return { source: { kind: 'graph-parts', type, bytes, parts, ...sourcedGuards(guards) }, holes };
   } catch (failure) {
@@ -193,8 +196,20 @@ function within(place: Place, offset: number, size: number): ValuePart | undefin
   if (from >= to) return undefined;
   const piece = { offset: from - offset, size: to - from };
   if (place.kind === 'float-register') return { root: { kind: 'float-register', register: place.register }, ...piece };
-  const register = place.kind === 'stack' ? 0 : place.register;
-  return { root: { kind: 'register', register, shift: (from - place.offset) * 8 }, ...piece };
+  if (place.kind === 'stack')
+    return { root: { kind: 'stack', frameOffset: place.frameOffset + from - place.offset }, ...piece };
+  return { root: { kind: 'register', register: place.register, shift: (from - place.offset) * 8 }, ...piece };
+}
+
+/** Bytes of a value that are in none of its parts: padding, and what the compiler keeps nowhere. */
+function gaps(parts: readonly ValuePart[], size: number): Hole[] {
+  const found: Hole[] = [];
+  let at = 0;
+  for (const part of [...parts, { offset: size, size: 0 }].sort((a, b) => a.offset - b.offset)) {
+    if (part.offset > at) found.push({ offset: at, size: part.offset - at, reason: 'this part of it is dead here' });
+    at = Math.max(at, part.offset + part.size);
+  }
+  return found;
 }
 
 function root(variable: Access['variable'], offset: number, size: number): Root | string {
