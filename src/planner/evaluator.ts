@@ -338,13 +338,17 @@ export class Evaluator {
         return this.#evaluate(isTrue(this.#argument(node.test, scope)) ? node.yes : node.no, scope);
       case 'comprehension': {
         const inner = new Scope(scope);
+        const entries: DictEntry[] = [];
         const items: Argument[] = [];
         for (const item of itemsOf(this.#argument(node.iterable, scope))) {
           this.#name(node.targets, item, inner);
-          if (node.conditions.every((each) => isTrue(this.#argument(each, inner))))
-            items.push(this.#argument(node.item, inner));
+          if (!node.conditions.every((each) => isTrue(this.#argument(each, inner)))) continue;
+          const key = node.key && this.#argument(node.key, inner);
+          const made = this.#argument(node.item, inner);
+          if (key) entries.push({ key, item: made });
+          else items.push(made);
         }
-        return { kind: 'list', items };
+        return node.key ? { kind: 'dict', entries } : { kind: 'list', items };
       }
       case 'format':
         return formatted(

@@ -603,6 +603,7 @@ describe('faults', () => {
       frame("df = df.window(orderby='n', a=('n', px.lag))"),
       ["3:24 window() got an unexpected keyword argument 'orderby' [did you mean `order_by`?"],
     ],
+    [frame('x = {c: 1 for c in df}'), ["3:20 'DataFrame' is nothing to go over"]],
     [frame('print(df)'), ["3:1 name 'print' is not defined [write px.display(df)]"]],
     [
       frame("df = df.agg(n=('n', 'sum'))"),

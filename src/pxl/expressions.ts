@@ -1,25 +1,23 @@
+import { closeBracket, startsExpression } from './brackets.ts';
 import type { Cursor } from './cursor.ts';
-import { formatPieces } from './format.ts';
-import { resolveEscapes } from './strings.ts';
+import { parseBraces, parseList, skipComprehension } from './displays.ts';
+import type { Grammar } from './grammar.ts';
+import { parseLambda } from './lambda.ts';
+import { unsupported } from './refused.ts';
+import { parseStrings } from './string-literals.ts';
+import { parseForTargets } from './targets.ts';
 import { joined, type Token } from './token.ts';
 import type {
   BinaryOperator,
   CallArgument,
   Comparison,
   ComparisonOperator,
-  Comprehension,
   Conditional,
-  DictDisplay,
   Expression,
-  FormattedString,
-  Lambda,
   Logical,
   Membership,
   Name,
-  Parameter,
   Slice,
-  StringLiteral,
-  Unsupported,
 } from './tree.ts';
 
 /** Binding powers of Python's binary operators (Python reference 6.17), weakest first. */
@@ -49,11 +47,22 @@ const missing: Record<string, string | undefined> = {
   '&': 'write `and`',
 };
 
+const grammar: Grammar = {
+  expression: parseExpression,
+  list: parseExpressionList,
+  starred: parseStarred,
+  operators: (cursor) => parseBinary(cursor, 0),
+  operand: (cursor) => parseBinary(cursor, comparisonPower + 1),
+};
+
+/** The names behind `for`; what else Python takes there is refused. */
+export const parseLoopTargets = (cursor: Cursor): Name[] => parseForTargets(cursor, grammar);
+
 /** One expression without a bare comma: Python's `expression`, or `named_expression` when `walrus`. */
 export function parseExpression(cursor: Cursor, walrus = false): Expression {
   return cursor.nested(() => {
     const start = cursor.token.span;
-    if (cursor.at('lambda')) return parseLambda(cursor);
+    if (cursor.at('lambda')) return parseLambda(cursor, grammar);
     const value = parseBinary(cursor, 0);
     if (cursor.at(':=') && walrus && value.kind === 'name') {
       cursor.advance();
@@ -88,19 +97,6 @@ function parseStarred(cursor: Cursor): Expression {
   if (!cursor.accept('*')) return parseExpression(cursor, true);
   parseBinary(cursor, comparisonPower + 1);
   return unsupported(cursor, 'unpacking with `*` is', start);
-}
-
-function unsupported(cursor: Cursor, what: string, start: Expression['span'], hint?: string): Unsupported {
-  const span = cursor.spanFrom(start);
-  cursor.unsupported(what, span, hint);
-  return { kind: 'unsupported', what, span };
-}
-
-function startsExpression(cursor: Cursor): boolean {
-  const { kind, text } = cursor.token;
-  if (kind === 'keyword') return /^(True|False|None|not|lambda|await|yield)$/.test(text);
-  if (kind === 'operator') return /^([-+~([{*]|\.\.\.)$/.test(text);
-  return kind !== 'newline' && kind !== 'indent' && kind !== 'dedent' && kind !== 'end';
 }
 
 function parseBinary(cursor: Cursor, least: number): Expression {
@@ -305,7 +301,7 @@ export function parseArguments(cursor: Cursor): readonly CallArgument[] {
         if (unpacked) cursor.fault('positional argument follows keyword argument unpacking', value.span);
         const alone = found.length === 0;
         if (cursor.at('for') || cursor.at('async')) {
-          parseComprehension(cursor, 'generator expressions are', start.span);
+          skipComprehension(cursor, grammar, 'generator expressions are', start.span);
           if (!alone || !cursor.at(')')) cursor.fault('a generator expression must be put in parentheses', value.span);
         }
         found.push({ value, span: cursor.spanFrom(start.span) });
@@ -319,13 +315,6 @@ export function parseArguments(cursor: Cursor): readonly CallArgument[] {
   }
   closeBracket(cursor, ')');
   return found;
-}
-
-function closeBracket(cursor: Cursor, text: string): void {
-  if (cursor.accept(text)) return;
-  if (cursor.at('=')) cursor.fault("invalid syntax. Maybe you meant '==' or ':=' instead of '='?");
-  if (startsExpression(cursor) && !cursor.at('*')) cursor.fault('invalid syntax. Perhaps you forgot a comma?');
-  cursor.fault(`expected '${text}' or ',' but found ${cursor.describe()}`);
 }
 
 function parseAtom(cursor: Cursor): Expression {
@@ -346,13 +335,13 @@ function parseAtom(cursor: Cursor): Expression {
     case 'string':
     case 'bytes':
     case 'fstring':
-      return parseStrings(cursor);
+      return parseStrings(cursor, grammar);
     case 'keyword':
       return parseKeyword(cursor, token);
     case 'operator':
       if (cursor.at('(')) return parseParenthesis(cursor);
-      if (cursor.at('[')) return parseList(cursor);
-      if (cursor.at('{')) return parseBraces(cursor);
+      if (cursor.at('[')) return parseList(cursor, grammar);
+      if (cursor.at('{')) return parseBraces(cursor, grammar);
       if (cursor.accept('...')) return unsupported(cursor, '`...` is', token.span);
       return cursor.fault(`invalid syntax: \`${token.text}\` cannot stand here`);
     default:
@@ -366,61 +355,6 @@ function parseKeyword(cursor: Cursor, token: Token): Expression {
     return { kind: 'constant', value: token.text === 'None' ? null : token.text === 'True', span: token.span };
   }
   return cursor.fault(`invalid syntax: the keyword \`${token.text}\` cannot stand here`);
-}
-
-function parseStrings(cursor: Cursor): Expression {
-  const first = cursor.token;
-  const parts: FormattedString['parts'][number][] = [];
-  let refused: string | undefined;
-  let kinds = '';
-  while (cursor.token.kind === 'string' || cursor.token.kind === 'bytes' || cursor.token.kind === 'fstring') {
-    const token = cursor.advance();
-    const kind = token.kind === 'bytes' ? 'b' : 's';
-    if (kinds !== '' && kinds !== kind) cursor.fault('bytes and strings cannot be joined', token.span);
-    kinds = kind;
-    if (token.kind === 'bytes') refused = "bytes literals (b'…') are";
-    else if (token.kind === 'fstring') parts.push(...formattedParts(cursor, token));
-    else parts.push(token.value as string);
-  }
-  const span = cursor.spanFrom(first.span);
-  if (refused) {
-    cursor.unsupported(refused, span);
-    return { kind: 'unsupported', what: refused, span };
-  }
-  if (parts.every((part) => typeof part === 'string')) {
-    const literal: StringLiteral = { kind: 'string', value: parts.join(''), span };
-    return literal;
-  }
-  const values = parts.flatMap((part) => (typeof part === 'string' ? [] : [part.value]));
-  return cursor.grown({ kind: 'format', parts, span }, ...values);
-}
-
-/** The texts and expressions of an f-string (Python reference 2.4.3). */
-function formattedParts(cursor: Cursor, token: Token): FormattedString['parts'][number][] {
-  const [, prefix, quote] = /^(\w*)("{3}|'{3}|"|')/.exec(token.text) ?? [];
-  const raw = prefix === undefined || /r/i.test(prefix);
-  const bodyStart = token.span.start + (prefix?.length ?? 0) + (quote?.length ?? 0);
-  const parts: FormattedString['parts'][number][] = [];
-  for (const piece of formatPieces(token.value as string)) {
-    if (piece.kind === 'text') {
-      const { value, fault } = resolveEscapes(piece.text, raw);
-      if (fault) cursor.fault(fault.message, token.span);
-      parts.push(value);
-      continue;
-    }
-    if (piece.kind === 'fault') return cursor.fault(`f-string: ${piece.message}`, token.span);
-    const value = cursor.within(bodyStart + piece.start, bodyStart + piece.end, (inner) => {
-      const found = parseExpressionList(inner);
-      if (!inner.at(')')) inner.fault(`f-string: ${inner.describe()} cannot stand here`);
-      return found;
-    });
-    const digits = /^\.(\d{1,2})f$/.exec(piece.format)?.[1];
-    if (piece.format !== '' && digits === undefined) {
-      cursor.unsupported(`the format \`${piece.format}\` is`, token.span, 'write `{x}` or `{x:.2f}`');
-    }
-    parts.push(digits === undefined ? { value } : { value, digits: Number(digits) });
-  }
-  return parts;
 }
 
 /** `yield` is an expression of its own kind that may stand in parentheses, behind `=` and alone. */
@@ -441,7 +375,7 @@ function parseParenthesis(cursor: Cursor): Expression {
   }
   const first = parseStarred(cursor);
   if (cursor.at('for') || cursor.at('async')) {
-    const node = parseComprehension(cursor, 'generator expressions are', start);
+    const node = skipComprehension(cursor, grammar, 'generator expressions are', start);
     closeBracket(cursor, ')');
     return node;
   }
@@ -462,151 +396,4 @@ function parseParenthesis(cursor: Cursor): Expression {
   }
   closeBracket(cursor, ')');
   return cursor.grown({ kind: 'tuple', items, span: cursor.spanFrom(start) }, ...items);
-}
-
-function parseList(cursor: Cursor): Expression {
-  const start = cursor.advance().span;
-  const items: Expression[] = [];
-  while (!cursor.at(']')) {
-    items.push(parseStarred(cursor));
-    if (items.length === 1 && cursor.at('for')) return parseListComprehension(cursor, items[0]!, start);
-    if (items.length === 1 && cursor.at('async')) {
-      const node = parseComprehension(cursor, 'asynchronous comprehensions are', start);
-      closeBracket(cursor, ']');
-      return node;
-    }
-    if (!cursor.accept(',')) break;
-  }
-  closeBracket(cursor, ']');
-  return cursor.grown({ kind: 'list', items, span: cursor.spanFrom(start) }, ...items);
-}
-
-function parseBraces(cursor: Cursor): Expression {
-  const start = cursor.advance().span;
-  const entries: { key: Expression; value: Expression }[] = [];
-  let kind: 'dict' | 'set' | undefined;
-  while (!cursor.at('}')) {
-    const at = cursor.token.span;
-    if (cursor.at('**')) {
-      if (kind === 'set') cursor.fault('invalid syntax: `**` cannot stand in a set');
-      kind = 'dict';
-      cursor.advance();
-      parseBinary(cursor, comparisonPower + 1);
-      unsupported(cursor, 'unpacking with `**` is', at);
-    } else {
-      const key = parseStarred(cursor);
-      if (kind === undefined) kind = cursor.at(':') ? 'dict' : 'set';
-      if (kind === 'dict') {
-        cursor.expect(':', ' behind the key of a dictionary');
-        entries.push({ key, value: parseExpression(cursor) });
-      }
-      if (cursor.at('for') || cursor.at('async')) {
-        const node = parseComprehension(cursor, `${kind} comprehensions are`, start);
-        closeBracket(cursor, '}');
-        return node;
-      }
-    }
-    if (!cursor.accept(',')) break;
-  }
-  closeBracket(cursor, '}');
-  if (kind === 'set') return unsupported(cursor, 'sets are', start, 'write a list: [a, b]');
-  const node: DictDisplay = { kind: 'dict', entries, span: cursor.spanFrom(start) };
-  return cursor.grown(node, ...entries.flatMap((entry) => [entry.key, entry.value]));
-}
-
-function parseComprehension(cursor: Cursor, what: string, start: Expression['span']): Expression {
-  while (cursor.at('for') || cursor.at('async')) {
-    cursor.accept('async');
-    cursor.expect('for');
-    parseTargets(cursor);
-    cursor.expect('in', ' in a comprehension');
-    parseBinary(cursor, 0);
-    while (cursor.accept('if')) parseBinary(cursor, 0);
-  }
-  return unsupported(cursor, what, start);
-}
-
-function parseListComprehension(cursor: Cursor, item: Expression, start: Expression['span']): Expression {
-  const head = cursor.expect('for');
-  const targets = parseForTargets(cursor);
-  cursor.expect('in', ' in a comprehension');
-  const iterable = parseBinary(cursor, 0);
-  const conditions: Expression[] = [];
-  while (cursor.accept('if')) conditions.push(parseBinary(cursor, 0));
-  if (cursor.at('for') || cursor.at('async')) {
-    parseComprehension(cursor, 'comprehensions over several `for` are', head.span);
-  }
-  closeBracket(cursor, ']');
-  const node: Comprehension = {
-    kind: 'comprehension',
-    item,
-    targets,
-    iterable,
-    conditions,
-    span: cursor.spanFrom(start),
-  };
-  return cursor.grown(node, item, iterable, ...conditions);
-}
-
-/** The names behind `for`; what else Python takes there is refused. */
-export function parseForTargets(cursor: Cursor): Name[] {
-  const start = cursor.token.span;
-  const bracket = cursor.at('(') || cursor.at('[') ? cursor.advance() : undefined;
-  const names: Name[] = [];
-  do {
-    if (names.length > 0 && (cursor.at('in') || cursor.at(')') || cursor.at(']'))) break;
-    if (!cursor.is('name')) return unreadTargets(cursor, bracket !== undefined, start);
-    const { text, span } = cursor.advance();
-    names.push({ kind: 'name', name: text, span });
-  } while (cursor.accept(','));
-  if (bracket) cursor.expect(bracket.text === '(' ? ')' : ']');
-  if (!cursor.at('in')) return unreadTargets(cursor, false, start);
-  return names;
-}
-
-function unreadTargets(cursor: Cursor, bracket: boolean, start: Expression['span']): Name[] {
-  if (bracket || !(cursor.at('*') || cursor.at('.') || cursor.at('[') || cursor.at('('))) {
-    return cursor.fault(`expected the name of a variable but found ${cursor.describe()}`);
-  }
-  parseTargets(cursor);
-  unsupported(cursor, 'anything but names behind `for` is', start);
-  return [];
-}
-
-function parseTargets(cursor: Cursor): void {
-  do {
-    if (cursor.at('in')) break;
-    cursor.accept('*');
-    parseBinary(cursor, comparisonPower + 1);
-  } while (cursor.accept(','));
-}
-
-function parseLambda(cursor: Cursor): Expression {
-  const start = cursor.expect('lambda').span;
-  const parameters: Parameter[] = [];
-  const names = new Set<string>();
-  let defaults = false;
-  let starred = false;
-  while (!cursor.at(':')) {
-    const at = cursor.token.span;
-    const star = cursor.accept('*') ?? cursor.accept('**') ?? cursor.accept('/');
-    if (star) {
-      starred = true;
-      cursor.unsupported(`\`${star.text}\` in the parameters of a lambda is`, star.span);
-    }
-    if (!star || (star.text !== '/' && cursor.is('name'))) {
-      const name = cursor.expectName('a parameter');
-      if (names.has(name.text)) cursor.fault(`duplicate argument '${name.text}' in function definition`, name.span);
-      names.add(name.text);
-      const value = !star && cursor.accept('=') ? parseExpression(cursor) : undefined;
-      if (value) defaults = true;
-      else if (defaults && !starred) cursor.fault('non-default argument follows default argument', name.span);
-      if (!star) parameters.push({ name: name.text, ...(value ? { default: value } : {}), span: cursor.spanFrom(at) });
-    }
-    if (!cursor.accept(',')) break;
-  }
-  cursor.expect(':', ' in a lambda');
-  const body = parseExpression(cursor);
-  const node: Lambda = { kind: 'lambda', parameters, body, span: cursor.spanFrom(start) };
-  return cursor.grown(node, body);
 }

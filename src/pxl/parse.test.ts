@@ -46,7 +46,7 @@ function shape(node: Expression): string {
     case 'slice':
       return [node.start, node.stop, node.step].map((part) => (part ? shape(part) : '')).join(':');
     case 'comprehension':
-      return `[${shape(node.item)} for ${node.targets.map((each) => each.name)} in ${shape(node.iterable)} if ${node.conditions.map(shape)}]`;
+      return `[${node.key ? `${shape(node.key)}: ` : ''}${shape(node.item)} for ${node.targets.map((each) => each.name)} in ${shape(node.iterable)} if ${node.conditions.map(shape)}]`;
     case 'format':
       return `f(${node.parts.map((part) => (typeof part === 'string' ? JSON.stringify(part) : `${shape(part.value)}${part.digits === undefined ? '' : `:${part.digits}`}`)).join(' ')})`;
     case 'lambda':
@@ -76,6 +76,7 @@ describe('expressions', () => {
     ['a // b ** -c ** d', '(a // (b ** (- (c ** d))))'],
     ['a[1:], a[:-1], a[::2], a[b:c:d]', '(a[1::] a[:(- 1):] a[::2] a[b:c:d],)'],
     ['[a for a, b in c if a if b]', '[a for a,b in c if a,b]'],
+    ['{a: b for a in c if a}', '[a: b for a in c if a]'],
     ['lambda a, b=1: a + b', '(a,b => (a + b))'],
     ["f'x{a + 1}y{b}'", 'f("x" (a + 1) "y" b)'],
     ["'a' f'{{{a:.2f}}}' f'b'", 'f("a" "{" a:2 "}" "b")'],
@@ -202,9 +203,12 @@ describe('faults', () => {
       'def m(*args): return 1',
       'n: int = 3',
       'f(*a)',
+      'match a:\n  case 1:\n    b',
+      'match = {x: y for x in z}',
+      'match[1:2]',
     ].join('\n');
     const found = parse(source).diagnostics;
-    expect(found.map((each) => each.id)).toEqual(Array(13).fill('pxl.unsupported'));
+    expect(found.map((each) => each.id)).toEqual(Array(14).fill('pxl.unsupported'));
     expect(found.map((each) => each.message)).toMatchInlineSnapshot(`
       [
         "\`else\` behind \`for\` is not supported in PxL",
@@ -220,6 +224,7 @@ describe('faults', () => {
         "variable length args are not supported in PxL",
         "annotated assignments (\`a: int = 1\`) are not supported in PxL",
         "unpacking with \`*\` is not supported in PxL",
+        "\`match\` statements are not supported in PxL",
       ]
     `);
   });

@@ -1,6 +1,6 @@
 import type { Diagnostic, Span } from '#base';
 import { Abandoned, Cursor } from './cursor.ts';
-import { parseExpression, parseExpressionList, parseForTargets, parseYield } from './expressions.ts';
+import { parseExpression, parseExpressionList, parseLoopTargets, parseYield } from './expressions.ts';
 import { joined } from './token.ts';
 import type {
   Binary,
@@ -34,6 +34,7 @@ const compound: Record<string, string> = {
   try: '`try` statements are',
   class: 'classes are',
   async: '`async` is',
+  match: '`match` statements are',
 };
 /** Blocks that continue another: skipped with it. */
 const continuations = new Set(['elif', 'else', 'except', 'finally']);
@@ -81,6 +82,7 @@ function statementLine(cursor: Cursor, body: Statement[]): void {
     else if (cursor.at('if')) body.push(cursor.nested(() => ifStatement(cursor)));
     else if (cursor.at('for')) body.push(cursor.nested(() => forStatement(cursor)));
     else if (cursor.is('keyword') && cursor.token.text in compound) skipCompound(cursor, body);
+    else if (atMatch(cursor)) skipCompound(cursor, body);
     else simpleLine(cursor, body);
   } catch (thrown) {
     if (!(thrown instanceof Abandoned)) throw thrown;
@@ -110,7 +112,7 @@ function ifStatement(cursor: Cursor): If {
 
 function forStatement(cursor: Cursor): For {
   const head = cursor.expect('for');
-  const targets = parseForTargets(cursor);
+  const targets = parseLoopTargets(cursor);
   cursor.expect('in', ' behind the variable of `for`');
   const iterable = parseExpressionList(cursor);
   cursor.expect(':', ' behind the head of `for`');
@@ -246,7 +248,7 @@ const unassignable: Partial<Record<Expression['kind'], string>> = {
   comparison: 'a comparison',
   membership: 'a comparison',
   conditional: 'a conditional expression',
-  comprehension: 'a list comprehension',
+  comprehension: 'a comprehension',
   format: 'an f-string expression',
   lambda: 'a lambda',
 };
@@ -439,6 +441,13 @@ function parseParameters(cursor: Cursor): Parameter[] {
   }
   if (!cursor.accept(')')) cursor.fault(`expected ',' or ')' but found ${cursor.describe()}`);
   return found;
+}
+
+/** `match` is a name as well: the statement has a subject behind it on its line, and a colon at the end. */
+function atMatch(cursor: Cursor): boolean {
+  if (!cursor.is('name') || cursor.token.text !== 'match') return false;
+  const line = cursor.tokenizer.source.slice(cursor.token.span.start).split('\n', 1)[0]!;
+  return /^match\s+[\w'"([{][^=]*:\s*(#.*)?$/.test(line);
 }
 
 /** Refuses a compound statement by name and skips it with its block and the blocks that continue it. */

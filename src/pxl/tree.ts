@@ -112,9 +112,10 @@ export interface Slice extends Node {
   readonly stop?: Expression;
   readonly step?: Expression;
 }
-/** `[item for target in iterable if condition]` */
+/** `[item for target in iterable if condition]`; with a key `{key: item for …}`. */
 export interface Comprehension extends Node {
   readonly kind: 'comprehension';
+  readonly key?: Expression;
   readonly item: Expression;
   readonly targets: readonly Name[];
   readonly iterable: Expression;
