@@ -1,6 +1,5 @@
 /** `px lsp` with an editor's library, beside an agent and a program. */
 import { readlinkSync } from 'node:fs';
-import { basename } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LspClient } from '../testing/lsp.ts';
 import { killStarted } from '../testing/process.ts';
@@ -84,8 +83,8 @@ describe('px lsp', () => {
     const results = await editor.complete(uri, probe(upid, '').replace("ArgExpr('iterations')", "RetExpr('|')"));
     expect([...results]).toEqual([['$0', 'float64']]);
     // Of the processes that the script names, whatever else runs on the machine.
-    const name = basename(readlinkSync(`/proc/${demo.pid}/exe`));
-    const named = probe(upid, '').replace(/px\.uint128\(.*?\)/, `pxtrace.Process(name='${name}')`);
+    const executable = readlinkSync(`/proc/${demo.pid}/exe`);
+    const named = probe(upid, '').replace(/px\.uint128\(.*?\)/, `pxtrace.Process(executable='${executable}')`);
     const ofNamed = await editor.complete(uri, named.replace("'main.computeE'", "'main.|'"));
     expect([...ofNamed.keys()].filter((each) => each.startsWith('main.'))).toContain('main.computeE');
     expect(ofNamed.has('main.lookupCmd')).toBe(false);
@@ -102,6 +101,23 @@ describe('px lsp', () => {
     expect(after).toBe('n: INT64');
     expect(await known.change(uri, "import px\npx.display(px.DataFrame('lsp_calls'))\n")).toEqual([]);
     expect(await known.stop()).toBe(0);
+  });
+
+  it('tells which parameter comes next', async () => {
+    const script =
+      "import px\ndf = px.DataFrame('http_events')\ndef f(a, b=2):\n    ''' what it is for '''\n    return a\n";
+    const frame = 'px.DataFrame(table, select=[], start_time=None, end_time=None)';
+    const at = (line: string) => editor.signature(uri, `${script}${line}`);
+    expect(await at("d = px.DataFrame('http_events', |")).toEqual({ form: frame, parameter: 'select=[]' });
+    expect(await at("d = px.DataFrame('http_events', end_time=|)")).toEqual({
+      form: frame,
+      parameter: 'end_time=None',
+    });
+    expect(await at('df.x = px.pluck(df.req_body, |)\n')).toMatchObject({ parameter: 'key: STRING' });
+    expect(await at('df.x = px.bin(df.time_, px.seconds(|')).toMatchObject({ form: 'px.seconds(unit)' });
+    expect(await at('df = df.head(|')).toEqual({ form: 'df.head(n=5)', parameter: 'n=5' });
+    expect(await at('f(1, |)')).toEqual({ form: 'f(a, b)', parameter: 'b' });
+    expect(await at('x = |1')).toBeUndefined();
   });
 
   it('tells types when pointed at, and lays out', async () => {

@@ -95,6 +95,18 @@ export class LspClient {
     return answer?.contents.value;
   }
 
+  /** The form of the call at `|` in a text, and which of its parameters is there. */
+  async signature(uri: string, marked: string): Promise<{ form: string; parameter: string | undefined } | undefined> {
+    const position = await this.#put(uri, marked);
+    const answer = await this.#connection.sendRequest<{
+      signatures: { label: string; parameters: { label: string }[] }[];
+      activeSignature: number;
+      activeParameter: number;
+    } | null>('textDocument/signatureHelp', { textDocument: { uri }, position });
+    const found = answer?.signatures[answer.activeSignature];
+    return found && { form: found.label, parameter: found.parameters[answer!.activeParameter]?.label };
+  }
+
   async format(uri: string): Promise<string | undefined> {
     const edits = await this.#connection.sendRequest<{ newText: string }[] | null>('textDocument/formatting', {
       textDocument: { uri },

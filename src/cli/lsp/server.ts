@@ -18,6 +18,7 @@ import { version } from '../version.ts';
 import { completions } from './completion.ts';
 import { hover } from './hover.ts';
 import { AgentKnowledge } from './programs.ts';
+import { signatureHelp } from './signature.ts';
 
 /** How long typing must pause before a script is checked, in milliseconds. */
 const pauseMs = 150;
@@ -41,6 +42,7 @@ export function serve(
         textDocumentSync: TextDocumentSyncKind.Incremental,
         completionProvider: { triggerCharacters: ['.', "'", '"', '/'] },
         hoverProvider: true,
+        signatureHelpProvider: { triggerCharacters: ['(', ','] },
         documentFormattingProvider: true,
       },
     }),
@@ -97,6 +99,11 @@ export function serve(
     if (found === undefined) return null;
     const range = { start: document.positionAt(found.start), end: document.positionAt(found.end) };
     return { range, contents: { kind: 'plaintext', value: found.text } };
+  });
+  connection.onSignatureHelp(async ({ textDocument, position }) => {
+    const document = documents.get(textDocument.uri);
+    if (document === undefined) return null;
+    return signatureHelp(document.getText(), document.offsetAt(position), await knowledge.catalog()) ?? null;
   });
   connection.onDocumentFormatting(({ textDocument }) => {
     const document = documents.get(textDocument.uri);
