@@ -224,6 +224,19 @@ describe('events', () => {
   });
 });
 
+describe('inlined copies', () => {
+  it('share their programs, however much of a frame lies above them', () => {
+    const { compiled: target } = compiled(tracepoint('sync.*', { kind: 'latency' }));
+    for (const role of ['entry', 'return']) {
+      const programs = target.programs.filter(({ program }) => program.name.startsWith(role));
+      const frames = programs.map(({ cookies }) => new Set(cookies!.map((cookie) => Math.floor(cookie / 2 ** 32))));
+      expect(Math.max(...frames.map(({ size }) => size))).toBeGreaterThan(2);
+      // Copies have one, functions one, and their entries at a stack check, which test flags, one more.
+      expect(programs.length).toBeLessThanOrEqual(role === 'entry' ? 3 : 2);
+    }
+  });
+});
+
 describe('diagnostics', () => {
   it('name what is near a function', () => {
     expect(refused('main.recurs', argument('n'))).toEqual([

@@ -4,6 +4,7 @@ import type { CompilableBinary } from './binary.ts';
 import {
   type EmitContext,
   entryProgram,
+  type FrameBytes,
   type GroupSizes,
   goexitProgram,
   groupEntryProgram,
@@ -80,7 +81,7 @@ export function groupPrograms(context: EmitContext, chosen: readonly Chosen[], s
       const { layout: _, ...made } = group;
       const frameBytes = resolved.copy?.frameBytes[role === 'entry' ? 'entry' : 'end'];
       const notTaken = role === 'entry' ? own[0]!.notTaken : undefined;
-      const key = many ? JSON.stringify([made, selection, notTaken, frameBytes]) : `probe ${probe}`;
+      const key = many ? JSON.stringify([made, selection, notTaken, frameBytes === undefined]) : `probe ${probe}`;
       const known = alike.get(key);
       const added = { probe, group, selection, frameBytes, sites: own };
       if (known) known.probes.push(added);
@@ -89,15 +90,17 @@ export function groupPrograms(context: EmitContext, chosen: readonly Chosen[], s
     return [...alike.values()].map(({ group, selection, frameBytes, site, probes }, index): ProgramSites => {
       const one = chosen[probes[0]!.probe]!.many ? undefined : probes[0]!.probe;
       const probe: ProbeNumber = one ?? 'cookie';
-      const options = { group: index, ...inFrame(frameBytes) };
+      const options = {
+        group: index,
+        ...inFrame(one === undefined && frameBytes !== undefined ? 'cookie' : frameBytes),
+      };
       const program =
         role === 'entry'
           ? groupEntryProgram(context, probe, group, sizes, site, selection, options)
           : groupReturnProgram(context, probe, role, group, sizes, selection, options);
       const sites = probes.flatMap((each) => each.sites);
       if (one !== undefined) return { program, kind: eventKinds[role], sites };
-      const cookies = probes.flatMap((each) => each.sites.map((_, site) => siteCookie(each.probe, site)));
-      return { program, kind: eventKinds[role], sites, cookies };
+      return { program, kind: eventKinds[role], sites, cookies: probes.flatMap(cookiesOf) };
     });
   };
   return [...programs('return'), ...programs('tail'), ...programs('entry')];
@@ -111,7 +114,10 @@ interface Added {
   readonly sites: readonly Site[];
 }
 
-const inFrame = (frameBytes: number | undefined) => (frameBytes === undefined ? {} : { frameBytes });
+const cookiesOf = ({ probe, sites, frameBytes }: Pick<Emission, 'probe' | 'sites' | 'frameBytes'>): number[] =>
+  sites.map((_, site) => siteCookie(probe, site, frameBytes));
+
+const inFrame = (frameBytes: FrameBytes | undefined) => (frameBytes === undefined ? {} : { frameBytes });
 
 function keeping(plan: PlannedProbe, chosen: readonly Chosen[]): Keeping {
   const { selection, dictionary: test } = plan;
@@ -153,7 +159,10 @@ export function exitPrograms(context: EmitContext, chosen: readonly Chosen[]): P
   });
 }
 
-/** One program per emission of its own; one for all of those of patterns whose events are made alike, which tells them apart by the cookie. */
+/**
+ * One program per emission of its own; one for all of those of patterns whose events are made alike, which tells them apart by the cookie: by probe, site and,
+ * of inlined copies, how much of a frame lies above them.
+ */
 function grouped(emissions: readonly Emission[]): {
   readonly probe: ProbeNumber;
   readonly group: number;
@@ -161,13 +170,13 @@ function grouped(emissions: readonly Emission[]): {
   readonly sites: readonly Site[];
   readonly cookies: Pick<ProgramSites, 'cookies'>;
   readonly like: string;
-  readonly frameBytes: number | undefined;
+  readonly frameBytes: FrameBytes | undefined;
   readonly keeping: Keeping;
 }[] {
   const groups = new Map<string, Emission[]>();
   for (const emission of emissions) {
     const key = emission.many
-      ? JSON.stringify([emission.like, emission.frameBytes ?? null, emission.keeping, emission.event])
+      ? JSON.stringify([emission.like, emission.frameBytes === undefined, emission.keeping, emission.event])
       : `probe ${emission.probe}`;
     const group = groups.get(key);
     if (group) group.push(emission);
@@ -177,8 +186,8 @@ function grouped(emissions: readonly Emission[]): {
     const { many, probe, event, like, frameBytes, keeping } = emissions[0]!;
     const sites = emissions.flatMap((each) => each.sites);
     if (!many) return { probe, group, event, sites, cookies: {}, like, frameBytes, keeping };
-    const cookies = emissions.flatMap((each) => each.sites.map((_, site) => siteCookie(each.probe, site)));
-    return { probe: 'cookie', group, event, sites, cookies: { cookies }, like, frameBytes, keeping };
+    const shared = { like, keeping, frameBytes: frameBytes === undefined ? undefined : ('cookie' as const) };
+    return { probe: 'cookie', group, event, sites, cookies: { cookies: emissions.flatMap(cookiesOf) }, ...shared };
   });
 }
 

@@ -14,7 +14,7 @@ import {
 import type { EventPlan, SlotSource } from '../plan/index.ts';
 import type { EmitFeatures, Site } from '../types.ts';
 import { checkReservations } from './check.ts';
-import { controlOffset, machine, tracepointMaps, unwindDropsOffset } from './index.ts';
+import { controlOffset, machine, siteCookie, tracepointMaps, unwindDropsOffset } from './index.ts';
 import { type EmitContext, entryProgram, goexitProgram, recoveryProgram, returnProgram } from './program.ts';
 
 const [rax, rbx, rcx] = [0, 3, 2];
@@ -416,6 +416,26 @@ describe('return and tail programs', () => {
     const view = new DataView(world.records[0]!.buffer);
     expect(view.getUint32(header.entryDrops, true)).toBe(3);
     expect(view.getUint32(header.returnDrops, true)).toBe(5);
+  });
+
+  it('of many probes: the cookie tells the probe, the site, and what of a frame lies above an inlined copy', () => {
+    const plan = event();
+    const options = { group: 0, frameBytes: 'cookie' } as const;
+    const program = returnProgram(context(), 'cookie', 'return', plan, { ...options, hits: true, sites: 3 });
+    for (const [frameBytes, site] of [
+      [0x40, 2],
+      [0, 3],
+      [0, 0xffff],
+    ] as const) {
+      world.cookie = BigInt(siteCookie(1, site, frameBytes));
+      run(program, world);
+      const found = record(plan, world.records.length - 1);
+      expect(found).toMatchObject({ probe: 1, site: BigInt(site), depth: 0x100 - frameBytes });
+    }
+    world.cookie = BigInt(siteCookie(1, 0, 0x40));
+    run(entryProgram(context(), 'cookie', plan, site, options), world);
+    expect(record(plan, 3)).toMatchObject({ kind: eventKinds.entry, probe: 1, depth: 0xc0 });
+    expect(world.control[controlOffset(1, 'hits') / 8]).toBe(4n);
   });
 
   it('asks for no cookie where the kernel has none', () => {

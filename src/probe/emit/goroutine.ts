@@ -5,6 +5,7 @@ import type { EmitFeatures } from '../types.ts';
 import { frame } from './frame.ts';
 import type { Machine } from './machine.ts';
 import { readUser, readWord } from './read.ts';
+import { type FrameBytes, frameBytesOfSite } from './record.ts';
 
 /** `g.stack.lo` and `g.stack.hi` (runtime2.go: `stack` is the first field of `g` in every version). */
 const gStack = 0;
@@ -24,7 +25,7 @@ export function findGoroutine(
   machine: Machine,
   runtime: RuntimeOffsets,
   features: EmitFeatures,
-  frameBytes = 0,
+  frameBytes: FrameBytes = 0,
 ): void {
   const found = asm.newLabel();
   const done = asm.newLabel();
@@ -57,7 +58,7 @@ export function findGoroutine(
 }
 
 /** r8 is `g` if r9, the stack pointer, is in (g.stack.lo, g.stack.hi]; then the depth is stored. Else goes to `refused`. */
-export function acceptG(asm: Assembler, refused: Label, frameBytes = 0): void {
+export function acceptG(asm: Assembler, refused: Label, frameBytes: FrameBytes = 0): void {
   asm.mov(r3, r8);
   if (gStack !== 0) asm.alu('add', r3, immediate(gStack));
   readUser(asm, fp, frame.scratch, 16, refused);
@@ -66,7 +67,12 @@ export function acceptG(asm: Assembler, refused: Label, frameBytes = 0): void {
   asm.load(8, r1, fp, frame.scratch + 8);
   asm.jumpIf('gt', r9, r1, refused);
   asm.alu('sub', r1, r9);
-  if (frameBytes !== 0) asm.alu('sub', r1, immediate(frameBytes));
+  if (frameBytes !== 'cookie' && frameBytes !== 0) asm.alu('sub', r1, immediate(frameBytes));
+  asm.store(8, fp, frame.depth, r1);
+  if (frameBytes !== 'cookie') return;
+  frameBytesOfSite(asm);
+  asm.load(8, r1, fp, frame.depth);
+  asm.alu('sub', r1, r0);
   asm.store(8, fp, frame.depth, r1);
 }
 

@@ -17,4 +17,4 @@ export {
   returnProgram,
   wantsFloats,
 } from './program.ts';
-export { mostCookieProbes, type ProbeNumber, siteCookie } from './record.ts';
+export { type FrameBytes, mostCookieProbes, type ProbeNumber, siteCookie } from './record.ts';

@@ -20,6 +20,7 @@ import { readWord } from './read.ts';
 import {
   count,
   countProbe,
+  type FrameBytes,
   noteProbe,
   noteTime,
   type ProbeNumber,
@@ -71,7 +72,7 @@ export interface ProgramOptions {
   /** Of a program for many probes: ends its name. */
   readonly group?: number;
   /** Of inlined copies: bytes between the stack pointer at its sites and the return address. */
-  readonly frameBytes?: number;
+  readonly frameBytes?: FrameBytes;
 }
 
 /** Sends a call's arguments. Only this program looks at the gate; it counts hits. */

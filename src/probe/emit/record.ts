@@ -14,9 +14,22 @@ export function count(asm: Assembler, offset: number): void {
 /** Index of a probe in its tracepoint, known when the program is made; `cookie`: in the low 16 bits of the attach cookie of the site that is hit. */
 export type ProbeNumber = number | 'cookie';
 
-/** The cookie of site `site` (an index) of probe `probe`, for programs whose probe is told by it. */
-export function siteCookie(probe: number, site: number): number {
-  return site * 0x1_0000 + probe;
+/** Where in an attach cookie that tells the probe is what: its number from bit 0 on. */
+const cookieBits = { site: 16, frameBytes: 32 } as const;
+
+/** Of an inlined copy: bytes between the stack pointer at its sites and the return address, known when the program is made or told by each site's attach cookie. */
+export type FrameBytes = number | 'cookie';
+
+/** r0 = what the cookie of the site that is hit tells of the frame. Loses r1–r5. */
+export function frameBytesOfSite(asm: Assembler): void {
+  asm.mov(r1, r6);
+  asm.call('get_attach_cookie');
+  asm.alu('rsh', r0, immediate(cookieBits.frameBytes));
+}
+
+/** The cookie of site `site` (an index) of probe `probe`, for programs whose probe is told by it. `frameBytes`: of an inlined copy. */
+export function siteCookie(probe: number, site: number, frameBytes = 0): number {
+  return frameBytes * 2 ** cookieBits.frameBytes + site * 2 ** cookieBits.site + probe;
 }
 
 /** Most probes that cookies can tell apart. */
@@ -104,7 +117,10 @@ export function writeSite(asm: Assembler, probe: ProbeNumber, cookie: boolean): 
   if (cookie) {
     asm.mov(r1, r6);
     asm.call('get_attach_cookie');
-    if (probe === 'cookie') asm.alu('rsh', r0, immediate(16));
+    if (probe === 'cookie') {
+      asm.alu('rsh', r0, immediate(cookieBits.site));
+      asm.alu('and', r0, immediate(0xffff));
+    }
     asm.store(8, r7, header.site, r0);
   } else {
     asm.store(8, r7, header.site, immediate(0));

@@ -3,6 +3,7 @@ import type { SelectionPlan } from '../plan/index.ts';
 import type { Reading } from './compute.ts';
 import { frame, mapNames } from './frame.ts';
 import { readUser } from './read.ts';
+import type { FrameBytes } from './record.ts';
 import { writeSlot } from './slot.ts';
 import { firstReturnAddress } from './stack.ts';
 
@@ -33,7 +34,7 @@ export function select(
   asm: Assembler,
   reading: Reading,
   plan: SelectionPlan,
-  frameBytes: number | undefined,
+  frameBytes: FrameBytes | undefined,
   skipped: Label,
 ): void {
   const { counter, within, sample, rate, first, per } = plan;
@@ -137,7 +138,7 @@ function walkFrames(
   asm: Assembler,
   { machine, bias = 0 }: Reading,
   ranges: NonNullable<SelectionPlan['within']>,
-  frameBytes: number | undefined,
+  frameBytes: FrameBytes | undefined,
   skipped: Label,
 ): void {
   const loop = asm.newLabel();

@@ -1,8 +1,9 @@
-import { type Assembler, fp, immediate, type Label, r3, r6, r7, r8, r9 } from '#asm';
+import { type Assembler, fp, immediate, type Label, r0, r3, r6, r7, r8, r9 } from '#asm';
 import { type Slot, slotStatus } from '#model';
 import { frame } from './frame.ts';
 import type { Machine } from './machine.ts';
 import { readUser } from './read.ts';
+import { type FrameBytes, frameBytesOfSite } from './record.ts';
 
 /**
  * Fills a slot with the return addresses of the goroutine's stack, by its frame pointers, which every Go frame that calls anything keeps; loses all but r6, r7.
@@ -39,14 +40,16 @@ export function firstReturnAddress(
   machine: Machine,
   destination: 8 | 1,
   failed: Label,
-  frameBytes?: number,
+  frameBytes?: FrameBytes,
 ): void {
   if (machine.link !== undefined && frameBytes === undefined) {
     asm.load(8, destination, r6, machine.link);
     return;
   }
+  if (frameBytes === 'cookie') frameBytesOfSite(asm);
   asm.load(8, r3, r6, machine.stackPointer);
-  if (frameBytes !== undefined) asm.alu('add', r3, immediate(frameBytes));
+  if (frameBytes === 'cookie') asm.alu('add', r3, r0);
+  else if (frameBytes !== undefined) asm.alu('add', r3, immediate(frameBytes));
   readUser(asm, fp, frame.scratch, 8, failed);
   asm.load(8, destination, fp, frame.scratch);
 }
