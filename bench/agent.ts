@@ -1,6 +1,7 @@
 /**
  * `node bench/agent.ts [seconds]`: what the agent costs the machine: resident memory and CPU time when nothing happens, with the demo
- * traced and quiet, and after many calls; and what it does once, at its start.
+ * traced and quiet, and after many calls; and what it does once, at its start. The default is long enough for an agent that nobody asks
+ * to have given memory back (`IdleTimer`).
  */
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,7 +13,7 @@ import { writeProbeScript } from '../testing/script.ts';
 import { DemoServer } from '../testing/targets.ts';
 import { machine, median, milliseconds, table } from './report.ts';
 
-const seconds = Number(process.argv[2] ?? 10);
+const seconds = Number(process.argv[2] ?? 20);
 
 interface Usage {
   readonly residentMb: number;

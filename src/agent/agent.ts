@@ -13,7 +13,6 @@ import { debugCompile, debugSites } from './debug.ts';
 import { Deployer } from './deployment.ts';
 import { runChecks } from './doctor.ts';
 import { Execs } from './execs.ts';
-import { Executable } from './executable.ts';
 import { ScriptRunner } from './execute.ts';
 import { Follower } from './follow.ts';
 import { describeFunctions } from './functions.ts';
@@ -21,6 +20,7 @@ import { type Identity, readIdentity } from './identity.ts';
 import { IdleTimer } from './idle.ts';
 import { Kernel } from './kernel.ts';
 import { AgentDoor } from './listen.ts';
+import { executableOf } from './process-executable.ts';
 import { Processes } from './processes.ts';
 import { Reader } from './reader/reader.ts';
 import { readRedaction } from './redaction.ts';
@@ -129,9 +129,10 @@ export class Agent {
         store.tables().some((table) => table.rows > 0),
       expire: () => void this.onEnd(),
       quiet: () => {
-        // px starts the agent with --expose-gc: what compiling and answering took would else stay for hours.
-        globalThis.gc?.();
+        // What compiling and answering took would else stay for hours.
         this.#sys.trimMemory();
+        // Threads that have failed say so to those who need them.
+        for (const part of [this.#reader, store]) part.trimMemory().catch(() => {});
       },
     });
   }
@@ -266,7 +267,7 @@ export class Agent {
     send: (info: sonde.FunctionInfo) => Promise<void>,
   ): Promise<void> {
     for (const process of this.#processes.find(request.process).slice(0, 1)) {
-      using executable = Executable.ofProcess(process.pid);
+      using executable = executableOf(process.pid);
       using lease = this.#binaries.open(executable);
       for (const info of describeFunctions(lease.binary, request.pattern)) {
         if (signal.aborted) return;

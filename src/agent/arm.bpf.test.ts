@@ -7,7 +7,7 @@ import { openDescriptors, TestDeployer } from '../../testing/deployer.ts';
 import { goFixture } from '../../testing/go-fixtures.ts';
 import { counters, countingProgram } from '../../testing/kernel-target.ts';
 import { killStarted, type RunningProcess, startProcess } from '../../testing/process.ts';
-import { Executable } from './executable.ts';
+import { executableOf } from './process-executable.ts';
 
 /** Calls main.hit(N) for every line N. */
 const source = `package main
@@ -88,7 +88,7 @@ async function call(n: number): Promise<void> {
 describe("another tracer's probe", () => {
   it('on the same instruction: accepted and told; both see all calls, whoever leaves first', async () => {
     const { sys, kernel, binaries } = sonde;
-    using executable = Executable.ofProcess(target.pid);
+    using executable = executableOf(target.pid);
     using lease = binaries.open(executable);
     const { binary } = lease;
     const found = binary.findFunction('main.hit');

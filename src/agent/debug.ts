@@ -5,10 +5,10 @@ import { type Catalog, compileLogical, compileMutations, compileQuery, planText 
 import { type Compilation, compileTarget, describeCompilation, type Redaction } from '#probe';
 import { parse } from '#pxl';
 import type { Binaries } from './binaries.ts';
-import { Executable } from './executable.ts';
 import { functionCall } from './execute.ts';
 import type { Kernel } from './kernel.ts';
 import { microseconds } from './latency.ts';
+import { executableOf } from './process-executable.ts';
 import type { Processes } from './processes.ts';
 import { TableFunctions } from './tables.ts';
 
@@ -107,7 +107,7 @@ function compile(
     const { target } = logical;
     if (target.kind !== 'upid') throw new UserError('a tracepoint of pods is compiled for each process: give a UPID');
     const process = processes.byUpid(target.upid);
-    using executable = Executable.ofProcess(process.pid);
+    using executable = executableOf(process.pid);
     using lease = binaries.open(executable, logical.debugFile);
     const { binary } = lease;
     const compiled = compileTarget(logical, binary, {

@@ -1,9 +1,9 @@
-import { type BigIntStats, closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { MachineError, UserError } from '#door';
+import { type BigIntStats, closeSync, fstatSync, readSync } from 'node:fs';
 
 /**
  * A process's executable, held by one open descriptor: parsed, compared and attached to through it, so that all three see the
- * same inode, also when the file was deleted or replaced meanwhile, and in other mount namespaces.
+ * same inode, also when the file was deleted or replaced meanwhile, and in other mount namespaces. The reader's thread uses it too: nothing is
+ * imported here that it would have to load.
  */
 export class Executable {
   readonly fd: number;
@@ -22,15 +22,6 @@ export class Executable {
     this.isFile = stat.isFile();
     this.size = Number(stat.size);
     this.identity = `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}`;
-  }
-
-  /** Opens the image that `pid` runs now. */
-  static ofProcess(pid: number): Executable {
-    try {
-      return new Executable(openSync(`/proc/${pid}/exe`, 'r'), pid);
-    } catch (error) {
-      throw openFailure(pid, error as NodeJS.ErrnoException);
-    }
   }
 
   /** Path by which the kernel can be told this very inode. */
@@ -53,19 +44,5 @@ export class Executable {
     if (!this.#open) return;
     this.#open = false;
     closeSync(this.fd);
-  }
-}
-
-function openFailure(pid: number, error: NodeJS.ErrnoException): Error {
-  switch (error.code) {
-    case 'ENOENT':
-      return new UserError(`process ${pid} has ended, or is a kernel thread`);
-    case 'EACCES':
-    case 'EPERM':
-      return new MachineError(
-        `no permission to open the executable of process ${pid}: this needs root, or CAP_SYS_PTRACE. Run px with sudo, after \`px agent stop\` if an agent without it runs`,
-      );
-    default:
-      return new MachineError(`the executable of process ${pid} cannot be opened: ${error.message}`);
   }
 }

@@ -1,5 +1,5 @@
-/** A pause between two calls that is long enough to tidy up in. */
-const quietMs = 1500;
+/** A pause between two calls that is long enough to tidy up in: parsed binaries are let go of by then (`Binaries`). */
+const quietMs = 11_000;
 
 /** Ends the agent when nobody has needed it for a while, and lets it tidy up when nobody needs it for a moment. */
 export class IdleTimer {

@@ -5,8 +5,8 @@ import { formatSignature, goroutines, type Pclntab } from '#gobin';
 import { formatUpid, type Upid } from '#model';
 import { openProcessMemory, type Sys } from '#sys';
 import type { Binaries } from './binaries.ts';
-import { Executable } from './executable.ts';
 import { nameMatcher } from './functions.ts';
+import { executableOf } from './process-executable.ts';
 import type { Processes } from './processes.ts';
 import { goroutineOffsets, loadBias } from './stacks.ts';
 
@@ -24,7 +24,7 @@ const sliceMs = 10;
 
 /** `px.GetGoFunctions(upid, match)`: name, signature, file, line. @throws UserError */
 export async function functionRows({ binaries, processes }: ProcessViews, upid: Upid, match: string): Promise<Row[]> {
-  using executable = Executable.ofProcess(running(processes, upid));
+  using executable = executableOf(running(processes, upid));
   using lease = binaries.open(executable);
   const { binary } = lease;
   const matches = nameMatcher(match);
@@ -48,7 +48,7 @@ export async function functionRows({ binaries, processes }: ProcessViews, upid: 
  */
 export async function goroutineRows({ sys, binaries, processes }: ProcessViews, upid: Upid): Promise<Row[]> {
   const pid = running(processes, upid);
-  using executable = Executable.ofProcess(pid);
+  using executable = executableOf(pid);
   using lease = binaries.open(executable);
   const { binary } = lease;
   if (binary.architecture !== 'amd64') throw new UserError('stacks are walked on amd64 only');

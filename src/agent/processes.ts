@@ -14,9 +14,10 @@ import {
   readProcessStatus,
   type Sys,
 } from '#sys';
-import { Executable } from './executable.ts';
+import type { Executable } from './executable.ts';
 import type { Identity } from './identity.ts';
 import { inflate } from './inflate.ts';
+import { executableOf } from './process-executable.ts';
 
 /** A running Go program. */
 export interface GoProcess extends GoImage {
@@ -126,7 +127,7 @@ export class Processes {
       ]);
     if (stat.state === 'Z') throw new UserError(`process ${pid} (${stat.comm}) has ended and waits for its parent`);
     // A permission problem must be told as such, not as "not a Go program".
-    Executable.ofProcess(pid)[Symbol.dispose]();
+    executableOf(pid)[Symbol.dispose]();
     const process = this.#inspect(pid);
     if (process) return process;
     throw new UserError([
@@ -145,7 +146,7 @@ export class Processes {
     try {
       const link = readExecutableLink(this.#sys, pid);
       if (!link) return undefined;
-      using executable = Executable.ofProcess(pid);
+      using executable = executableOf(pid);
       const image = this.#image(executable);
       if (!image) return undefined;
       const container = readContainerId(this.#sys, pid);

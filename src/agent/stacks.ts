@@ -5,7 +5,8 @@ import { type GoBinary, type Goroutine, goroutines } from '#gobin';
 import { resolveFunction } from '#probe';
 import { addressOfOffset, executableMappings, openProcessMemory, readMaps, type Sys } from '#sys';
 import type { Binaries } from './binaries.ts';
-import { Executable } from './executable.ts';
+import type { Executable } from './executable.ts';
+import { executableOf } from './process-executable.ts';
 
 /** A call of a function that a goroutine is in the midst of, found on its stack. */
 export interface StackedCall {
@@ -40,7 +41,7 @@ export async function callsOnStacks(
   pid: number,
   name: string,
 ): Promise<Stacked | string> {
-  using executable = Executable.ofProcess(pid);
+  using executable = executableOf(pid);
   using lease = binaries.open(executable);
   const { binary } = lease;
   if (binary.architecture !== 'amd64') return 'stacks are walked on amd64 only';

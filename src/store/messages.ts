@@ -30,6 +30,7 @@ export type Request =
     }
   | { readonly op: 'more'; readonly id: number }
   | { readonly op: 'cancel'; readonly id: number }
+  | { readonly op: 'trim'; readonly id: number }
   | { readonly op: 'close'; readonly id: number };
 
 /** From it. Every request but `more` and `cancel` ends with one `done` or `failed`; a query has `rows` before. */

@@ -254,6 +254,16 @@ describe('the engine', () => {
     await expect(all(store, "SELECT getenv('HOME')", text)).rejects.toThrow();
   });
 
+  test('gives memory back and keeps its rows; it is not started for that', async () => {
+    const store = open();
+    await store.trimMemory();
+    expect(existsSync(join(folder.path, 'rows.db'))).toBe(false);
+    await store.createTable('t', numbers);
+    await store.append('t', numbersFrom(0, 3));
+    await store.trimMemory();
+    expect(await countOf(store, 't')).toBe(3n);
+  });
+
   test('a statement that is no query is refused', async () => {
     const store = open();
     await store.createTable('t', numbers);

@@ -95,6 +95,9 @@ async function perform(request: Exclude<Request, { op: 'more' | 'cancel' | 'quer
       );
       await checkpoint(connection);
       return;
+    case 'trim':
+      globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+      return;
     case 'close':
       clearTimeout(timer);
       await Promise.all(running);

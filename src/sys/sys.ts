@@ -81,7 +81,10 @@ export interface Sys {
   pidfdOpen(pid: number): number;
   /** Signal 0 tells whether it lives: ESRCH when it has ended. */
   pidfdSendSignal(pidfd: number, signal: number): void;
-  /** Gives memory that was freed back to the system (malloc_trim(3)); does nothing where the C library has no such call. */
+  /**
+   * Gives memory that nothing needs back to the system: of this thread's JavaScript, where Node.js runs with `--expose-gc`, and of malloc
+   * (malloc_trim(3)), where the C library has such a call.
+   */
   trimMemory(): void;
   /** Nanoseconds. */
   clockGettime(clock: number): bigint;

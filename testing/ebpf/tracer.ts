@@ -23,7 +23,7 @@ import {
   type Redaction,
 } from '#probe';
 import { Fd, openSys } from '#sys';
-import { Executable } from '../../src/agent/executable.ts';
+import { executableOf } from '../../src/agent/process-executable.ts';
 import { loadBias } from '../../src/agent/stacks.ts';
 import { makeTypeMaps } from '../../src/agent/typemaps.ts';
 import { instructionText } from './go-binary.ts';
@@ -105,7 +105,7 @@ export function trace(pid: number, binary: GoBinary, probes: readonly LogicalPro
       byName.set(spec.name, other);
     }
     if (options.floats) byName.set(mapNames.kicks, options.floats.kicks);
-    using image = Executable.ofProcess(pid);
+    using image = executableOf(pid);
     const bias = loadBias(sys, pid, image, binary) ?? 0;
     for (const map of makeTypeMaps(sys, maps, bias)) {
       cleanup.push(() => map.close());

@@ -57,7 +57,9 @@ export type ReaderRequest =
   /** The process has ended, or replaced itself by exec (then: when, CLOCK_MONOTONIC): flush, and its open calls end as `exited`. */
   | { readonly kind: 'exited'; readonly id: number; readonly replacedNs: bigint | undefined }
   /** Flush, list open calls and forget; the ring's descriptor may be closed after the answer. */
-  | { readonly kind: 'close'; readonly id: number };
+  | { readonly kind: 'close'; readonly id: number }
+  /** Gives back the memory that the thread does not need. */
+  | { readonly kind: 'trim' };
 
 export type ToReader = ReaderRequest & { readonly token: number };
 

@@ -23,6 +23,22 @@ export class Reader {
   >();
   readonly #sinks = new Map<number, RingSink>();
 
+  /** Its modules are loaded meanwhile: whoever will open a ring says so early. */
+  start(): Worker {
+    if (this.#worker) return this.#worker;
+    const worker = new Worker(new URL('./worker.ts', import.meta.url), { name: 'ring reader' });
+    worker.on('message', (message: FromReader) => this.#receive(message));
+    worker.on('error', (error) => {
+      for (const { reject } of this.#waiting.values())
+        reject(error instanceof Error ? error : new Error(String(error)));
+      this.#waiting.clear();
+      throw error;
+    });
+    worker.unref();
+    this.#worker = worker;
+    return worker;
+  }
+
   async open(ring: RingDescription, sink: RingSink): Promise<void> {
     this.#sinks.set(ring.id, sink);
     await this.#ask({ kind: 'open', ring });
@@ -47,6 +63,11 @@ export class Reader {
     return left;
   }
 
+  /** Gives back the memory that the thread does not need; one that does not run is not started for that. */
+  async trimMemory(): Promise<void> {
+    if (this.#worker !== undefined) await this.#ask({ kind: 'trim' });
+  }
+
   async stop(): Promise<void> {
     await this.#worker?.terminate();
     this.#worker = undefined;
@@ -56,23 +77,8 @@ export class Reader {
     const token = ++this.#tokens;
     return new Promise((resolve, reject) => {
       this.#waiting.set(token, { resolve, reject });
-      this.#started().postMessage({ ...request, token } satisfies ToReader);
+      this.start().postMessage({ ...request, token } satisfies ToReader);
     });
-  }
-
-  #started(): Worker {
-    if (this.#worker) return this.#worker;
-    const worker = new Worker(new URL('./worker.ts', import.meta.url), { name: 'ring reader' });
-    worker.on('message', (message: FromReader) => this.#receive(message));
-    worker.on('error', (error) => {
-      for (const { reject } of this.#waiting.values())
-        reject(error instanceof Error ? error : new Error(String(error)));
-      this.#waiting.clear();
-      throw error;
-    });
-    worker.unref();
-    this.#worker = worker;
-    return worker;
   }
 
   #receive(message: FromReader): void {

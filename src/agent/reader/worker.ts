@@ -187,6 +187,10 @@ async function perform(request: ToReader): Promise<readonly OpenCall[] | undefin
     rings.set(request.ring.id, new Ring(request.ring));
     return undefined;
   }
+  if (request.kind === 'trim') {
+    sys.trimMemory();
+    return undefined;
+  }
   const ring = rings.get(request.id);
   switch (request.kind) {
     case 'flush':
