@@ -12,10 +12,12 @@ export interface PackageVariable {
 
 export type VariableLookup =
   | { readonly kind: 'found'; readonly variable: PackageVariable }
+  /** The name is that of a constant of an integer type. */
+  | { readonly kind: 'constant'; readonly type: TypeRef; readonly value: bigint }
   | { readonly kind: 'no-package' }
   /** Several packages have this last element: their import paths. */
   | { readonly kind: 'ambiguous'; readonly packages: readonly string[] }
-  /** `names`: the variables of the package that are in the binary. */
+  /** `names`: the variables and constants of the package that are in the binary. */
   | { readonly kind: 'missing'; readonly package: string; readonly names: readonly string[] };
 
 /** `package`: an import path, or its last element where only one package has it. Reads the debug info of that package. */
@@ -43,6 +45,11 @@ export function findPackageVariable(dwarf: Dwarf, wanted: string, name: string):
       if (own === full) return { kind: 'found', variable: { name: full, address: address(at), type } };
       if (own.startsWith(`${path}.`)) names.push(own.slice(path.length + 1));
     }
+  }
+  for (const { name: own, type, value } of dwarf.constants(path)) {
+    if (!Number.isSafeInteger(value)) continue;
+    if (own === full) return { kind: 'constant', type, value: BigInt(value) };
+    if (own.startsWith(`${path}.`)) names.push(own.slice(path.length + 1));
   }
   return { kind: 'missing', package: path, names };
 }

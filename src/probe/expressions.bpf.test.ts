@@ -103,8 +103,12 @@ const expressions = [
     'd',
     'd > 5*1000',
     'd / 1000',
+    'd > 2*time.Microsecond',
+    'd / time.Microsecond',
     'int64(d)',
     'string(raw)',
+    'raw[1:3]',
+    'raw[2:]',
     'b',
     'b && n > 2',
     "r == 'x'",
@@ -152,6 +156,7 @@ func show(v interface{}) interface{} {
 		if math.IsNaN(v) { return "NaN" }
 		return v
 	case float32: return float64(v)
+	case []byte: return fmt.Sprintf("%q", v)
 	case int64, uint64, int, time.Duration: return fmt.Sprintf("%d", v)
 	}
 	return v

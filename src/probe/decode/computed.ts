@@ -1,6 +1,7 @@
 import { BugError, decodeUtf8 } from '#base';
 import { chunkHeader, chunkHeaderSize, type GrowingColumn, slotStatus } from '#model';
 import { type Computation, evaluate, type Text, Unknown, type Value } from '../computation/index.ts';
+import { isByte } from '../graph/index.ts';
 import type { ValueShape } from '../types.ts';
 import { floatAt, floatJson } from './float.ts';
 import { GraphRenderer, type Place } from './graph.ts';
@@ -344,8 +345,10 @@ function partJson(
   if (window === undefined) return renderer.value(shape.part, place, path);
   const type = renderer.type(shape.part);
   if (type.kind !== 'slice') throw new BugError('a slice of what is none');
-  const { size } = renderer.type(type.elem);
+  const elem = renderer.type(type.elem);
+  const { size } = elem;
   const { low, high } = window;
+  if (isByte(elem)) return renderer.bytesBetween(place, low, high, path);
   if (high === low) return '[]';
   const chunk = renderer.reach(word(renderer.view, place.at), type.elem, place.depth, 1);
   if (typeof chunk === 'string') {

@@ -5,6 +5,7 @@ import { bytesJson, hex } from './bytes.ts';
 import { channelJson } from './channel.ts';
 import { errorText } from './errors.ts';
 import { complexText, floatJson } from './float.ts';
+import { funcJson } from './func.ts';
 import { mapJson } from './maps.ts';
 import { ownFields } from './messages.ts';
 import type { Notes } from './notes.ts';
@@ -149,7 +150,7 @@ export class GraphRenderer {
       case 'chan':
         return channelJson(this, type, place, path);
       case 'func':
-        return this.#func(place, path);
+        return funcJson(this, place, path);
       default:
         return this.missing(path, type.kind === 'unknown' ? type.why : 'not captured yet');
     }
@@ -271,7 +272,8 @@ export class GraphRenderer {
     const own = `${prefix === '' ? '' : `${prefix},`}"&":"0x${address.toString(16)}"`;
     const key = `${address}:${elem}`;
     if (this.#shown.has(key)) return `{${own}}`;
-    this.#shown.add(key);
+    // Those of no size have all one address.
+    if (this.type(elem).size > 0) this.#shown.add(key);
     if (this.type(elem).redacted === true) return this.value(elem, { at: 0, end: 0, depth }, path, own);
     const described = descriptors.has(this.type(elem).name) ? this.target.typeName?.(address) : undefined;
     if (described !== undefined) return `{${own},"=":${JSON.stringify(described)}}`;
@@ -291,7 +293,7 @@ export class GraphRenderer {
     if (found === undefined) return 'null';
     const { name, index, data, reason } = found;
     const error = errorText(this, found);
-    const prefix = `"(type)":${JSON.stringify(name)}${error === undefined ? '' : `,"Error()":${JSON.stringify(error)}`}`;
+    const prefix = `"(type)":${JSON.stringify(sourceName(name))}${error === undefined ? '' : `,"Error()":${JSON.stringify(error)}`}`;
     if (index === undefined) {
       this.notes.missing(path, reason ?? 'its type has no debug info');
       return `{${prefix}}`;
@@ -396,6 +398,19 @@ export class GraphRenderer {
       : 'its memory could not be read (not mapped, or not resident)';
   }
 
+  /** The bytes of a byte slice from one place to another. */
+  bytesBetween(slice: Place, from: number, to: number, path: string): string {
+    const size = Math.max(0, to - from);
+    if (size === 0) return '""';
+    const found = this.bytesOf(word(this.view, slice.at), to, slice.depth);
+    if (typeof found === 'string') return this.missing(path, found);
+    const bytes = found.bytes.subarray(Math.min(from, found.bytes.length));
+    if (bytes.length === 0)
+      return this.missing(path, `it begins behind the bytes that were read (${this.limit('stringBytes')})`);
+    if (bytes.length < size) this.notes.add(path, this.cut(size, bytes.length, 'bytes'));
+    return bytesJson(bytes, bytes.length < size);
+  }
+
   bytesChunk(address: number): Chunk | undefined {
     let best: Chunk | undefined;
     for (const type of this.#byteTypes()) {
@@ -454,29 +469,13 @@ export class GraphRenderer {
     }
     return this.elements(type.elem, elem.size, place, type.count, path);
   }
+}
 
-  #func(place: Place, path: string): string {
-    const address = word(this.view, place.at);
-    if (address === 0) return 'null';
-    const chunk = this.snapshot.find(address, 0);
-    if (chunk === undefined || chunk.unreadable || chunk.end - chunk.start < 8) {
-      return this.missing(
-        path,
-        chunk === undefined ? this.snapshot.why(place.depth, 0) : 'its memory could not be read',
-      );
-    }
-    const code = word(this.view, chunk.start);
-    const name = JSON.stringify(this.target.functionName?.(code) ?? `0x${code.toString(16)}`);
-    const captured = this.target.dynamicType(this.graph, code);
-    if (captured === undefined) return name;
-    const inner = `${path}.captured`;
-    const found = this.reach(address, captured, place.depth, 1);
-    const variables =
-      typeof found === 'string'
-        ? this.missing(inner, found)
-        : this.value(captured, { at: found.start, end: found.end, depth: found.depth }, inner);
-    return `{"func":${name},"captured":${variables}}`;
-  }
+/** Debug info has packages before the unexported fields of a struct without a name (`struct { main.n int }`), the source has none. */
+function sourceName(name: string): string {
+  return name.includes('struct {')
+    ? name.replaceAll(/(?<=[{;] )[^\s;{}()[\]]+\.(?=[\p{L}_][\p{L}\p{N}_]* )/gu, '')
+    : name;
 }
 
 export interface Dynamic {

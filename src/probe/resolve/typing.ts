@@ -177,6 +177,11 @@ export class Typing {
         const access = startOf(variable);
         return { kind: 'place', type: variable.type, access, from: side === 'result' ? 'return' : 'entry' };
       }
+      case 'constant': {
+        const type = binary.type(found.type);
+        const scalar = scalarOf(type);
+        return scalar && this.constant(found.value, scalar, type.name);
+      }
       case 'no-package':
         return 'no package';
       case 'ambiguous':
@@ -187,8 +192,8 @@ export class Typing {
       case 'missing':
         return this.fail(
           'probe.no-such-variable',
-          `package ${found.package} has no variable '${name}' in this binary`,
-          [...didYouMean(name, found.names, `${path}.`), 'variables that nothing uses are left out by the linker'],
+          `package ${found.package} has no variable or constant '${name}' in this binary`,
+          [...didYouMean(name, found.names, `${path}.`), 'what nothing uses is left out by compiler and linker'],
         );
     }
   }

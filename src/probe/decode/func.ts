@@ -1,0 +1,26 @@
+import type { GraphRenderer, Place } from './graph.ts';
+import { word } from './snapshot.ts';
+
+/** The name of a func's code; with what it has captured, where that is known. */
+export function funcJson(renderer: GraphRenderer, place: Place, path: string): string {
+  const address = word(renderer.view, place.at);
+  if (address === 0) return 'null';
+  const chunk = renderer.snapshot.find(address, 0);
+  if (chunk === undefined || chunk.unreadable || chunk.end - chunk.start < 8) {
+    return renderer.missing(
+      path,
+      chunk === undefined ? renderer.snapshot.why(place.depth, 0) : 'its memory could not be read',
+    );
+  }
+  const code = word(renderer.view, chunk.start);
+  const name = JSON.stringify(renderer.target.functionName?.(code) ?? `0x${code.toString(16)}`);
+  const captured = renderer.target.dynamicType(renderer.graph, code);
+  if (captured === undefined) return name;
+  const inner = `${path}.captured`;
+  const found = renderer.reach(address, captured, place.depth, 1);
+  const variables =
+    typeof found === 'string'
+      ? renderer.missing(inner, found)
+      : renderer.value(captured, { at: found.start, end: found.end, depth: found.depth }, inner);
+  return `{"func":${name},"captured":${variables}}`;
+}
