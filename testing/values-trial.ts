@@ -6,8 +6,9 @@ import { trace } from './ebpf/tracer.ts';
 import { parseExact } from './exact-json.ts';
 import { atLeast, type GoFixture, goFixture } from './go-fixtures.ts';
 import { goVersion } from './go-toolchain.ts';
-import { type RandomFunction, randomProgram, type Variant } from './go-values.ts';
 import { startProcess } from './process.ts';
+import type { RandomFunction, Variant } from './random-values/functions.ts';
+import { randomProgram } from './random-values/program.ts';
 
 export interface TrialOptions extends Omit<GoFixture, 'source'> {
   readonly seed: number;
@@ -131,6 +132,7 @@ class Comparison {
     if (isObject(expected) && Array.isArray(shown) && isPairs(shown) && shown.some(([key]) => key === null)) {
       return this.#unkeyed(expected, shown, path, notes);
     }
+    if (isFunc(expected)) return this.#func(expected, shown, path, notes);
     if (isObject(expected) && isObject(shown)) return this.#objects(expected, shown, path, notes, cut);
     if (typeof expected === 'string' && typeof shown === 'string' && cut !== undefined) {
       const bytes = Buffer.byteLength(expected);
@@ -169,6 +171,23 @@ class Comparison {
     });
   }
 
+  /** Debug info has not all variables that a func has captured: what the compiler made none of is missing, in optimised code often all. */
+  #func(
+    expected: { readonly func: string; readonly captured: Record<string, unknown> },
+    shown: unknown,
+    path: string,
+    notes: Readonly<Record<string, string>>,
+  ): string[] {
+    if (shown === expected.func) return this.#count('captured variables that debug info does not tell');
+    if (isObject(shown) && shown.func === expected.func && shown.captured === null)
+      return this.compare(expected.captured, null, `${path}.captured`, notes);
+    if (!isFunc(shown) || shown.func !== expected.func) return [`${path}: ${text(expected)}, shown ${text(shown)}`];
+    const told = Object.entries(expected.captured).filter(([name]) => name in shown.captured);
+    if (told.length < Object.keys(expected.captured).length)
+      this.#count('captured variables that debug info does not tell');
+    return this.compare(Object.fromEntries(told), shown.captured, `${path}.captured`, notes);
+  }
+
   #lists(
     expected: readonly unknown[],
     shown: readonly unknown[],
@@ -184,10 +203,13 @@ class Comparison {
     // A map whose keys are no text is a list of pairs, in any order; a list of lists of two looks the same.
     if (isPairs(expected) && isPairs(shown)) {
       const entries = new Map(expected.map(([key, value]) => [text(key), value]));
-      if (shown.every(([key]) => entries.has(text(key)))) {
-        return shown.flatMap(([key, value], i) =>
-          this.compare(entries.get(text(key)), value, `${path}[${i}][1]`, notes),
-        );
+      // Of a key a part may be missing.
+      const isPart = (i: number) => Object.keys(notes).some((each) => each.startsWith(`${path}[${i}][0]`));
+      if (entries.size === expected.length && shown.every(([key], i) => entries.has(text(key)) || isPart(i))) {
+        return shown.flatMap(([key, value], i) => {
+          if (!entries.has(text(key))) return this.#count(`a part of a key: ${notes[`${path}[${i}][0]`] ?? ''}`);
+          return this.compare(entries.get(text(key)), value, `${path}[${i}][1]`, notes);
+        });
       }
     }
     return shown.flatMap((each, i) => this.compare(expected[i], each, `${path}[${i}]`, notes));
@@ -223,6 +245,8 @@ class Comparison {
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
+const isFunc = (value: unknown): value is { readonly func: string; readonly captured: Record<string, unknown> } =>
+  isObject(value) && typeof value.func === 'string' && isObject(value.captured);
 const onlyAddress = (value: unknown) =>
   isObject(value) && Object.keys(value).every((key) => ['&', '(type)', 'Error()'].includes(key));
 const isPairs = (list: readonly unknown[]): list is readonly [unknown, unknown][] =>

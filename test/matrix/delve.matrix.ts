@@ -3,8 +3,8 @@ import { afterAll, expect, it } from 'vitest';
 import { DelveSession, type DelveVariable } from '../../testing/delve.ts';
 import { parseExact } from '../../testing/exact-json.ts';
 import { goFixture } from '../../testing/go-fixtures.ts';
-import { randomProgram } from '../../testing/go-values.ts';
 import { killStarted, startProcess } from '../../testing/process.ts';
+import { randomProgram } from '../../testing/random-values/program.ts';
 import { tryValues } from '../../testing/values-trial.ts';
 
 afterAll(killStarted);
