@@ -5,13 +5,22 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { compactDecrypt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cloud, vizier } from '#api';
 import type { TestDoor } from './door.ts';
 import { offences } from './pixie-profile.ts';
 import { pixiePx } from './pixie-px.ts';
-import { type PixieClient, type PixieWire, pixieClients, responses, type WireAnswer } from './pixie-wire.ts';
+import {
+  type OpenAnswer,
+  type PixieClient,
+  type PixieWire,
+  pixieClients,
+  responses,
+  scriptBody,
+  type WireAnswer,
+} from './pixie-wire.ts';
 import { killStarted } from './process.ts';
 import { root } from './root.ts';
 import { probeScript } from './script.ts';
@@ -188,7 +197,7 @@ export function pixieWireSuite(serve: () => Promise<Served>): void {
       const resumed = await wire.execute('px', door.viewer, { queryId: '6b1c0f5e-0000-4000-8000-000000000000' });
       expect(offences(resumed, { finished: false })).toEqual([]);
       expect(responses(resumed).map(({ status }) => status?.message)).toEqual([
-        'query 6b1c0f5e-0000-4000-8000-000000000000 ended with its connection and cannot be resumed: run it again',
+        'query 6b1c0f5e-0000-4000-8000-000000000000 cannot go on: it is not known here, or was given up; run it again',
       ]);
     });
 
@@ -202,6 +211,55 @@ export function pixieWireSuite(serve: () => Promise<Served>): void {
         errorDetails: [],
         message: expect.stringMatching(/RSA1_5/),
       });
+    });
+  });
+
+  describe('a connection that breaks', () => {
+    const queryStr = "import px\npx.display(px.DataFrame(table='texts').stream())";
+    /** Rows that have come by now. */
+    const rowsOf = (open: OpenAnswer) =>
+      responses({ messages: open.messages() })
+        .flatMap(({ result }) => (result?.$case === 'data' ? [Number(result.value.batch?.numRows ?? 0n)] : []))
+        .reduce((sum, rows) => sum + rows, 0);
+    const begun = async (headers = {}) => {
+      const own = door.wire();
+      const open = own.open({ client: 'go', token: door.viewer, body: scriptBody({ queryStr }), headers });
+      const before = await texts();
+      await expect.poll(() => rowsOf(open), { timeout: 30_000 }).toBe(before);
+      const { queryId } = responses({ messages: open.messages() })[0]!;
+      return {
+        own,
+        before,
+        resume: { client: 'go' as const, token: door.viewer, body: scriptBody({ queryId }), headers },
+      };
+    };
+    const texts = async () => {
+      const [table] = tables(await query('go', "px.display(px.DataFrame(table='texts'))"));
+      return count(table!.batches);
+    };
+
+    it('a stream goes on by its query_id: each row once', async () => {
+      const { own, before, resume } = await begun();
+      // What answers the server's PINGs is gone with the connection; they were answered long ago.
+      await sleep(1000);
+      own.close();
+      await program.command('text');
+      const next = door.wire();
+      const open = next.open(resume);
+      const more = (await texts()) - before;
+      expect(more).toBeGreaterThan(0);
+      await expect.poll(() => rowsOf(open), { timeout: 30_000 }).toBe(more);
+      expect(responses({ messages: open.messages() }).some(({ result }) => result?.$case === 'metaData')).toBe(false);
+      next.close();
+    });
+
+    it('through a proxy that speaks HTTP/2 itself nobody knows what the client has: it is to be run again', async () => {
+      const { own, resume } = await begun({ via: '2 proxy' });
+      own.close();
+      const answer = await door.wire().call(resume);
+      expect(responses(answer).map(({ status }) => status?.message)).toEqual([
+        expect.stringMatching(/^query .* cannot go on: it is not known here, or was given up; run it again$/),
+      ]);
     });
   });
 

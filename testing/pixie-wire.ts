@@ -36,6 +36,13 @@ export interface WireAnswer {
   readonly details: string;
 }
 
+/** An answer while it comes. */
+export interface OpenAnswer {
+  /** Those that are here whole. */
+  messages(): WireMessage[];
+  readonly whole: Promise<WireAnswer>;
+}
+
 export interface WireRequest {
   readonly client: PixieClient;
   readonly token?: string;
@@ -71,13 +78,12 @@ export class PixieWire {
   }
 
   /** One unary request, the whole answer. */
-  call({
-    client,
-    token,
-    path = executeScriptPath,
-    body = new Uint8Array(),
-    headers = {},
-  }: WireRequest): Promise<WireAnswer> {
+  call(request: WireRequest): Promise<WireAnswer> {
+    return this.open(request).whole;
+  }
+
+  /** One unary request; the answer as it comes. */
+  open({ client, token, path = executeScriptPath, body = new Uint8Array(), headers = {} }: WireRequest): OpenAnswer {
     const profile = pixieClients[client];
     const stream = this.session.request({
       ':method': 'POST',
@@ -89,8 +95,9 @@ export class PixieWire {
       ...headers,
     });
     stream.end(frame(body, 'grpc-encoding' in profile.headers));
-    return new Promise((resolve, reject) => {
-      const chunks: Buffer[] = [];
+    const chunks: Buffer[] = [];
+    const messages = () => messagesOf(Buffer.concat(chunks));
+    const whole = new Promise<WireAnswer>((resolve, reject) => {
       let first: IncomingHttpHeaders = {};
       let last: IncomingHttpHeaders | undefined;
       stream.on('response', (given) => {
@@ -105,21 +112,23 @@ export class PixieWire {
         const end = last ?? first;
         resolve({
           headers: first,
-          messages: messagesOf(Buffer.concat(chunks)),
+          messages: messages(),
           status: Number(end['grpc-status'] ?? -1),
           details: decodeURIComponent(String(end['grpc-message'] ?? '')),
         });
       });
     });
+    whole.catch(() => {});
+    return { messages, whole };
   }
 
   execute(client: PixieClient, token: string, request: Partial<vizier.ExecuteScriptRequest>): Promise<WireAnswer> {
-    return this.call({
-      client,
-      token,
-      body: vizier.ExecuteScriptRequest.encode(vizier.ExecuteScriptRequest.fromPartial(request)).finish(),
-    });
+    return this.call({ client, token, body: scriptBody(request) });
   }
+}
+
+export function scriptBody(request: Partial<vizier.ExecuteScriptRequest>): Uint8Array {
+  return vizier.ExecuteScriptRequest.encode(vizier.ExecuteScriptRequest.fromPartial(request)).finish();
 }
 
 /** A message with its length in front. */
@@ -135,12 +144,13 @@ function messagesOf(bytes: Buffer): WireMessage[] {
   const messages: WireMessage[] = [];
   for (let at = 0; at + 5 <= bytes.length; ) {
     const length = bytes.readUInt32BE(at + 1);
+    if (at + 5 + length > bytes.length) break;
     messages.push({ compressed: bytes[at] !== 0, bytes: bytes.subarray(at + 5, at + 5 + length) });
     at += 5 + length;
   }
   return messages;
 }
 
-export function responses(answer: WireAnswer): vizier.ExecuteScriptResponse[] {
+export function responses(answer: Pick<WireAnswer, 'messages'>): vizier.ExecuteScriptResponse[] {
   return answer.messages.map(({ bytes }) => vizier.ExecuteScriptResponse.decode(bytes));
 }

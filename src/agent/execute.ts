@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { vizier } from '#api';
 import {
@@ -13,6 +12,7 @@ import {
   requireRole,
   requireScript,
   type Send,
+  type StreamCall,
   sealFor,
   sendTable,
   statusOf,
@@ -27,12 +27,8 @@ import { queryFault } from './queryfault.ts';
 import { catalogOf, type TableFunctions } from './tables.ts';
 import type { Tracepoints } from './tracepoints.ts';
 
-export interface Execution {
+export interface Execution extends StreamCall<Response> {
   readonly request: vizier.ExecuteScriptRequest;
-  readonly caller: Caller;
-  readonly signal: AbortSignal;
-  /** Sends one message; resolves when the client can take the next. */
-  readonly send: (response: Response) => Promise<void>;
 }
 
 /** How often a stream looks for rows, in milliseconds. */
@@ -57,7 +53,7 @@ export class ScriptRunner {
 
   /** @throws CallRefused when the call must end with a gRPC status */
   async run(execution: Execution): Promise<void> {
-    const queryId = randomUUID();
+    const queryId = execution.id;
     const send: Send = (part) =>
       execution.send({ status: undefined, queryId, result: undefined, mutationInfo: undefined, ...part });
     try {
@@ -74,7 +70,7 @@ export class ScriptRunner {
     const { request, caller, signal } = execution;
     const { audience } = caller;
     const started = process.hrtime.bigint();
-    requireScript(request);
+    requireScript(request, execution.lost);
     const seal = await sealFor(request.encryptionOptions);
     const script = parse(request.queryStr);
     const catalog = catalogOf(this.#store);

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import * as grpc from '@grpc/grpc-js';
 import { apiFingerprint, cloud, grpcService, sonde, vizier } from '#api';
-import { type Access, callHandlers, guard } from '#door';
+import { type Access, askedToResume, callHandlers, guard } from '#door';
 import type { Agent } from './agent.ts';
 
 /** Version of Sonde: the package's. */
@@ -16,11 +16,15 @@ const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.
  */
 export function serve(agent: Agent, access: Access, options: grpc.ServerOptions): grpc.Server {
   const server = new grpc.Server({ ...options, interceptors: [guard(access)] });
-  const { stream, unary } = callHandlers({ enter: () => agent.idle.enter(), greeting: () => greeting(agent) });
+  const host = { enter: () => agent.idle.enter(), greeting: () => greeting(agent) };
+  const { stream, resumable, unary } = callHandlers(host);
 
-  server.addService(grpcService(vizier.VizierServiceDefinition, asBuffer), {
-    executeScript: stream<vizier.ExecuteScriptRequest, vizier.ExecuteScriptResponse>((request, call) =>
-      agent.scripts.run({ request, ...call }),
+  const ofPixie = grpcService(vizier.VizierServiceDefinition, asBuffer);
+  server.addService(ofPixie, {
+    executeScript: resumable(
+      ofPixie.executeScript,
+      (request, call) => agent.scripts.run({ request, ...call }),
+      askedToResume,
     ),
     healthCheck: stream<vizier.HealthCheckRequest, vizier.HealthCheckResponse>(async (_, { signal, send }) => {
       while (!signal.aborted) {

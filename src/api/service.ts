@@ -59,7 +59,9 @@ export function grpcService<D extends ServiceDefinition, Bytes extends Uint8Arra
       responseStream: method.responseStream,
       requestSerialize: (value: unknown) => wrap(method.requestType.encode(value).finish()),
       requestDeserialize: (bytes: Bytes) => method.requestType.decode(bytes),
-      responseSerialize: (value: unknown) => wrap(method.responseType.encode(value).finish()),
+      // What is encoded already goes as it is.
+      responseSerialize: (value: unknown) =>
+        wrap(value instanceof Uint8Array ? value : method.responseType.encode(value).finish()),
       responseDeserialize: (bytes: Bytes) => method.responseType.decode(bytes),
     },
   ]);

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as grpc from '@grpc/grpc-js';
 import { apiFingerprint, cloud, grpcService, vizier } from '#api';
-import { type Access, CallRefused, callHandlers, doorOptions, guard, type TokenDoor } from '#door';
+import { type Access, askedToResume, CallRefused, callHandlers, doorOptions, guard, type TokenDoor } from '#door';
 import { parseUuid } from '#model';
 import type { Queries } from './query.ts';
 import type { Scopes } from './scopes.ts';
@@ -39,14 +39,14 @@ export function serveClients({ queries, scopes, clusterId, nodes }: ClientParts,
     metadata.set('sonde-cluster-id', clusterId);
     return metadata;
   };
-  const { stream, unary } = callHandlers({ enter: () => () => {}, greeting });
+  const { stream, resumable, unary } = callHandlers({ enter: () => () => {}, greeting });
 
-  server.addService(grpcService(vizier.VizierServiceDefinition, asBuffer), {
-    executeScript: stream<vizier.ExecuteScriptRequest, vizier.ExecuteScriptResponse>(
-      async (request, { caller, signal, send }) => {
-        const scope = await scopes.ofToken(caller);
-        await queries.run({ request, audience: caller.audience, caller, scope, signal, send });
-      },
+  const ofPixie = grpcService(vizier.VizierServiceDefinition, asBuffer);
+  server.addService(ofPixie, {
+    executeScript: resumable(
+      ofPixie.executeScript,
+      async (request, call) => queries.run({ request, ...call, scope: await scopes.ofToken(call.caller) }),
+      askedToResume,
     ),
     healthCheck: stream<vizier.HealthCheckRequest, vizier.HealthCheckResponse>(async (_, { signal, send }) => {
       while (!signal.aborted) {

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { type Audience, decodeBatch, type sonde, type vizier } from '#api';
+import { decodeBatch, type sonde, type vizier } from '#api';
 import { SondeError } from '#base';
 import { counter, Durations, gauge, type Metric } from '#cluster';
 import {
-  type Caller,
   CallRefused,
   type Rollouts,
   requireScript,
   type Seal,
+  type StreamCall,
   sealFor,
   statusOf,
   TableSender,
@@ -44,14 +44,9 @@ class RowsMissing extends SondeError {
   readonly code = 'broker.rows-missing';
 }
 
-export interface Execution {
+export interface Execution extends StreamCall<vizier.ExecuteScriptResponse> {
   readonly request: vizier.ExecuteScriptRequest;
-  readonly audience: Audience;
-  /** Came with a token of Sonde's: the broker writes the objects of such a caller. */
-  readonly caller?: Caller;
   readonly scope: sonde.Scope;
-  readonly signal: AbortSignal;
-  readonly send: (response: vizier.ExecuteScriptResponse) => Promise<void>;
 }
 
 /** What runs of scripts need. */
@@ -76,7 +71,7 @@ export class Queries {
 
   /** @throws CallRefused when the call must end with a gRPC status */
   async run(execution: Execution): Promise<void> {
-    const queryId = randomUUID();
+    const queryId = execution.id;
     const began = performance.now();
     this.#running++;
     const send = (part: Partial<vizier.ExecuteScriptResponse>) =>
@@ -88,7 +83,7 @@ export class Queries {
       // Pixie's px is told so to ask again.
       if (error instanceof CallRefused) throw error;
       this.#failed++;
-      if (!execution.signal.aborted) await send({ status: statusOf(error, execution.audience) });
+      if (!execution.signal.aborted) await send({ status: statusOf(error, execution.caller.audience) });
     } finally {
       this.#running--;
       this.#rows += Number(query.rows);
@@ -149,9 +144,10 @@ class Query {
   }
 
   async run(): Promise<void> {
-    const { request, audience, caller, scope } = this.#execution;
+    const { request, caller, scope, lost } = this.#execution;
+    const { audience } = caller;
     const started = process.hrtime.bigint();
-    requireScript(request);
+    requireScript(request, lost);
     const seal = await sealFor(request.encryptionOptions);
     const script = parse(request.queryStr);
     let tables = await clusterTables(this.#nodes, scope);
@@ -168,7 +164,8 @@ class Query {
     const { upserts, deletes } = mutations.value;
     if (upserts.length + deletes.length > 0) {
       // Sonde's own px has written the objects before it asks.
-      if (caller?.token !== undefined) {
+      // The broker writes the objects of whoever came with a token of Sonde's.
+      if (caller.token !== undefined) {
         await this.#rollouts.run({ request, upserts, deletes, caller, send: this.#send });
         tables = await clusterTables(this.#nodes, scope);
       } else if (audience !== 'sonde')
@@ -254,8 +251,8 @@ class Query {
     inputs: readonly PlanInput[],
     seal: Seal | undefined,
   ): Promise<void> {
-    const { audience, signal } = this.#execution;
-    const sender = new TableSender({ name, relation }, { audience, seal, send: this.#send });
+    const { caller, signal } = this.#execution;
+    const sender = new TableSender({ name, relation }, { audience: caller.audience, seal, send: this.#send });
     await sender.begin();
     const forward = (batch: RowBatch) => {
       this.#rows += BigInt(batch.rows);

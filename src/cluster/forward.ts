@@ -19,7 +19,7 @@ export class Forward {
   /** Why the last connection was not made. */
   failure: ClusterError | undefined;
 
-  private constructor(client: ClusterClient, namespace: string, pod: string, port: number) {
+  private constructor(client: ClusterClient, namespace: string, pod: () => Promise<string>, port: number) {
     this.#folder = mkdtempSync(join(tmpdir(), 'sonde-forward-'));
     this.socket = join(this.#folder, 'socket');
     const forward = new PortForward(client.config);
@@ -28,13 +28,19 @@ export class Forward {
       socket.on('error', () => socket.destroy());
       socket.on('close', () => this.#open.delete(socket));
       this.#connect(forward, namespace, pod, port, socket).catch((error: unknown) => {
-        this.failure = new ClusterError(`port-forward to pod ${namespace}/${pod}`, error);
+        this.failure = error instanceof ClusterError ? error : new ClusterError(`port-forward in ${namespace}`, error);
         socket.destroy();
       });
     });
   }
 
-  static async open(client: ClusterClient, namespace: string, pod: string, port: number): Promise<Forward> {
+  /** `pod` is asked for each connection. */
+  static async open(
+    client: ClusterClient,
+    namespace: string,
+    pod: () => Promise<string>,
+    port: number,
+  ): Promise<Forward> {
     const forward = new Forward(client, namespace, pod, port);
     await new Promise<void>((resolve, reject) => {
       forward.#server.once('error', reject);
@@ -49,7 +55,14 @@ export class Forward {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  async #connect(forward: PortForward, namespace: string, pod: string, port: number, socket: Socket): Promise<void> {
+  async #connect(
+    forward: PortForward,
+    namespace: string,
+    resolve: () => Promise<string>,
+    port: number,
+    socket: Socket,
+  ): Promise<void> {
+    const pod = await resolve();
     // The pod's end of the connection says by this stream that nobody listens there.
     const complaints = new PassThrough();
     complaints.on('data', (text: Buffer) => {

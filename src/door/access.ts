@@ -1,5 +1,7 @@
+import type { ServerHttp2Stream } from 'node:http2';
 import { type Metadata, ServerInterceptingCall, type ServerInterceptor, status } from '@grpc/grpc-js';
 import type { Audience } from '#api';
+import { streamOf } from './arrival.ts';
 import { CallRefused } from './errors.ts';
 
 /** What a caller may do: each role may all that those before it may. `viewer` runs queries, `tracer` places probes, `admin` ends the agent. */
@@ -15,8 +17,10 @@ export interface Caller {
   readonly audience: Audience;
   /** Its calls that are open. */
   readonly open: OpenCalls;
-  /** So many messages may wait for it to read them: more go in one write, and take more memory. */
+  /** So many messages of a call that ends with its connection may wait for it to read them: more go in one write, and take more memory. */
   readonly ahead: number;
+  /** Whose its calls are: it may go on with them by another connection. Undefined: they end with theirs. */
+  readonly owner?: string;
   /** Aborted, with the reason, when it may call no longer. */
   readonly gone?: AbortSignal;
   /** Came by a token of Sonde's. */
@@ -71,11 +75,14 @@ export function requireRole(caller: Caller, needed: Role, what: string): void {
   );
 }
 
-const callers = new WeakMap<Metadata, Caller>();
+const admitted = new WeakMap<Metadata, { readonly caller: Caller; readonly stream: ServerHttp2Stream | undefined }>();
 
-/** Who sent a call that the interceptor has let in. */
-export function callerOf(metadata: Metadata): Caller {
-  return callers.get(metadata)!;
+/** Who sent a call that the interceptor has let in, and by which stream it came. */
+export function admission(metadata: Metadata): {
+  readonly caller: Caller;
+  readonly stream: ServerHttp2Stream | undefined;
+} {
+  return admitted.get(metadata)!;
 }
 
 /** Asks `access` before a byte of the message is read. */
@@ -86,7 +93,8 @@ export function guard(access: Access): ServerInterceptor {
         next({
           async onReceiveMetadata(metadata, proceed) {
             try {
-              callers.set(metadata, await access.identify(metadata, method.path, call.getPeer()));
+              const caller = await access.identify(metadata, method.path, call.getPeer());
+              admitted.set(metadata, { caller, stream: streamOf(call) });
             } catch (error) {
               const refused = error instanceof CallRefused;
               const details = error instanceof Error ? error.message : String(error);

@@ -1,5 +1,6 @@
 import type { Audience, vizier } from '#api';
 import { type Diagnostic, SondeError, type Span } from '#base';
+import type { Resumption } from './delivery.ts';
 import { explain, UserError } from './errors.ts';
 
 export type Response = vizier.ExecuteScriptResponse;
@@ -42,13 +43,16 @@ function compilerError(diagnostic: Diagnostic): vizier.ErrorDetails {
   return { error: { $case: 'compilerError', value } };
 }
 
-/** Pixie's clients ask with nothing but an id to go on with a query whose connection broke: what they have of it nobody knows (`docs/decisions/0011`). @throws UserError */
-export function requireScript({ queryStr, queryId }: vizier.ExecuteScriptRequest): void {
+/** Pixie's clients ask with nothing but an id to go on with a query whose connection broke. */
+export function askedToResume({ queryStr, queryId }: vizier.ExecuteScriptRequest): Resumption | undefined {
+  return queryStr.trim() === '' && queryId !== '' ? { id: queryId, received: undefined } : undefined;
+}
+
+/** `lost`: why the query that is asked for cannot go on. Pixie's px and libraries print it and end. @throws UserError */
+export function requireScript({ queryStr, queryId }: vizier.ExecuteScriptRequest, lost = ''): void {
   if (queryStr.trim() !== '') return;
   throw new UserError(
-    queryId === ''
-      ? 'Query should not be empty.'
-      : `query ${queryId} ended with its connection and cannot be resumed: run it again`,
+    queryId === '' ? 'Query should not be empty.' : `query ${queryId} cannot go on: ${lost}; run it again`,
   );
 }
 

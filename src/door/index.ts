@@ -1,7 +1,6 @@
 export {
   type Access,
   type Caller,
-  callerOf,
   clientName,
   first,
   guard,
@@ -10,7 +9,15 @@ export {
   requireRole,
   roles,
 } from './access.ts';
-export { grpcCode, noSuchTracepoint, type Response, requireScript, type Send, statusOf } from './answer.ts';
+export {
+  askedToResume,
+  grpcCode,
+  noSuchTracepoint,
+  type Response,
+  requireScript,
+  type Send,
+  statusOf,
+} from './answer.ts';
 export { type CallHost, callHandlers, type StreamCall, type StreamHandler, type UnaryHandler } from './calls.ts';
 export {
   type Authority,
@@ -19,6 +26,7 @@ export {
   makeServerIdentity,
   type ServerIdentity,
 } from './certificate.ts';
+export { Deliveries, type Resumption } from './delivery.ts';
 export { doorOptions, NetworkDoor } from './door.ts';
 export { type Seal, sealFor } from './encryption.ts';
 export { atTarget, CallRefused, explain, MachineError, type Script, UserError } from './errors.ts';

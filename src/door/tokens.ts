@@ -93,6 +93,7 @@ export class Tokens implements Access {
       audience: first(metadata, 'sonde-client') === '' ? 'pixie' : 'sonde',
       open: token.open,
       ahead: 1,
+      ...(throughProxy(metadata) ? {} : { owner: `token ${name}` }),
       gone: token.gone.signal,
       token: { name, namespaces },
     };
@@ -115,6 +116,11 @@ export class Tokens implements Access {
       token.timer = setTimeout(() => this.#watch(token), left).unref();
     }
   }
+}
+
+/** A proxy that speaks HTTP/2 itself says of messages that they have arrived when it has them, not its client. */
+function throughProxy(metadata: Metadata): boolean {
+  return ['via', 'forwarded', 'x-forwarded-for'].some((key) => first(metadata, key) !== '');
 }
 
 function refused(message: string): CallRefused {

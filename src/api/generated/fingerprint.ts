@@ -1,2 +1,2 @@
 /** Changes with the protos: px and an agent of the same version can still be of different states of the source. */
-export const apiFingerprint = '9ea100f5ceca';
+export const apiFingerprint = '099cdede5655';

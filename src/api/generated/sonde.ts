@@ -451,6 +451,16 @@ export interface RevokeTokenReply {
   existed: boolean;
 }
 
+export interface ReceivedRequest {
+  /** What `sonde-call` says in the stream's metadata. */
+  call: string;
+  /** From its beginning. */
+  messages: bigint;
+}
+
+export interface ReceivedReply {
+}
+
 function createBaseCompileTracepointsRequest(): CompileTracepointsRequest {
   return { script: "", execFuncs: [] };
 }
@@ -5157,6 +5167,119 @@ export const RevokeTokenReply: MessageFns<RevokeTokenReply> = {
   },
 };
 
+function createBaseReceivedRequest(): ReceivedRequest {
+  return { call: "", messages: 0n };
+}
+
+export const ReceivedRequest: MessageFns<ReceivedRequest> = {
+  encode(message: ReceivedRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.call !== "") {
+      writer.uint32(10).string(message.call);
+    }
+    if (message.messages !== 0n) {
+      if (BigInt.asUintN(64, message.messages) !== message.messages) {
+        throw new globalThis.Error("value provided for field message.messages of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.messages);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReceivedRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReceivedRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.call = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.messages = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ReceivedRequest>, I>>(base?: I): ReceivedRequest {
+    return ReceivedRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReceivedRequest>, I>>(object: I): ReceivedRequest {
+    const message = createBaseReceivedRequest();
+    message.call = object.call ?? "";
+    message.messages = (object.messages !== undefined && object.messages !== null) ? BigInt(object.messages) : 0n;
+    return message;
+  },
+};
+
+function createBaseReceivedReply(): ReceivedReply {
+  return {};
+}
+
+export const ReceivedReply: MessageFns<ReceivedReply> = {
+  encode(_: ReceivedReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReceivedReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReceivedReply();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ReceivedReply>, I>>(base?: I): ReceivedReply {
+    return ReceivedReply.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ReceivedReply>, I>>(_: I): ReceivedReply {
+    const message = createBaseReceivedReply();
+    return message;
+  },
+};
+
 /**
  * What px needs beyond ExecuteScript. Errors: gRPC status with the message for people; INVALID_ARGUMENT and NOT_FOUND are the
  * user's (exit 1), PERMISSION_DENIED and FAILED_PRECONDITION the machine's (exit 3).
@@ -5290,6 +5413,15 @@ export const SondeServiceDefinition = {
       requestType: CompileTracepointsRequest as typeof CompileTracepointsRequest,
       requestStream: false,
       responseType: CompileTracepointsReply as typeof CompileTracepointsReply,
+      responseStream: false,
+      options: {},
+    },
+    /** So much of a stream has come: the server need not keep it for the case that the connection breaks. */
+    received: {
+      name: "Received",
+      requestType: ReceivedRequest as typeof ReceivedRequest,
+      requestStream: false,
+      responseType: ReceivedReply as typeof ReceivedReply,
       responseStream: false,
       options: {},
     },

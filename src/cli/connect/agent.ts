@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, type ClientReadableStream, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { apiFingerprint, type GrpcMethod, grpcService, sonde, vizier } from '#api';
 import type { ClusterClient } from '#cluster';
@@ -36,7 +37,14 @@ export interface Endpoint {
   readonly cluster?: ClusterClient;
   /** What to tell when the connection broke. */
   readonly gone: (answered: boolean, detail: string) => Promise<Error>;
+  /** Streams go on by another connection when theirs breaks: `broke` tells of it, `prepare` is done before each try. */
+  readonly resume?: { readonly broke: () => void; readonly prepare: () => Promise<void> };
 }
+
+/** So long a stream tries to go on. */
+const resumeMs = 60_000;
+/** The server keeps 1 MiB of a stream until it hears that it has come. */
+const confirmBytes = 256 * 1024;
 
 /** This machine's agent, by its folder. */
 function agentEndpoint(directory: string): Endpoint {
@@ -62,6 +70,8 @@ export class Agent {
       'grpc.max_receive_message_length': 64 << 20,
       'grpc.enable_http_proxy': 0,
       'grpc.default_authority': 'sonde',
+      'grpc.initial_reconnect_backoff_ms': 200,
+      'grpc.max_reconnect_backoff_ms': 2000,
     });
   }
 
@@ -93,18 +103,27 @@ export class Agent {
 
   stream<Request, Reply>(method: GrpcMethod<Request, Reply, Buffer>, request: Request): AgentStream<Reply> {
     const answer = new Answer();
-    const call: ClientReadableStream<Reply> = this.#client.makeServerStreamRequest(
-      method.path,
-      method.requestSerialize,
-      method.responseDeserialize,
-      request,
-      this.#metadata(),
-    );
-    call.on('metadata', (metadata) => {
-      if (!this.#accept(metadata, answer)) call.cancel();
-    });
-    // An iteration that was left early must not crash the process by a late error.
-    call.on('error', () => {});
+    const open = (resume?: string): ClientReadableStream<Reply> => {
+      answer.sizes.length = 0;
+      const deserialize = (bytes: Buffer) => {
+        answer.sizes.push(bytes.length);
+        return method.responseDeserialize(bytes);
+      };
+      const call = this.#client.makeServerStreamRequest(
+        method.path,
+        method.requestSerialize,
+        deserialize,
+        request,
+        this.#metadata(resume),
+      );
+      call.on('metadata', (metadata) => {
+        if (!this.#accept(metadata, answer)) call.cancel();
+      });
+      // An iteration that was left early must not crash the process by a late error.
+      call.on('error', () => {});
+      return call;
+    };
+    let call = open();
     let cancelled = false;
     const self = this;
     return {
@@ -113,14 +132,39 @@ export class Agent {
         call.cancel();
       },
       async *[Symbol.asyncIterator]() {
-        try {
-          for await (const message of call) {
-            if (answer.refusal !== undefined) break;
-            yield message as Reply;
+        let messages = 0;
+        let unconfirmed = 0;
+        let brokenAt: number | undefined;
+        for (;;) {
+          try {
+            for await (const message of call) {
+              if (answer.refusal !== undefined) break;
+              messages++;
+              brokenAt = undefined;
+              unconfirmed += answer.sizes.shift() ?? 0;
+              yield message as Reply;
+              if (unconfirmed < confirmBytes || self.endpoint.resume === undefined) continue;
+              unconfirmed = 0;
+              self.#confirm(answer.id, messages);
+            }
+            break;
+          } catch (error) {
+            if (answer.refusal !== undefined || cancelled) break;
+            // NOT_FOUND is the answer to who wants to go on.
+            const { code, details } = error as ServiceError;
+            if (code === 5 && answer.id !== '') throw await self.endpoint.gone(true, details);
+            const failure = await self.#failure(error as ServiceError, answer.received);
+            if (!(await self.#resumable(error as ServiceError))) throw failure;
+            if (brokenAt === undefined) self.endpoint.resume?.broke();
+            brokenAt ??= performance.now();
+            if (performance.now() - brokenAt > resumeMs) throw failure;
+            await sleep(200);
+            // Who cannot be asked now will not answer either.
+            await self.endpoint.resume?.prepare().catch(() => {});
+            if (cancelled) break;
+            // Without an answer yet there is nothing to go on with.
+            call = open(answer.id === '' ? undefined : `${answer.id} ${messages}`);
           }
-        } catch (error) {
-          if (answer.refusal === undefined && !cancelled)
-            throw await self.#failure(error as ServiceError, answer.received);
         }
         if (answer.refusal !== undefined) throw answer.refusal;
       },
@@ -131,8 +175,17 @@ export class Agent {
     this.#client.close();
   }
 
-  #metadata(): Metadata {
+  /** What has come need not be kept. */
+  #confirm(call: string, messages: number): void {
+    const { path, requestSerialize, responseDeserialize } = sondeMethods.received;
+    const request = { call, messages: BigInt(messages) };
+    this.#client.makeUnaryRequest(path, requestSerialize, responseDeserialize, request, this.#metadata(), () => {});
+  }
+
+  /** `resume`: the call with which a stream goes on, and how many of its messages have come. */
+  #metadata(resume?: string): Metadata {
     const metadata = new Metadata();
+    if (resume !== undefined) metadata.set('sonde-resume', resume);
     metadata.set('sonde-client', version());
     metadata.set('sonde-owner', this.owner);
     if (this.endpoint.authorization !== undefined) metadata.set('authorization', this.endpoint.authorization);
@@ -141,6 +194,7 @@ export class Agent {
 
   #accept(metadata: Metadata, answer: Answer): boolean {
     answer.received = true;
+    answer.id = String(metadata.get('sonde-call')[0] ?? '');
     const cluster = metadata.get('sonde-cluster-id')[0];
     if (cluster !== undefined) this.#clusterId = String(cluster);
     answer.refusal = this.#mismatch(metadata);
@@ -160,9 +214,15 @@ export class Agent {
 
   /** As grpc-js tells it, or, where it only says that the call was cut off, as the socket tells. */
   async #connectionBroke({ code, details }: ServiceError): Promise<boolean> {
+    if (this.endpoint.resume !== undefined) return code === 14 || (code === 13 && /RST_STREAM/.test(details));
     if (code === 14 && /^Connection dropped|^No connection established|ECONNRESET|ECONNREFUSED/.test(details))
       return true;
     return [1, 13, 14].includes(code) && (await probeSocket(this.endpoint.socket)) !== 'open';
+  }
+
+  async #resumable(error: ServiceError): Promise<boolean> {
+    if (this.endpoint.resume === undefined) return false;
+    return error.code === 1 || (await this.#connectionBroke(error));
   }
 
   async #failure(error: ServiceError, answered: boolean): Promise<Error> {
@@ -177,6 +237,10 @@ export class Agent {
 /** What is known of one call's answer so far. */
 class Answer {
   received = false;
+  /** What the server calls it; empty: it has not said. */
+  id = '';
+  /** Of messages that are here and were not taken yet. */
+  readonly sizes: number[] = [];
   refusal: Error | undefined;
 }
 

@@ -12,6 +12,8 @@ const audience = 'sonde';
 export const brokerLabels = 'app=sonde-broker';
 const sondeLabels = 'app in (sonde-broker, sonde-agent)';
 const brokerPort = 50300;
+/** A token is good for ten minutes (`requestToken`); px live asks for longer. */
+const renewMs = 300_000;
 
 /** There is no broker to ask. */
 class NoBroker extends Failure {
@@ -59,15 +61,34 @@ export async function connectBroker(
     return undefined;
   }
   tell(context, `cluster ${client.contextName}`);
-  const token = await ownToken(client);
-  const forward = await Forward.open(client, sondeNamespace, pod, brokerPort);
+  let token = await ownToken(client);
+  const renew = async () => {
+    token = await ownToken(client);
+  };
+  const renewal = setInterval(() => void renew().catch(() => {}), renewMs).unref();
+  const ready = async () => {
+    const found = await client.readyPod(sondeNamespace, brokerLabels);
+    if (found === undefined) throw new ClusterError('port-forward', 'no broker is ready');
+    return found;
+  };
+  const forward = await Forward.open(client, sondeNamespace, ready, brokerPort);
   const endpoint: Endpoint = {
     socket: forward.socket,
-    authorization: `Bearer ${token}`,
+    get authorization() {
+      return `Bearer ${token}`;
+    },
     cluster: client,
     gone: async (_answered, detail) => new BrokerGone(forward.failure?.message ?? detail),
+    resume: {
+      broke: () => tell(context, 'the connection to the broker broke: going on where it was'),
+      prepare: renew,
+    },
   };
-  return { endpoint, close: () => forward.close() };
+  const close = () => {
+    clearInterval(renewal);
+    forward.close();
+  };
+  return { endpoint, close };
 }
 
 /**
