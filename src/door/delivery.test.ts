@@ -1,5 +1,5 @@
 /** Answers that outlive their connection: a real server, and clients whose connection is cut. */
-import { connect as connectHttp2 } from 'node:http2';
+import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as grpc from '@grpc/grpc-js';
 import { afterEach, expect, it } from 'vitest';
@@ -58,9 +58,12 @@ async function serve(run: Run, patienceMs = 5_000) {
 /** One call of a client, frame by frame. */
 function call(
   address: string,
-  { queryId = '', headers = {} }: { queryId?: string; headers?: Record<string, string> } = {},
+  {
+    queryId = '',
+    headers = {},
+    session = connectHttp2(address),
+  }: { queryId?: string; headers?: Record<string, string>; session?: ClientHttp2Session } = {},
 ) {
-  const session = connectHttp2(address);
   session.on('error', () => {});
   ends.push(() => session.destroy());
   const stream = session.request({ ':method': 'POST', ':path': path, 'content-type': 'application/grpc', ...headers });
@@ -247,6 +250,29 @@ it('a client that comes again before the lost connection is noticed takes its pl
   await script.send('two');
   await until(() => second.state.texts.length === 1);
   expect(script.aborted).toBe(false);
+});
+
+it('again and again, on one connection, while messages come', async () => {
+  let made = 0;
+  const server = await serve(async ({ send, signal }) => {
+    while (!signal.aborted) {
+      await send(reply(String(made++)));
+      await sleep(1);
+    }
+  });
+  const headers = { owner: 'a', own: 'yes' };
+  let { state, session } = call(server.address, { headers });
+  await until(() => state.texts.length > 0);
+  const seen = [...state.texts];
+  for (let i = 0; i < 100; i++) {
+    const { id } = state;
+    const resumed = { ...headers, 'sonde-resume': `${id} ${seen.length}` };
+    ({ state, session } = call(server.address, { headers: resumed, session }));
+    const now = state;
+    await until(() => now.texts.length > 0);
+    seen.push(...state.texts);
+  }
+  expect(seen).toEqual(seen.map((_, i) => String(i)));
 });
 
 it('it waits for its client no longer than it should, and makes no more than it may keep', async () => {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
-import type { ServerWritableStream, StatusObject } from '@grpc/grpc-js';
+import { type ServerWritableStream, type StatusObject, status } from '@grpc/grpc-js';
 import { Echo } from './arrival.ts';
 
 /** So many bytes of an answer may be on their way without a sign that they have arrived: they are kept, and whoever makes more of it waits. */
@@ -87,8 +87,8 @@ export class Delivery {
   }
 
   /** Nothing more comes. */
-  end(status: Partial<StatusObject> | 'ok'): void {
-    this.#end = status;
+  end(how: Partial<StatusObject> | 'ok'): void {
+    this.#end = how;
     this.#give();
   }
 
@@ -119,7 +119,8 @@ export class Delivery {
   resume(received: number | undefined): string | undefined {
     const former = this.#way;
     this.#way = undefined;
-    former?.stream.close(cancelled);
+    // Not by closing the stream: Node 26 aborts where one is closed that has trailers to send (node_http2.cc, Http2Stream::OnTrailers).
+    former?.call.emit('error', { code: status.CANCELLED, details: 'it goes on by another call' });
     if (received === undefined && this.#given > 0) {
       this.cancel();
       return 'nobody knows whether what was on its way has arrived';
@@ -135,7 +136,7 @@ export class Delivery {
   }
 
   /** Nobody will read on. */
-  cancel(status?: Partial<StatusObject>): void {
+  cancel(end?: Partial<StatusObject>): void {
     if (this.over) return;
     clearTimeout(this.#waiting);
     this.#waiting = undefined;
@@ -145,7 +146,7 @@ export class Delivery {
     if (!this.ended) this.#abort.abort();
     this.#kept.length = 0;
     for (const resolve of this.#room.splice(0)) resolve();
-    if (way !== undefined && status !== undefined) way.call.emit('error', status);
+    if (way !== undefined && end !== undefined) way.call.emit('error', end);
     this.#changed();
   }
 
