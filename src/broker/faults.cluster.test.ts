@@ -55,8 +55,13 @@ describe.skipIf(lacks !== undefined)(`faults of a cluster${lacks === undefined ?
     return path;
   }
 
-  const hits = (name: string, state = 'RUNNING') =>
-    fleet.metric(agent(), `sonde_tracepoint_hits_total{tracepoint="shop/${name}",table="${name}",state="${state}"}`);
+  const hits = async (name: string, state = 'RUNNING') => {
+    const uid = uids.get(name) ?? (await fleet.client.read<TracepointObject>(object(name)))?.metadata.uid;
+    if (uid !== undefined) uids.set(name, uid);
+    return fleet.metric(agent(), `sonde_tracepoint_hits_total{uid="${uid}",state="${state}"}`);
+  };
+  /** The API server is away in some tests. */
+  const uids = new Map<string, string>();
 
   it('an object of which nothing but its time is wrong goes an hour after it, if px wrote it', async () => {
     const renewedAt = new Date(Date.now() - 2 * hour).toISOString();
@@ -112,6 +117,7 @@ describe.skipIf(lacks !== undefined)(`faults of a cluster${lacks === undefined ?
   it('while the API server is away, agents trace, and end what is over; on its return they say so', async () => {
     await fleet.client.apply(object('short', { ttl: '6s' }), 'test');
     await expect.poll(() => stateOf('short'), patience).toBe('RUNNING');
+    await hits('short');
     await fleet.api.stop();
     try {
       await demo.get('/e?iters=1');

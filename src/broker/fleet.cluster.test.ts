@@ -130,11 +130,16 @@ describe.skipIf(lacks !== undefined)(`a query over nodes${lacks === undefined ? 
     expect(broker('sonde_query_seconds_count')[0]![2]).toBeGreaterThan(2);
     expect(broker('sonde_node_received_bytes_total')[0]![2]).toBeGreaterThan(1000);
     const agent = await pageOf(fleet.agents.get('n3')!);
-    const labels = { tracepoint: 'shop/calls', table: 'calls', state: 'RUNNING' };
+    const calls = await fleet.client.read<TracepointObject>({
+      apiVersion,
+      kind: 'Tracepoint',
+      metadata: { name: 'calls', namespace: 'shop' },
+    });
+    const labels = { uid: calls!.metadata.uid, state: 'RUNNING' };
     expect(agent('sonde_tracepoint_hits_total')).toEqual([['sonde_tracepoint_hits_total', labels, 3]]);
     expect(agent('sonde_tracepoint_drops_total')).toEqual([['sonde_tracepoint_drops_total', labels, 0]]);
     expect(agent('sonde_tracepoint_cost_cpus')[0]![2]).toBeLessThan(0.5);
-    expect(agent('sonde_table_rows')).toEqual([['sonde_table_rows', { table: 'calls' }, 3]]);
+    expect(agent('sonde_table_rows')).toEqual([['sonde_table_rows', {}, 3]]);
     expect(agent('sonde_resident_bytes')[0]![2]).toBeGreaterThan(10e6);
     expect(agent('sonde_node_query_seconds_bucket').at(-1)![1]).toEqual({ le: '+Inf' });
   });

@@ -3,8 +3,18 @@ import type { StoredTable } from '#store';
 import { budget } from '../budget.ts';
 import type { Tracepoint } from '../tracepoints.ts';
 
-/** What tracepoints have seen and lost, a sample each. */
-export function tracepointMetrics(tracepoints: readonly Tracepoint[]): Metric[] {
+/**
+ * What tracepoints have seen and lost, a sample each, by the `uid` of its object: the page is open to the pod network, and what somebody's tracepoint is called is for those who may
+ * get it. Undefined: it has no object any more.
+ */
+export function tracepointMetrics(
+  tracepoints: readonly Tracepoint[],
+  uidOf: (name: string) => string | undefined,
+): Metric[] {
+  const known = tracepoints.flatMap((tracepoint) => {
+    const uid = uidOf(tracepoint.logical.name);
+    return uid === undefined ? [] : [{ tracepoint, uid }];
+  });
   const each = (
     name: string,
     help: string,
@@ -14,8 +24,8 @@ export function tracepointMetrics(tracepoints: readonly Tracepoint[]): Metric[] 
     name,
     help,
     type,
-    samples: tracepoints.map((tracepoint) => ({
-      labels: { tracepoint: tracepoint.logical.name, table: tracepoint.logical.table, state: tracepoint.state },
+    samples: known.map(({ tracepoint, uid }) => ({
+      labels: { uid, state: tracepoint.state },
       value: value(tracepoint),
     })),
   });
@@ -34,16 +44,20 @@ export function tracepointMetrics(tracepoints: readonly Tracepoint[]): Metric[] 
   ];
 }
 
-/** What the tables hold. */
+/** What the tables hold, all together: their names are the users'. */
 export function tableMetrics(tables: readonly StoredTable[]): Metric[] {
-  const each = (name: string, help: string, value: (table: StoredTable) => number): Metric => ({
-    name,
-    help,
-    type: 'gauge',
-    samples: tables.map((table) => ({ labels: { table: table.name }, value: value(table) })),
-  });
+  const sum = (value: (table: StoredTable) => number) => tables.reduce((total, table) => total + value(table), 0);
   return [
-    each('sonde_table_rows', 'Rows that a table holds.', ({ rows }) => rows),
-    each('sonde_table_bytes', 'Bytes of their values, as they came.', ({ bytes }) => bytes),
+    gauge('sonde_tables', 'Tables that there are.', tables.length),
+    gauge(
+      'sonde_table_rows',
+      'Rows that they hold.',
+      sum(({ rows }) => rows),
+    ),
+    gauge(
+      'sonde_table_bytes',
+      'Bytes of their values, as they came.',
+      sum(({ bytes }) => bytes),
+    ),
   ];
 }

@@ -150,7 +150,8 @@ export class ClusterNode {
 
   /** For operators: what its tracepoints have seen. */
   metrics(): Metric[] {
-    return [...tracepointMetrics(this.#tracepoints.list()), this.#clock.metric()];
+    const uids = new Map([...this.#wanted.values()].map(({ name, object }) => [name, object.metadata.uid]));
+    return [...tracepointMetrics(this.#tracepoints.list(), (name) => uids.get(name)), this.#clock.metric()];
   }
 
   placeOf(process: GoProcess): Place | undefined {
