@@ -9,13 +9,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { compactDecrypt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cloud, vizier } from '#api';
+import { Cuttable } from './cuttable.ts';
 import type { TestDoor } from './door.ts';
 import { offences } from './pixie-profile.ts';
 import { pixiePx } from './pixie-px.ts';
 import {
   type OpenAnswer,
   type PixieClient,
-  type PixieWire,
+  PixieWire,
   pixieClients,
   responses,
   scriptBody,
@@ -222,13 +223,14 @@ export function pixieWireSuite(serve: () => Promise<Served>): void {
         .flatMap(({ result }) => (result?.$case === 'data' ? [Number(result.value.batch?.numRows ?? 0n)] : []))
         .reduce((sum, rows) => sum + rows, 0);
     const begun = async (headers = {}) => {
-      const own = door.wire();
+      const proxy = await Cuttable.before(Number(door.address.split(':').at(-1)));
+      const own = new PixieWire(`127.0.0.1:${proxy.port}`, readFileSync(door.caFile, 'utf8'));
       const open = own.open({ client: 'go', token: door.viewer, body: scriptBody({ queryStr }), headers });
       const before = await texts();
       await expect.poll(() => rowsOf(open), { timeout: 30_000 }).toBe(before);
       const { queryId } = responses({ messages: open.messages() })[0]!;
       return {
-        own,
+        proxy,
         before,
         resume: { client: 'go' as const, token: door.viewer, body: scriptBody({ queryId }), headers },
       };
@@ -239,10 +241,10 @@ export function pixieWireSuite(serve: () => Promise<Served>): void {
     };
 
     it('a stream goes on by its query_id: each row once', async () => {
-      const { own, before, resume } = await begun();
+      const { proxy, before, resume } = await begun();
       // What answers the server's PINGs is gone with the connection; they were answered long ago.
       await sleep(1000);
-      own.close();
+      proxy.close();
       await program.command('text');
       const next = door.wire();
       const open = next.open(resume);
@@ -254,8 +256,8 @@ export function pixieWireSuite(serve: () => Promise<Served>): void {
     });
 
     it('through a proxy that speaks HTTP/2 itself nobody knows what the client has: it is to be run again', async () => {
-      const { own, resume } = await begun({ via: '2 proxy' });
-      own.close();
+      const { proxy, resume } = await begun({ via: '2 proxy' });
+      proxy.close();
       const answer = await door.wire().call(resume);
       expect(responses(answer).map(({ status }) => status?.message)).toEqual([
         expect.stringMatching(/^query .* cannot go on: it is not known here, or was given up; run it again$/),
