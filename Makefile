@@ -10,7 +10,7 @@ NODE := node_modules/.bin/node
 help:
 	@echo 'make demo     build the demo server, trace it live, show the rows, clean up (root)'
 	@echo 'make test     all checks and tests (root)'
-	@echo 'make test-matrix  values against every Go version and build flag; what it takes: time (root)'
+	@echo 'make test-matrix  values against every Go version and build flag, and in real servers (MATRIX=servers); what it takes: time (root)'
 	@echo 'make install  put px into $$PREFIX/bin (PREFIX=$(PREFIX))'
 	@echo 'make dist     dist/px: a single executable that needs no Node.js, to bring to another host'
 	@echo 'make bench    measure; results on standard output (root)'

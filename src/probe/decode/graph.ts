@@ -68,7 +68,7 @@ export class GraphRenderer {
     const type = this.type(index);
     if (type.redacted === true) return this.#wrapped(prefix, this.missing(path, 'redacted'));
     const { at, end } = place;
-    if (type.size > 0 && at >= end) return this.#wrapped(prefix, this.missing(path, this.#cut(type)));
+    if (type.size > 0 && at >= end) return this.#wrapped(prefix, this.missing(path, this.#cut()));
     const hole = this.#holeIn(type, at);
     if (hole !== undefined && !this.#hasParts(type)) return this.#wrapped(prefix, this.missing(path, hole.reason));
     if (++this.#nesting > mostNesting) {
@@ -120,7 +120,7 @@ export class GraphRenderer {
   #simple(type: GraphType, place: Place, path: string): string {
     const { view } = this;
     const { at, end } = place;
-    if (type.kind !== 'array' && at + type.size > end) return this.missing(path, this.#cut(type));
+    if (type.kind !== 'array' && at + type.size > end) return this.missing(path, this.#cut());
     switch (type.kind) {
       case 'bool':
         return this.bytes[at] === 0 ? 'false' : 'true';
@@ -168,8 +168,8 @@ export class GraphRenderer {
     return 'null';
   }
 
-  #cut(type: GraphType): string {
-    return `only the first bytes of what it is part of were captured (${type.size} more are needed)`;
+  #cut(): string {
+    return `behind the part of a large value that was captured (${limitText(this.graph.limits, 'eventBytes')})`;
   }
 
   /** `truncated from 600 bytes (limit …)`: the limit on the unit, where so many are shown, else that of the event's size. */
@@ -262,7 +262,7 @@ export class GraphRenderer {
   }
 
   #pointer(type: Extract<GraphType, { kind: 'pointer' }>, place: Place, path: string, prefix: string): string {
-    if (place.at + 8 > place.end) return this.#wrapped(prefix, this.missing(path, this.#cut(type)));
+    if (place.at + 8 > place.end) return this.#wrapped(prefix, this.missing(path, this.#cut()));
     return this.pointerTo(type.elem, word(this.view, place.at), place.depth, path, prefix);
   }
 
@@ -288,7 +288,7 @@ export class GraphRenderer {
 
   /** `{"(type)":"*main.T",…}`: the dynamic type, then the value of it. */
   #interface(type: Extract<GraphType, { kind: 'interface' }>, place: Place, path: string): string {
-    if (place.at + 16 > place.end) return this.missing(path, this.#cut(type));
+    if (place.at + 16 > place.end) return this.missing(path, this.#cut());
     const found = this.dynamic(type.empty, place);
     if (found === undefined) return 'null';
     const { name, index, data, reason } = found;

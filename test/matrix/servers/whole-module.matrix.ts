@@ -1,12 +1,12 @@
-/** A real server, built through the Go module proxy, with every function of its module traced while it works: `make test-matrix MATRIX=server`. */
+/** A real server, built through the Go module proxy, with every function of its module traced while it works: `make test-matrix MATRIX=whole-module`. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { afterAll, expect, it } from 'vitest';
-import { freePort } from '../../testing/free-port.ts';
-import { killStarted, startProcess } from '../../testing/process.ts';
-import { PxEnvironment } from '../../testing/px.ts';
-import { realServer } from '../../testing/real-server.ts';
-import { writeProbeScript } from '../../testing/script.ts';
+import { freePort } from '../../../testing/free-port.ts';
+import { killStarted, startProcess } from '../../../testing/process.ts';
+import { PxEnvironment } from '../../../testing/px.ts';
+import { realServer } from '../../../testing/real-server.ts';
+import { writeProbeScript } from '../../../testing/script.ts';
 
 const sonde = new PxEnvironment();
 afterAll(async () => {
