@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** `resolve` has to be told its binaries: `node --expose-gc bench/resolve.ts EXE=FUNCTION …`. */
-const all = ['hit-cost', 'deploy', 'arm', 'rate', 'under-load', 'agent', 'store', 'query'];
+const all = ['hit-cost', 'deploy', 'arm', 'rate', 'budget', 'under-load', 'agent', 'store', 'query'];
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !all.includes(name));
 if (unknown.length > 0) {

@@ -179,3 +179,47 @@ pxtrace.UpsertTracepoint('later', 'later', probe, pxtrace.Process(name='later-${
     await expect.poll(listed, { timeout: 20_000 }).toMatch(/main\.once\s+later\s.*\s10\s+10\s+0\s/);
   });
 });
+
+it('a generic function: instances that are called, and those that are inlined everywhere', async () => {
+  const sonde = new PxEnvironment();
+  const text = `package main
+
+import (
+	"fmt"
+	"os"
+)
+
+func larger[T int | float64](a, b T) T {
+	if a > b {
+		return a
+	}
+	return b
+}
+
+var called = larger[float64]
+
+//go:noinline
+func round(i int) int { return larger(i, 5) + int(called(float64(i), 2)) }
+
+func main() {
+	fmt.Println("ready")
+	os.Stdin.Read(make([]byte, 1))
+	t := 0
+	for i := 0; i < 20; i++ {
+		t += round(i)
+	}
+	fmt.Println("done", t)
+	os.Stdin.Read(make([]byte, 1))
+}
+`;
+  const file = await goFixture({ source: { 'main.go': text, 'go.mod': 'module generic\n\ngo 1.21\n' } });
+  const process = await startProcess(file, { ready: /^ready$/m });
+  const trace = await sonde.trace(process.pid, 'main.larger');
+  process.write('\n');
+  await trace.atLeast(40);
+  const { calls } = await trace.stop();
+  const places = (calls as readonly { inlined_into?: string }[]).map((call) => call.inlined_into ?? '');
+  expect([calls.length, places.filter((into) => into === 'main.round').length]).toEqual([40, 20]);
+  await sonde.dispose();
+  await process.kill();
+});

@@ -14,7 +14,7 @@ import { findTracer, type Sys } from '#sys';
 import { programNs } from './budget.ts';
 import type { Counters } from './counters.ts';
 import type { DeployerParts, DeploymentSink } from './deployment.ts';
-import { attachCounting, callCosts, estimateFrom } from './estimate.ts';
+import { attachCounting, callCosts, countedCalls, estimateFrom } from './estimate.ts';
 import type { Executable } from './executable.ts';
 import { GroupMaps } from './groupmaps.ts';
 import { latencyWarning } from './latency.ts';
@@ -116,20 +116,25 @@ export async function arm(
     },
   );
   const attachments: UprobeAttachment[] = [];
+  /** Of the entries that are counted, by attachment: its probes. */
+  const counted = new Map<UprobeAttachment, readonly number[]>();
   try {
     // Nothing is waited for from here to the last check.
     requireNoDebugger(sys, pid);
     check.before();
     requireMemory(sys, pid, check.newPages);
     const place = (program: ProgramSites, sites: readonly number[]) => {
-      if (sites.length > 0)
-        attachments.push(attach(parts, pid, executable, program, loaded[programs.indexOf(program)]!, sites));
+      if (sites.length === 0) return;
+      const attachment = attach(parts, pid, executable, program, loaded[programs.indexOf(program)]!, sites);
+      attachments.push(attachment);
+      if (program.kind === eventKinds.entry) counted.set(attachment, probesOf(program, sites, compilation));
     };
     if (compilation.estimate) await placeCounting(parts, logical, compilation, controls, place);
     else for (const program of programs) place(program, [...program.sites.keys()]);
     check.placed();
   } catch (error) {
     Atomics.store(controls.words, control.gate, BigInt(gates.shut));
+    if (compilation.estimate) await costliest(compilation, controls, counted)?.closeInBackground();
     await Promise.all(attachments.map((attachment) => attachment.closeInBackground()));
     await reader.close(id);
     throw error;
@@ -162,6 +167,26 @@ async function placeCounting(
   for (const program of others) place(program, sitesOf(program, true));
   await attachCounting({ compilation, controls, costs, place, limited: logical.noBudget !== true });
   for (const program of others) place(program, sitesOf(program, false));
+}
+
+/** Of a program for many probes the cookies tell them; others are of one. */
+function probesOf(program: ProgramSites, sites: readonly number[], { sites: all }: Compilation): number[] {
+  const { cookies } = program;
+  if (cookies !== undefined) return sites.map((site) => cookies[site]! & 0xffff);
+  return sites.map((site) => all.findIndex(({ entry }) => entry?.offset === program.sites[site]!.offset));
+}
+
+/** What is called most comes off first: the process need not wait for thousands of probes that it never meets. */
+function costliest(
+  { sites }: Compilation,
+  controls: BpfMap,
+  counted: ReadonlyMap<UprobeAttachment, readonly number[]>,
+): UprobeAttachment | undefined {
+  const calls = countedCalls(sites.length, controls);
+  const of = (probes: readonly number[]) => probes.reduce((sum, probe) => sum + (calls[probe] ?? 0), 0);
+  return [...counted]
+    .map(([attachment, probes]) => ({ attachment, calls: of(probes) }))
+    .sort((a, b) => b.calls - a.calls)[0]?.attachment;
 }
 
 /** FACTS, rule 9. */

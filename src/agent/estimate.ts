@@ -12,6 +12,9 @@ export const estimateFrom = 16;
 const firstBatch = 32;
 const growth = 4;
 
+/** Attached by one call to the kernel, and taken off by one: between two of them costs are looked at, some 30 ms apart. */
+const mostAtOnce = 1024;
+
 /** The last batch is watched so long, milliseconds; those before a part of it. All batches of 65,535 functions take under a second. */
 const lastWatchMs = 400;
 const watchMs = 80;
@@ -54,27 +57,36 @@ export async function attachCounting({ compilation, controls, costs, place, limi
   for (let batch = limited ? firstBatch : total; done < total; batch *= growth) {
     const end = Math.min(total, done + batch);
     counts.mark();
-    let at = 0;
-    for (const program of entries) {
-      const from = Math.max(0, done - at);
-      const to = Math.min(program.sites.length, end - at);
-      place(
-        program,
-        Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i),
-      );
-      at += program.sites.length;
+    while (done < end) {
+      const next = limited ? Math.min(end, done + mostAtOnce) : end;
+      let at = 0;
+      for (const program of entries) {
+        const from = Math.max(0, done - at);
+        const to = Math.min(program.sites.length, next - at);
+        place(
+          program,
+          Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i),
+        );
+        at += program.sites.length;
+      }
+      done = next;
+      if (limited && counts.isTooMuch()) throw counts.refusal(done, total);
     }
-    done = end;
     if (!limited) continue;
-    const forMs = done === total ? lastWatchMs : watchMs;
-    const until = performance.now() + forMs;
-    // What the last watch may cost has been spent: no need to see the rest of it. A shorter watch may have met a burst.
-    const most = limit * lastWatchMs * 1e6;
+    // While they were attached, some were counted for longer than others.
+    counts.mark();
+    const until = performance.now() + (done === total ? lastWatchMs : watchMs);
     while (performance.now() < until) {
       await delay(lookMs);
-      if (counts.costNs() > most) throw counts.refusal(done, total);
+      if (counts.isTooMuch()) throw counts.refusal(done, total);
     }
   }
+}
+
+/** Calls of each function that were counted, by probe. */
+export function countedCalls(probes: number, { words }: Pick<BpfMap, 'words'>): number[] {
+  const first = estimateOffset(probes, 0) / 8;
+  return Array.from({ length: probes }, (_, probe) => Number(Atomics.load(words, first + probe)));
 }
 
 /** The calls that are counted, by function. */
@@ -99,8 +111,17 @@ class Calls {
     this.#since = performance.now();
   }
 
+  /**
+   * Since `mark`, what the last watch may cost has been spent: no need to see the rest of it. A shorter watch may have met a burst; of a longer time
+   * it is the share that counts.
+   */
+  isTooMuch(): boolean {
+    const ns = 1e6 * Math.max(lastWatchMs, performance.now() - this.#since);
+    return this.#costNs() > limit * ns;
+  }
+
   /** Of the calls since `mark`, once they are traced. */
-  costNs(): number {
+  #costNs(): number {
     return this.#costs.reduce((sum, cost, probe) => sum + cost * this.#calls(probe), 0);
   }
 

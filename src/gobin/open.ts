@@ -83,7 +83,7 @@ export interface GoBinary {
   findFunction(name: string): FunctionLookup;
   /**
    * What a text stands for that is more than one function's name: a pattern (`functionPattern`), or a generic function without type
-   * arguments that has several instances. Undefined: it names one function, or none. Throws BadPattern.
+   * arguments that has several instances, or one that is inlined everywhere. Undefined: it names one function, or none. Throws BadPattern.
    */
   selectFunctions(text: string): FunctionSet | undefined;
   /** The inlined copies of the function of exactly that name; none without debug info. */
@@ -338,8 +338,8 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
     const pattern = functionPattern(text, buildInfo?.module);
     if (pattern !== undefined) return selectFunctions(pattern, selection);
     if (binary.functionNamed(text) !== undefined) return undefined;
-    const functions = instancesOf(text, selection);
-    return functions.length > 1 ? { functions, inlined: [] } : undefined;
+    const { functions, inlined } = instancesOf(text, selection);
+    return functions.length > 1 || inlined.length > 0 ? { functions, inlined } : undefined;
   };
   const binary: GoBinary = {
     elf,

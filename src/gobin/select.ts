@@ -1,5 +1,5 @@
 import type { Address } from '#base';
-import { endsAtBorder, withoutTypeArguments } from './names.ts';
+import { endsAtBorder, typeArgumentsIn, withoutTypeArguments } from './names.ts';
 import { BadPattern, type FunctionPattern } from './pattern.ts';
 import type { Pclntab } from './pclntab.ts';
 import type { FunctionSet, GoFunction } from './types.ts';
@@ -20,6 +20,15 @@ export interface SelectInput {
 /** Symbols that the linker makes and nobody calls by name. */
 const linkerMade = /^(?:type|go)[:.]/;
 
+/**
+ * All code of generic functions is that of shapes. Where one is used as a value, there is a function of the type arguments themselves besides (`main.Map[int]`), which has the
+ * dictionary and calls that code, or has it inlined: a wrapper that the function table does not call so.
+ */
+function bringsDictionary({ name }: GoFunction): boolean {
+  const told = typeArgumentsIn(name);
+  return told !== '' && told !== '...' && !told.includes('go.shape.');
+}
+
 /** Every function with code that a pattern stands for, by address, each once: wrappers are left out, since they call what they wrap. */
 export function selectFunctions(pattern: FunctionPattern, input: SelectInput): FunctionSet {
   return pattern.kind === 'names' ? byNames(pattern.matches, input) : byMethod(pattern, input);
@@ -32,7 +41,7 @@ function byNames(matches: (name: string) => boolean, { table, named, inlinableNa
     if (linkerMade.test(name)) continue;
     // Of a generic function the table has the plain name: with its arguments it may match what it does not without.
     const fn = name.includes('[...]') ? named(table!.function(i)) : undefined;
-    if (!matches(fn?.name ?? name) || table!.wrapper(i)) continue;
+    if (!matches(fn?.name ?? name) || table!.wrapper(i) || (fn && bringsDictionary(fn))) continue;
     functions.push(fn ?? table!.function(i));
   }
   const inlined = new Set<string>();
@@ -72,19 +81,26 @@ export function wrapped(table: Pclntab, name: string): number | undefined {
 }
 
 /**
- * The instances of the generic function that is named without type arguments (`main.Map`, `Map`, `main.(*Box).Set`): empty where there is none, or
- * where the name, as a suffix, could be one of several.
+ * The instances of the generic function that is named without type arguments (`main.Map`, `Map`, `main.(*Box).Set`), those that are inlined everywhere too: empty where
+ * there is none, or where the name, as a suffix, could be one of several.
  */
-export function instancesOf(name: string, { table, named }: SelectInput): readonly GoFunction[] {
-  const found: GoFunction[] = [];
+export function instancesOf(name: string, { table, named, inlinableNames }: SelectInput): FunctionSet {
+  const functions: GoFunction[] = [];
   const plainNames = new Set<string>();
-  for (let i = 0; i < (table?.count ?? 0); i++) {
-    const candidate = table!.name(i);
-    if (!candidate.includes('[')) continue;
+  const isInstance = (candidate: string): boolean => {
+    if (!candidate.includes('[')) return false;
     const plain = withoutTypeArguments(candidate);
-    if ((plain !== name && !endsAtBorder(plain, name)) || table!.wrapper(i)) continue;
+    if (plain !== name && !endsAtBorder(plain, name)) return false;
     plainNames.add(plain);
-    found.push(named(table!.function(i)));
+    return true;
+  };
+  for (let i = 0; i < (table?.count ?? 0); i++) {
+    if (table!.wrapper(i) || !isInstance(table!.name(i))) continue;
+    const fn = named(table!.function(i));
+    if (!bringsDictionary(fn)) functions.push(fn);
   }
-  return plainNames.size === 1 ? found : [];
+  const inlined = new Set<string>();
+  for (const candidate of inlinableNames()) if (isInstance(candidate)) inlined.add(candidate);
+  for (const fn of functions) inlined.delete(fn.name);
+  return plainNames.size === 1 ? { functions, inlined: [...inlined] } : { functions: [], inlined: [] };
 }

@@ -33,8 +33,8 @@ export interface TraceOptions extends Where, PodOptions, Partial<CaptureLimits> 
   readonly debugFile?: string;
 }
 
-/** After a wish to end, how long the agent has for its summary before the call is simply cut. */
-const farewellMs = 2_000;
+/** After a wish to end, how long the agent may say nothing, before its summary, until the call is simply cut. */
+const farewellMs = 5_000;
 /** Most calls that still run at the end, each on a line: those that have run longest. */
 const mostRunning = 100;
 
@@ -155,6 +155,7 @@ class TraceSession {
       timer = setTimeout(() => void this.#stop(), Number(this.#options.for / 1_000_000n));
     try {
       for await (const { event } of source) {
+        this.#farewell?.refresh();
         if (event?.$case === 'armed') await this.#onArmed(event.value);
         else if (event?.$case === 'calls') for (const call of event.value.calls) await this.#onCall(call);
         else if (event?.$case === 'end') end = event.value;
@@ -243,7 +244,8 @@ class TraceSession {
     if (end.undecided > 0n) {
       tell(this.#context, `the condition could not be decided for ${plural(end.undecided, 'call')}: not shown`);
     }
-    if (end.running.length > 0) tell(this.#context, `still running: ${plural(end.running.length, 'call')}`);
+    const doubt = end.drops > 0n ? ', unless its end is among the drops' : '';
+    if (end.running.length > 0) tell(this.#context, `still running: ${plural(end.running.length, 'call')}${doubt}`);
     // A tree shows them itself.
     const listed = this.#options.tree && this.#options.output === 'table' ? 0 : mostRunning;
     for (const call of end.running.slice(0, listed)) tell(this.#context, `  ${runningLine(call, whose(call))}`);
