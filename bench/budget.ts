@@ -62,7 +62,8 @@ func main() {
 }
 `;
 const program = await goFixture({ source: { 'main.go': source } });
-const target = await startProcess(program, { ready: /^ready$/m });
+// What it does in a millisecond must not depend on what else runs here.
+const target = await startProcess('nice', { args: ['-n', '-15', program], ready: /^ready$/m });
 const sonde = new TestDeployer();
 // Descriptors of the deployer do not keep the process alive.
 const alive = setInterval(() => {}, 1_000);
@@ -104,9 +105,10 @@ async function refused(from: number, count: number): Promise<Refused> {
   const slices = line.split(' ').map(Number);
   // Before anything was asked for.
   const usual = median(slices.slice(50, 450));
+  if (usual === 0) throw new Error('the machine is too busy to tell what the probes cost');
   const lost = slices.map((calls) => 1 - Math.min(1, calls / usual));
   const slow = lost.flatMap((share, ms) => (ms > 450 && share > 0.5 ? [ms] : []));
-  const end = slow.at(-1)!;
+  const end = slow.at(-1) ?? 0;
   let spent = 0;
   const passed = lost.findIndex((share, ms) => ms > 450 && (spent += share) > 20);
   return { slow: slow.length, afterBudget: Math.max(0, end - passed) };

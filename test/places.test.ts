@@ -124,6 +124,9 @@ describe.each(['local', 'go1.21.13', 'go1.17.13'] as const)('a program built by 
     expect(await kept('re:^main\\.(once|often|.*Sum)$', ['--first', '7'])).toEqual([7, '50']);
     expect(await kept('re:^main\\.(once|often)$', ['--first', '3', '--per', 'n'])).toEqual([3 + 9, '20']);
     expect(await kept('main.once', ['--first', '5'], 2)).toEqual([5, '20']);
+    // A condition, of a copy and of calls too: n of main.once is 3 to 9, a of main.small as often in it, three times in each main.often, and by the variable.
+    expect(await kept('re:^main\\.(once|often)$', ['--when', 'n > 2 && n != 5'])).toEqual([6, '20']);
+    expect(await kept('main.small', ['--when', 'a > 2', '--first', '15'])).toEqual([15, '70']);
   });
 
   it('aggregates: of copies and calls, each once', async () => {
