@@ -48,8 +48,11 @@ export function resolveLog(
     else {
       const side = sideOf(text, scope.signature);
       const typed = resolveExpression(text, { ...scope, side }, span);
-      if (!typed.ok) diagnostics.push(...typed.diagnostics.map(withResults));
-      else parts.push({ from: side === 'argument' ? 'entry' : 'return', text, value: typed.value });
+      if (!typed.ok) {
+        diagnostics.push(...typed.diagnostics.map(withResults));
+        // Of several functions one may not have it: its line says so.
+        parts.push({ from: 'entry', text, value: { kind: 'missing', reason: typed.diagnostics[0]!.message } });
+      } else parts.push({ from: side === 'argument' ? 'entry' : 'return', text, value: typed.value });
     }
   }
   return { parts, diagnostics };
