@@ -81,7 +81,7 @@ export function groupPrograms(context: EmitContext, chosen: readonly Chosen[], s
       const { layout: _, ...made } = group;
       const frameBytes = resolved.copy?.frameBytes[role === 'entry' ? 'entry' : 'end'];
       const notTaken = role === 'entry' ? own[0]!.notTaken : undefined;
-      const key = many ? JSON.stringify([made, selection, notTaken, frameBytes === undefined]) : `probe ${probe}`;
+      const key = many ? alikeKey([made, selection, notTaken, frameBytes === undefined]) : `probe ${probe}`;
       const known = alike.get(key);
       const added = { probe, group, selection, frameBytes, sites: own };
       if (known) known.probes.push(added);
@@ -112,6 +112,11 @@ interface Added {
   readonly selection: SelectionPlan | undefined;
   readonly frameBytes: number | undefined;
   readonly sites: readonly Site[];
+}
+
+/** Equal for what programs can be shared of. Constants of conditions may be large. */
+function alikeKey(parts: readonly unknown[]): string {
+  return JSON.stringify(parts, (_, value) => (typeof value === 'bigint' ? `${value}n` : value));
 }
 
 const cookiesOf = ({ probe, sites, frameBytes }: Pick<Emission, 'probe' | 'sites' | 'frameBytes'>): number[] =>
@@ -176,7 +181,7 @@ function grouped(emissions: readonly Emission[]): {
   const groups = new Map<string, Emission[]>();
   for (const emission of emissions) {
     const key = emission.many
-      ? JSON.stringify([emission.like, emission.frameBytes === undefined, emission.keeping, emission.event])
+      ? alikeKey([emission.like, emission.frameBytes === undefined, emission.keeping, emission.event])
       : `probe ${emission.probe}`;
     const group = groups.get(key);
     if (group) group.push(emission);
