@@ -46,7 +46,10 @@ function start(command: string, words: readonly string[], env: Readonly<Record<s
 const px = (...words: string[]) => start(launcher, words);
 
 async function until(run: Run, text: string): Promise<void> {
-  while (!run.text().includes(text)) await new Promise((resolve) => setTimeout(resolve, 10));
+  while (!run.text().includes(text)) {
+    if (run.child.exitCode !== null) throw new Error(`px ended with ${run.child.exitCode}: ${run.text()}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
 }
 
 test('several px at once start one agent and all are answered', async () => {

@@ -39,7 +39,7 @@ function bugText(error: unknown, audience: Audience): string {
 
 function compilerError(diagnostic: Diagnostic): vizier.ErrorDetails {
   const { line, column } = diagnostic.span!;
-  const value = { line: BigInt(line), column: BigInt(column), message: explain(diagnostic) };
+  const value = { line: BigInt(line), column: BigInt(column), message: explain(diagnostic), sondeId: diagnostic.id };
   return { error: { $case: 'compilerError', value } };
 }
 

@@ -1,2 +1,2 @@
 /** Changes with the protos: px and an agent of the same version can still be of different states of the source. */
-export const apiFingerprint = '099cdede5655';
+export const apiFingerprint = 'e0f652652963';

@@ -194,6 +194,8 @@ export interface CompilerError {
   line: bigint;
   column: bigint;
   message: string;
+  /** Sonde: the kind of fault, the same in every release: `pxl.attribute`. */
+  sondeId: string;
 }
 
 export interface ErrorDetails {
@@ -1246,7 +1248,7 @@ export const Relation_ColumnInfo: MessageFns<Relation_ColumnInfo> = {
 };
 
 function createBaseCompilerError(): CompilerError {
-  return { line: 0n, column: 0n, message: "" };
+  return { line: 0n, column: 0n, message: "", sondeId: "" };
 }
 
 export const CompilerError: MessageFns<CompilerError> = {
@@ -1265,6 +1267,9 @@ export const CompilerError: MessageFns<CompilerError> = {
     }
     if (message.message !== "") {
       writer.uint32(26).string(message.message);
+    }
+    if (message.sondeId !== "") {
+      writer.uint32(8002).string(message.sondeId);
     }
     return writer;
   },
@@ -1306,6 +1311,14 @@ export const CompilerError: MessageFns<CompilerError> = {
             message.message = reader.string();
             continue;
           }
+          case 1000: {
+            if (tag !== 8002) {
+              break;
+            }
+
+            message.sondeId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1326,6 +1339,7 @@ export const CompilerError: MessageFns<CompilerError> = {
     message.line = (object.line !== undefined && object.line !== null) ? BigInt(object.line) : 0n;
     message.column = (object.column !== undefined && object.column !== null) ? BigInt(object.column) : 0n;
     message.message = object.message ?? "";
+    message.sondeId = object.sondeId ?? "";
     return message;
   },
 };

@@ -206,8 +206,13 @@ test('missing and cut values are marked with their reason, unsigned numbers stay
   ]);
 });
 
-test('a fault in the script: place, line, caret, hints; exit 1', async () => {
-  const compilerError = { line: 2n, column: 8n, message: 'unknown module pxx\n  did you mean px?' };
+test('a fault in the script: place, id, line, caret, hints; exit 1', async () => {
+  const compilerError = {
+    line: 2n,
+    column: 8n,
+    message: 'unknown module pxx\n  did you mean px?',
+    sondeId: 'pxl.import',
+  };
   await answering(
     response({
       status: { code: 3, message: 'm', errorDetails: [{ error: { $case: 'compilerError', value: compilerError } }] },
@@ -217,7 +222,7 @@ test('a fault in the script: place, line, caret, hints; exit 1', async () => {
   expect(await run('-f', path)).toEqual({
     code: 1,
     out: '',
-    err: `${path}:2:8: unknown module pxx\nimport pxx\n       ^\n  did you mean px?\n`,
+    err: `${path}:2:8: unknown module pxx [pxl.import]\nimport pxx\n       ^\n  did you mean px?\n`,
   });
 });
 

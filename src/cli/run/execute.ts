@@ -163,11 +163,12 @@ function failure(script: PreparedScript, status: vizier.Status, progress: Progre
   return new ScriptFailed(faults.map((fault) => placed(script, fault)).join('\n'), exitCodes.script);
 }
 
-/** `file.pxl:3:5: message`, the line, a caret, then the hints. */
+/** `file.pxl:3:5: message [id]`, the line, a caret, then the hints. */
 function placed(script: PreparedScript, fault: vizier.CompilerError): string {
   const line = Number(fault.line);
   const column = Number(fault.column);
-  const [message = '', ...hints] = fault.message.split('\n');
+  const [text = '', ...hints] = fault.message.split('\n');
+  const message = fault.sondeId === '' ? text : `${text} [${fault.sondeId}]`;
   if (line < 1 || column < 1) return [`${script.name}: ${message}`, ...hints].join('\n');
   const shown = excerpt(script.text, { start: 0, end: 1, line, column });
   return [`${script.name}:${line}:${column}: ${message}`, shown, ...hints].join('\n');

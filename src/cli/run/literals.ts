@@ -24,11 +24,11 @@ export function withLiterals(source: ScriptSource, values: ReadonlyMap<string, s
   );
 }
 
-/** `file.pxl:3:5: message`, the line, a caret, the hints: as the agent's own faults are shown. */
-function placedDiagnostic(name: string, text: string, { span, message, hints = [] }: Diagnostic): string {
+/** `file.pxl:3:5: message [id]`, the line, a caret, the hints: as the agent's own faults are shown. */
+function placedDiagnostic(name: string, text: string, { id, span, message, hints = [] }: Diagnostic): string {
   const told = hints.map((hint) => `  ${hint}`);
-  if (span === undefined) return [`${name}: ${message}`, ...told].join('\n');
-  return [`${name}:${span.line}:${span.column}: ${message}`, excerpt(text, span), ...told].join('\n');
+  if (span === undefined) return [`${name}: ${message} [${id}]`, ...told].join('\n');
+  return [`${name}:${span.line}:${span.column}: ${message} [${id}]`, excerpt(text, span), ...told].join('\n');
 }
 
 function treeOf(source: ScriptSource): Parameters<typeof scriptParameters>[0] {

@@ -4,11 +4,11 @@ import { socketPath } from '../connect/directory.ts';
 import { probeSocket } from '../connect/probe.ts';
 import { fakeAgent } from './fake-agent.ts';
 
-/** An agent in a process of its own, for tests of how px starts one (SONDE_AGENT). Ends after half a minute in any case. */
+/** An agent in a process of its own, for tests of how px starts one (SONDE_AGENT). Ends after five minutes in any case. */
 const { values } = parseArgs({ options: { dir: { type: 'string' } } });
 const directory = values.dir!;
 if ((await probeSocket(socketPath(directory))) === 'open') process.exit(0);
-setTimeout(() => process.exit(0), 30_000).unref();
+setTimeout(() => process.exit(0), 300_000).unref();
 try {
   const agent = await fakeAgent(directory, {
     listProcesses: () => [{ pid: BigInt(process.pid), executable: '/fake' }],
