@@ -2,6 +2,7 @@ import { type Address, address, decodeUtf8, SondeError } from '#base';
 import type { Elf, Section, SectionWindow } from '#elf';
 import { reflectKind } from './kinds.ts';
 import { typesStart } from './open-pclntab.ts';
+import { relativeRelocations } from './relocations.ts';
 import { minorVersion } from './runtime.ts';
 import type { DynamicType, GoField, GoType, TypeRef } from './types.ts';
 
@@ -363,27 +364,8 @@ export class Descriptors {
   #word(place: number): number {
     const view = this.#view(place, 8);
     const value = view === undefined ? 0n : view.getBigUint64(0, true);
-    if (value === 0n && this.#elf.pie) return this.#relocated(place);
+    if (value === 0n && this.#elf.pie) return (this.#relocations ??= relativeRelocations(this.#elf)).get(place) ?? 0;
     return value < 1n << 52n ? Number(value) : 0;
-  }
-
-  /** R_X86_64_RELATIVE and R_AARCH64_RELATIVE of files whose linker leaves the words zero. */
-  #relocated(place: number): number {
-    if (this.#relocations === undefined) {
-      const found = new Map<number, number>();
-      for (const name of ['.rela.dyn', '.rela']) {
-        const bytes = this.#elf.section(name);
-        if (bytes === undefined) continue;
-        const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-        for (let i = 0; i + 24 <= bytes.length; i += 24) {
-          const kind = view.getUint32(i + 8, true);
-          if (kind === 8 || kind === 1027)
-            found.set(Number(view.getBigUint64(i, true)), Number(view.getBigInt64(i + 16, true)));
-        }
-      }
-      this.#relocations = found;
-    }
-    return this.#relocations.get(place) ?? 0;
   }
 
   #view(start: number, length: number): DataView | undefined {

@@ -2,6 +2,7 @@ import { type Address, address, SondeError } from '#base';
 import type { Elf } from '#elf';
 import type { DebugInfo } from './debuginfo.ts';
 import { receiverOf, typeArgumentsIn, withoutTypeArguments } from './names.ts';
+import { relativeRelocations } from './relocations.ts';
 import type { GoFunction, GoSignature, GoVariable, Instantiation, TypeRef } from './types.ts';
 
 /** In the names of dictionaries, behind the package: `main..dict.Map[int,string]`. */
@@ -109,21 +110,4 @@ function pointerIn(elf: Elf, at: Address): number | undefined {
     if (!(error instanceof SondeError)) throw error;
     return undefined;
   }
-}
-
-/** R_X86_64_RELATIVE (psABI, table 4.9), R_AARCH64_RELATIVE (AAELF64, 5.7.10). */
-const relative = { amd64: 8, arm64: 1027 } as const;
-
-/** What an external linker leaves to the loader in a position-independent file: by address. Entries of 24 bytes: u64 offset, u64 info, i64 addend. */
-function relativeRelocations(elf: Elf): Map<number, number> {
-  const found = new Map<number, number>();
-  const bytes = elf.section('.rela.dyn');
-  if (bytes === undefined) return found;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const kind = elf.machine === 'arm64' ? relative.arm64 : relative.amd64;
-  for (let at = 0; at + 24 <= bytes.length; at += 24) {
-    if (view.getUint32(at + 8, true) !== kind) continue;
-    found.set(Number(view.getBigUint64(at, true)), Number(view.getBigInt64(at + 16, true)));
-  }
-  return found;
 }

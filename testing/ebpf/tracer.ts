@@ -69,11 +69,15 @@ export function trace(pid: number, binary: GoBinary, probes: readonly LogicalPro
     probes,
     ...(options.waitForPages === true ? { waitForPages: true } : {}),
   };
+  const sys = openSys();
+  using image = executableOf(pid);
+  const bias = loadBias(sys, pid, image, binary) ?? 0;
   const found = compileTarget(logical, binary, {
+    bias,
     filter: options.filter ?? { tgid: pid },
     features: {
       attachCookie: true,
-      mayGoto: options.mayGoto ?? kernelFeatures(openSys()).mayGoto.present,
+      mayGoto: options.mayGoto ?? kernelFeatures(sys).mayGoto.present,
       sleepable: options.waitForPages === true,
     },
     floats: () => options.floats?.state ?? 'not asked for',
@@ -83,7 +87,6 @@ export function trace(pid: number, binary: GoBinary, probes: readonly LogicalPro
   });
   if (!found.ok) throw new Error(JSON.stringify(found.diagnostics));
   const { compiled, relation, maps } = found.value;
-  const sys = openSys();
   const cleanup: (() => void)[] = [];
   const close = () => {
     for (const each of cleanup.splice(0).reverse()) each();
@@ -105,8 +108,6 @@ export function trace(pid: number, binary: GoBinary, probes: readonly LogicalPro
       byName.set(spec.name, other);
     }
     if (options.floats) byName.set(mapNames.kicks, options.floats.kicks);
-    using image = executableOf(pid);
-    const bias = loadBias(sys, pid, image, binary) ?? 0;
     for (const map of makeTypeMaps(sys, maps, bias)) {
       cleanup.push(() => map.close());
       byName.set(map.spec.name, map);
