@@ -4,12 +4,13 @@
  */
 import { createInterface } from 'node:readline';
 import * as grpc from '@grpc/grpc-js';
-import { encodeBatch, encodeRelation, grpcService, sonde, splitBatch, type vizier } from '#api';
+import { apiFingerprint, encodeBatch, encodeRelation, grpcService, sonde, splitBatch, type vizier } from '#api';
 import { BrokerConnection, ClusterClient } from '#cluster';
 import { implicitColumns, type Relation, RowBatchBuilder } from '#model';
 import { duckdbText, hasNotes, outputColumns, planFromJson } from '#planner';
 import { Store } from '#store';
 import { temporaryFolder } from '../../testing/process.ts';
+import { version } from '../../testing/version.ts';
 
 const rows = Number(process.argv[2]);
 const client = new ClusterClient();
@@ -54,7 +55,7 @@ function serve(number: number, words: readonly string[]): void {
   );
   server.addService(grpcService(sonde.NodeServiceDefinition, asBuffer), {
     identify: (_: unknown, reply: grpc.sendUnaryData<sonde.IdentifyReply>) =>
-      reply(null, { token: connection.token() }),
+      reply(null, { token: connection.token(), version, api: apiFingerprint }),
     welcome: ({ request }: { request: sonde.WelcomeRequest }, reply: grpc.sendUnaryData<sonde.WelcomeReply>) => {
       connection.judged(request.refused);
       reply(null, {});

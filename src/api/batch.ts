@@ -23,6 +23,7 @@ export function encodeBatch(batch: RowBatch, relation: Relation, tableId: string
     tableId,
     sondeNotes: own && batch.notes ? Array.from(batch.notes, (note) => note ?? '') : [],
     sondeValid: anyMissing ? batch.columns.map((column) => packBits(column.valid, batch.rows)) : [],
+    sondePlace: '',
   };
 }
 

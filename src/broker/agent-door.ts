@@ -1,8 +1,10 @@
 import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { apiFingerprint } from '#api';
 import type { ClusterClient } from '#cluster';
 import type { ServerIdentity } from '#door';
 import { NodeLink, nodeMethods } from './node-link.ts';
 import { Relay } from './relay.ts';
+import { version } from './version.ts';
 
 /** What the tokens of agents are for: k8s/agent.yaml says so, too. */
 export const agentAudience = 'sonde-broker';
@@ -15,6 +17,8 @@ const mostStrangers = 256;
 const strangerMs = 10_000;
 const strangerBytes = 65_536;
 const handshakeMs = 5_000;
+/** A token is not looked at again sooner: the API server forgives a minute. */
+const leastReviewMs = 10_000;
 
 /** Where it listens, and by which certificate. */
 interface Place {
@@ -86,7 +90,8 @@ export class AgentDoor {
       await Relay.open(socket, () => !this.#strangers.has(socket) || socket.bytesRead < strangerBytes),
     );
     try {
-      const { token } = await link.call(nodeMethods.identify, {});
+      const { token, ...spoken } = await link.call(nodeMethods.identify, {});
+      link.otherVersion = otherVersion(spoken);
       const { pod, refused = '' } = await this.#holderOf(token);
       await link.call(nodeMethods.welcome, { refused });
       if (pod === undefined) {
@@ -96,12 +101,34 @@ export class AgentDoor {
       }
       this.#strangers.delete(socket);
       connected(pod, link);
+      this.#reviewAgain(link, pod, token);
     } catch (error) {
       log(`${socket.remoteAddress}: ${(error as Error).message}`);
       link.close();
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** When the token has expired the agent has another, which its kubelet has put in the place of it: who has none goes. */
+  #reviewAgain(link: NodeLink, pod: string, token: string): void {
+    const leftMs = Number(claimsOf(token).exp ?? 0) * 1000 - Date.now();
+    const timer = setTimeout(() => void again(), Math.min(Math.max(leftMs, leastReviewMs), 2 ** 31 - 1)).unref();
+    link.onClose(() => clearTimeout(timer));
+    const again = async () => {
+      try {
+        const { token: next } = await link.call(nodeMethods.identify, {});
+        const { pod: now, refused = `this token is of the pod ${now}` } = await this.#holderOf(next);
+        if (now === pod) return this.#reviewAgain(link, pod, next);
+        log(`the agent of pod ${pod}: ${refused}`);
+        await link.call(nodeMethods.welcome, { refused });
+        link.close();
+      } catch (error) {
+        // The API server is away, or the agent: that ends the connection elsewhere.
+        log(`the agent of pod ${pod}: ${(error as Error).message}`);
+        this.#reviewAgain(link, pod, token);
+      }
+    };
   }
 
   /** The pod of an agent's token, or why it is nobody's who is wanted here. @throws ClusterError */
@@ -120,8 +147,15 @@ export class AgentDoor {
   }
 }
 
+/** During a rolling upgrade agents of both versions come: what one says the other may not understand. Undefined: it is as the broker. */
+function otherVersion(agent: { readonly version: string; readonly api: string }): string | undefined {
+  if (agent.version === version && agent.api === apiFingerprint) return undefined;
+  const told = (name: string, api: string) => `${name || 'of an earlier version'} (API ${api || 'unknown'})`;
+  return `its agent is ${told(agent.version, agent.api)}, the broker ${told(version, apiFingerprint)}: it is asked again when both are of one version`;
+}
+
 /** What a token says of itself, which is not yet to be believed. */
-function claimsOf(token: string): { readonly aud?: unknown; readonly sub?: unknown } {
+function claimsOf(token: string): { readonly aud?: unknown; readonly sub?: unknown; readonly exp?: unknown } {
   try {
     const claims: unknown = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString());
     return typeof claims === 'object' && claims !== null ? claims : {};

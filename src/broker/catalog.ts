@@ -84,6 +84,7 @@ function sameIdentity(nodes: readonly { readonly node: string; readonly asid: st
       new NodeSilent(
         node,
         `it has the machine-id of node ${sorted[first]!.node}: give one of them another /etc/machine-id`,
+        true,
       ),
     ];
   });

@@ -196,7 +196,9 @@ describe.skipIf(lacks !== undefined)(`the broker’s door${lacks === undefined ?
       await expect(broker.impersonating(user).userName()).rejects.toThrow(/cannot impersonate/);
   });
 
-  it('an agent comes in by a token of its pod, for that alone; any other is told why not', async () => {
+  it('an agent comes in by a token of its pod, for that alone, while it is good; any other is told why not', {
+    timeout: 300_000,
+  }, async () => {
     const ca = await publishedCa();
     const uidOf = async (kind: string, name: string) => {
       const found = await fleet.client.read({ apiVersion: 'v1', kind, metadata: { name, namespace: 'sonde' } });
@@ -212,6 +214,10 @@ describe.skipIf(lacks !== undefined)(`the broker’s door${lacks === undefined ?
     expect(await answerTo(good)).toBe('');
     expect(await answerTo(signedToken(fleet.api.pki, { account, pod, expires: now + 600 }))).toBe('');
 
+    // One that expires and has no successor: the API server forgives a minute.
+    const dying = signedToken(fleet.api.pki, { account, pod, expires: now - 45 });
+    const stayed = knock(fleet.agentsPort, ca, dying, { until: sleep(50_000) });
+
     const notGood = 'this token is not good here: wrong, expired, or its pod is gone';
     // The API server forgives a minute.
     expect(await answerTo(signedToken(fleet.api.pki, { account, pod, expires: now - 90 }))).toBe(notGood);
@@ -222,6 +228,18 @@ describe.skipIf(lacks !== undefined)(`the broker’s door${lacks === undefined ?
       'this is for system:serviceaccount:sonde:agent, not for system:serviceaccount:sonde:px',
     );
     expect(await answerTo(await fleet.token({}))).toBe('this token is of no pod');
+    expect(await stayed).toBe('closed');
+
+    // An agent of another version is named in what it would have answered.
+    const over = new AbortController();
+    const until = sleep(60_000, undefined, { signal: over.signal }).catch(() => {});
+    const other = knock(fleet.agentsPort, ca, good, { version: '0.0.9', until });
+    const seen = async () => (await fleet.px(['ps', '-n', 'shop'])).stderr;
+    await expect
+      .poll(seen, { timeout: 50_000 })
+      .toMatch(/node n1: its agent is 0\.0\.9 \(API [0-9a-f]+\), the broker \d+\.\d+\.\d+ \(API/);
+    over.abort();
+    expect(await other).toBe('');
     // What the API server has answered once, it answers again for ten seconds.
     const late = await fleet.token({ pod });
     await fleet.deletePod(pod.name, 'sonde');

@@ -296,8 +296,13 @@ describe.skipIf(lacks !== undefined)(`metadata and rights${lacks === undefined ?
       container: 'app',
       cmdline: expect.stringContaining('-port 0'),
     });
-    const { items } = await fleet.client.listTracepoints('Tracepoint');
-    const left = items.find(({ spec }) => spec.name === 'cart') as TracepointObject;
-    expect(left.status!.nodes).toMatchObject([{ state: 'PENDING', reason: 'waiting for a process that it fits' }]);
+    // The agent writes the status when it comes to it.
+    const left = async () => {
+      const { items } = await fleet.client.listTracepoints('Tracepoint');
+      return (items.find(({ spec }) => spec.name === 'cart') as TracepointObject).status!.nodes;
+    };
+    await expect
+      .poll(left, { timeout: 30_000 })
+      .toMatchObject([{ state: 'PENDING', reason: 'waiting for a process that it fits' }]);
   });
 });

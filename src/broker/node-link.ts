@@ -29,6 +29,8 @@ export class NodeSilent extends SondeError {
 export class NodeLink {
   /** Of its pod, once that is known. */
   node = '(not known yet)';
+  /** Set: its agent is of another version than the broker. */
+  otherVersion: string | undefined;
   /** Bytes of messages that have come. */
   received = 0;
   readonly #relay: Relay;

@@ -60,6 +60,7 @@ export class Nodes {
           if (!running) throw new NodeSilent(node, `its agent's pod ${name} does not run`);
           const link = this.#links.get(name) ?? (await this.#awaitLink(name, node));
           link.node = node;
+          if (link.otherVersion !== undefined) throw new NodeSilent(node, link.otherVersion);
           answers.push({ node, answer: await ask(link) });
         } catch (error) {
           if (!(error instanceof NodeSilent)) throw error;

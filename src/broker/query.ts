@@ -19,6 +19,7 @@ import {
   compileMutations,
   duckdbText,
   hasNotes,
+  isStreamed,
   outputColumns,
   type PlanInput,
   planToJson,
@@ -33,6 +34,7 @@ import { type ClusterTables, clusterTables } from './catalog.ts';
 import { ScriptFault } from './faults.ts';
 import { NodeSilent, nodeMethods } from './node-link.ts';
 import type { Nodes } from './nodes.ts';
+import { followRows } from './stream.ts';
 
 /** This is not done in a cluster. */
 export class NotHere extends SondeError {
@@ -108,6 +110,8 @@ interface Output {
   readonly relation: Relation;
   readonly parts: SplitPlan['parts'];
   readonly rest: { readonly notes: boolean; readonly sql: string } | undefined;
+  /** Goes on with rows as they arrive. */
+  readonly streamed?: { readonly notes: boolean };
 }
 
 /** One script's run. */
@@ -186,31 +190,87 @@ class Query {
           relation: relationOf(optimized),
           parts,
           rest: rest && { notes: hasNotes(rest), sql: duckdbText(rest) },
+          ...(isStreamed(optimized) ? { streamed: { notes: hasNotes(optimized) } } : {}),
         };
       });
       const here = halves.map(({ rest }) => rest?.sql ?? '').join('\n');
       for (const input of inputs) if (here.includes(input.table)) await this.#input(input, tables);
-      for (const half of halves) await this.#output(half, tables, inputs, seal);
+      for (const half of halves.filter(({ streamed }) => !streamed)) await this.#output(half, tables, inputs, seal);
+      // These end with their call.
+      const streams = halves.filter(({ streamed }) => streamed);
+      await Promise.all(streams.map((half) => this.#stream(half, tables, inputs, seal)));
     } finally {
       for (const table of this.#made) await this.#store.dropTable(table);
     }
     const timing = { executionTimeNs: process.hrtime.bigint() - compiled, compilationTimeNs: compiled - started };
-    const sondeMissingNodes = [...this.#missing].map(([node, reason]) => ({ node, reason }));
-    const sondeNotices = [...this.#notices];
+    await this.#sendStatistics(timing);
+    // Other clients do not read Sonde's field: to them it is a failure, behind the rows that came.
+    if (audience !== 'sonde' && this.#missing.size > 0) throw this.#rowsMissing();
+  }
+
+  async #sendStatistics(timing: vizier.QueryTimingInfo): Promise<void> {
     const executionStats = {
       timing,
       bytesProcessed: 0n,
       recordsProcessed: this.#rows,
-      sondeMissingNodes,
-      sondeNotices,
+      sondeMissingNodes: [...this.#missing].map(([node, reason]) => ({ node, reason })),
+      sondeNotices: [...this.#notices],
     };
     const value = { batch: undefined, executionStats, encryptedBatch: new Uint8Array() };
     await this.#send({ result: { $case: 'data', value } });
-    // Other clients do not read Sonde's field: to them it is a failure, behind the rows that came.
-    if (audience !== 'sonde' && sondeMissingNodes.length > 0) {
-      const without = sondeMissingNodes.map(({ node, reason }) => `without the rows of node ${node}: ${reason}`);
-      throw new RowsMissing(without.join('\n'));
+  }
+
+  #rowsMissing(): RowsMissing {
+    const without = [...this.#missing].map(([node, reason]) => `without the rows of node ${node}: ${reason}`);
+    return new RowsMissing(without.join('\n'));
+  }
+
+  /** Rows that go on, from all nodes. A node that fails meanwhile px hears of at once; to other clients it is a failure. */
+  async #stream(
+    { name, relation, parts, streamed }: Output,
+    tables: ClusterTables,
+    inputs: readonly PlanInput[],
+    seal: Seal | undefined,
+  ): Promise<void> {
+    const { caller, scope, signal } = this.#execution;
+    const { audience } = caller;
+    const sender = new TableSender(
+      { name, relation, following: true, ...streamed },
+      { audience, seal, send: this.#send },
+    );
+    await sender.begin();
+    const plan = parts[0]!.plan;
+    const { table } = scanOf(plan);
+    this.#miss(tables.differing(table));
+    for (const notice of tables.noticesOf(table)) this.#notices.add(notice);
+    const text = planToJson(plan);
+    const timing = { executionTimeNs: 0n, compilationTimeNs: 0n };
+    const silent = async (node: string, reason: string | undefined) => {
+      if (this.#missing.get(node) === reason) return;
+      if (reason === undefined) this.#missing.delete(node);
+      else this.#missing.set(node, reason);
+      if (audience !== 'sonde' && reason !== undefined) throw this.#rowsMissing();
+      if (audience === 'sonde') await this.#sendStatistics(timing);
+    };
+    const except = new Map(this.#missing);
+    for (const { node, refused } of tables.silent) if (!refused) except.delete(node);
+    if (this.#missing.size + this.#notices.size > 0) {
+      if (audience === 'sonde') await this.#sendStatistics(timing);
+      else if (this.#missing.size > 0) throw this.#rowsMissing();
     }
+    await followRows({
+      nodes: this.#nodes,
+      request: { plan: text, scope, inputs: inputs.filter((input) => text.includes(input.table)) },
+      relation: relationOf(plan),
+      except,
+      signal,
+      take: (batch) => {
+        this.#rows += BigInt(batch.rows);
+        return sender.add(batch);
+      },
+      silent,
+    });
+    await sender.end();
   }
 
   /** The rows of a table function, in a table of this run's: from every node, or from the one whose process they are about. */
@@ -284,7 +344,7 @@ class Query {
     const having = tables.nodesWith(table);
     this.#miss(tables.differing(table));
     const text = planToJson(plan);
-    const request = { plan: text, scope, inputs: inputs.filter((input) => text.includes(input.table)) };
+    const request = { plan: text, scope, inputs: inputs.filter((input) => text.includes(input.table)), after: '' };
     const { silent } = await this.#nodes.all(async (link) => {
       if (!having.includes(link.node)) return;
       let rows = 0;

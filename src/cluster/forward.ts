@@ -73,6 +73,7 @@ export class Forward {
     const connection = await forward.portForward(namespace, pod, [port], socket, complaints, socket);
     const webSocket = typeof connection === 'function' ? connection() : connection;
     if (webSocket === null) throw new Error('the API server closed the connection');
+    this.failure = undefined;
     webSocket.on('close', () => socket.destroy());
     socket.on('close', () => webSocket.close());
   }

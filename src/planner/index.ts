@@ -9,12 +9,12 @@ export {
   type LogicalQuery,
   type MutationOptions,
 } from './compile.ts';
-export { duckdbText } from './duckdb.ts';
+export { duckdbText, followingOf } from './duckdb.ts';
 export { emptyTables } from './empty-tables.ts';
 export { catalogFunctions } from './function-list.ts';
 export { importedModules } from './imports.ts';
 export { pixieTableNames } from './pixie-tables.ts';
-export { hasNotes, outputColumns, type Relational, type Scalar } from './plan.ts';
+export { hasNotes, isStreamed, outputColumns, type Relational, type Scalar } from './plan.ts';
 export { BadPlan, planFromJson, planToJson } from './plan-json.ts';
 export { planText } from './plan-text.ts';
 export { ofProcesses, scanOf } from './split/for-nodes.ts';

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
-import type { Server } from 'node:https';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CoreV1Api, type V1Pod } from '@kubernetes/client-node';
@@ -46,13 +45,13 @@ export class Fleet {
   readonly agentsPort: number;
   readonly #core: CoreV1Api;
   readonly #ports = new Map<string, number>();
-  readonly #kubelet: { readonly server: Server; readonly port: number };
+  readonly #kubelet: Awaited<ReturnType<typeof servePortForward>>;
   readonly #cgroups: string[] = [];
   readonly #env: NodeJS.ProcessEnv;
 
   private constructor(
     api: ApiServer,
-    kubelet: { server: Server; port: number },
+    kubelet: Awaited<ReturnType<typeof servePortForward>>,
     ports: Map<string, number>,
     agentsPort: number,
     env: NodeJS.ProcessEnv,
@@ -199,6 +198,11 @@ export class Fleet {
   async endBroker(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     await this.broker!.process.kill(signal);
     await this.#core.deleteNamespacedPod({ name: this.broker!.pod, namespace, gracePeriodSeconds: 0 });
+  }
+
+  /** All port-forwards break. */
+  cutForwards(): void {
+    this.#kubelet.cut();
   }
 
   async addNamespace(name: string): Promise<void> {

@@ -3,17 +3,26 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:tls';
 import * as grpc from '@grpc/grpc-js';
-import { grpcService, sonde } from '#api';
+import { apiFingerprint, grpcService, sonde } from '#api';
+import { version as ownVersion } from '../version.ts';
 import type { Pki } from './pki.ts';
 
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
+export interface Knock {
+  /** Default: as the broker. */
+  readonly version?: string;
+  /** Set: stays until this has resolved, or the broker closes the connection: then the answer is `closed`. */
+  readonly until?: Promise<unknown>;
+}
+
 /** Comes to the broker's door for agents as an agent with this token, and goes again. What the broker says: empty, it may stay. */
-export async function knock(port: number, ca: string, token: string): Promise<string> {
+export async function knock(port: number, ca: string, token: string, { version, until }: Knock = {}): Promise<string> {
   const server = new grpc.Server();
   const answer = new Promise<string>((resolve) => {
     server.addService(grpcService(sonde.NodeServiceDefinition, asBuffer), {
-      identify: (_: unknown, reply: grpc.sendUnaryData<sonde.IdentifyReply>) => reply(null, { token }),
+      identify: (_: unknown, reply: grpc.sendUnaryData<sonde.IdentifyReply>) =>
+        reply(null, { token, version: version ?? ownVersion, api: apiFingerprint }),
       welcome: ({ request }: { request: sonde.WelcomeRequest }, reply: grpc.sendUnaryData<sonde.WelcomeReply>) => {
         reply(null, {});
         resolve(request.refused);
@@ -26,7 +35,9 @@ export async function knock(port: number, ca: string, token: string): Promise<st
   socket.on('error', () => {});
   server.createConnectionInjector(grpc.ServerCredentials.createInsecure()).injectConnection(socket);
   try {
-    return await Promise.race([answer, gone]);
+    const said = await Promise.race([answer, gone]);
+    if (until === undefined || said !== '') return said;
+    return await Promise.race([until.then(() => ''), gone.then(() => 'closed')]);
   } finally {
     server.forceShutdown();
     socket.destroy();

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:https';
 import { type AddressInfo, connect } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Pki } from './pki.ts';
 import { WebSocketEnd } from './web-socket.ts';
 
@@ -11,13 +12,19 @@ export type PodPorts = (pod: string, port: number) => number | undefined;
  * What a kubelet does for `kubectl port-forward`, for pods that are processes of this machine: the API server sends the streams here (kubelet's
  * `/portForward/NAMESPACE/POD?port=PORT`; k8s.io/kubelet/pkg/cri/streaming/portforward/websocket.go). Close it.
  */
-export async function servePortForward(pki: Pki, ports: PodPorts): Promise<{ server: Server; port: number }> {
+export async function servePortForward(
+  pki: Pki,
+  ports: PodPorts,
+): Promise<{ server: Server; port: number; cut: () => void }> {
+  const open = new Set<Duplex>();
   pki.certificate('kubelet', '/O=system:nodes/CN=system:node:test', 'IP:127.0.0.1');
   const server = createServer({
     key: readFileSync(pki.path('kubelet.key')),
     cert: readFileSync(pki.path('kubelet.crt')),
   });
   server.on('upgrade', (request, socket) => {
+    open.add(socket);
+    socket.on('close', () => open.delete(socket));
     const { pathname, searchParams } = new URL(request.url ?? '', 'https://kubelet');
     const pod = pathname.split('/')[3] ?? '';
     forward(new WebSocketEnd(request, socket, 'v4.channel.k8s.io'), pod, Number(searchParams.get('port')), ports);
@@ -25,7 +32,10 @@ export async function servePortForward(pki: Pki, ports: PodPorts): Promise<{ ser
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
   });
-  return { server, port: (server.address() as AddressInfo).port };
+  const cut = () => {
+    for (const socket of open) socket.destroy();
+  };
+  return { server, port: (server.address() as AddressInfo).port, cut };
 }
 
 /** Channel 0 is the connection's bytes, channel 1 what went wrong; both begin with the port's number. */

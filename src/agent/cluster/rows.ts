@@ -1,14 +1,30 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { sonde } from '#api';
-import { encodeBatch, encodeRelation, splitBatch, type vizier } from '#api';
+import { encodeBatch, encodeRelation, endOfTable, splitBatch, type vizier } from '#api';
 import { Durations, gauge, type Metric } from '#cluster';
 import { UserError } from '#door';
 import { parseUpid, type Relation, upidWords } from '#model';
-import { duckdbText, hasNotes, ofProcesses, outputColumns, planFromJson, scanOf } from '#planner';
+import {
+  duckdbText,
+  followingOf,
+  hasNotes,
+  isStreamed,
+  ofProcesses,
+  outputColumns,
+  planFromJson,
+  type Relational,
+  scanOf,
+} from '#planner';
 import type { Store } from '#store';
 import type { TableFunctions } from '../tables.ts';
 import type { Tracepoints } from '../tracepoints.ts';
 import { tableMetrics } from './metrics.ts';
 import type { ClusterNode } from './node.ts';
+
+/** How often rows that go on are looked for, and how often a node says that it is there though there are none. */
+const followMs = 200;
+const signMs = 3_000;
 
 type Send = (batch: vizier.RowBatchData) => Promise<void>;
 
@@ -19,6 +35,8 @@ export class NodeRows {
   readonly #tables: TableFunctions;
   readonly #store: Store;
   readonly #durations = new Durations();
+  /** Places are those of this agent's tables. */
+  readonly #tablesId = randomUUID();
   #running = 0;
 
   constructor(node: ClusterNode, parts: { tracepoints: Tracepoints; tables: TableFunctions; store: Store }) {
@@ -82,11 +100,39 @@ export class NodeRows {
         await this.#store.putTemporary(input, made.relation, made.batch);
         filled.push(input);
       }
-      const batches = this.#store.query(duckdbText(plan), relation, { notes: hasNotes(plan), signal });
-      for await (const batch of batches)
-        for (const piece of splitBatch(batch)) await send(encodeBatch(piece, relation, '', 'sonde'));
+      if (isStreamed(plan)) return await this.#follow(plan, request.after, relation, signal, send);
+      await this.#sendRows(duckdbText(plan), plan, relation, signal, send);
     } finally {
       for (const input of filled) await this.#store.dropTemporary(input);
+    }
+  }
+
+  async #sendRows(sql: string, plan: Relational, relation: Relation, signal: AbortSignal, send: Send): Promise<void> {
+    const batches = this.#store.query(sql, relation, { notes: hasNotes(plan), signal });
+    for await (const batch of batches)
+      for (const piece of splitBatch(batch)) await send(encodeBatch(piece, relation, '', 'sonde'));
+  }
+
+  /** The rows behind a place, and then those that arrive, until the signal. */
+  async #follow(plan: Relational, given: string, relation: Relation, signal: AbortSignal, send: Send): Promise<void> {
+    const { table, sql } = followingOf(plan);
+    const [id, place = ''] = given.split(' ');
+    const known = id === this.#tablesId;
+    let after = known ? BigInt(place) : -1n;
+    const tell = () =>
+      send({ ...endOfTable(relation, '', 'sonde'), eow: false, eos: false, sondePlace: `${this.#tablesId} ${after}` });
+    // What the broker has of an earlier agent's is of other rows.
+    if (!known) await tell();
+    let toldAt = performance.now();
+    while (!signal.aborted) {
+      await this.#tracepoints.flush();
+      const upTo = this.#store.lastPlace(table);
+      if (upTo > after) await this.#sendRows(sql(after, upTo), plan, relation, signal, send);
+      else await sleep(followMs, undefined, { signal }).catch(() => {});
+      if (upTo <= after && performance.now() - toldAt < signMs) continue;
+      after = upTo;
+      toldAt = performance.now();
+      if (!signal.aborted) await tell();
     }
   }
 

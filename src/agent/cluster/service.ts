@@ -1,8 +1,9 @@
 import * as grpc from '@grpc/grpc-js';
-import { grpcService, sonde, type vizier } from '#api';
+import { apiFingerprint, grpcService, sonde, type vizier } from '#api';
 import { SondeError } from '#base';
 import type { BrokerConnection } from '#cluster';
 import type { Agent } from '../agent.ts';
+import { version } from '../service.ts';
 import type { Followers } from './followers.ts';
 import type { NodeRows } from './rows.ts';
 
@@ -52,7 +53,11 @@ export function serveNode({ agent, rows, followers, connection }: NodeParts): gr
     };
 
   server.addService(grpcService(sonde.NodeServiceDefinition, asBuffer), {
-    identify: unary<sonde.IdentifyRequest, sonde.IdentifyReply>(() => ({ token: connection.token() })),
+    identify: unary<sonde.IdentifyRequest, sonde.IdentifyReply>(() => ({
+      token: connection.token(),
+      version,
+      api: apiFingerprint,
+    })),
     welcome: unary<sonde.WelcomeRequest, sonde.WelcomeReply>(({ refused }) => {
       connection.judged(refused);
       return {};

@@ -1,2 +1,2 @@
 /** Changes with the protos: px and an agent of the same version can still be of different states of the source. */
-export const apiFingerprint = 'e0f652652963';
+export const apiFingerprint = '117b88af97a8';

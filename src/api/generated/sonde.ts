@@ -38,8 +38,11 @@ export interface Scope {
 export interface IdentifyRequest {
 }
 
+/** `version`, `api`: what it is and speaks, as px is told by `sonde-version` and `sonde-api`. */
 export interface IdentifyReply {
   token: string;
+  version: string;
+  api: string;
 }
 
 export interface WelcomeRequest {
@@ -75,6 +78,8 @@ export interface RunPlanRequest {
   plan: string;
   scope: Scope | undefined;
   inputs: RunPlanRequest_Input[];
+  /** Of rows that go on: those behind this place, as `sonde_place` told it. Empty: all. */
+  after: string;
 }
 
 export interface RunPlanRequest_Input {
@@ -720,13 +725,19 @@ export const IdentifyRequest: MessageFns<IdentifyRequest> = {
 };
 
 function createBaseIdentifyReply(): IdentifyReply {
-  return { token: "" };
+  return { token: "", version: "", api: "" };
 }
 
 export const IdentifyReply: MessageFns<IdentifyReply> = {
   encode(message: IdentifyReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.token !== "") {
       writer.uint32(10).string(message.token);
+    }
+    if (message.version !== "") {
+      writer.uint32(18).string(message.version);
+    }
+    if (message.api !== "") {
+      writer.uint32(26).string(message.api);
     }
     return writer;
   },
@@ -752,6 +763,22 @@ export const IdentifyReply: MessageFns<IdentifyReply> = {
             message.token = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.api = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -770,6 +797,8 @@ export const IdentifyReply: MessageFns<IdentifyReply> = {
   fromPartial<I extends Exact<DeepPartial<IdentifyReply>, I>>(object: I): IdentifyReply {
     const message = createBaseIdentifyReply();
     message.token = object.token ?? "";
+    message.version = object.version ?? "";
+    message.api = object.api ?? "";
     return message;
   },
 };
@@ -1103,7 +1132,7 @@ export const DescribeReply_Table: MessageFns<DescribeReply_Table> = {
 };
 
 function createBaseRunPlanRequest(): RunPlanRequest {
-  return { plan: "", scope: undefined, inputs: [] };
+  return { plan: "", scope: undefined, inputs: [], after: "" };
 }
 
 export const RunPlanRequest: MessageFns<RunPlanRequest> = {
@@ -1116,6 +1145,9 @@ export const RunPlanRequest: MessageFns<RunPlanRequest> = {
     }
     for (const v of message.inputs) {
       RunPlanRequest_Input.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.after !== "") {
+      writer.uint32(34).string(message.after);
     }
     return writer;
   },
@@ -1157,6 +1189,14 @@ export const RunPlanRequest: MessageFns<RunPlanRequest> = {
             message.inputs.push(RunPlanRequest_Input.decode(reader, reader.uint32()));
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.after = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1177,6 +1217,7 @@ export const RunPlanRequest: MessageFns<RunPlanRequest> = {
     message.plan = object.plan ?? "";
     message.scope = (object.scope !== undefined && object.scope !== null) ? Scope.fromPartial(object.scope) : undefined;
     message.inputs = object.inputs?.map((e) => RunPlanRequest_Input.fromPartial(e)) || [];
+    message.after = object.after ?? "";
     return message;
   },
 };

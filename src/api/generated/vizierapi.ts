@@ -174,6 +174,8 @@ export interface RowBatchData {
    * missing. In its column a missing value is zero or empty.
    */
   sondeValid: Uint8Array[];
+  /** Sonde, between nodes and broker: of rows that go on, all up to this place have been sent. Such a message has no rows. */
+  sondePlace: string;
 }
 
 export interface Relation {
@@ -960,7 +962,7 @@ export const Column: MessageFns<Column> = {
 };
 
 function createBaseRowBatchData(): RowBatchData {
-  return { cols: [], numRows: 0n, eow: false, eos: false, tableId: "", sondeNotes: [], sondeValid: [] };
+  return { cols: [], numRows: 0n, eow: false, eos: false, tableId: "", sondeNotes: [], sondeValid: [], sondePlace: "" };
 }
 
 export const RowBatchData: MessageFns<RowBatchData> = {
@@ -988,6 +990,9 @@ export const RowBatchData: MessageFns<RowBatchData> = {
     }
     for (const v of message.sondeValid) {
       writer.uint32(8010).bytes(v!);
+    }
+    if (message.sondePlace !== "") {
+      writer.uint32(8018).string(message.sondePlace);
     }
     return writer;
   },
@@ -1061,6 +1066,14 @@ export const RowBatchData: MessageFns<RowBatchData> = {
             message.sondeValid.push(reader.bytes());
             continue;
           }
+          case 1002: {
+            if (tag !== 8018) {
+              break;
+            }
+
+            message.sondePlace = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1085,6 +1098,7 @@ export const RowBatchData: MessageFns<RowBatchData> = {
     message.tableId = object.tableId ?? "";
     message.sondeNotes = object.sondeNotes?.map((e) => e) || [];
     message.sondeValid = object.sondeValid?.map((e) => e) || [];
+    message.sondePlace = object.sondePlace ?? "";
     return message;
   },
 };

@@ -55,6 +55,7 @@ export async function execute(
   let mutation: vizier.MutationInfo | undefined;
   let missing: readonly vizier.QueryExecutionStats_MissingNode[] = [];
   let notices: readonly string[] = [];
+  const news = new News(context);
   try {
     if (mutates && cluster !== undefined) {
       const place = { script: script.text, execFuncs: [...script.calls] };
@@ -88,6 +89,8 @@ export async function execute(
         const { executionStats } = response.result.value;
         missing = executionStats?.sondeMissingNodes ?? missing;
         notices = executionStats?.sondeNotices ?? notices;
+        // A stream has no end at which it could be told.
+        if (streams) news.tell(notices, missing);
       }
       const batch = response.result?.$case === 'data' ? response.result.value.batch : undefined;
       if (batch !== undefined) {
@@ -114,10 +117,27 @@ export async function execute(
       `${printer.untold} rows have values that are missing or cut, and the csv has no notes_ column to say so: use -o json`,
     );
   }
-  for (const notice of notices) tell(context, notice);
-  for (const { node, reason } of missing) tell(context, `without the rows of node ${node}: ${reason}`);
+  news.tell(notices, missing);
   const code = exitCode(mutation, tables.count, script, progress);
   return code === exitCodes.ok && missing.length > 0 ? exitCodes.partial : code;
+}
+
+/** What is to be known of rows: once each. */
+class News {
+  readonly #context: Context;
+  readonly #told = new Set<string>();
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  tell(notices: readonly string[], missing: readonly vizier.QueryExecutionStats_MissingNode[]): void {
+    const lacking = missing.map(({ node, reason }) => `without the rows of node ${node}: ${reason}`);
+    for (const text of [...notices, ...lacking]) {
+      if (!this.#told.has(text)) tell(this.#context, text);
+      this.#told.add(text);
+    }
+  }
 }
 
 function steps(info: vizier.MutationInfo): Step[] {
