@@ -63,6 +63,7 @@ describe.skipIf(lacks !== undefined)(`a stream over nodes${lacks === undefined ?
     const warm = async (node: string, iterations: number) => {
       await expect
         .poll(async () => {
+          if (px.exit !== undefined) throw new Error(`px ended: ${px.stderr}`);
           await demos.get(node)!.get(`/e?iters=${iterations}`);
           return shown(px).includes(iterations);
         }, patience)
