@@ -27,7 +27,7 @@ export default defineConfig({
         test: {
           name: 'cluster',
           include: ['src/**/*.cluster.test.ts', 'testing/**/*.cluster.test.ts'],
-          testTimeout: 60_000,
+          testTimeout: 180_000,
           hookTimeout: 120_000,
           // Each file has an API server, agents and ports of its own, and mostly waits.
           maxWorkers: 3,

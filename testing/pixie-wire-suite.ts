@@ -184,7 +184,7 @@ export function pixieWireSuite(serve: () => Promise<Served>): void {
         const [{ status }] = responses(answer) as [vizier.ExecuteScriptResponse];
         expect(status!.code).toBe(3);
         expect(status!.errorDetails.map(({ error }) => error?.value)).toEqual([
-          { line: 2n, column: 25n, message: expect.stringMatching(/foo/) },
+          { line: 2n, column: 25n, message: expect.stringMatching(/foo/), sondeId: 'pxl.unknown-name' },
         ]);
         expect(answer.status).toBe(0);
       },

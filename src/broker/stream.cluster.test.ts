@@ -1,7 +1,7 @@
 /** Rows that go on, over two nodes, while connections break and agents start anew. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { apiServerLacks } from '../../testing/cluster/api-server.ts';
 import { Fleet } from '../../testing/cluster/fleet.ts';
 import { killStarted, type RunningProcess } from '../../testing/process.ts';
@@ -25,6 +25,12 @@ describe.skipIf(lacks !== undefined)(`a stream over nodes${lacks === undefined ?
       demos.set(node, demo);
       await fleet.addPod(`calc-${node}`, node, { app: 'calc' }, demo.pid);
     }
+    // The agents hear of pods when the API server tells them.
+    const seen = async () => (await fleet.px(['ps', '-n', 'shop'])).stdout;
+    await vi.waitUntil(async () => (await seen()).match(/calc-n[12]/g)?.length === 2, {
+      timeout: 90_000,
+      interval: 200,
+    });
   });
   afterAll(async () => {
     await killStarted();
