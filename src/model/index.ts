@@ -32,7 +32,7 @@ export {
   walkStateSize,
 } from './event.ts';
 export type { ExportAttribute, ExportEndpoint, ExportMetric, ExportSpan, RowExport } from './export.ts';
-export { goValue } from './go-value.ts';
+export { GoText, goValue } from './go-value.ts';
 export {
   type CaptureLimit,
   type CaptureLimits,

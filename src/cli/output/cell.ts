@@ -1,5 +1,5 @@
 import { escapeControls } from '#base';
-import { goValue } from '#model';
+import { type GoText, goValue } from '#model';
 import { readableBytes } from '../format/bytes.ts';
 import { readableDuration } from '../format/duration.ts';
 import { rfc3339Local } from '../format/time.ts';
@@ -8,15 +8,14 @@ import type { Cell, OutputColumn, Row } from './row.ts';
 /** One cell as the table shows it: readable units, control characters escaped, missing and cut values marked. */
 export function tableCell(column: OutputColumn, value: Cell, notes: Row['notes']): string {
   const note = notes?.[column.name];
-  const told = new Set<string>();
   const structured = typeof value === 'string' && goMembers.test(value);
-  const structure = structured ? goValue(value, column.name, notes, told) : undefined;
-  const parts = notes === undefined ? [] : pathNotes(column.name, notes, told);
+  const structure = structured ? goValue(value, column.name, notes) : undefined;
+  const parts = notes === undefined ? [] : pathNotes(column.name, notes, structure);
   if (value === null) {
     const shown = note === undefined ? '—' : missing(note);
     return parts.length === 0 ? shown : `${shown} ${parts.join(' ')}`;
   }
-  let text = structure ?? readable(column, value);
+  let text = structure?.text ?? readable(column, value);
   if (note !== undefined) text += cutMark(note, value);
   return parts.length === 0 ? text : `${text} ${parts.join(' ')}`;
 }
@@ -39,9 +38,9 @@ export function cutMark(note: string, value: Cell): string {
 /** Members that no field of Go, and hardly any other text, has: a value in the form of `docs/values.md` with a pointer or an interface in it. */
 const goMembers = /^[[{].*"(?:&":"0x|\(type\)":")/s;
 
-function pathNotes(column: string, notes: NonNullable<Row['notes']>, told: ReadonlySet<string>): string[] {
+function pathNotes(column: string, notes: NonNullable<Row['notes']>, shown: GoText | undefined): string[] {
   return Object.entries(notes)
-    .filter(([key]) => (key.startsWith(`${column}.`) || key.startsWith(`${column}[`)) && !told.has(key))
+    .filter(([key]) => (key.startsWith(`${column}.`) || key.startsWith(`${column}[`)) && !shown?.tells(key))
     .map(([key, note]) => `<${escapeControls(key.slice(column.length).replace(/^\./, ''))}: ${escapeControls(note)}>`);
 }
 

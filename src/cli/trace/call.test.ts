@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { sonde } from '#api';
-import { callJson, callLine, runningLine, whoseCall } from './call.ts';
+import { callJson, callLine, callText, runningLine, whoseCall } from './call.ts';
 
 const upid = '00000003-0000-007b-0000-000008caa618';
 
@@ -93,6 +93,23 @@ test('a value as large as a server is cut, and the next one is there', () => {
   const text = callLine(call, '');
   expect(text).toMatch(/f\(s="x{799}… <1202 characters more: -o json has them>, n=7\)/);
   expect(JSON.parse(callJson(call)).args.s).toHaveLength(2000);
+});
+
+test('of a large structure the deepest is folded, and that is told', () => {
+  const list = (n: number) => Array.from({ length: n }, () => ({ '&': '0xc000', buffer: 'x'.repeat(50) }));
+  const args = JSON.stringify({ r: { '&': '0xc001', Body: { '(type)': '*http.body', src: list(20) }, Host: 'a' } });
+  const notes = { 'args.r.Body.src[3].buffer': 'truncated from 900 bytes', 'args.r.Host': 'truncated from 2 bytes' };
+  const call = sonde.TraceCall.fromPartial({
+    upid,
+    goid: 5n,
+    function: 'f',
+    argsJson: args,
+    notesJson: JSON.stringify(notes),
+    outcome: 'returned',
+  });
+  expect(callLine(call, '')).toContain('f(r=&{Body:*http.body{src:[&{…}');
+  expect(callLine(call, '')).toMatch(/Host:"a"} <folded: -o json has all> <Host: truncated from 2 bytes>\)$/);
+  expect(callText(call, 35)).toBe('f(r=&{Body:*http.body{…} Host:"a"} <Host: truncated from 2 bytes>)');
 });
 
 test('json is one line of valid JSON', () => {

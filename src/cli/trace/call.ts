@@ -1,6 +1,6 @@
 import type { sonde } from '#api';
 import { escapeControls, escapeJson, jsonString } from '#base';
-import { goValue, parseUpid } from '#model';
+import { GoText, goValue, parseUpid } from '#model';
 import { readableDuration } from '../format/duration.ts';
 import { rfc3339Utc, timeOfDay } from '../format/time.ts';
 import { cutMark, missing } from '../output/cell.ts';
@@ -85,7 +85,7 @@ export function runningLine(call: sonde.TraceCall, whose: string): string {
 }
 
 function panicText(json: string, notes: Notes): string {
-  return json === 'null' ? 'nil' : brief(goValue(json, 'panic', notes, new Set()));
+  return json === 'null' ? 'nil' : brief(goValue(json, 'panic', notes, mostShown));
 }
 
 /** `main.order(i=1) = ($0=2)`; `most`: characters of each value. */
@@ -102,34 +102,35 @@ function values(json: string, kind: 'args' | 'results', notes: Notes, most: numb
   if (json === '' || json === 'null') return notes?.[kind] === undefined ? '' : missing(notes[kind]);
   const members = jsonMembers(json);
   if (members === undefined) return escapeJson(json);
-  return members
-    .map(({ name, text }) => `${escapeControls(name)}=${brief(shown(name, text, kind, notes), most)}`)
-    .join(', ');
+  return members.map(({ name, text }) => `${escapeControls(name)}=${shown(name, text, kind, notes, most)}`).join(', ');
 }
 
 /** Most characters of one value on a line for people: a string of the default 512 bytes is whole, a server's whole state is not. */
 const mostShown = 800;
 
-function brief(text: string, most: number = mostShown): string {
-  if (text.length <= most) return text;
+/** A value's text; what is left out of it is told. Where values are to be short, that they are cut is seen. */
+function brief(value: GoText, most: number = mostShown): string {
+  const { text } = value;
+  const told = most >= mostShown;
+  if (text.length <= most) return told && value.folded ? `${text} <folded: -o json has all>` : text;
   const start = text.slice(0, most).replace(/[\ud800-\udbff]$/, '');
-  // Where values are to be short, that they are cut is seen; else how much is missing is told.
-  if (most < mostShown) return `${start}…`;
-  return `${start}… <${text.length - start.length} characters more: -o json has them>`;
+  return told ? `${start}… <${text.length - start.length} characters more: -o json has them>` : `${start}…`;
 }
 
-function shown(name: string, text: string, kind: string, notes: Notes): string {
+function shown(name: string, text: string, kind: string, notes: Notes, most: number): string {
   const path = `${kind}.${name}`;
-  if (notes === undefined) return goValue(text, path, notes, new Set());
+  if (notes === undefined) return brief(goValue(text, path, notes, most), most);
   const note = notes[path] ?? notes[name];
   if (text === 'null') return note === undefined ? 'nil' : missing(note);
-  const told = new Set<string>();
-  const value = goValue(text, path, notes, told);
+  const value = goValue(text, path, notes, most);
+  const own =
+    note === undefined || value.tells(path)
+      ? ''
+      : cutMark(note, text.startsWith('"') ? (JSON.parse(text) as string) : null);
   const inner = Object.entries(notes)
-    .filter(([key]) => (key.startsWith(`${path}.`) || key.startsWith(`${path}[`)) && !told.has(key))
+    .filter(([key]) => (key.startsWith(`${path}.`) || key.startsWith(`${path}[`)) && !value.tells(key))
     .map(
       ([key, reason]) => ` <${escapeControls(key.slice(path.length).replace(/^\./, ''))}: ${escapeControls(reason)}>`,
     );
-  if (note !== undefined && told.has(path)) return `${value}${inner.join('')}`;
-  return `${value}${note === undefined ? '' : cutMark(note, text.startsWith('"') ? (JSON.parse(text) as string) : null)}${inner.join('')}`;
+  return `${brief(value, most)}${brief(new GoText(`${own}${inner.join('')}`), most)}`;
 }

@@ -9,5 +9,5 @@ export function readable(text: string | undefined, path: string, notes?: Readonl
   if (text === 'null') return 'nil';
   const inner = errorObject.exec(text)?.[1] ?? scalarObject.exec(text)?.[1];
   if (inner !== undefined) return readable(inner, path, notes);
-  return text.startsWith('"') ? (JSON.parse(text) as string) : goValue(text, path, notes, new Set());
+  return text.startsWith('"') ? (JSON.parse(text) as string) : goValue(text, path, notes).text;
 }
