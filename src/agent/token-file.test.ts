@@ -115,6 +115,7 @@ test('every method is open to a role, or to the Unix socket or the broker alone'
     '/sonde.v1.SondeService/ListTokens',
     '/sonde.v1.SondeService/RevokeToken',
     '/sonde.v1.SondeService/CompileTracepoints',
+    '/sonde.v1.SondeService/Received',
   ]);
   expect(Object.keys(networkMethods).filter((path) => !paths.includes(path))).toEqual([]);
 });
