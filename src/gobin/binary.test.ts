@@ -190,6 +190,8 @@ describe('names', () => {
     expect(binary.findFunction('os.Getpid')).toEqual({ kind: 'inlined', copies: expect.any(Number) });
     // A generic function without code: its instances count, as a plain one's copies do.
     expect(binary.findFunction('cmp.isNaN')).toEqual({ kind: 'inlined', copies: expect.any(Number) });
+    // As a stack trace has it.
+    expect(binary.findFunction('cmp.isNaN[...]')).toEqual({ kind: 'inlined', copies: expect.any(Number) });
     expect(binary.findFunction('isNoN')).toEqual({
       kind: 'missing',
       nearest: expect.not.arrayContaining([expect.stringMatching(/^type:/)]),

@@ -334,6 +334,8 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
         method,
       ),
   };
+  /** Stack traces have `main.(*pair[...]).swap`, and so has the function table of a binary that says no more. */
+  const asListed = (text: string) => (hasDebugInfo && !text.startsWith('re:') ? text.replaceAll('[...]', '') : text);
   const select = (text: string): FunctionSet | undefined => {
     const pattern = functionPattern(text, buildInfo?.module);
     if (pattern !== undefined) return selectFunctions(pattern, selection);
@@ -361,8 +363,8 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
         yield fn.name.includes('[...]') ? { ...fn, name: debugInfo()?.nameAt(fn.entry) ?? fn.name } : fn;
       }
     },
-    findFunction: (name) => guarded(() => findFunction(name, debugInfo(), table(), nearest)),
-    selectFunctions: (text) => guarded(() => select(text)),
+    findFunction: (name) => guarded(() => findFunction(asListed(name), debugInfo(), table(), nearest)),
+    selectFunctions: (text) => guarded(() => select(asListed(text))),
     inlinedCopies: (name) => guarded(() => inlinedCopies(name)),
     line: (file, number) => guarded(() => lineSpots(file, number)),
     functionNamed(name) {

@@ -89,12 +89,12 @@ async function sourceOf(agent: Agent, target: string, name: string, options: Tra
     };
     return Object.assign(new ClusterTrace(agent, cluster, meant, probe, settings), { endsItself: false });
   }
-  const { count = 0n, for: durationNs = 0n, open = false, budget = true, tree = false, log = '' } = options;
+  const { for: durationNs = 0n, open = false, budget = true, tree = false, log = '' } = options;
   const noBudget = !budget;
   const request = sonde.TraceRequest.fromPartial({
     process: target,
     function: name,
-    count,
+    count: mostCalls(options),
     durationNs,
     open,
     noBudget,
@@ -111,6 +111,12 @@ async function sourceOf(agent: Agent, target: string, name: string, options: Tra
     stop: (traced: string) => agent.call(sondeMethods.deleteTracepoint, { name: traced }),
     endsItself: true,
   });
+}
+
+/** After so many calls it ends; 0: it does not. Behind the first n none is kept, unless they are the first of each value. */
+function mostCalls({ count = 0n, first = 0n, per }: TraceOptions): bigint {
+  if (first === 0n || per !== undefined) return count;
+  return count === 0n || first < count ? first : count;
 }
 
 /** Of a tree the calls and their times are wanted, of hundreds of functions at once: whole receivers would fill the ring. */
