@@ -1,12 +1,12 @@
 /**
- * `make test`: every check and every test in order, each step's output as it comes, a table of the steps, and as the last
- * line `N passed, N failed, N skipped`. `node tools/test.ts unit e2e` runs only steps whose names begin so.
+ * `make test`: every check and every test in order, each step's output as it comes, a table of the steps, what failed, and
+ * as the last line `N passed, N failed, N skipped`. `node tools/test.ts unit e2e` runs only steps whose names begin so.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { sum, type Tally, tally, type VitestReport } from './vitest-report.ts';
+import { failures, sum, type Tally, tally, type VitestReport } from './vitest-report.ts';
 
 interface Step {
   readonly name: string;
@@ -39,6 +39,8 @@ const steps: readonly Step[] = [
 ];
 
 const root = dirname(import.meta.dirname);
+/** A line for each, told last, where a cut log still has them. */
+const failed: string[] = [];
 const folder = mkdtempSync(join(tmpdir(), 'sonde-test-reports-'));
 const env = { ...process.env, PATH: `${join(root, 'node_modules', '.bin')}:${process.env.PATH}` };
 
@@ -93,11 +95,16 @@ async function run(step: Step, index: number): Promise<Tally> {
     step,
     step.vitest ? [...args, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`] : args,
   );
-  if (!step.vitest) return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 };
+  if (!step.vitest) {
+    if (code !== 0) failed.push(`${step.name}: exit code ${code}`);
+    return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 };
+  }
   try {
-    return tally(JSON.parse(readFileSync(report, 'utf8')) as VitestReport);
+    const read = JSON.parse(readFileSync(report, 'utf8')) as VitestReport;
+    failed.push(...failures(read).map((line) => `${step.name}: ${line.replaceAll(`${root}/`, '')}`));
+    return tally(read);
   } catch {
-    console.log(`${step.name}: vitest ended (${code}) without a report`);
+    failed.push(`${step.name}: vitest ended (${code}) without a report`);
     return { passed: 0, failed: 1, skipped: 0 };
   }
 }
@@ -119,5 +126,6 @@ for (const [index, step] of chosen.entries()) {
 rmSync(folder, { recursive: true, force: true });
 const all = sum(tallies);
 console.log(`\n=== steps\n${lines.join('\n')}\n`);
+if (failed.length > 0) console.log(`=== failed\n${failed.join('\n')}\n`);
 console.log(`${all.passed} passed, ${all.failed} failed, ${all.skipped} skipped`);
 process.exit(all.failed === 0 && all.passed > 0 ? 0 : 1);

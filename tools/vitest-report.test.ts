@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { sum, tally, type VitestReport } from './vitest-report.ts';
+import { failures, sum, tally, type VitestReport } from './vitest-report.ts';
 
 const report: VitestReport = {
   success: true,
@@ -19,6 +19,26 @@ it('counts a file that could not be loaded, and a run that failed for no test', 
   const broken = { name: 'a.test.ts', status: 'failed', assertionResults: [] };
   expect(tally({ ...report, success: false, testResults: [broken] })).toMatchObject({ failed: 1 });
   expect(tally({ ...report, success: false })).toMatchObject({ failed: 1 });
+});
+
+it('names what failed, with the reason in a line', () => {
+  const tests = [
+    { status: 'passed', fullName: 'counts' },
+    {
+      status: 'failed',
+      fullName: 'drops',
+      failureMessages: ['\u001b[31mAssertionError\u001b[39m: expected 1 to be 2\n    at x'],
+    },
+  ];
+  const testResults = [
+    { name: 'a.test.ts', status: 'failed', assertionResults: tests },
+    { name: 'b.test.ts', status: 'failed', message: 'no module c\nat b', assertionResults: [] },
+    { name: 'c.test.ts', status: 'passed', assertionResults: [] },
+  ];
+  expect(failures({ ...report, testResults })).toEqual([
+    'a.test.ts: drops: AssertionError: expected 1 to be 2',
+    'b.test.ts: no module c',
+  ]);
 });
 
 it('adds up', () => {

@@ -1,3 +1,5 @@
+import { stripVTControlCharacters } from 'node:util';
+
 /** What of vitest's JSON report is read (its `json` reporter follows Jest's). */
 export interface VitestReport {
   readonly success: boolean;
@@ -8,9 +10,11 @@ export interface VitestReport {
   readonly testResults: readonly {
     readonly name: string;
     readonly status: string;
+    readonly message?: string;
     readonly assertionResults: readonly {
       readonly status: string;
       readonly fullName: string;
+      readonly failureMessages?: readonly string[];
       readonly meta?: { readonly skipReason?: string };
     }[];
   }[];
@@ -20,6 +24,21 @@ export interface Tally {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
+}
+
+/** What failed, as `file: test, first line of the reason`; a file that could not be loaded by its name alone. */
+export function failures(report: VitestReport): string[] {
+  return report.testResults
+    .filter((file) => file.status === 'failed')
+    .flatMap((file) => {
+      const failed = file.assertionResults.filter((test) => test.status === 'failed');
+      if (failed.length === 0) return [`${file.name}: ${firstLine(file.message)}`];
+      return failed.map((test) => `${file.name}: ${test.fullName}: ${firstLine(test.failureMessages?.[0])}`);
+    });
+}
+
+function firstLine(text = ''): string {
+  return stripVTControlCharacters(text).split('\n', 1)[0]!;
 }
 
 /** A file that could not even be loaded counts as one failure; so does a run that failed for no test's fault. */
