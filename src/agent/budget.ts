@@ -1,24 +1,13 @@
-import { BadSetting } from '#base';
+import { shareSetting } from '#base';
 import type { Fd } from '#sys';
 import type { Deployment } from './deployment.ts';
 import type { Kernel } from './kernel.ts';
 import { ProgramCosts } from './program-costs.ts';
 
-const defaultBudget = 0.05;
-
 /**
  * Share of one CPU that tracepoints may cost a process, one alone or all together: `SONDE_BUDGET`, per cent, by default 5.
  */
-export const budget = budgetOf(process.env.SONDE_BUDGET);
-
-/** @throws BadSetting */
-export function budgetOf(text: string | undefined): number {
-  if (!text) return defaultBudget;
-  const match = /^(\d{1,4}(?:\.\d{1,6})?)\s*%$/.exec(text.trim());
-  const share = match === null ? 0 : Number(match[1]) / 100;
-  if (share === 0) throw new BadSetting('SONDE_BUDGET', text, 'a share of one CPU such as 5% or 0.5%, below 10000%');
-  return share;
-}
+export const budget = shareSetting('SONDE_BUDGET', process.env.SONDE_BUDGET, 0.05);
 
 /** So many periods in a row above the budget. The first begins when a process is seen above it: a burst that is over within a period does not reach the second. */
 const periods = 2;

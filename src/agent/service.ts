@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import * as grpc from '@grpc/grpc-js';
 import { apiFingerprint, cloud, grpcService, sonde, vizier } from '#api';
+import { formatAgentSettings } from '#base';
 import { type Access, askedToResume, callHandlers, guard } from '#door';
 import type { Agent } from './agent.ts';
 
@@ -74,6 +75,7 @@ function greeting(agent: Agent): grpc.Metadata {
   metadata.set('sonde-version', version);
   metadata.set('sonde-api', apiFingerprint);
   metadata.set('sonde-cluster-id', agent.identity.clusterId);
+  metadata.set('sonde-settings', formatAgentSettings(process.env));
   return metadata;
 }
 

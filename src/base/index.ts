@@ -4,6 +4,14 @@ export { BugError, SondeError } from './error.ts';
 export { escapeControls, escapeJson, escapeLines, jsonString } from './escape.ts';
 export { nearest } from './nearest.ts';
 export { ByteReader, decodeUtf8, EndOfInput, NumberTooLarge } from './reader.ts';
-export { BadSetting, durationSetting, flagSetting } from './setting.ts';
+export {
+  agentSettings,
+  BadSetting,
+  durationSetting,
+  flagSetting,
+  formatAgentSettings,
+  parseAgentSettings,
+  shareSetting,
+} from './setting.ts';
 export { encodeUtf8 } from './text.ts';
 export { type Address, address, type FileOffset, fileOffset, type SectionOffset, sectionOffset } from './units.ts';

@@ -181,6 +181,26 @@ test('another version is refused', async () => {
   expect(await px('ps')).toMatchObject({ code: 3, out: '' });
 });
 
+test('what the environment says and the running agent was not told is said', async () => {
+  agent = await fakeAgent(directory, { listProcesses: () => [] }, { settings: 'SONDE_BUDGET=10%25&SONDE_IDLE=1m' });
+  const said = async (env: Record<string, string>) => {
+    const { code, err } = await runPx(['ps'], { env: { SONDE_DIR: directory, ...env } });
+    expect(code).toBe(0);
+    return err;
+  };
+  expect(await said({ SONDE_BUDGET: '10 %', SONDE_IDLE: '1m' })).toBe('');
+  expect(await said({})).toBe('');
+  expect(await said({ SONDE_BUDGET: '20%', SONDE_REDACT_TYPES: 'main.T' })).toBe(
+    `SONDE_BUDGET=20% is not in force: the running agent was started with 10%. \`px agent stop\` ends it, with its tracepoints and rows; the next px then starts one with yours
+SONDE_REDACT_TYPES=main.T is not in force: the running agent was started with the default (redact.json in the agent's folder, else none). \`px agent stop\` ends it, with its tracepoints and rows; the next px then starts one with yours
+`,
+  );
+  expect(await runPx(['ps'], { env: { SONDE_DIR: directory, SONDE_BUDGET: 'much' } })).toMatchObject({
+    out: '',
+    err: "the environment has SONDE_BUDGET='much': give a share of one CPU such as 5% or 0.5%, below 10000%, or leave it out\n",
+  });
+});
+
 test('an agent that cannot start: the end of its log, exit 3', async () => {
   const program = join(directory, 'agent.mjs');
   writeFileSync(program, "console.error('CAP_BPF is missing: use sudo'); process.exit(4);");

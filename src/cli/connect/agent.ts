@@ -3,8 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, type ClientReadableStream, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { apiFingerprint, type GrpcMethod, grpcService, sonde, vizier } from '#api';
 import type { ClusterClient } from '#cluster';
-import type { Context } from '../context.ts';
+import { type Context, tell } from '../context.ts';
 import { version } from '../version.ts';
+import { notInForce, requireSettings } from './agent-settings.ts';
 import { agentDirectory, logPath, socketPath } from './directory.ts';
 import { AgentGone, AgentVersionMismatch, CallFailed, NoAgent, SocketDenied, SocketPathTooLong } from './errors.ts';
 import { probeSocket } from './probe.ts';
@@ -35,6 +36,8 @@ export interface Endpoint {
   readonly authorization?: string;
   /** The cluster whose broker this is; undefined: this machine's agent. */
   readonly cluster?: ClusterClient;
+  /** Hears once, with the first answer, by which settings the agent was started; not in a cluster. */
+  readonly settings?: (text: string) => void;
   /** What to tell when the connection broke. */
   readonly gone: (answered: boolean, detail: string) => Promise<Error>;
   /** Streams go on by another connection when theirs breaks: `broke` tells of it, `prepare` is done before each try. */
@@ -60,6 +63,7 @@ export class Agent {
   readonly #anyVersion: boolean;
   readonly owner: string;
   #clusterId: string | undefined;
+  #greeted = false;
 
   /** `owner`: who asks, as `px tracepoint list` will show it. */
   constructor(endpoint: Endpoint, owner: string, anyVersion = false) {
@@ -198,6 +202,10 @@ export class Agent {
     const cluster = metadata.get('sonde-cluster-id')[0];
     if (cluster !== undefined) this.#clusterId = String(cluster);
     answer.refusal = this.#mismatch(metadata);
+    if (answer.refusal === undefined && !this.#greeted) {
+      this.#greeted = true;
+      this.endpoint.settings?.(String(metadata.get('sonde-settings')[0] ?? ''));
+    }
     return answer.refusal === undefined;
   }
 
@@ -284,6 +292,8 @@ export async function connectAgent(
   context: Context,
   { start = true, anyVersion = false }: ConnectOptions,
 ): Promise<Agent> {
+  // Whoever wants an agent of any version only looks at it, or ends it.
+  if (!anyVersion) requireSettings(context.env);
   const directory = agentDirectory(context.env, context.uid);
   const socket = socketPath(directory);
   if (Buffer.byteLength(socket) > 107) throw new SocketPathTooLong(socket);
@@ -296,7 +306,11 @@ export async function connectAgent(
       if (context.err.isTTY) context.err.write('the agent takes long to start: waiting for it\n');
     });
   }
-  return new Agent(agentEndpoint(directory), ownerName(context), anyVersion);
+  const settings = (text: string) => {
+    for (const line of notInForce(context, text)) tell(context, line);
+  };
+  const endpoint = { ...agentEndpoint(directory), ...(anyVersion ? {} : { settings }) };
+  return new Agent(endpoint, ownerName(context), anyVersion);
 }
 
 function ownerName({ uid }: Context): string {

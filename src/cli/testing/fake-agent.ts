@@ -31,6 +31,8 @@ export interface FakeOptions {
   readonly version?: string;
   readonly api?: string;
   readonly clusterId?: string;
+  /** As an agent greets with them. */
+  readonly settings?: string;
 }
 
 export interface FakeAgent {
@@ -53,6 +55,7 @@ export async function fakeAgent(
     metadata.set('sonde-version', options.version ?? version());
     metadata.set('sonde-api', options.api ?? apiFingerprint);
     metadata.set('sonde-cluster-id', options.clusterId ?? '11111111-2222-3333-4444-555555555555');
+    if (options.settings !== undefined) metadata.set('sonde-settings', options.settings);
     return metadata;
   };
   const unary =
