@@ -132,3 +132,19 @@ test('json is one line of valid JSON', () => {
     outcome: 'returned',
   });
 });
+
+test('says once how a limit is raised', () => {
+  const hint = 'limit event bytes 12288: --event-bytes';
+  const call = sonde.TraceCall.fromPartial({
+    function: 'main.f',
+    argsJson: '{"e":{"Headers":{},"Body":{}}}',
+    notesJson: JSON.stringify({
+      'args.e.Headers': `truncated from 4 entries (${hint}); the event is full (${hint})`,
+      'args.e.Body': `truncated from 3 entries (${hint})`,
+    }),
+    outcome: 'returned',
+  });
+  expect(callText(call)).toBe(
+    `main.f(e={Headers:{} Body:{}} <Headers: truncated from 4 entries (${hint}); the event is full> <Body: truncated from 3 entries>)`,
+  );
+});

@@ -132,5 +132,15 @@ function shown(name: string, text: string, kind: string, notes: Notes, most: num
     .map(
       ([key, reason]) => ` <${escapeControls(key.slice(path.length).replace(/^\./, ''))}: ${escapeControls(reason)}>`,
     );
-  return `${brief(value, most)}${brief(new GoText(`${own}${inner.join('')}`), most)}`;
+  return `${brief(value, most)}${brief(new GoText(hintsOnce(`${own}${inner.join('')}`)), most)}`;
+}
+
+/** What a limit's reason says of how it is raised stands where it is first told. */
+function hintsOnce(notes: string): string {
+  const told = new Set<string>();
+  return notes.replaceAll(/ \(limit [^()]*\)/g, (hint) => {
+    const again = told.has(hint);
+    told.add(hint);
+    return again ? '' : hint;
+  });
 }
