@@ -28,7 +28,8 @@ export const parts: Readonly<Record<string, PartRow>> = {
   probe: { world: 'pure', parts: ['base', 'model', 'gobin', 'asm', 'goexpr'] },
   pxl: { world: 'pure', parts: ['base'] },
   functions: { world: 'pure', parts: [] },
-  planner: { world: 'pure', parts: ['base', 'model', 'pxl', 'goexpr'] },
+  // Of functions, what is known of formats when a script is compiled.
+  planner: { world: 'pure', parts: ['base', 'model', 'pxl', 'goexpr', 'functions'] },
   // The generated code writes and reads its messages with this package's wire format, which is plain ECMAScript.
   api: {
     world: 'pure',

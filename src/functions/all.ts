@@ -1,4 +1,5 @@
 import { addresses } from './addresses.ts';
+import { formats } from './format.ts';
 import { numberedNames } from './numbered-names.ts';
 import { personalData } from './personal-data.ts';
 import { requestPaths } from './request-paths.ts';
@@ -10,6 +11,7 @@ import { uris } from './uris.ts';
 /** Every function of PxL that the store calls row by row instead of writing it as SQL. */
 export const rowFunctions: readonly RowFunction[] = [
   ...addresses,
+  ...formats,
   ...numberedNames,
   ...personalData,
   ...requestPaths,

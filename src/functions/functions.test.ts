@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { rowFunctions } from './index.ts';
+import { formatFault, formatValue, rowFunctions } from './index.ts';
 
 function call(name: string, ...values: (string | bigint)[]): unknown {
   const found = rowFunctions.find((each) => each.name === name)!;
@@ -123,5 +123,57 @@ describe('personal data', () => {
     ['999.999.0.0 1:2:3 5555 0000 0000 0000 666-12-1234', '999.999.0.0 1:2:3 5555 0000 0000 0000 666-12-1234'],
   ])('%s', (text, redacted) => {
     expect(call('redact_pii_best_effort', text)).toBe(redacted);
+  });
+});
+
+describe('formats of f-strings', () => {
+  // What Python 3.11 writes.
+  it.each([
+    [42n, '>6', '    42'],
+    [42n, '^6', '  42  '],
+    [-42n, '06', '-00042'],
+    [42n, '+', '+42'],
+    [-1234567n, '012,', '-001,234,567'],
+    [255n, '#X', '0XFF'],
+    [10n, 'b', '1010'],
+    [7n, '.2f', '7.00'],
+    [1n, '%', '100.000000%'],
+    [18446744073709551615n, ',', '18,446,744,073,709,551,615'],
+    [2.5, '.0f', '2'],
+    [0.125, '.2f', '0.12'],
+    [-2.675, '.2f', '-2.67'],
+    [1e21, '.1f', '1000000000000000000000.0'],
+    [1234.5678, ',.1f', '1,234.6'],
+    [0.256, '.1%', '25.6%'],
+    [123456.789, '.3e', '1.235e+05'],
+    [1e-7, 'g', '1e-07'],
+    [100000.0, 'g', '100000'],
+    [1e16, '<6', '1e+16 '],
+    [12.0, '.2', '1.2e+01'],
+    [Number.POSITIVE_INFINITY, '08', '00000inf'],
+    [Number.NaN, '>5', '  nan'],
+    [-0, '.1f', '-0.0'],
+    ['main.f', '>8', '  main.f'],
+    ['main.f', '.3', 'mai'],
+    ['main.f', '*^10', '**main.f**'],
+    ['é', '05', 'é0000'],
+  ])('%s in %s', (value, spec, text) => {
+    const kind = typeof value === 'bigint' ? 'int' : typeof value === 'number' ? 'float' : 'text';
+    expect(formatFault(spec, kind)).toBeUndefined();
+    expect(formatValue(value, spec)).toBe(text);
+  });
+
+  it.each([
+    ['x', 'float'],
+    ['s', 'int'],
+    ['.2', 'int'],
+    [',', 'text'],
+    ['=8', 'text'],
+    ['#', 'float'],
+    [',x', 'int'],
+    ['{n}', 'int'],
+    ['.2ff', 'float'],
+  ] as const)('%s is not for a %s', (spec, kind) => {
+    expect(formatFault(spec, kind)).toBeDefined();
   });
 });

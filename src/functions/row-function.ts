@@ -1,5 +1,5 @@
-/** Types of a row function's arguments and result; `int` is a bigint. */
-export type RowType = 'text' | 'int' | 'float' | 'bool';
+/** Types of a row function's arguments and result; `int` is a bigint, `wide` one that may be unsigned too. */
+export type RowType = 'text' | 'int' | 'wide' | 'float' | 'bool';
 export type RowValue = string | bigint | number | boolean;
 
 /**

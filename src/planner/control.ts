@@ -1,6 +1,10 @@
 import type { Span } from '#base';
+import { isNumber } from './aggregates/definition.ts';
 import { Fault, fault } from './fault.ts';
+import { callFunction } from './functions/call.ts';
 import { constant } from './plan.ts';
+import { truth } from './scalars.ts';
+import type { Session } from './session.ts';
 import { type Argument, kindName, scalarValue, type Value } from './value.ts';
 
 /** Longest loop, so that a script ends. */
@@ -18,12 +22,10 @@ export function isTrue({ value, span }: Argument): boolean {
       return value.entries.length > 0;
     case 'scalar':
       if (value.scalar.kind === 'constant') return Boolean(value.scalar.value);
-      return fault('pxl.type', 'this is known only of each row, and the script takes one way for all', span, [
-        'write px.select(condition, yes, no)',
-      ]);
+      return ofEachRow(span);
     case 'opaque':
       if (value.poisoned) throw new Fault();
-      return fault('pxl.type', 'a DataFrame is no condition', span);
+      return ofEachRow(span);
     case 'frame':
     case 'grouped':
     case 'rolling':
@@ -31,6 +33,29 @@ export function isTrue({ value, span }: Argument): boolean {
     default:
       return true;
   }
+}
+
+function ofEachRow(span: Span): never {
+  return fault('pxl.type', 'this is known only of each row, and the script takes one way for all', span, [
+    'write px.select(condition, yes, no)',
+  ]);
+}
+
+/** A condition that each row answers for itself. */
+export function isOfRows(value: Value): boolean {
+  return value.kind === 'opaque' ? !value.poisoned : value.kind === 'scalar' && value.scalar.kind !== 'constant';
+}
+
+/** `yes if test else no` of each row: px.select. */
+export function chosen(session: Session, test: Argument, yes: Argument, no: Argument, span: Span): Value {
+  const [condition, one, other] = [test, yes, no].map(({ value }) =>
+    value.kind === 'scalar' ? value.scalar : undefined,
+  );
+  if (condition && one && other && one.type !== other.type && !(isNumber(one) && isNumber(other))) {
+    fault('pxl.type', `one way gives ${one.type}, the other ${other.type}`, span);
+  }
+  const positional = [condition ? { value: scalarValue(truth(condition, test.span)), span: test.span } : test, yes, no];
+  return callFunction(session, 'select', { name: 'if', span, positional, keywords: new Map() });
 }
 
 /** What a `for` goes over. */

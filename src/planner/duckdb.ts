@@ -33,7 +33,8 @@ interface Select {
   /** What the rows are ordered by, the strongest first; empty: there is one row. */
   readonly order: readonly string[];
   readonly notes?: string;
-  readonly limit?: bigint;
+  /** `LIMIT 5`, or `OFFSET 5`. */
+  readonly limit?: string;
   /** The columns are expressions, not to be multiplied by another substitution. */
   readonly computed?: true;
   /** `order` is more than one ascending number. */
@@ -91,9 +92,10 @@ function selectOf(plan: Relational): Select {
     }
     case 'limit': {
       const source = simple(selectOf(plan.source), (select) => select.limit === undefined);
-      if (!plan.last) return { ...source, limit: plan.count };
+      const limit = `${plan.others ? 'OFFSET' : 'LIMIT'} ${plan.count}`;
+      if (!plan.last) return { ...source, limit };
       // The last rows are the first ones of the opposite order, turned round again.
-      return turned({ ...turned(source), limit: plan.count });
+      return turned({ ...turned(source), limit });
     }
     case 'sort': {
       const source = simple(selectOf(plan.source), plain);
@@ -298,7 +300,7 @@ function text(select: Select, inner: boolean): string {
   if (select.where.length > 0) lines.push(`WHERE ${select.where.join(' AND ')}`);
   if (select.groupBy && select.groupBy.length > 0) lines.push(`GROUP BY ${select.groupBy.join(', ')}`);
   if (order.length > 0 && (!inner || select.limit !== undefined)) lines.push(`ORDER BY ${order.join(', ')}`);
-  if (select.limit !== undefined) lines.push(`LIMIT ${select.limit}`);
+  if (select.limit !== undefined) lines.push(select.limit);
   return lines.join('\n');
 }
 

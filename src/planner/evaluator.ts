@@ -2,7 +2,7 @@ import type { Diagnostic, Span } from '#base';
 import type { Call, Expression, FunctionDefinition, Name, Script, Slice, Statement, Target } from '#pxl';
 import { converted, dictMember, pythonBuiltin, stringMember, stringMemberNames } from './builtins.ts';
 import { bind, intArgument } from './call.ts';
-import { isTrue, itemsOf, partsOf, takenApart } from './control.ts';
+import { chosen, isOfRows, isTrue, itemsOf, partsOf, takenApart } from './control.ts';
 import { columnHints } from './elsewhere.ts';
 import { Fault, fault } from './fault.ts';
 import { formatted } from './format.ts';
@@ -334,8 +334,11 @@ export class Evaluator {
       }
       case 'membership':
         return membership(node, this.#argument(node.left, scope), this.#argument(node.right, scope));
-      case 'conditional':
-        return this.#evaluate(isTrue(this.#argument(node.test, scope)) ? node.yes : node.no, scope);
+      case 'conditional': {
+        const test = this.#argument(node.test, scope);
+        if (!isOfRows(test.value)) return this.#evaluate(isTrue(test) ? node.yes : node.no, scope);
+        return chosen(this.session, test, this.#argument(node.yes, scope), this.#argument(node.no, scope), node.span);
+      }
       case 'comprehension': {
         const inner = new Scope(scope);
         const entries: DictEntry[] = [];
@@ -354,8 +357,7 @@ export class Evaluator {
         return formatted(
           node.parts.map((part) => {
             if (typeof part === 'string') return part;
-            const argument = this.#argument(part.value, scope);
-            return part.digits === undefined ? { argument } : { argument, digits: part.digits };
+            return { argument: this.#argument(part.value, scope), format: part.format };
           }),
         );
       case 'lambda':

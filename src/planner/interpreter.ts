@@ -30,8 +30,8 @@ function rowsOf(plan: Relational, tables: Tables): Row[] {
     case 'limit': {
       const rows = rowsOf(plan.source, tables);
       const count = Number(plan.count);
-      if (!plan.last) return rows.slice(0, count);
-      return count === 0 ? [] : rows.slice(-count);
+      const cut = plan.last ? Math.max(0, rows.length - count) : count;
+      return (plan.last === undefined) === (plan.others === undefined) ? rows.slice(0, cut) : rows.slice(cut);
     }
     case 'sort':
       return rowsOf(plan.source, tables).sort((a, b) => {

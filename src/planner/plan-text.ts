@@ -42,7 +42,7 @@ function operatorText(plan: Relational): string {
     case 'filter':
       return `filter ${scalarWords(plan.predicate)}`;
     case 'limit':
-      return `${plan.last ? 'last' : 'limit'} ${plan.count}`;
+      return `${plan.others ? 'all but ' : ''}${plan.last ? 'last' : plan.others ? 'first' : 'limit'} ${plan.count}`;
     case 'project':
       return `project ${plan.outputs.map(({ column, value }) => named(column.name, value)).join(', ')}`;
     case 'sort':

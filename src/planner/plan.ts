@@ -110,6 +110,8 @@ export interface Limit {
   readonly source: Relational;
   readonly count: bigint;
   readonly last?: true;
+  /** All rows but these. */
+  readonly others?: true;
 }
 
 export interface SortKey {

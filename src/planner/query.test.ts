@@ -615,7 +615,17 @@ describe('faults', () => {
       ['3:14 `is` asks about the script, not about its rows [write not px.is_missing(…)]'],
     ],
     [frame('df = df[df.n == None]'), ["3:17 `==` cannot be used with 'None' [write px.is_missing(…)]"]],
-    [frame("df.a = f'{df.s:.2f}'"), ['3:11 the format `.2f` is for numbers, not STRING']],
+    [
+      frame("df.a = f'{df.n:.2}'"),
+      ["3:11 the format '.2' has digits behind a point, and the value has none: write '.2f'"],
+    ],
+    [frame("df.a = f'{df.n:lots}'"), ["3:11 'lots' is no format; the value is INT64"]],
+    [frame("df.a = 1 if df.n > 1 else 'a'"), ['3:8 one way gives INT64, the other STRING']],
+    [
+      frame('df = df[-3:2]'),
+      ["3:9 'DataFrame' cannot be cut like this [of a column s[1:3]; of a DataFrame df[:10], df[5:],"],
+    ],
+    [frame("df.a = f'{df.s:.2f}'"), ["3:11 the format 'f' is not for a text; the value is STRING"]],
     [frame('df = df.nn'), ["3:9 Column 'nn' not found in parent dataframe [did you mean `n`"]],
     ["import px\npx.display(px.DataFrame('call'))", ["2:25 Table 'call' not found [did you mean `calls`?]"]],
     [

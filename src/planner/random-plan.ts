@@ -87,6 +87,7 @@ export class RandomPlan {
           source,
           count: BigInt(this.pick([0, 1, 3, 50])),
           ...(this.pick([false, true]) ? { last: true as const } : {}),
+          ...(this.pick([false, false, true]) ? { others: true as const } : {}),
         };
       case 'sort':
         return { operator: 'sort', source, keys: [this.key(columns), this.key(columns)] };

@@ -81,7 +81,7 @@ export function logical(operator: 'and' | 'or', first: Scalar, second: Scalar, s
 }
 
 /** What a whole number means as a condition: it is not zero. */
-function truth(value: Scalar, span: Span): Scalar {
+export function truth(value: Scalar, span: Span): Scalar {
   return value.type === 'INT64' ? comparison('!=', value, constant('INT64', 0n), span) : value;
 }
 

@@ -1,11 +1,12 @@
 import type { Span } from '#base';
 import { sliced } from './control.ts';
 import { fault } from './fault.ts';
-import { contextMember, frameMember, frameSubscript } from './frames.ts';
+import { frameOf } from './frame.ts';
+import { contextMember, frameSubscript } from './frames.ts';
 import { callFunction } from './functions/call.ts';
 import { constant } from './plan.ts';
 import type { Session } from './session.ts';
-import { type Argument, constantOf, kindName, scalarValue, type Value } from './value.ts';
+import { type Argument, constantOf, type Frame, kindName, scalarValue, type Value } from './value.ts';
 
 /** `object[index]` */
 export function subscript(session: Session, object: Value, index: Argument, span: Span): Value {
@@ -41,7 +42,7 @@ interface Bounds {
   readonly step: bigint;
 }
 
-/** `object[start:stop:step]`: of a list or a constant text as in Python, of each row's text a part, of a DataFrame the first rows. */
+/** `object[start:stop:step]`: of a list or a constant text as in Python, of each row's text a part, of a DataFrame its rows. */
 export function cut(
   session: Session,
   { value: object, span: at }: Argument,
@@ -64,11 +65,25 @@ export function cut(
   if (object.kind === 'scalar' && object.scalar.type === 'STRING' && simple) {
     return callFunction(session, 'substring', site({ value: object, span: at }, counted(from), counted(stop - from)));
   }
-  if (object.kind === 'frame' && simple && from === 0n) {
-    const head = frameMember(session, object.frame, 'head', span, true);
-    return head.kind === 'builtin' ? head.call(site(counted(stop))) : head;
+  if (object.kind === 'frame' && step === 1n && !(from < 0n && stop !== undefined && stop >= 0n)) {
+    return { kind: 'frame', frame: rowsBetween(object.frame, from, stop, span) };
   }
   return fault('pxl.type', `'${kindName(object)}' cannot be cut like this`, span, [
-    'of a column s[1:3], of a DataFrame df[:10]',
+    'of a column s[1:3]; of a DataFrame df[:10], df[5:], df[5:8], df[-3:], df[:-3]',
   ]);
+}
+
+/** `df[start:stop]`, with Python's meaning of negative bounds. A negative start and a stop that is not are of different ends. */
+function rowsBetween(frame: Frame, start: bigint, stop: bigint | undefined, span: Span): Frame {
+  const cut = (source: Frame, count: bigint, form: { last?: true; others?: true }): Frame =>
+    frameOf({ operator: 'limit', source: source.plan, count, ...form }, source, span);
+  const last = true;
+  const others = true;
+  if (start < 0n) {
+    const end = cut(frame, -start, { last });
+    return stop === undefined ? end : cut(end, -stop, { last, others });
+  }
+  const upTo = stop === undefined ? frame : stop < 0n ? frame : cut(frame, stop, {});
+  const behind = start === 0n ? upTo : cut(upTo, start, { others });
+  return stop !== undefined && stop < 0n ? cut(behind, -stop, { last, others }) : behind;
 }

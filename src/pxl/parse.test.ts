@@ -48,7 +48,7 @@ function shape(node: Expression): string {
     case 'comprehension':
       return `[${node.key ? `${shape(node.key)}: ` : ''}${shape(node.item)} for ${node.targets.map((each) => each.name)} in ${shape(node.iterable)} if ${node.conditions.map(shape)}]`;
     case 'format':
-      return `f(${node.parts.map((part) => (typeof part === 'string' ? JSON.stringify(part) : `${shape(part.value)}${part.digits === undefined ? '' : `:${part.digits}`}`)).join(' ')})`;
+      return `f(${node.parts.map((part) => (typeof part === 'string' ? JSON.stringify(part) : `${shape(part.value)}${part.format === '' ? '' : `:${part.format}`}`)).join(' ')})`;
     case 'lambda':
       return `(${node.parameters.map((each) => each.name)} => ${shape(node.body)})`;
     case 'unsupported':
@@ -79,7 +79,7 @@ describe('expressions', () => {
     ['{a: b for a in c if a}', '[a: b for a in c if a]'],
     ['lambda a, b=1: a + b', '(a,b => (a + b))'],
     ["f'x{a + 1}y{b}'", 'f("x" (a + 1) "y" b)'],
-    ["'a' f'{{{a:.2f}}}' f'b'", 'f("a" "{" a:2 "}" "b")'],
+    ["'a' f'{{{a:.2f}}}' f'b'", 'f("a" "{" a:.2f "}" "b")'],
     ['not a == b and c or d', '(((not (a == b)) and c) or d)'],
     ['(a + b) * c % d / e', '((((a + b) * c) % d) / e)'],
     ['- -a', '(- (- a))'],
@@ -195,7 +195,7 @@ describe('faults', () => {
       'a @= 1',
       'b = [x for x in y for z in x]',
       'c = lambda *a: 1',
-      "d = f'{a:>8}'",
+      "d = f'{a!r}'",
       'h = a & b',
       'j, k = a',
       'del a',
@@ -217,7 +217,7 @@ describe('faults', () => {
         "\`@=\` is not supported in PxL",
         "comprehensions over several \`for\` are not supported in PxL",
         "\`*\` in the parameters of a lambda is not supported in PxL",
-        "the format \`>8\` is not supported in PxL",
+        "the conversion \`!r\` is not supported in PxL",
         "the operator \`&\` is not supported in PxL",
         "\`del\` is not supported in PxL",
         "\`try\` statements are not supported in PxL",

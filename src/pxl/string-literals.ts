@@ -52,11 +52,10 @@ function formattedParts(cursor: Cursor, token: Token, grammar: Grammar): Formatt
       if (!inner.at(')')) inner.fault(`f-string: ${inner.describe()} cannot stand here`);
       return found;
     });
-    const digits = /^\.(\d{1,2})f$/.exec(piece.format)?.[1];
-    if (piece.format !== '' && digits === undefined) {
-      cursor.unsupported(`the format \`${piece.format}\` is`, token.span, 'write `{x}` or `{x:.2f}`');
+    if (piece.format.startsWith('!')) {
+      cursor.unsupported(`the conversion \`${piece.format.slice(0, 2)}\` is`, token.span, 'write `{x}` or `{x:.2f}`');
     }
-    parts.push(digits === undefined ? { value } : { value, digits: Number(digits) });
+    parts.push({ value, format: piece.format });
   }
   return parts;
 }

@@ -121,10 +121,10 @@ export interface Comprehension extends Node {
   readonly iterable: Expression;
   readonly conditions: readonly Expression[];
 }
-/** `f'a{b:.2f}'`: texts and values; `digits` behind the point of a number. */
+/** `f'a{b:.2f}'`: texts and values; `format` is what stands behind the colon, or empty. */
 export interface FormattedString extends Node {
   readonly kind: 'format';
-  readonly parts: readonly (string | { readonly value: Expression; readonly digits?: number })[];
+  readonly parts: readonly (string | { readonly value: Expression; readonly format: string })[];
 }
 /** A function without a name; its body is one `return`. */
 export interface Lambda extends Node {

@@ -6,12 +6,19 @@ import {
   DuckDBScalarFunction,
   type DuckDBType,
   type DuckDBVector,
+  HUGEINT,
   VARCHAR,
 } from '@duckdb/node-api';
 import duckdb, { type Connection } from '@duckdb/node-bindings';
 import { type RowFunction, type RowType, type RowValue, rowFunctions } from '#functions';
 
-const types: Readonly<Record<RowType, DuckDBType>> = { text: VARCHAR, int: BIGINT, float: DOUBLE, bool: BOOLEAN };
+const types: Readonly<Record<RowType, DuckDBType>> = {
+  text: VARCHAR,
+  int: BIGINT,
+  wide: HUGEINT,
+  float: DOUBLE,
+  bool: BOOLEAN,
+};
 
 /**
  * Makes the functions of `#functions` known to the engine as `px_<name>`, for all connections. DuckDB calls them on this thread

@@ -43,7 +43,8 @@ export function splitPlan(plan: Relational, table: () => string): SplitPlan {
     if (isOfNodes(each)) return union(each);
     switch (each.operator) {
       case 'limit':
-        // No node has to send more rows than the limit.
+        // No node has to send more rows than the limit, and none knows which of its rows are left out.
+        if (each.others) break;
         if (isOfNodes(each.source)) return { ...each, source: union(each) };
         if (each.source.operator === 'sort' && isOfNodes(each.source.source))
           return { ...each, source: { ...each.source, source: union(each) } };
