@@ -142,7 +142,7 @@ describe('a debugger', () => {
     await expect(sonde.place(target.pid, 'main.hit')).rejects.toThrow(
       new RegExp(`debugger \\(process ${debuggerProcess.pid}, `),
     );
-    expect(openDescriptors()).toBeLessThanOrEqual(before + 1);
+    await expect.poll(openDescriptors).toBeLessThanOrEqual(before + 1);
     await debuggerProcess.kill();
     const { deployment } = await sonde.place(target.pid, 'main.hit');
     await call(4);
