@@ -98,10 +98,12 @@ export const chunkHeader = {
   type: 8,
   /** u32, how many bytes were captured. */
   bytes: 12,
-  /** u32, how many references away from the event's own values. */
+  /** u16, how many references away from the event's own values. */
   depth: 16,
-  /** u32, a `slotStatus`. */
-  status: 20,
+  /** u16, a `slotStatus`. */
+  status: 18,
+  /** u32, where in the area the next chunk of the same value begins; 0: this is the last one. */
+  next: 20,
 } as const;
 export const chunkHeaderSize = 24;
 
@@ -109,23 +111,39 @@ export const chunkHeaderSize = 24;
 export const walkState = {
   /** Bytes of the area that are in use. */
   tail: 0,
-  base: 8,
-  end: 16,
-  entry: 24,
-  first: 32,
-  stride: 40,
-  depth: 48,
+  end: 8,
+  first: 16,
+  stride: 24,
+  depth: 32,
   /** Bits of `walkCut`. */
-  cut: 56,
-  steps: 64,
+  cut: 40,
+  steps: 48,
   /** Inner nodes of tries that were copied, and their entries. */
-  nodes: 72,
-  entries: 80,
+  nodes: 56,
+  entries: 64,
+  /** The value whose turn it is (an index of `WalkLayout.roots`), and how many have more to be followed. */
+  root: 72,
+  open: 80,
+  /** The turn is over when so many steps have been gone. */
+  turnSteps: 88,
+  /** What a turn goes on with, of the value whose turn it is: the chunk and the element in it, the entry of its type, the value's last chunk, and up to where the area may be filled. */
+  chunk: 96,
+  base: 104,
+  entry: 112,
+  last: 120,
+  turnTail: 128,
   /** Addresses that have been taken, by a hash. */
-  seen: 88,
+  seen: 136,
 } as const;
 export const seenWords = 32;
-export const walkStateSize = walkState.seen + 8 * seenWords;
+
+/** Behind it, for each of `WalkLayout.roots`, the words that a turn goes on with (u64). `credit`: bytes that it may still take, less than 0 where the last chunk was larger. */
+export const rootState = { chunk: 0, base: 8, entry: 16, last: 24, credit: 32 } as const;
+export const rootStateSize = 40;
+
+export function walkStateSize(roots: number): number {
+  return walkState.seen + 8 * seenWords + rootStateSize * roots;
+}
 
 export const walkCut = {
   /** The area is full. */
@@ -140,6 +158,10 @@ export interface WalkLayout {
   readonly area: number;
   /** Bytes of the values' own chunks. */
   readonly rootBytes: number;
+  /** Those of them that lead anywhere: where in the area, and the first entry of their type's references. */
+  readonly roots: readonly { readonly chunk: number; readonly entry: number }[];
+  /** What one of several values may take before it is the next one's turn. */
+  readonly turn: { readonly steps: number; readonly bytes: number };
   /** A chunk begins at this offset in the area at most … */
   readonly lastChunk: number;
   /** … and has so many bytes at most, behind its header. */

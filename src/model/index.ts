@@ -23,6 +23,8 @@ export {
   header,
   headerFlags,
   headerSize,
+  rootState,
+  rootStateSize,
   type Slot,
   seenWords,
   slotStatus,

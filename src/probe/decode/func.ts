@@ -5,7 +5,7 @@ import { word } from './snapshot.ts';
 export function funcJson(renderer: GraphRenderer, place: Place, path: string): string {
   const address = word(renderer.view, place.at);
   if (address === 0) return 'null';
-  const chunk = renderer.snapshot.find(address, 0);
+  const chunk = renderer.snapshot.code(address);
   if (chunk === undefined || chunk.unreadable || chunk.end - chunk.start < 8) {
     return renderer.missing(
       path,

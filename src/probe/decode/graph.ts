@@ -1,6 +1,6 @@
 import { decodeUtf8 } from '#base';
 import { type CaptureLimits, type EventLayout, type Hole, limitText } from '#model';
-import { type GraphType, isByte, isDirect, type TypeGraph } from '../graph/index.ts';
+import { directPart, type GraphType, isByte, type TypeGraph } from '../graph/index.ts';
 import { bytesJson, hex } from './bytes.ts';
 import { channelJson } from './channel.ts';
 import { errorText } from './errors.ts';
@@ -330,8 +330,11 @@ export class GraphRenderer {
     }
     const { name, size } = this.type(index);
     const pointer = word(view, place.at + 8);
-    if (isDirect(graph.types, index)) {
-      const own = { at: place.at + 8, end: place.at + 16, depth: place.depth };
+    const direct = directPart(graph.types, index);
+    if (direct !== undefined) {
+      // What a func points to is a part of it, but of one in an interface it is behind that.
+      const depth = place.depth + (this.type(direct).kind === 'func' ? 1 : 0);
+      const own = { at: place.at + 8, end: place.at + 16, depth };
       return { name, index, data: { kind: 'word', place: own } };
     }
     if (size === 0) return { name, index, data: { kind: 'chunk', place: { at: 0, end: 0, depth: place.depth + 1 } } };

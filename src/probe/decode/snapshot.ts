@@ -41,8 +41,8 @@ export class Snapshot {
         start,
         end: start + bytes,
         entry: view.getUint32(header + chunkHeader.type, true),
-        depth: view.getUint32(header + chunkHeader.depth, true),
-        unreadable: view.getUint32(header + chunkHeader.status, true) !== slotStatus.captured,
+        depth: view.getUint16(header + chunkHeader.depth, true),
+        unreadable: view.getUint16(header + chunkHeader.status, true) !== slotStatus.captured,
       };
       const known = this.#chunks.get(address);
       if (known === undefined) this.#chunks.set(address, [chunk]);
@@ -51,15 +51,25 @@ export class Snapshot {
     }
   }
 
-  /** The largest copy of objects of a type at an address. */
+  /** The copy of objects of a type at an address: the largest, and of these the one that was followed furthest. */
   find(address: number, type: number): Chunk | undefined {
     const entry = this.#graph.entries[type];
     let best: (Chunk & { readonly entry: number }) | undefined;
     for (const chunk of this.#chunks.get(address) ?? []) {
-      if (chunk.entry === entry && (best === undefined || chunk.end - chunk.start > best.end - best.start))
-        best = chunk;
+      if (chunk.entry !== entry) continue;
+      const larger = best === undefined ? 1 : chunk.end - chunk.start - (best.end - best.start);
+      if (larger > 0 || (larger === 0 && chunk.depth < best!.depth)) best = chunk;
     }
     return best;
+  }
+
+  /** The address of a func's code, which what it points to begins with: alone, or with what the func has captured. */
+  code(address: number): Chunk | undefined {
+    const alone = this.find(address, 0);
+    if (alone !== undefined) return alone;
+    const { closures, entries } = this.#graph;
+    const isClosure = (entry: number) => closures.some(({ type }) => entries[type] === entry);
+    return this.#chunks.get(address)?.find(({ entry }) => isClosure(entry));
   }
 
   /** Why there is no copy of what a reference in an object of this depth leads to. */

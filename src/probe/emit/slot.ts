@@ -84,8 +84,7 @@ function rootChunk(
   asm.store(8, r7, header + chunkHeader.address, immediate(0));
   asm.store(4, r7, header + chunkHeader.type, immediate(entry));
   asm.store(4, r7, header + chunkHeader.bytes, immediate(0));
-  asm.store(4, r7, header + chunkHeader.depth, immediate(0));
-  asm.store(4, r7, header + chunkHeader.status, immediate(0));
+  asm.store(8, r7, header + chunkHeader.depth, immediate(0));
   checkGuards(asm, reading, source, fails);
   if (source.kind === 'graph-memory') {
     addressOf(asm, reading, source, fails);

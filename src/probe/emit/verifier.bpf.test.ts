@@ -73,7 +73,12 @@ describe('the verifier takes a walk over objects', () => {
       type: pointer,
       name: '*main.Node',
     };
-    const columns = (['entry', 'return'] as const).map((from) => ({ column: { name: from }, from, value }));
+    const second: ResolvedValue = { ...value, access: { ...value.access, variable: variable(register(3)) } };
+    // One value, and several that take turns.
+    const columns = [
+      ...(['entry', 'return'] as const).map((from) => ({ column: { name: from }, from, value })),
+      { column: { name: 'second' }, from: 'return', value: second },
+    ];
     const planned = planProbe({ function: { name: 'main.f' }, columns } as unknown as ResolvedProbe, { types });
     const context = {
       machine: machine('amd64'),

@@ -55,27 +55,36 @@ function walked(
   mayGoto: boolean,
   { steps, ...limits }: CaptureLimits & { steps?: number } = defaultLimits,
 ) {
+  const { values, ...rest } = walkedAll(memory, [heap], mayGoto, {
+    ...limits,
+    ...(steps === undefined ? {} : { steps }),
+  });
+  return { ...rest, ...values[0]! };
+}
+
+/** The same of several lists, whose heads are in registers. */
+function walkedAll(
+  memory: Uint8Array,
+  heads: readonly bigint[],
+  mayGoto: boolean,
+  { steps, ...limits }: CaptureLimits & { steps?: number },
+) {
   const builder = newTestTypes(limits);
   const type = builder.add(testTypeRefs.pointer);
   const table = builder.finish();
-  const value = {
+  const value = (register: number) => ({
     kind: 'graph',
     access: {
-      variable: { name: 'n', type: 1, places: [{ kind: 'register', register: 0, offset: 0, size: 8 }] },
+      variable: { name: 'n', type: 1, places: [{ kind: 'register', register, offset: 0, size: 8 }] },
       offset: 0,
       hops: [],
     },
     size: 8,
     type,
     name: '*main.Node',
-  };
-  const planned = planProbe(
-    {
-      function: { name: 'main.f' },
-      columns: [{ column: { name: 'n' }, from: 'entry', value }],
-    } as unknown as ResolvedProbe,
-    { types: table },
-  );
+  });
+  const columns = heads.map((_, i) => ({ column: { name: `n${i}` }, from: 'entry', value: value([0, 3][i]!) }));
+  const planned = planProbe({ function: { name: 'main.f' }, columns } as unknown as ResolvedProbe, { types: table });
   const program = entryProgram(
     {
       machine: machine('amd64'),
@@ -101,16 +110,23 @@ function walked(
   const g = addGoroutine(world, 0x1000n, 5n, 0x10_0000n, 0x10_4000n);
   enter(world, g, 64);
   world.user.map(heap, memory);
-  setRegister(world, 'rax', heap);
+  for (const [i, head] of heads.entries()) setRegister(world, i === 0 ? 'rax' : 'rbx', head);
   run(program, world);
   const [record] = world.records;
-  const notes = new Notes();
-  const shape = planned.plan.columns[0]!.source;
-  if (shape.kind !== 'entry') throw new Error('no entry column');
   const context = { layout: planned.entry!.layout, graph: table.graph, target: new TargetContext() };
   const view = new DataView(record!.buffer, record!.byteOffset, record!.byteLength);
-  const text = json(shape.shape, context, { bytes: record!, view, offset: 0 }, 'n', notes);
-  return { value: JSON.parse(text), notes: JSON.parse(notes.take() ?? '{}'), record: record!, layout: context.layout };
+  const values = planned.plan.columns.map(({ source }) => {
+    const notes = new Notes();
+    if (source.kind !== 'entry') throw new Error('no entry column');
+    const text = json(source.shape, context, { bytes: record!, view, offset: 0 }, 'n', notes);
+    return { value: JSON.parse(text), notes: JSON.parse(notes.take() ?? '{}') };
+  });
+  return { values, record: record!, layout: context.layout };
+}
+
+/** How many nodes of a list are shown. */
+function lengthOf(node: { readonly Name?: string; readonly Next?: object } | null): number {
+  return node?.Name === undefined ? 0 : 1 + lengthOf((node.Next ?? null) as Parameters<typeof lengthOf>[0]);
 }
 
 describe.each([true, false])('a walk, may_goto %s', (mayGoto) => {
@@ -187,5 +203,28 @@ describe.each([true, false])('a walk, may_goto %s', (mayGoto) => {
     const few = walked(list, mayGoto, { ...deep, steps: 20 });
     expect(JSON.stringify(few.notes)).toMatch(/more than \d+ references/);
     expect(few.value.Name).toBe('node 0');
+  });
+
+  it.each([
+    ['first', true],
+    ['second', false],
+  ])('gives a small value beside a large one what it needs: the small one %s', (_, smallFirst) => {
+    const memory = nodes(60, (i) => (i === 5 || i === 59 ? 0n : heap + 256n * BigInt(i + 1)));
+    const [small, large] = [heap, heap + 256n * 6n];
+    const limits = { ...defaultLimits, depth: 100, eventBytes: 4096 };
+    const { values } = walkedAll(memory, smallFirst ? [small, large] : [large, small], mayGoto, limits);
+    const [ofSmall, ofLarge] = smallFirst ? values : values.toReversed();
+    expect(JSON.stringify(ofSmall!.notes)).not.toContain('the event is full');
+    expect(lengthOf(ofSmall!.value)).toBe(6);
+    expect(JSON.stringify(ofLarge!.notes)).toContain('the event is full');
+    expect(lengthOf(ofLarge!.value)).toBeGreaterThan(6);
+  });
+
+  it('gives two large values the same', () => {
+    const memory = nodes(120, (i) => (i % 60 === 59 ? 0n : heap + 256n * BigInt(i + 1)));
+    const limits = { ...defaultLimits, depth: 100, eventBytes: 8192 };
+    const { values } = walkedAll(memory, [heap, heap + 256n * 60n], mayGoto, limits);
+    const [one, other] = values.map(({ value }) => lengthOf(value));
+    expect(Math.abs(one! - other!)).toBeLessThanOrEqual(4);
   });
 });

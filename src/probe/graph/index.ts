@@ -2,6 +2,7 @@ export { TypeGraphBuilder, type TypeSource } from './build.ts';
 export { contextValueDepth } from './followed.ts';
 export { defaultRedaction, hiddenWords, holdsWord, Redaction, type RedactionRules } from './redaction.ts';
 export {
+  codeTarget,
   dynamicKeyBytes,
   dynamicValueBytes,
   entryBytes,

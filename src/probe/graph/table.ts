@@ -144,7 +144,7 @@ export function layTable(
     const part = directPart(types, type);
     const target = part === undefined ? type : targetOf(types, part);
     if (target === undefined || types[type]!.redacted === true) return { address, entry: entries[0]!, size: 0 };
-    if (target === codePointer) return { address, entry: entries[0]!, size: 8 };
+    if (target === codePointer) return { address, ...codeTarget };
     return { address, entry: entries[target]!, size: types[target]!.size };
   });
   const funcs = closures.map(({ address, type }) => ({ address, entry: entries[type]!, size: types[type]!.size }));
@@ -153,6 +153,8 @@ export function layTable(
 
 /** What a func in an interface points to: the address of its code. */
 const codePointer = -1;
+/** That as bytes, in the map of dynamic types: no other type is told by the first header, which is that of `byte`, and this size. */
+export const codeTarget = { entry: entryBytes, size: 8 } as const;
 
 /** The type that a pointer-shaped value points to. */
 function targetOf(types: readonly GraphType[], index: number): number | undefined {

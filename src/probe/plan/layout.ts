@@ -9,7 +9,7 @@ import {
   walkStateSize,
 } from '#model';
 import { mapLeaves } from '../computation/index.ts';
-import type { TypeTable } from '../graph/index.ts';
+import { entryBytes, type TypeTable } from '../graph/index.ts';
 import type { PartStep, ResolvedValue } from '../resolve/index.ts';
 import type { ValueShape } from '../types.ts';
 import type { PlanContext } from './plan.ts';
@@ -17,6 +17,9 @@ import { graphSource, type SlotSource, slotSource } from './source.ts';
 
 /** Largest part of a record that is not snapshot, bytes: its slots are reached by the 16-bit offsets of eBPF stores. */
 export const maxRecordBytes = 32_760;
+
+/** So many turns of one value fill the event. */
+const turnsInEvent = 16;
 
 type GraphSource = Extract<SlotSource, { kind: 'graph-memory' | 'graph-parts' }>;
 
@@ -123,8 +126,9 @@ export class LayoutBuilder {
       this.#time + JSON.stringify(source, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value));
     const known = this.#known.get(key);
     if (known !== undefined) return known;
-    // One status byte each, and up to 7 bytes of padding behind them all; the first root brings the walk's state.
-    const state = isGraph(source) && !this.#sources.some(isGraph) ? walkStateSize : 0;
+    // One status byte each, and up to 7 bytes of padding behind them all; roots bring the walk's state.
+    const roots = this.#sources.filter(isGraph).length;
+    const state = isGraph(source) ? walkStateSize(roots + 1) - (roots === 0 ? 0 : walkStateSize(roots)) : 0;
     const bytes = this.#bytes + 1 + slotBytes(source) + state;
     if (bytes + 7 > this.#most) {
       return { kind: 'missing', reason: `the event is full (${this.#most} bytes): name fewer values` };
@@ -146,7 +150,7 @@ export class LayoutBuilder {
     }
     const state = at;
     const roots = sources.filter(isGraph);
-    if (roots.length > 0) at += walkStateSize;
+    if (roots.length > 0) at += walkStateSize(roots.length);
     const area = at;
     for (const source of roots) {
       offsets.set(source, at + chunkHeaderSize);
@@ -176,7 +180,13 @@ export class LayoutBuilder {
       }
     });
     if (roots.length === 0 || this.#table === undefined) return { layout: { size: at, slots }, sources };
-    const walk = walkLayout(this.#table, roots, state, area, at - area);
+    const walk = walkLayout(
+      this.#table,
+      roots.map((source) => ({ chunk: offsets.get(source)! - chunkHeaderSize - area, type: source.type })),
+      state,
+      area,
+      at - area,
+    );
     const size = area + walk.lastChunk + chunkHeaderSize + walk.maxChunk;
     return { layout: { size: Math.max(size, at), slots, walk }, sources };
   }
@@ -185,12 +195,12 @@ export class LayoutBuilder {
 /** Room for what the types may need, up to the limits. */
 function walkLayout(
   table: TypeTable,
-  roots: readonly GraphSource[],
+  roots: readonly { readonly chunk: number; readonly type: number }[],
   state: number,
   area: number,
   rootBytes: number,
 ): WalkLayout {
-  const { limits } = table.graph;
+  const { limits, entries } = table.graph;
   const needs = roots.map((root) => table.need(root.type));
   const sum = (of: (need: (typeof needs)[number]) => number) => needs.reduce((total, need) => total + of(need), 0);
   const maxChunk = align8(Math.max(16, ...needs.map((need) => need.chunk)));
@@ -201,6 +211,13 @@ function walkLayout(
     state,
     area,
     rootBytes,
+    roots: roots
+      .filter((_, i) => needs[i]!.references > 1)
+      .map(({ chunk, type }) => ({ chunk, entry: entries[type]! + entryBytes })),
+    turn: {
+      steps: Math.ceil(mostReferences(limits) / turnsInEvent),
+      bytes: Math.ceil(limits.eventBytes / turnsInEvent),
+    },
     lastChunk,
     maxChunk,
     steps: Math.min(mostReferences(limits), roots.length + 2 + sum((need) => need.references)),
