@@ -25,6 +25,7 @@ import type { Reader } from './reader/reader.ts';
 import { SiteCheck } from './sitecheck.ts';
 import { loadBias } from './stacks.ts';
 import { makeTypeMaps } from './typemaps.ts';
+import { urgency } from './urgency.ts';
 
 /** How long calls that are running may take to end when the probes come off. */
 const drainMs = 100;
@@ -115,6 +116,9 @@ export async function arm(
       failed: (error) => failed(`${error}; its probes were taken off, all else goes on`),
     },
   );
+  // While calls are counted, what is called too often has to come off at once.
+  using counting = new DisposableStack();
+  if (compilation.estimate) counting.use(urgency());
   const attachments: UprobeAttachment[] = [];
   /** Of the entries that are counted, by attachment: its probes. */
   const counted = new Map<UprobeAttachment, readonly number[]>();
@@ -134,11 +138,14 @@ export async function arm(
     check.placed();
   } catch (error) {
     Atomics.store(controls.words, control.gate, BigInt(gates.shut));
-    if (compilation.estimate) await costliest(compilation, controls, counted)?.closeInBackground();
+    // Here, for the threads in the background wait for their turn on the CPU.
+    if (compilation.estimate) costliest(compilation, controls, counted)?.close();
+    counting.dispose();
     await Promise.all(attachments.map((attachment) => attachment.closeInBackground()));
     await reader.close(id);
     throw error;
   }
+  counting.dispose();
   Atomics.store(controls.words, control.gate, BigInt(gates.open));
   binaries.remember(executable);
   const warnings = [...compilation.warnings, ...foreignWarning(check), ...floor];

@@ -68,6 +68,13 @@ it('takes a tracepoint off after two seconds above the budget', async () => {
   );
 });
 
+it('looks at a period when it ends', async () => {
+  await run(450, [0]);
+  // The look at 750 ms begins it: looks that are 150 ms apart would end it 2.1 s later.
+  await run(2_300, [0.08]);
+  expect(deployment.ended).toBeDefined();
+});
+
 it('lets a tracepoint below the budget live', async () => {
   await run(20_000, [0.045]);
   expect(deployment.ended).toBeUndefined();

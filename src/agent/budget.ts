@@ -96,7 +96,9 @@ export class Budget {
     for (const pid of this.#overruns.keys())
       if (!active.some((each) => pidOf(each) === pid)) this.#overruns.delete(pid);
     this.#timer = undefined;
-    if (this.#watched.size > 0) this.#schedule(quiet ? quietLookMs : lookMs);
+    // A period is looked at when it ends, not some time after.
+    const untilEnd = [...this.#overruns.values()].map(({ sinceNs }) => Number(sinceNs + periodNs - atNs) / 1e6);
+    if (this.#watched.size > 0) this.#schedule(Math.min(quiet ? quietLookMs : lookMs, ...untilEnd));
     else this.#programs.close();
   }
 
