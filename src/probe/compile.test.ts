@@ -266,6 +266,16 @@ describe('diagnostics', () => {
     expect(sites.every(({ entry }) => entry !== undefined)).toBe(true);
   });
 
+  it('say of a function that was inlined everywhere why none of its copies can be probed so', () => {
+    expect(refused('strings.TrimPrefix', { kind: 'stack' })).toMatchObject([
+      {
+        id: 'probe.inlined-everywhere',
+        message: `'strings.TrimPrefix' has no code of its own: the compiler inlined it everywhere, and inlined copies have no frame, so no stack of their own`,
+        span,
+      },
+    ]);
+  });
+
   it('report every mistake of every column and probe together', () => {
     expect(
       refused(

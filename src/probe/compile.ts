@@ -4,6 +4,7 @@ import {
   defaultLimits,
   headerSize,
   implicitColumns,
+  type LogicalProbe,
   type LogicalTracepoint,
   type Relation,
   sameRelation,
@@ -148,6 +149,7 @@ export function compileTarget(
     skipped.push(...found.value.skipped);
     const before = chosen.length;
     const refusals: Diagnostic[] = [];
+    const copyRefusals: Diagnostic[] = [];
     for (const resolved of probes) {
       const refusal = groupRefusal(resolved);
       if (refusal !== undefined) {
@@ -166,6 +168,7 @@ export function compileTarget(
         const reason = noCopy(plan, resolved.copy);
         if (reason !== undefined) {
           skipped.push({ function: `copies of ${resolved.function.name}`, reason });
+          copyRefusals.push(everyCopy(probe, reason));
           continue;
         }
         chosen.push({ resolved, plan, sites: copySites(resolved.function, resolved.copy), many });
@@ -183,7 +186,10 @@ export function compileTarget(
       refusals.push(...sites.diagnostics);
       skipped.push({ function: resolved.function.name, reason: sites.diagnostics[0]!.message });
     }
-    if (chosen.length === before) diagnostics.push(...uniqueMessages(refusals).map((each) => placed(each, probe.span)));
+    if (chosen.length === before) {
+      const told = uniqueMessages(refusals.length > 0 ? refusals : copyRefusals);
+      diagnostics.push(...told.map((each) => placed(each, probe.span)));
+    }
   }
   const planned = chosen.map(({ plan }) => plan);
   const sites = chosen.map((each) => each.sites);
@@ -336,6 +342,14 @@ function noCopy({ group, entry, return: exit }: PlannedProbe, copy: CopyPlace): 
     return 'no instruction tells where a call of it ends, so there is no latency to be added up';
   const stacks = [entry, exit].some((event) => event?.sources.some(({ kind }) => kind === 'stack'));
   return stacks ? 'inlined copies have no frame, so no stack of their own' : undefined;
+}
+
+/** A function that has no code of its own, of whose copies none can be probed so. */
+function everyCopy({ function: name }: LogicalProbe, reason: string): Diagnostic {
+  return {
+    id: 'probe.inlined-everywhere',
+    message: `'${name}' has no code of its own: the compiler inlined it everywhere, and ${reason}`,
+  };
 }
 
 /** The sites of an inlined copy are chosen with its parameters' places. */
