@@ -18,6 +18,21 @@ it('hides the usual names by default, however they are written', () => {
   for (const name of ['pass', 'key', 'user', 'Name', 'auth']) expect(redaction.hides(name, 'string')).toBe(false);
 });
 
+it('hides no flag, time or count that is named after a secret, but a number that may be one', () => {
+  const redaction = readRedaction(folder, {});
+  const ofNumber = (name: string) => redaction.hides(name, 'int', () => 'number');
+  for (const name of ['token', 'SecretPIN', 'sessionToken', 'tokenID', 'password_code'])
+    expect(ofNumber(name)).toBe(true);
+  for (const name of ['MaxTokens', 'maxSubTokens', 'TokenCount', 'token_ttl', 'PromptTokensTotal', 'CookieLen']) {
+    expect(ofNumber(name)).toBe(false);
+    expect(redaction.hides(name, 'string')).toBe(true);
+  }
+  expect(redaction.hides('UseToken', 'bool', () => 'nothing')).toBe(false);
+  const own = readRedaction(folder, { SONDE_REDACT_NAMES: 'pin' });
+  expect(own.hides('userPIN', 'int', () => 'number')).toBe(true);
+  expect(own.hides('spinCount', 'int', () => 'number')).toBe(false);
+});
+
 it('takes the list of the file in the folder, and that of the environment before it', () => {
   writeFileSync(join(folder, 'redact.json'), '{"names":["ssn"],"types":["main.Secret"]}');
   const fromFile = readRedaction(folder, {});

@@ -82,7 +82,7 @@ export function entriesJson(
   const parts = keyed.map(({ entry, text, unsorted, from, to }, i) => {
     notes.move(from, to, unsorted, `${path}[${i}][0]`);
     const at = asObject ? `${path}[${text}]` : `${path}[${i}][1]`;
-    const hidden = kind === 'string' && renderer.target.hidesKey(renderer.graph, text);
+    const hidden = kind === 'string' && renderer.target.hidesKey(renderer.graph, text, renderer.type(type.elem));
     const value = hidden ? renderer.missing(at, 'redacted') : actual(renderer, entry.value, type.elem, at);
     return asObject ? `${text}:${value}` : `[${text},${value}]`;
   });

@@ -1,5 +1,5 @@
 import type { TypeGraph } from '../graph/index.ts';
-import { hiddenWords, holdsWord, isByte } from '../graph/index.ts';
+import { type GraphType, hiddenWords, holds, isByte, namesSecret } from '../graph/index.ts';
 
 /** What the decoder may ask about the process's binary. Addresses are the process's. */
 export interface BinaryServices {
@@ -45,9 +45,10 @@ export class TargetContext {
     return this.#derived(graph).bytes;
   }
 
-  /** Is what a map has under this key on the redaction list? */
-  hidesKey(graph: TypeGraph, key: string): boolean {
-    return holdsWord(key, this.#derived(graph).hidden);
+  /** Is what a map has under this key, of this type, on the redaction list? */
+  hidesKey(graph: TypeGraph, key: string, type: GraphType): boolean {
+    const constants = 'constants' in type ? Object.keys(type.constants ?? {}).length : 0;
+    return namesSecret(key, this.#derived(graph).hidden, () => holds(type, () => constants));
   }
 
   #derived(graph: TypeGraph) {

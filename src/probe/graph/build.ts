@@ -1,6 +1,6 @@
 import type { Closure, DynamicType, GoField, GoType, TypeRef } from '#gobin';
 import { type CaptureLimits, defaultLimits } from '#model';
-import type { Redaction } from './redaction.ts';
+import { type Holds, holds, type Redaction } from './redaction.ts';
 import { layTable, type TypeTable } from './table.ts';
 import type { GraphField, GraphType, RuntimeRole } from './types.ts';
 
@@ -63,7 +63,13 @@ export class TypeGraphBuilder {
 
   /** Is a variable or field of this name, or a type, on the list of what is never captured? */
   isRedacted(name: string, ref: TypeRef): boolean {
-    return this.#redaction?.hides(name, this.#source.type(ref).name) ?? false;
+    return this.#redaction?.hides(name, this.#source.type(ref).name, () => this.#holds(ref)) ?? false;
+  }
+
+  #holds(ref: TypeRef): Holds {
+    const type = this.#source.type(ref);
+    if (type.kind === 'pointer' && type.elem !== undefined && type.elem !== ref) return this.#holds(type.elem);
+    return holds(type, () => (type.name.includes('.') ? (this.#source.constants?.(ref)?.size ?? 0) : 0));
   }
 
   /** Names of constants of a named integer type, by value; `time.Duration` and the like have a form of their own. */

@@ -1,6 +1,14 @@
 export { TypeGraphBuilder, type TypeSource } from './build.ts';
 export { contextValueDepth } from './followed.ts';
-export { defaultRedaction, hiddenWords, holdsWord, Redaction, type RedactionRules } from './redaction.ts';
+export {
+  defaultRedaction,
+  type Holds,
+  hiddenWords,
+  holds,
+  namesSecret,
+  Redaction,
+  type RedactionRules,
+} from './redaction.ts';
 export {
   codeTarget,
   dynamicKeyBytes,

@@ -36,7 +36,7 @@ function member(
   // One that was not captured has a note.
   const name = found === 'null' ? `"#${number}"` : found;
   const inner = `${path}[${name}]`;
-  const hidden = renderer.target.hidesKey(renderer.graph, name);
+  const hidden = renderer.target.hidesKey(renderer.graph, name, renderer.type(value!.type));
   return `${name}:${hidden ? renderer.missing(inner, 'redacted') : renderer.value(value!.type, value!.place, inner)}`;
 }
 
