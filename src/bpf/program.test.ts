@@ -102,6 +102,17 @@ it('tries again when a signal interrupts the verifier', () => {
   expect(loads).toBe(3);
 });
 
+it('says of a verifier that is interrupted again and again that nothing was refused', () => {
+  const sys = new FakeSys();
+  const made = maps(sys);
+  let loads = 0;
+  sys.refuse = (call) => (call === 'bpf(BPF_PROG_LOAD)' && ++loads > 0 ? 'EAGAIN' : undefined);
+  expect(() => loadProgram(sys, program(), made, { multi: true })).toThrow(
+    'bpf(BPF_PROG_LOAD): EAGAIN: signals (of a profiler?) interrupted the verifier at every try: try again',
+  );
+  expect(loads).toBe(5);
+});
+
 it('makes names that the kernel takes', () => {
   expect(objectName('main.(*T).Get')).toBe('main.__T_.Get');
   expect(objectName('a name that is far too long')).toBe('a_name_that_is_');

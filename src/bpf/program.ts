@@ -1,6 +1,6 @@
 import type { MapReference, Program } from '#asm';
 import { BugError, SondeError } from '#base';
-import { bpfCommand, cString, errno, Fd, failedWith, Struct, type Sys, SyscallFailed } from '#sys';
+import { bpfCommand, cString, Fd, failedWith, Struct, type Sys, SyscallFailed } from '#sys';
 import { type BpfMap, objectName } from './map.ts';
 
 /** `enum bpf_prog_type` and `enum bpf_attach_type` (include/uapi/linux/bpf.h at v6.18). */
@@ -78,7 +78,8 @@ export function loadProgram(
   try {
     return new BpfProgram(program.name, new Fd(sys, load(sys, attr)), multi);
   } catch (error) {
-    if (!(error instanceof SyscallFailed) || error.errno === errno.EPERM || error.errno === errno.ENOMEM) throw error;
+    // An interrupted verifier has refused nothing, whatever is in its log.
+    if (!(error instanceof SyscallFailed) || failedWith(error, 'EPERM', 'ENOMEM', 'EAGAIN', 'EINTR')) throw error;
     const log = verifierLog(sys, attr);
     throw log === '' ? error : new VerifierRejected(program.name, log, error);
   }

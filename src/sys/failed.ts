@@ -50,6 +50,11 @@ function causeOf(call: string, value: number): string | undefined {
       // perf_uprobe_event_init, kernel/events/core.c: CAP_PERFMON is not enough there (seen on 6.18).
       if (attach) return 'uprobes by perf events need CAP_SYS_ADMIN: run as root (sudo)';
       return 'no permission for this file: memory and executables of other processes need CAP_SYS_PTRACE (run as root)';
+    case errno.EAGAIN:
+    case errno.EINTR:
+      return call === 'bpf(BPF_PROG_LOAD)'
+        ? 'signals (of a profiler?) interrupted the verifier at every try: try again'
+        : undefined;
     case errno.ENOMEM:
       return bpf
         ? 'no memory, or before kernel 5.11 the locked-memory limit: raise it (ulimit -l unlimited)'

@@ -1,7 +1,15 @@
 /** len, cap, conversions, and the questions about strings. Every function answers undefined after a diagnostic. */
 import { type Expression, expressionText } from '#goexpr';
-import { boolean, integer, type Scalar, text as textType } from '../computation/index.ts';
-import { hop, moved } from './access.ts';
+import {
+  boolean,
+  type Computation,
+  integer,
+  mapLeaves,
+  type Scalar,
+  text as textType,
+  word,
+} from '../computation/index.ts';
+import { guarded, hop, moved } from './access.ts';
 import { basicTypes, constantText, plainName } from './constants.ts';
 import type { Operand, Side, Value } from './operand.ts';
 import type { Access, ResolvedValue } from './resolved.ts';
@@ -57,6 +65,9 @@ function textFunction(
 
 function lengthOf(typing: Typing, name: 'len' | 'cap', arg: Expression): Operand | undefined {
   const { binary } = typing.scope;
+  const whole = arg.kind === 'slice' ? typing.operand(arg.operand) : undefined;
+  if (arg.kind === 'slice' && whole?.kind === 'place' && binary.type(whole.type).kind === 'slice')
+    return lengthOfPart(typing, name, arg, whole);
   const operand = typing.operand(arg);
   if (operand === undefined) return undefined;
   const text = expressionText(arg);
@@ -75,7 +86,7 @@ function lengthOf(typing: Typing, name: 'len' | 'cap', arg: Expression): Operand
   if (operand.kind === 'part') {
     return typing.fail(
       'probe.no-length',
-      `'${name}(${text})': the ${name} of a part of a map's value is not reached`,
+      `'${name}(${text})': the ${name} of what is found in a captured value is not reached`,
       [],
     );
   }
@@ -104,6 +115,35 @@ function lengthOf(typing: Typing, name: 'len' | 'cap', arg: Expression): Operand
     default:
       return none(`${text}, of type ${typeName(type)},`);
   }
+}
+
+/** `len(xs[low:high])` and `cap(…)` of a slice, where Go would not panic: 0 <= low <= high <= cap(xs). */
+function lengthOfPart(
+  typing: Typing,
+  name: 'len' | 'cap',
+  part: Extract<Expression, { kind: 'slice' }>,
+  { access, from }: Extract<Operand, { kind: 'place' }>,
+): Operand | undefined {
+  const text = `${name}(${expressionText(part)})`;
+  const bound = (side: Expression | undefined, otherwise: Computation<ResolvedValue>) => {
+    if (side === undefined) return otherwise;
+    const made = typing.integer(side, text);
+    return made && typing.oneSided(made.computation, from, text, true);
+  };
+  const capacity = typing.read(moved(access, 16), 'int', 8);
+  const low = bound(part.low, { op: 'constant', type: integer, value: 0n });
+  const high = bound(part.high, typing.read(moved(access, 8), 'int', 8));
+  if (low === undefined || high === undefined) return undefined;
+  const unsigned = (operand: Computation<ResolvedValue>) => ({ op: 'convert', type: word, operand }) as const;
+  const notAbove = (left: Computation<ResolvedValue>, right: Computation<ResolvedValue>) =>
+    ({ op: '<=', type: boolean, left: unsigned(left), right: unsigned(right) }) as const;
+  const check = { op: '&&', type: boolean, left: notAbove(low, high), right: notAbove(high, capacity) } as const;
+  const minus = (left: Computation<ResolvedValue>, right: Computation<ResolvedValue>) =>
+    ({ op: '-', type: integer, left, right }) as const;
+  const guardedCapacity = typing.read(guarded(moved(access, 16), { check, otherwise: 'outOfRange' }), 'int', 8);
+  const left = minus(guardedCapacity, low);
+  const computation = name === 'cap' ? left : minus(left, minus(capacity, high));
+  return { kind: 'value', computation: mapLeaves(computation, (value) => ({ from, value })), name: 'int' };
 }
 
 function converted(typing: Typing, name: string, type: Scalar, arg: Expression): Operand | undefined {
