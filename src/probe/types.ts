@@ -65,13 +65,17 @@ export interface ProbeSites {
   readonly warnings: readonly string[];
 }
 
+/** Numbers that are texts in JSON: by their type's name. */
+export const numberTexts = { 'time.Duration': 'duration', 'io/fs.FileMode': 'file-mode' } as const;
+export type NumberText = (typeof numberTexts)[keyof typeof numberTexts];
+
 /** How a column's value is made of slots. */
 export type ValueShape =
-  /** `duration`: a `time.Duration` that is a part of JSON; `constants`: names of constants of its type, by value in decimal. */
+  /** `text`: of a part of JSON; `constants`: names of constants of its type, by value in decimal. */
   | {
       readonly kind: 'slot';
       readonly slot: number;
-      readonly duration?: true;
+      readonly text?: NumberText;
       readonly constants?: Readonly<Record<string, string>>;
     }
   /** A value of a type of the graph. `holes`: bytes of it that could not be captured. */

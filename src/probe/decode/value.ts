@@ -8,7 +8,7 @@ import {
   type Slot,
   slotStatus,
 } from '#model';
-import type { ValueShape } from '../types.ts';
+import type { NumberText, ValueShape } from '../types.ts';
 import { computedJson, writeComputed } from './computed.ts';
 import { floatAt, floatJson } from './float.ts';
 import { GraphRenderer } from './graph.ts';
@@ -18,6 +18,7 @@ import { type RecordBytes, type RecordContext, statusReason, storedText, wordAt 
 import type { TargetContext } from './target.ts';
 import { writeTime } from './time-column.ts';
 import { escapeBytes, escapedNote, utf8End } from './utf8.ts';
+import { fileModeText } from './wellknown/file-mode.ts';
 import { durationText } from './wellknown/time.ts';
 
 /** Appends a column's value from the record's slots; what is missing is missing there and named in the notes. */
@@ -148,14 +149,13 @@ export function json(
       throw new BugError('a value of the graph shown as a scalar');
     case 'float':
       return floatJson(floatAt(view, at, slot.size), slot.size);
-    case 'int': {
-      const number = view.getBigInt64(at, true);
+    case 'int':
+    case 'uint': {
+      const number = slot.kind === 'int' ? view.getBigInt64(at, true) : view.getBigUint64(at, true);
+      if (shape.text !== undefined) return JSON.stringify(numberText[shape.text](number));
       noteConstant(shape, number, path, notes);
-      return shape.duration === true ? `"${durationText(number)}"` : number.toString();
+      return number.toString();
     }
-    case 'uint':
-      noteConstant(shape, view.getBigUint64(at, true), path, notes);
-      return view.getBigUint64(at, true).toString();
     case 'bool':
       return bytes[at] === 0 ? 'false' : 'true';
     case 'address':
@@ -168,6 +168,11 @@ export function json(
     }
   }
 }
+
+const numberText: Readonly<Record<NumberText, (value: bigint) => string>> = {
+  duration: durationText,
+  'file-mode': fileModeText,
+};
 
 /** The name of the constant that has the value, beside it. */
 function noteConstant(shape: ValueShape & { kind: 'slot' }, value: bigint, path: string, notes: Notes): void {

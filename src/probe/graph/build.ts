@@ -1,5 +1,6 @@
 import type { Closure, DynamicType, GoField, GoType, TypeRef } from '#gobin';
 import { type CaptureLimits, defaultLimits } from '#model';
+import { numberTexts } from '../types.ts';
 import { type Holds, holds, type Redaction } from './redaction.ts';
 import { layTable, type TypeTable } from './table.ts';
 import type { GraphField, GraphType, RuntimeRole } from './types.ts';
@@ -21,7 +22,7 @@ const scalars: ReadonlySet<GoType['kind']> = new Set(['bool', 'int', 'uint', 'fl
 
 /** Types with more constants than this (opcodes, code points) are shown as numbers. */
 const mostConstants = 1_000;
-const ownForm: ReadonlySet<string> = new Set(['time.Duration']);
+const ownForm: ReadonlySet<string> = new Set(Object.keys(numberTexts));
 
 /** Structs of the runtime that debug info has for each type of map and channel (cmd/link/internal/ld/dwarf.go), and those of `sync.Map` (Go 1.24). */
 const runtimeStructs: readonly (readonly [prefix: string, role: RuntimeRole])[] = [

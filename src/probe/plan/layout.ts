@@ -98,7 +98,7 @@ export class LayoutBuilder {
         return {
           kind: 'slot',
           slot,
-          ...('duration' in value ? { duration: true as const } : {}),
+          ...('text' in value ? { text: value.text } : {}),
           ...('constants' in value ? { constants: value.constants } : {}),
         };
       }

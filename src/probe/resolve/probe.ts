@@ -10,7 +10,7 @@ import {
 import type { CaptureColumn, Column, LogicalProbe } from '#model';
 import type { BinaryView } from '../binary.ts';
 import { TypeGraphBuilder } from '../graph/index.ts';
-import type { Resolution } from '../types.ts';
+import { numberTexts, type Resolution } from '../types.ts';
 import { startOf } from './access.ts';
 import { resolveAggregate } from './aggregate.ts';
 import { signatureOfProbe } from './declared.ts';
@@ -291,9 +291,11 @@ const treeColumns = {
   'own-time': [durationForm, 'latency without that of the traced calls in it'],
 } as const;
 
-/** In JSON a duration is text, as everywhere in it. */
+/** In JSON a duration and a file's mode are text, as everywhere in it. */
 function asText(value: ResolvedValue, type: string): ResolvedValue {
-  return value.kind === 'int' && type === 'time.Duration' ? { ...value, duration: true } : value;
+  if (value.kind !== 'int' && value.kind !== 'uint') return value;
+  const text = Object.hasOwn(numberTexts, type) ? numberTexts[type as keyof typeof numberTexts] : undefined;
+  return text === undefined ? value : { ...value, text };
 }
 
 function named(name: string, form: ColumnForm, text: string): Column {

@@ -3,6 +3,7 @@ import type { GoFunction, GoSignature, GoVariable, PackageVariable } from '#gobi
 import type { AggregateFunction, Column } from '#model';
 import type { Computation } from '../computation/index.ts';
 import type { CopyPlace } from '../sites/index.ts';
+import type { NumberText } from '../types.ts';
 
 /** A number: take the 8 bytes found so far as a pointer, and go to so many bytes behind where it points. Else: go to an element, then `offset` bytes on. */
 export type Hop<Leaf> =
@@ -36,8 +37,8 @@ export type ResolvedValue =
       readonly kind: 'int' | 'uint' | 'bool' | 'address' | 'float';
       readonly access: Access;
       readonly size: number;
-      /** A `time.Duration` that is a part of JSON. */
-      readonly duration?: true;
+      /** Of a part of JSON. */
+      readonly text?: NumberText;
       /** Names of constants of its type, by value in decimal. */
       readonly constants?: Readonly<Record<string, string>>;
     }

@@ -2,6 +2,7 @@ import type { GraphRenderer, Place } from '../graph.ts';
 import { atomics } from './atomic.ts';
 import { bigs } from './big.ts';
 import { contexts } from './context.ts';
+import { fileModes } from './file-mode.ts';
 import { labels } from './labels.ts';
 import { lists } from './list.ts';
 import { locks } from './locks.ts';
@@ -23,6 +24,7 @@ export type WellKnown = (renderer: GraphRenderer, type: number, place: Place, pa
 const known: ReadonlyMap<string, WellKnown> = new Map(
   [
     times,
+    fileModes,
     locks,
     atomics,
     syncMaps,
