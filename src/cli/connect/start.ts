@@ -9,7 +9,7 @@ import { AgentDidNotStart } from './errors.ts';
 import { probeSocket } from './probe.ts';
 import { takeStartLock } from './start-lock.ts';
 
-/** A machine with a sick process on it can be slow: an agent that runs is given time, and told of. */
+/** A machine with a sick process on it can be slow: an agent that runs is given time, and told of; so is one that another px starts. */
 const limitMs = 60_000;
 const slowMs = 3_000;
 const pollMs = 10;
@@ -44,15 +44,22 @@ export async function startAgent(
   slow: () => void,
 ): Promise<void> {
   ensureDirectory(directory, uid);
-  for (;;) {
-    const release = takeStartLock(directory);
-    try {
-      if ((await probeSocket(socketPath(directory))) === 'open') return;
-      if (release !== undefined) return await launch(directory, env, slow);
-    } finally {
-      release?.();
+  const telling = setTimeout(slow, slowMs);
+  try {
+    const start = performance.now();
+    for (;;) {
+      const release = takeStartLock(directory);
+      try {
+        if ((await probeSocket(socketPath(directory))) === 'open') return;
+        // Who has started none in all that time is stopped.
+        if (release !== undefined || performance.now() - start > limitMs) return await launch(directory, env);
+      } finally {
+        release?.();
+      }
+      await sleep(pollMs);
     }
-    await sleep(pollMs);
+  } finally {
+    clearTimeout(telling);
   }
 }
 
@@ -63,11 +70,7 @@ function openLog(path: string): number {
 }
 
 /** If another agent was quicker after all, ours goes by itself and that one answers. */
-async function launch(
-  directory: string,
-  env: Readonly<Record<string, string | undefined>>,
-  slow: () => void,
-): Promise<void> {
+async function launch(directory: string, env: Readonly<Record<string, string | undefined>>): Promise<void> {
   const log = openLog(logPath(directory));
   const before = fstatSync(log).size;
   let ended: string | undefined;
@@ -93,16 +96,11 @@ async function launch(
   } finally {
     closeSync(log);
   }
-  const telling = setTimeout(slow, slowMs);
-  try {
-    const start = performance.now();
-    while (performance.now() - start < limitMs) {
-      if ((await probeSocket(socketPath(directory))) === 'open') return;
-      if (ended !== undefined && performance.now() - endedAt > (ended.endsWith('with 0') ? otherLimitMs : 200)) break;
-      await sleep(pollMs);
-    }
-  } finally {
-    clearTimeout(telling);
+  const start = performance.now();
+  while (performance.now() - start < limitMs) {
+    if ((await probeSocket(socketPath(directory))) === 'open') return;
+    if (ended !== undefined && performance.now() - endedAt > (ended.endsWith('with 0') ? otherLimitMs : 200)) break;
+    await sleep(pollMs);
   }
   throw new AgentDidNotStart(
     ended ?? `no answer within ${limitMs / 1000} s`,
