@@ -2,7 +2,7 @@
 import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { apiVersion, type NodeStatus, type TracepointKind, type TracepointObject } from '#cluster';
+import { apiVersion, type ClusterObject, type NodeStatus, type TracepointKind, type TracepointObject } from '#cluster';
 import { apiServerLacks } from '../../testing/cluster/api-server.ts';
 import { Fleet } from '../../testing/cluster/fleet.ts';
 import { killStarted } from '../../testing/process.ts';
@@ -100,17 +100,19 @@ describe.skipIf(lacks !== undefined)(`faults of a cluster${lacks === undefined ?
       /the broker went away \(.*\); tracepoints and their rows are at the nodes: run it again\n$/,
     );
     expect(code).toBe(3);
-    const none = await fleet.px(['run', '-f', script("df = px.DataFrame('calls')")]);
+    const sum = script("df = px.DataFrame('calls').agg(n=('n', px.count))");
+    const none = await fleet.px(['run', '-f', sum]);
     expect(none.stderr).toMatch(/no broker is ready in the cluster test/);
     expect(none.code).toBe(3);
+    // Its next pod is there, and is not ready.
+    const metadata = { name: 'broker-next', namespace: 'sonde', labels: { app: 'sonde-broker' } };
+    const spec = { nodeName: 'control', containers: [{ name: 'broker', image: 'none' }] };
+    await fleet.client.create({ apiVersion: 'v1', kind: 'Pod', metadata, spec } as ClusterObject);
+    const again = fleet.startPx(['run', '-f', sum, '-o', 'json']);
+    await again.until('px waits', () => again.stderr.includes('waiting for it'), 30_000);
+    expect(again.stderr).toBe('cluster test\nthe broker is not ready yet (pod broker-next): waiting for it\n');
     await fleet.startBroker();
-    const again = await fleet.px([
-      'run',
-      '-f',
-      script("df = px.DataFrame('calls').agg(n=('n', px.count))"),
-      '-o',
-      'json',
-    ]);
+    expect(await again.exited).toMatchObject({ code: 0 });
     expect(JSON.parse(again.stdout)).toMatchObject({ n: 100 });
   });
 

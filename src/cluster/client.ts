@@ -268,15 +268,6 @@ export class ClusterClient {
     return items;
   }
 
-  /** Name of a pod with these labels that is ready; undefined when there is none. */
-  async readyPod(namespace: string, labelSelector: string): Promise<string | undefined> {
-    const ready = (await this.labelledPods(namespace, labelSelector)).find(({ metadata, status }) => {
-      const condition = status?.conditions?.find(({ type }) => type === 'Ready');
-      return metadata?.deletionTimestamp === undefined && condition?.status === 'True';
-    });
-    return ready?.metadata?.name;
-  }
-
   /** Whether there are pods with these labels, ready or not. */
   async hasPods(namespace: string, labelSelector: string): Promise<boolean> {
     return (await this.labelledPods(namespace, labelSelector)).length > 0;

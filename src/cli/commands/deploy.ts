@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterClient, ClusterError, type ClusterObject, readManifests } from '#cluster';
 import { tokenNamespace } from '#door';
-import { sondeNamespace } from '../connect/cluster.ts';
+import { sondeNamespace } from '../connect/broker.ts';
 import { type Context, tell } from '../context.ts';
 import { deleteBindings, there } from '../deploy/leftovers.ts';
 import { podTrouble, warnings } from '../deploy/pod-trouble.ts';

@@ -1,5 +1,4 @@
 import { readFileSync, statSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, type ClientReadableStream, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { apiFingerprint, type GrpcMethod, grpcService, sonde, vizier } from '#api';
 import type { ClusterClient } from '#cluster';
@@ -9,6 +8,7 @@ import { notInForce, requireSettings } from './agent-settings.ts';
 import { agentDirectory, logPath, socketPath } from './directory.ts';
 import { AgentGone, AgentVersionMismatch, CallFailed, NoAgent, SocketDenied, SocketPathTooLong } from './errors.ts';
 import { probeSocket } from './probe.ts';
+import { type Resume, Retry } from './retry.ts';
 import { logTail, startAgent } from './start.ts';
 import { destination, type Where } from './where.ts';
 
@@ -40,12 +40,10 @@ export interface Endpoint {
   readonly settings?: (text: string) => void;
   /** What to tell when the connection broke. */
   readonly gone: (answered: boolean, detail: string) => Promise<Error>;
-  /** Streams go on by another connection when theirs breaks: `broke` tells of it, `prepare` is done before each try. */
-  readonly resume?: { readonly broke: () => void; readonly prepare: () => Promise<void> };
+  /** Undefined: a call ends with its connection. */
+  readonly resume?: Resume;
 }
 
-/** So long a stream tries to go on. */
-const resumeMs = 60_000;
 /** The server keeps 1 MiB of a stream until it hears that it has come. */
 const confirmBytes = 256 * 1024;
 
@@ -84,18 +82,37 @@ export class Agent {
     return this.#clusterId;
   }
 
-  call<Request, Reply>(method: GrpcMethod<Request, Reply, Buffer>, request: Request): Promise<Reply> {
-    return new Promise((resolve, reject) => {
+  /** In a cluster tried again when its connection broke before the answer: all that px asks there can be asked twice. */
+  async call<Request, Reply>(method: GrpcMethod<Request, Reply, Buffer>, request: Request): Promise<Reply> {
+    const retry = this.endpoint.resume && new Retry(this.endpoint.resume);
+    for (;;) {
       const answer = new Answer();
+      try {
+        return await this.#ask(method, request, answer);
+      } catch (error) {
+        if (answer.refusal !== undefined) throw answer.refusal;
+        const failure = await this.#failure(error as ServiceError, answer.received);
+        if (retry === undefined || !(await this.#resumable(error as ServiceError))) throw failure;
+        await retry.next(failure);
+      }
+    }
+  }
+
+  #ask<Request, Reply>(
+    { path, requestSerialize, responseDeserialize }: GrpcMethod<Request, Reply, Buffer>,
+    request: Request,
+    answer: Answer,
+  ): Promise<Reply> {
+    return new Promise((resolve, reject) => {
       const call = this.#client.makeUnaryRequest(
-        method.path,
-        method.requestSerialize,
-        method.responseDeserialize,
+        path,
+        requestSerialize,
+        responseDeserialize,
         request,
         this.#metadata(),
         (error: ServiceError | null, reply?: Reply) => {
-          if (answer.refusal !== undefined) reject(answer.refusal);
-          else if (error !== null) this.#failure(error, answer.received).then(reject, reject);
+          if (error !== null) reject(error);
+          else if (answer.refusal !== undefined) reject(answer.refusal);
           else resolve(reply!);
         },
       );
@@ -138,13 +155,13 @@ export class Agent {
       async *[Symbol.asyncIterator]() {
         let messages = 0;
         let unconfirmed = 0;
-        let brokenAt: number | undefined;
+        const retry = self.endpoint.resume && new Retry(self.endpoint.resume);
         for (;;) {
           try {
             for await (const message of call) {
               if (answer.refusal !== undefined) break;
               messages++;
-              brokenAt = undefined;
+              retry?.works();
               unconfirmed += answer.sizes.shift() ?? 0;
               yield message as Reply;
               if (unconfirmed < confirmBytes || self.endpoint.resume === undefined) continue;
@@ -158,13 +175,14 @@ export class Agent {
             const { code, details } = error as ServiceError;
             if (code === 5 && answer.id !== '') throw await self.endpoint.gone(true, details);
             const failure = await self.#failure(error as ServiceError, answer.received);
-            if (!(await self.#resumable(error as ServiceError))) throw failure;
-            if (brokenAt === undefined) self.endpoint.resume?.broke();
-            brokenAt ??= performance.now();
-            if (performance.now() - brokenAt > resumeMs) throw failure;
-            await sleep(200);
-            // Who cannot be asked now will not answer either.
-            await self.endpoint.resume?.prepare().catch(() => {});
+            if (retry === undefined || !(await self.#resumable(error as ServiceError))) throw failure;
+            try {
+              await retry.next(failure);
+            } catch (why) {
+              // Somebody else has not what this one had begun to answer.
+              const begun = answer.id !== '' && why !== failure;
+              throw begun ? await self.endpoint.gone(true, (why as Error).message) : why;
+            }
             if (cancelled) break;
             // Without an answer yet there is nothing to go on with.
             call = open(answer.id === '' ? undefined : `${answer.id} ${messages}`);
@@ -229,7 +247,6 @@ export class Agent {
   }
 
   async #resumable(error: ServiceError): Promise<boolean> {
-    if (this.endpoint.resume === undefined) return false;
     return error.code === 1 || (await this.#connectionBroke(error));
   }
 

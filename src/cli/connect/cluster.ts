@@ -2,27 +2,19 @@ import { ClusterClient, ClusterError, Forward } from '#cluster';
 import { type Context, tell } from '../context.ts';
 import { type ExitCode, exitCodes, Failure } from '../failure.ts';
 import type { Endpoint } from './agent.ts';
+import { BrokerPods, NoBroker, sondeNamespace } from './broker.ts';
 import type { Destination } from './where.ts';
 
-/** Where Sonde lives in a cluster. */
-export const sondeNamespace = 'sonde';
 /** The service account as which px shows itself to the broker if it may, and what its token is for. */
 const account = 'px';
 const audience = 'sonde';
-export const brokerLabels = 'app=sonde-broker';
 const sondeLabels = 'app in (sonde-broker, sonde-agent)';
 const brokerPort = 50300;
 /** A token is good for ten minutes (`requestToken`); px live asks for longer. */
 const renewMs = 300_000;
 
-/** There is no broker to ask. */
-class NoBroker extends Failure {
-  readonly code = 'cli.no-broker';
-  readonly exitCode: ExitCode = exitCodes.agent;
-}
-
-/** The broker went while it was asked. */
-class BrokerGone extends Failure {
+/** The broker went while it was asked, and what it had begun to answer went with it. */
+export class BrokerGone extends Failure {
   readonly code = 'cli.broker-gone';
   readonly exitCode: ExitCode = exitCodes.agent;
 
@@ -37,41 +29,37 @@ export async function connectBroker(
   destination: Extract<Destination, { kind: 'cluster' }>,
 ): Promise<{ endpoint: Endpoint; close: () => void } | undefined> {
   let client: ClusterClient;
-  let pod: string | undefined;
-  let deployed = false;
+  let pods: BrokerPods;
   try {
     client = new ClusterClient(destination.context === undefined ? {} : { context: destination.context });
-    pod = await client.readyPod(sondeNamespace, brokerLabels);
-    deployed = pod !== undefined || (await client.hasPods(sondeNamespace, sondeLabels));
+    pods = new BrokerPods(client, (message) => tell(context, message));
+    const deployed = (await pods.look()).kind !== 'absent' || (await client.hasPods(sondeNamespace, sondeLabels));
+    if (!deployed && !destination.asked)
+      throw new NoBroker(
+        `Sonde is not deployed in the cluster ${client.contextName}: \`px deploy --image REF\` puts it there`,
+      );
+    if (!deployed) {
+      tell(context, `this machine (Sonde is not deployed in the cluster ${client.contextName})`);
+      return undefined;
+    }
   } catch (error) {
     if (!destination.asked || !(error instanceof ClusterError)) throw error;
     tell(context, `this machine (the kubeconfig's cluster: ${error.message})`);
     return undefined;
   }
-  if (pod === undefined) {
-    if (deployed)
-      throw new NoBroker(
-        `no broker is ready in the cluster ${client.contextName}: try again, or see \`kubectl -n ${sondeNamespace} get pods\``,
-      );
-    if (!destination.asked)
-      throw new NoBroker(
-        `Sonde is not deployed in the cluster ${client.contextName}: \`px deploy --image REF\` puts it there`,
-      );
-    tell(context, `this machine (Sonde is not deployed in the cluster ${client.contextName})`);
-    return undefined;
-  }
   tell(context, `cluster ${client.contextName}`);
+  await pods.ready();
   let token = await ownToken(client);
   const renew = async () => {
     token = await ownToken(client);
   };
   const renewal = setInterval(() => void renew().catch(() => {}), renewMs).unref();
-  const ready = async () => {
-    const found = await client.readyPod(sondeNamespace, brokerLabels);
-    if (found === undefined) throw new ClusterError('port-forward', 'no broker is ready');
-    return found;
+  const pod = async () => {
+    const state = await pods.look();
+    if (state.kind !== 'ready') throw pods.none(state);
+    return state.pod;
   };
-  const forward = await Forward.open(client, sondeNamespace, ready, brokerPort);
+  const forward = await Forward.open(client, sondeNamespace, pod, brokerPort);
   const endpoint: Endpoint = {
     socket: forward.socket,
     get authorization() {
@@ -81,7 +69,12 @@ export async function connectBroker(
     gone: async (_answered, detail) => new BrokerGone(forward.failure?.message ?? detail),
     resume: {
       broke: () => tell(context, 'the connection to the broker broke: going on where it was'),
-      prepare: renew,
+      prepare: async () => {
+        await pods.ready();
+        if (forward.failure === undefined) pods.reached();
+        else pods.refused(forward.failure);
+        await renew();
+      },
     },
   };
   const close = () => {

@@ -15,7 +15,7 @@ import {
 import { type Context, tell } from '../context.ts';
 import { UsageError, UserError } from '../failure.ts';
 import { sondeMethods, withAgent } from './agent.ts';
-import { brokerLabels, sondeNamespace } from './cluster.ts';
+import { brokerLabels, sondeNamespace } from './broker.ts';
 import { destination, type Where } from './where.ts';
 
 /** A token as it is listed. `namespaces`: of a cluster's. */
@@ -64,7 +64,7 @@ async function clusterOf(context: Context, where: Where): Promise<ClusterClient 
   if (to.kind === 'local') return undefined;
   try {
     const client = new ClusterClient(to.context === undefined ? {} : { context: to.context });
-    const deployed = !to.asked || (await client.readyPod(sondeNamespace, brokerLabels)) !== undefined;
+    const deployed = !to.asked || (await client.hasPods(sondeNamespace, brokerLabels));
     tell(
       context,
       deployed
