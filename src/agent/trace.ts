@@ -42,7 +42,7 @@ const noCapture = { kind: 'nothing' } as const;
 const ofReturns = ['results', 'latency', 'outcome', 'panic', 'call-id', 'parent-call-id', 'own-time'] as const;
 
 /** Rows of one message: each message costs more than a row does. */
-const messageRows = 256;
+export const messageRows = 256;
 
 /** Rows that may wait for a slow client before more are dropped (and counted). */
 const mostWaiting = 100_000;
@@ -309,7 +309,7 @@ function selectionOf({ within, sample, rate, first, per }: sonde.CallSelection):
 }
 
 /** Rows on their way to one client: a slow client makes them wait here, up to a limit. */
-export class Outbox {
+class Outbox {
   rows = 0;
   dropped = 0;
   onFull: () => void = () => {};
@@ -334,8 +334,7 @@ export class Outbox {
     this.#waiting += take;
     this.#tail = this.#tail.then(async () => {
       for (let row = 0; row < take; row += messageRows) {
-        const calls: sonde.TraceCall[] = [];
-        for (let i = row; i < Math.min(take, row + messageRows); i++) calls.push(tracedCall(batch, i));
+        const calls = tracedCalls(batch, row, Math.min(messageRows, take - row));
         await this.#send({ event: { $case: 'calls', value: { calls } } });
         this.#waiting -= calls.length;
       }
@@ -346,6 +345,13 @@ export class Outbox {
   flushed(): Promise<void> {
     return this.#tail;
   }
+}
+
+/** So many rows from `row` on, or all that there are. */
+export function tracedCalls(batch: RowBatch, row: number, most: number): sonde.TraceCall[] {
+  const calls: sonde.TraceCall[] = [];
+  for (let i = row; i < Math.min(batch.rows, row + most); i++) calls.push(tracedCall(batch, i));
+  return calls;
 }
 
 /** Row `row` of a batch whose columns are the implicit ones and `callColumns`. */

@@ -2,7 +2,7 @@
 import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { apiVersion, type ClusterObject, type NodeStatus, type TracepointKind, type TracepointObject } from '#cluster';
+import { apiVersion, type NodeStatus, type TracepointKind, type TracepointObject } from '#cluster';
 import { apiServerLacks } from '../../testing/cluster/api-server.ts';
 import { Fleet } from '../../testing/cluster/fleet.ts';
 import { killStarted } from '../../testing/process.ts';
@@ -105,9 +105,7 @@ describe.skipIf(lacks !== undefined)(`faults of a cluster${lacks === undefined ?
     expect(none.stderr).toMatch(/no broker is ready in the cluster test/);
     expect(none.code).toBe(3);
     // Its next pod is there, and is not ready.
-    const metadata = { name: 'broker-next', namespace: 'sonde', labels: { app: 'sonde-broker' } };
-    const spec = { nodeName: 'control', containers: [{ name: 'broker', image: 'none' }] };
-    await fleet.client.create({ apiVersion: 'v1', kind: 'Pod', metadata, spec } as ClusterObject);
+    await fleet.createPod('sonde', 'broker-next', 'control', { app: 'sonde-broker' }, 'broker');
     const again = fleet.startPx(['run', '-f', sum, '-o', 'json']);
     await again.until('px waits', () => again.stderr.includes('waiting for it'), 30_000);
     expect(again.stderr).toBe('cluster test\nthe broker is not ready yet (pod broker-next): waiting for it\n');

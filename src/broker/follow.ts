@@ -10,10 +10,11 @@ const lookMs = 1000;
 
 /**
  * Hands on what all nodes see of a tracepoint, those that come later too, until its object has gone at all of them. The first message says that
- * all nodes listen: only then is the object to be written.
+ * all nodes listen: only then is the object to be written. A node whose connection broke, or of which the client has something by another broker, is asked for
+ * what comes behind that.
  */
 export async function followTracepoint(
-  tracepoint: string,
+  { tracepoint, after }: Pick<sonde.TraceRequest, 'tracepoint' | 'after'>,
   scope: sonde.Scope,
   nodes: Nodes,
   { signal, send }: { readonly signal: AbortSignal; readonly send: (reply: sonde.TraceReply) => Promise<void> },
@@ -22,6 +23,7 @@ export async function followTracepoint(
   if (!mayDo(scope, namespace)) throw new NamespaceHidden(namespace);
   const following = new Map<string, Promise<void>>();
   const listening: Promise<void>[] = [];
+  const places = new Map(after.map(({ node, place }) => [node, place]));
   const failed = new Map<string, string>();
   let over = 0;
   let allOver: () => void = () => {};
@@ -42,8 +44,13 @@ export async function followTracepoint(
       listening.push(new Promise((resolve) => (heard = resolve)));
       const follow = async () => {
         try {
-          for await (const reply of link.stream(nodeMethods.follow, { tracepoint }, signal)) {
+          for await (const reply of link.stream(
+            nodeMethods.follow,
+            { tracepoint, after: places.get(node) ?? '' },
+            signal,
+          )) {
             heard();
+            if (reply.at !== undefined) places.set(node, reply.at.place);
             failed.delete(node);
             if (reply.event?.$case === 'calls' && reply.event.value.calls.length === 0) continue;
             if (reply.event?.$case !== 'armed' || !isEmpty(reply.event.value)) await send(reply);
@@ -74,8 +81,8 @@ async function waited(signal: AbortSignal): Promise<false> {
   return false;
 }
 
-function isEmpty({ processes, failures }: sonde.TraceArmed): boolean {
-  return processes === 0 && failures.length === 0;
+function isEmpty({ processes, failures, warnings }: sonde.TraceArmed): boolean {
+  return processes === 0 && failures.length === 0 && warnings.length === 0;
 }
 
 function armed(name: string, failures: string[]): sonde.TraceReply {

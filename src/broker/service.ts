@@ -70,9 +70,7 @@ export function serveBroker(parts: BrokerParts): grpc.Server {
     listFunctions: stream<sonde.ListFunctionsRequest, sonde.FunctionInfo>((request, call) =>
       listFunctions(request, scopeOf(call.caller), parts, call),
     ),
-    trace: resumable(own.trace, ({ tracepoint }, call) =>
-      followTracepoint(tracepoint, scopeOf(call.caller), nodes, call),
-    ),
+    trace: resumable(own.trace, (request, call) => followTracepoint(request, scopeOf(call.caller), nodes, call)),
     received: unary<sonde.ReceivedRequest, sonde.ReceivedReply>(({ call, messages }, { owner }) => {
       deliveries.received({ id: call, received: Number(messages) }, owner);
       return {};

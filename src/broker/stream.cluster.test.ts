@@ -120,8 +120,20 @@ describe.skipIf(lacks !== undefined)(`a stream over nodes${lacks === undefined ?
     await call();
     await call();
     expect(px.stderr).toContain('going on where it was');
+    // What is called while there is no broker is told by the next one.
+    await fleet.endBroker();
+    const next = fleet.startBroker();
+    await demos.get('n1')!.get('/e?iters=8');
+    made++;
+    await next;
+    await expect.poll(calls, patience).toBe(made);
+    await call();
+    expect(px.stderr).toContain('the broker started anew: the trace goes on where it was');
+    expect(px.stderr.match(/armed:/g)).toHaveLength(1);
     px.child.kill('SIGINT');
     await px.exited;
+    expect(px.stderr).toMatch(/\n5 calls, 5 rows, 0 drops\n$/);
+    expect(calls()).toBe(5);
   });
 
   it('with another broker it says that it is to be run again', { timeout: limitMs }, async () => {
@@ -130,7 +142,7 @@ describe.skipIf(lacks !== undefined)(`a stream over nodes${lacks === undefined ?
     await fleet.endBroker();
     await fleet.startBroker();
     const { code } = await px.exited;
-    expect(px.stderr).toMatch(/the broker went away \(it is not known here, or was given up\).*run it again/);
+    expect(px.stderr).toMatch(/the broker started anew.*run it again/);
     expect(code).toBe(3);
   });
 });

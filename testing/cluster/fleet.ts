@@ -186,10 +186,11 @@ export class Fleet {
       '--agents',
       `${this.agentsPort}`,
     ];
+    if (this.broker === undefined) await this.addNodeObject('control');
+    const created = await this.createPod(namespace, pod, 'control', { app: 'sonde-broker' }, 'broker');
     const member = this.#member(pod, process.execPath, [...main, ...args], health, 'broker');
     await this.#ready(member);
-    if (this.broker === undefined) await this.addNodeObject('control');
-    await this.#addPod(namespace, pod, 'control', { app: 'sonde-broker' }, 'broker');
+    await this.#runs(created);
     this.#ports.set(`${pod}:${brokerPort}`, port);
     this.broker = member;
     return member;
@@ -222,7 +223,8 @@ export class Fleet {
     inNamespace = 'shop',
   ): Promise<void> {
     const container = randomBytes(32).toString('hex');
-    const pod = await this.#addPod(inNamespace, name, node, labels, 'app', `containerd://${container}`);
+    const created = await this.createPod(inNamespace, name, node, labels, 'app');
+    const pod = await this.#runs(created, `containerd://${container}`);
     const v2 = existsSync('/sys/fs/cgroup/cgroup.controllers');
     const top = join(v2 ? '/sys/fs/cgroup' : '/sys/fs/cgroup/pids', `sonde-test-${process.pid}`);
     const folder = join(top, 'kubepods', `pod${pod.metadata!.uid}`, container);
@@ -313,13 +315,17 @@ export class Fleet {
     }
   }
 
-  async #addPod(
+  async #addPod(...of: Parameters<Fleet['createPod']>): Promise<V1Pod> {
+    return this.#runs(await this.createPod(...of));
+  }
+
+  /** Nothing of it runs yet. */
+  async createPod(
     inNamespace: string,
     name: string,
     nodeName: string,
     labels: Readonly<Record<string, string>>,
     container: string,
-    containerID = '',
   ): Promise<V1Pod> {
     const spec = {
       nodeName,
@@ -327,7 +333,12 @@ export class Fleet {
       containers: [{ name: container, image: 'none' }],
     };
     const body = { metadata: { name, labels: { ...labels } }, spec };
-    const created = await this.#core.createNamespacedPod({ namespace: inNamespace, body });
+    return this.#core.createNamespacedPod({ namespace: inNamespace, body });
+  }
+
+  #runs(created: V1Pod, containerID = ''): Promise<V1Pod> {
+    const { name = '', namespace: inNamespace = '' } = created.metadata!;
+    const container = created.spec!.containers[0]!.name;
     const status = {
       phase: 'Running',
       conditions: [{ type: 'Ready', status: 'True' }],

@@ -68,7 +68,7 @@ export function serveNode({ agent, rows, followers, connection }: NodeParts): gr
       agent.listFunctions(request, signal, send),
     ),
     follow: stream<sonde.FollowRequest, sonde.TraceReply>((request, signal, send) =>
-      followers.follow(request.tracepoint, signal, send),
+      followers.follow(request, signal, send),
     ),
     runPlan: stream<sonde.RunPlanRequest, vizier.RowBatchData>((request, signal, send) =>
       rows.runPlan(request, signal, send),

@@ -87,9 +87,13 @@ export interface RunPlanRequest_Input {
   function: string;
 }
 
-/** `tracepoint`: NAMESPACE/NAME. */
+/**
+ * `tracepoint`: NAMESPACE/NAME.
+ * `after`: the place of the last message that has come; empty: from the beginning.
+ */
 export interface FollowRequest {
   tracepoint: string;
+  after: string;
 }
 
 /** `upid`: of the process that the function is about, for those that are about one. */
@@ -236,6 +240,8 @@ export interface TraceRequest {
   signature: string;
   /** path, on the agent's machine, of a file with the debug info that the executable lacks; empty: none */
   debugFile: string;
+  /** with `tracepoint`: what has come; of a node that is not among them nothing has */
+  after: TracePlace[];
 }
 
 /** Which calls are kept; 0 and empty: all. */
@@ -253,9 +259,21 @@ export interface CallSelection {
 }
 
 export interface TraceReply {
-  event: { $case: "armed"; value: TraceArmed } | { $case: "calls"; value: TraceCalls } | //
-  /** last message */
-  { $case: "end"; value: TraceEnd } | undefined;
+  event:
+    | { $case: "armed"; value: TraceArmed }
+    | { $case: "calls"; value: TraceCalls }
+    | //
+    /** last message */
+    { $case: "end"; value: TraceEnd }
+    | undefined;
+  /** of an agent's message, in a cluster */
+  at?: TracePlace | undefined;
+}
+
+/** Where a node's messages go on behind one. */
+export interface TracePlace {
+  node: string;
+  place: string;
 }
 
 export interface TraceArmed {
@@ -1290,13 +1308,16 @@ export const RunPlanRequest_Input: MessageFns<RunPlanRequest_Input> = {
 };
 
 function createBaseFollowRequest(): FollowRequest {
-  return { tracepoint: "" };
+  return { tracepoint: "", after: "" };
 }
 
 export const FollowRequest: MessageFns<FollowRequest> = {
   encode(message: FollowRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.tracepoint !== "") {
       writer.uint32(10).string(message.tracepoint);
+    }
+    if (message.after !== "") {
+      writer.uint32(18).string(message.after);
     }
     return writer;
   },
@@ -1322,6 +1343,14 @@ export const FollowRequest: MessageFns<FollowRequest> = {
             message.tracepoint = reader.string();
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.after = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1340,6 +1369,7 @@ export const FollowRequest: MessageFns<FollowRequest> = {
   fromPartial<I extends Exact<DeepPartial<FollowRequest>, I>>(object: I): FollowRequest {
     const message = createBaseFollowRequest();
     message.tracepoint = object.tracepoint ?? "";
+    message.after = object.after ?? "";
     return message;
   },
 };
@@ -2621,6 +2651,7 @@ function createBaseTraceRequest(): TraceRequest {
     log: "",
     signature: "",
     debugFile: "",
+    after: [],
   };
 }
 
@@ -2682,6 +2713,9 @@ export const TraceRequest: MessageFns<TraceRequest> = {
     }
     if (message.debugFile !== "") {
       writer.uint32(186).string(message.debugFile);
+    }
+    for (const v of message.after) {
+      TracePlace.encode(v!, writer.uint32(194).fork()).join();
     }
     return writer;
   },
@@ -2835,6 +2869,14 @@ export const TraceRequest: MessageFns<TraceRequest> = {
             message.debugFile = reader.string();
             continue;
           }
+          case 24: {
+            if (tag !== 194) {
+              break;
+            }
+
+            message.after.push(TracePlace.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2873,6 +2915,7 @@ export const TraceRequest: MessageFns<TraceRequest> = {
     message.log = object.log ?? "";
     message.signature = object.signature ?? "";
     message.debugFile = object.debugFile ?? "";
+    message.after = object.after?.map((e) => TracePlace.fromPartial(e)) || [];
     return message;
   },
 };
@@ -2981,7 +3024,7 @@ export const CallSelection: MessageFns<CallSelection> = {
 };
 
 function createBaseTraceReply(): TraceReply {
-  return { event: undefined };
+  return { event: undefined, at: undefined };
 }
 
 export const TraceReply: MessageFns<TraceReply> = {
@@ -2996,6 +3039,9 @@ export const TraceReply: MessageFns<TraceReply> = {
       case "end":
         TraceEnd.encode(message.event.value, writer.uint32(26).fork()).join();
         break;
+    }
+    if (message.at !== undefined) {
+      TracePlace.encode(message.at, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -3037,6 +3083,14 @@ export const TraceReply: MessageFns<TraceReply> = {
             message.event = { $case: "end", value: TraceEnd.decode(reader, reader.uint32()) };
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.at = TracePlace.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3074,6 +3128,74 @@ export const TraceReply: MessageFns<TraceReply> = {
         break;
       }
     }
+    message.at = (object.at !== undefined && object.at !== null) ? TracePlace.fromPartial(object.at) : undefined;
+    return message;
+  },
+};
+
+function createBaseTracePlace(): TracePlace {
+  return { node: "", place: "" };
+}
+
+export const TracePlace: MessageFns<TracePlace> = {
+  encode(message: TracePlace, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.node !== "") {
+      writer.uint32(10).string(message.node);
+    }
+    if (message.place !== "") {
+      writer.uint32(18).string(message.place);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TracePlace {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTracePlace();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.node = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.place = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<TracePlace>, I>>(base?: I): TracePlace {
+    return TracePlace.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<TracePlace>, I>>(object: I): TracePlace {
+    const message = createBaseTracePlace();
+    message.node = object.node ?? "";
+    message.place = object.place ?? "";
     return message;
   },
 };

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Agent, withAgent } from '../connect/agent.ts';
+import { AnswerForgotten } from '../connect/errors.ts';
 import type { Where } from '../connect/where.ts';
 import { type Context, tell } from '../context.ts';
 import { type ExitCode, exitCodes } from '../failure.ts';
@@ -41,15 +42,20 @@ export async function run(context: Context, script: string | undefined, options:
   return code;
 }
 
-/** Runs until Ctrl-C or a fault, or until nobody reads; on a terminal each result takes the place of the one before. */
+/** Runs until Ctrl-C or a fault (an answer that its server forgot is none: it is asked for again), or until nobody reads; on a terminal each result takes the place of the one before. */
 async function again(context: Context, everyNs: bigint, once: () => Promise<ExitCode>): Promise<ExitCode> {
   const over = new AbortController();
+  const forgotten = (error: unknown): ExitCode => {
+    if (!(error instanceof AnswerForgotten)) throw error;
+    tell(context, error.message);
+    return exitCodes.partial;
+  };
   const undo = [context.onInterrupt(() => over.abort()), context.onOutputClosed(() => over.abort())];
   try {
     for (;;) {
       // Home, and clear behind what is written next (ECMA-48: CUP, ED).
       if (context.outIsTerminal) await context.out.write('\x1b[H\x1b[2J');
-      const code = await Promise.race([once(), aborted(over.signal)]);
+      const code = await Promise.race([once().catch(forgotten), aborted(over.signal)]);
       if (code === undefined || code === exitCodes.script || code === exitCodes.agent) return code ?? exitCodes.ok;
       await context.out.flush();
       if (context.out.closed || (await waited(Number(everyNs / 1_000_000n), over.signal))) return exitCodes.ok;

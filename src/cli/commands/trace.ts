@@ -194,8 +194,8 @@ class TraceSession {
     for (const warning of armed.warnings) tell(this.#context, `warning: ${warning}`);
     this.#failures += armed.failures.length;
     for (const place of armed.places) this.#places.set(place.upid, place);
-    // Of a cluster's node where nothing is armed.
-    if (armed.processes === 0 && armed.failures.length > 0) return;
+    // Of a cluster, where something else is to be told.
+    if (armed.processes === 0 && armed.failures.length + armed.warnings.length > 0) return;
     this.#armed = armed;
     if (armed.places.length > 0) {
       const places = armed.places.map(

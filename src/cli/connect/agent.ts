@@ -173,7 +173,7 @@ export class Agent {
             if (answer.refusal !== undefined || cancelled) break;
             // NOT_FOUND is the answer to who wants to go on.
             const { code, details } = error as ServiceError;
-            if (code === 5 && answer.id !== '') throw await self.endpoint.gone(true, details);
+            if (code === 5 && answer.id !== '' && retry !== undefined) throw self.endpoint.resume!.forgotten(details);
             const failure = await self.#failure(error as ServiceError, answer.received);
             if (retry === undefined || !(await self.#resumable(error as ServiceError))) throw failure;
             try {

@@ -1,8 +1,8 @@
 import { ClusterClient, ClusterError, Forward } from '#cluster';
 import { type Context, tell } from '../context.ts';
-import { type ExitCode, exitCodes, Failure } from '../failure.ts';
 import type { Endpoint } from './agent.ts';
 import { BrokerPods, NoBroker, sondeNamespace } from './broker.ts';
+import { AnswerForgotten, BrokerGone } from './errors.ts';
 import type { Destination } from './where.ts';
 
 /** The service account as which px shows itself to the broker if it may, and what its token is for. */
@@ -12,16 +12,6 @@ const sondeLabels = 'app in (sonde-broker, sonde-agent)';
 const brokerPort = 50300;
 /** A token is good for ten minutes (`requestToken`); px live asks for longer. */
 const renewMs = 300_000;
-
-/** The broker went while it was asked, and what it had begun to answer went with it. */
-export class BrokerGone extends Failure {
-  readonly code = 'cli.broker-gone';
-  readonly exitCode: ExitCode = exitCodes.agent;
-
-  constructor(detail: string) {
-    super(`the broker went away (${detail}); tracepoints and their rows are at the nodes: run it again`);
-  }
-}
 
 /** Connects to a cluster's broker through the API server; undefined if nobody asked for the cluster and Sonde is not deployed there. */
 export async function connectBroker(
@@ -75,6 +65,7 @@ export async function connectBroker(
         else pods.refused(forward.failure);
         await renew();
       },
+      forgotten: () => new AnswerForgotten(),
     },
   };
   const close = () => {

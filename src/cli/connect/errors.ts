@@ -40,6 +40,28 @@ export class AgentGone extends Failure {
   }
 }
 
+/** The broker went while it was asked. */
+export class BrokerGone extends Failure {
+  readonly code = 'cli.broker-gone';
+  readonly exitCode: ExitCode = exitCodes.agent;
+
+  constructor(detail: string) {
+    super(`the broker went away (${detail}); tracepoints and their rows are at the nodes: run it again`);
+  }
+}
+
+/** There is a broker, and it does not know what the one before had begun to answer, or it gave that up. */
+export class AnswerForgotten extends Failure {
+  readonly code = 'cli.answer-forgotten';
+  readonly exitCode: ExitCode = exitCodes.agent;
+
+  constructor() {
+    super(
+      'the broker started anew, or px was away from it for more than a minute: the rest of the answer is lost; tracepoints and their rows are at the nodes: run it again',
+    );
+  }
+}
+
 export class AgentVersionMismatch extends Failure {
   readonly code = 'cli.agent-version';
   readonly exitCode: ExitCode = exitCodes.agent;

@@ -22,7 +22,8 @@ async function serve(run: Parameters<typeof ResumeServer.start>[1], patienceMs?:
   const socket = join(folder, 'socket');
   const proxy = await Cuttable.before(server.port, socket);
   let broken = 0;
-  const resume = { broke: () => void broken++, prepare: async () => {} };
+  const forgotten = (detail: string) => new Error(`forgotten: ${detail}`);
+  const resume = { broke: () => void broken++, prepare: async () => {}, forgotten };
   const agent = new Agent({ socket, resume, gone: async (_, detail) => new Error(`gone: ${detail}`) }, 'test');
   ends.push(
     () => rmSync(folder, { recursive: true }),
@@ -66,7 +67,7 @@ it('what the server does not know any more is a failure, never a part', async ()
       px.proxy.cut();
     }
   };
-  await expect(read()).rejects.toThrow(/^gone: it is not known here, or was given up/);
+  await expect(read()).rejects.toThrow(/^forgotten: it is not known here, or was given up/);
   expect(seen).toEqual(['one']);
 });
 

@@ -7,6 +7,8 @@ export interface Resume {
   broke(): void;
   /** Done before each try; waits for who is to answer. @throws Failure when trying again is no use, anything else when it cannot be told */
   prepare(): Promise<void>;
+  /** Who answers now does not know the call. */
+  forgotten(detail: string): Error;
 }
 
 /** So long a call tries to go on. */

@@ -11,6 +11,7 @@ import {
 } from '#cluster';
 import { type LogicalProbe, type LogicalTracepoint, parseUpid, type Target } from '#model';
 import { type Agent, sondeMethods } from '../connect/agent.ts';
+import { AnswerForgotten } from '../connect/errors.ts';
 import type { Meant } from '../connect/pods.ts';
 import { UserError } from '../failure.ts';
 
@@ -63,9 +64,7 @@ export class ClusterTrace implements AsyncIterable<sonde.TraceReply> {
     const { target, namespace, notes } = await this.#resolve();
     if (notes.length > 0) yield armed({ failures: [...notes] });
     const tracepoint = namespace === '' ? this.#name : `${namespace}/${this.#name}`;
-    const stream = this.#agent.stream(sondeMethods.trace, sonde.TraceRequest.fromPartial({ tracepoint }));
-    this.#cancelStream = () => stream.cancel();
-    const replies = stream[Symbol.asyncIterator]();
+    const replies = this.#follow(tracepoint);
     this.#reference = tracepointReference(this.#name, namespace);
     const renewal = new AbortController();
     const merged = new MergedEnd(() => this.#over.signal.aborted);
@@ -74,7 +73,7 @@ export class ClusterTrace implements AsyncIterable<sonde.TraceReply> {
       for (;;) {
         const { value, done } = await replies.next();
         if (done || this.#over.signal.aborted) return;
-        if (value.event?.$case !== 'armed' || value.event.value.failures.length === 0) break;
+        if (isListening(value)) break;
         yield value;
       }
       const object = await this.#write(target, namespace);
@@ -83,6 +82,7 @@ export class ClusterTrace implements AsyncIterable<sonde.TraceReply> {
       for (;;) {
         const { value, done } = await replies.next();
         if (done) break;
+        if (isListening(value)) continue;
         if (value.event?.$case === 'armed') merged.armed(value.event.value);
         if (value.event?.$case !== 'end') yield value;
         else if (merged.add(value.event.value)) break;
@@ -90,8 +90,28 @@ export class ClusterTrace implements AsyncIterable<sonde.TraceReply> {
       if (merged.heard) yield { event: { $case: 'end', value: merged.end } };
     } finally {
       renewal.abort();
-      stream.cancel();
+      this.#cancelStream();
       await this.#cluster.delete(this.#reference);
+    }
+  }
+
+  /** What all nodes see. A broker that started anew goes on behind what has come. */
+  async *#follow(tracepoint: string): AsyncGenerator<sonde.TraceReply> {
+    const places = new Map<string, string>();
+    for (;;) {
+      const after = [...places].map(([node, place]) => ({ node, place }));
+      const stream = this.#agent.stream(sondeMethods.trace, sonde.TraceRequest.fromPartial({ tracepoint, after }));
+      this.#cancelStream = () => stream.cancel();
+      try {
+        for await (const reply of stream) {
+          if (reply.at !== undefined) places.set(reply.at.node, reply.at.place);
+          yield reply;
+        }
+        return;
+      } catch (error) {
+        if (!(error instanceof AnswerForgotten)) throw error;
+        yield armed({ warnings: ['the broker started anew: the trace goes on where it was'] });
+      }
     }
   }
 
@@ -182,6 +202,13 @@ class MergedEnd {
     if (reason !== '' && this.end.reason === '') this.end.reason = `node ${node}: ${reason}`;
     return this.#open.size === 0;
   }
+}
+
+/** All nodes listen. */
+function isListening({ event }: sonde.TraceReply): boolean {
+  if (event?.$case !== 'armed') return false;
+  const { processes, failures, warnings } = event.value;
+  return processes === 0 && failures.length === 0 && warnings.length === 0;
 }
 
 function armed(part: Partial<sonde.TraceArmed>): sonde.TraceReply {
