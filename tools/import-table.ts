@@ -74,7 +74,7 @@ export const parts: Readonly<Record<string, PartRow>> = {
   },
   broker: {
     world: 'node',
-    parts: ['base', 'model', 'api', 'pxl', 'planner', 'store', 'cluster', 'door'],
+    parts: ['base', 'model', 'api', 'pxl', 'planner', 'store', 'cluster', 'door', 'otlp'],
     packages: ['@grpc/grpc-js', 'zod', 'pino'],
   },
   cli: {

@@ -3,9 +3,11 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { apiVersion, type TracepointObject } from '#cluster';
+import { otlp } from '#api';
+import { apiVersion, type ClusterObject, type TracepointObject } from '#cluster';
 import { apiServerLacks } from '../../testing/cluster/api-server.ts';
 import { Fleet, type Member } from '../../testing/cluster/fleet.ts';
+import { OtlpReceiver } from '../../testing/otlp-receiver.ts';
 import { pxapiPython } from '../../testing/pixie-python-suite.ts';
 import { killStarted } from '../../testing/process.ts';
 import { root } from '../../testing/root.ts';
@@ -111,6 +113,37 @@ describe.skipIf(lacks !== undefined)(`a query over nodes${lacks === undefined ? 
   it('looks at each node up what its processes are', async () => {
     const found = await rows("df.pid = df.ctx['cmdline']", "df = df.groupby('pid').agg(count=('n', px.count))");
     expect(found.rows).toEqual([expect.objectContaining({ pid: expect.stringMatching(/ -port 0$/), count: 6 })]);
+  });
+
+  it('sends rows to an endpoint that an administrator has named, and to no other', async () => {
+    const receiver = new OtlpReceiver();
+    await receiver.start();
+    const text = [
+      'import px',
+      `to = px.otel.Endpoint(url='${receiver.url}', insecure=True)`,
+      "df = px.DataFrame('calls')",
+      "data = [px.otel.metric.Gauge(name='calls', value=df.n)]",
+      "px.export(df, px.otel.Data(endpoint=to, resource={'service.name': 'calc'}, data=data))",
+    ];
+    const file = join(fleet.api.folder, 'export.pxl');
+    writeFileSync(file, text.join('\n'));
+    const refused = await fleet.px(['run', '-f', file]);
+    expect(refused.stderr).toContain(
+      `in the ConfigMap sonde/broker-exports: it names none, not ${receiver.url}\n  kubectl -n sonde create configmap broker-exports --from-literal=endpoints=${receiver.url}\n`,
+    );
+    expect(refused.code).toBe(1);
+    const metadata = { name: 'broker-exports', namespace: 'sonde' };
+    const data = { endpoints: `# the collector\n${receiver.url}\n` };
+    await fleet.client.create({ apiVersion: 'v1', kind: 'ConfigMap', metadata, data } as ClusterObject);
+    const sent = await fleet.px(['run', '-f', file]);
+    expect(sent.stderr).toContain(`sent 6 points of metrics to ${receiver.url}\n`);
+    expect(sent.code).toBe(0);
+    const points = receiver.metrics
+      .flatMap((bytes) => otlp.ExportMetricsRequest.decode(bytes).resourceMetrics)
+      .flatMap(({ scopeMetrics }) => scopeMetrics.flatMap(({ metrics }) => metrics))
+      .flatMap(({ data }) => (data?.$case === 'gauge' ? data.value.dataPoints : []));
+    expect(points.map(({ value }) => Number(value?.value)).sort()).toEqual([100, 101, 102, 201, 202, 302]);
+    receiver.stop();
   });
 
   it('operators see what it did, in pages that Prometheus reads', async () => {

@@ -10,6 +10,7 @@ import { AgentDoor } from './agent-door.ts';
 import { clusterAuthority } from './authority.ts';
 import { serveClients, tokenDoor } from './clients.ts';
 import { ExpiredObjects } from './expired.ts';
+import { ExportEndpoints } from './exports.ts';
 import { Nodes } from './nodes.ts';
 import { Placement } from './placement.ts';
 import { Queries } from './query.ts';
@@ -54,7 +55,8 @@ const store = Store.open({
 const access = new Access(client);
 const scopes = new Scopes(client);
 const rollouts = new Rollouts(new Placement({ client, clock, nodes, scopes }));
-const queries = new Queries({ nodes, store, rollouts });
+const endpoints = new ExportEndpoints(client, values.namespace);
+const queries = new Queries({ nodes, store, rollouts, endpoints });
 const server = serveBroker({ nodes, client, clock, access, queries, clusterId });
 // The loopback of its own network namespace: the way here is a port-forward.
 await new Promise<void>((resolve, reject) => {

@@ -5,6 +5,7 @@ import { counter, Durations, gauge, type Metric } from '#cluster';
 import {
   CallRefused,
   type Rollouts,
+  requireRole,
   requireScript,
   type Seal,
   type StreamCall,
@@ -12,7 +13,16 @@ import {
   statusOf,
   TableSender,
 } from '#door';
-import { batchOfRows, formatUpid, type Relation, type RowBatch, type Upid, upidFromWords } from '#model';
+import {
+  batchOfRows,
+  formatUpid,
+  type Relation,
+  type RowBatch,
+  type RowExport,
+  type Upid,
+  upidFromWords,
+} from '#model';
+import { Exporter, exportedText } from '#otlp';
 import {
   catalogFunctions,
   compileLogical,
@@ -31,6 +41,7 @@ import {
 import { parse } from '#pxl';
 import type { Store } from '#store';
 import { type ClusterTables, clusterTables } from './catalog.ts';
+import type { ExportEndpoints } from './exports.ts';
 import { ScriptFault } from './faults.ts';
 import { NodeSilent, nodeMethods } from './node-link.ts';
 import type { Nodes } from './nodes.ts';
@@ -57,6 +68,7 @@ interface QueryParts {
   readonly store: Store;
   /** For clients with tokens, which write no objects themselves. */
   readonly rollouts: Rollouts;
+  readonly endpoints: ExportEndpoints;
 }
 
 /** Runs the queries of scripts over all nodes. */
@@ -104,12 +116,16 @@ export class Queries {
   }
 }
 
-/** A table that a script shows, in two halves. */
-interface Output {
-  readonly name: string;
+/** A query in two halves. */
+interface Halves {
   readonly relation: Relation;
   readonly parts: SplitPlan['parts'];
   readonly rest: { readonly notes: boolean; readonly sql: string } | undefined;
+}
+
+/** A table that a script shows. */
+interface Output extends Halves {
+  readonly name: string;
   /** Goes on with rows as they arrive. */
   readonly streamed?: { readonly notes: boolean };
 }
@@ -119,6 +135,7 @@ class Query {
   readonly #nodes: Nodes;
   readonly #store: Store;
   readonly #rollouts: Rollouts;
+  readonly #endpoints: ExportEndpoints;
   readonly #execution: Execution;
   readonly #queryId: string;
   readonly #send: (part: Partial<vizier.ExecuteScriptResponse>) => Promise<void>;
@@ -129,7 +146,7 @@ class Query {
   #rows = 0n;
 
   constructor(
-    { nodes, store, rollouts }: QueryParts,
+    { nodes, store, rollouts, endpoints }: QueryParts,
     execution: Execution,
     queryId: string,
     send: (part: Partial<vizier.ExecuteScriptResponse>) => Promise<void>,
@@ -137,6 +154,7 @@ class Query {
     this.#nodes = nodes;
     this.#store = store;
     this.#rollouts = rollouts;
+    this.#endpoints = endpoints;
     this.#execution = execution;
     this.#queryId = queryId;
     this.#send = send;
@@ -177,25 +195,22 @@ class Query {
     }
     const plan = compileLogical(script, tables.catalog, options);
     if (!plan.ok) throw new ScriptFault(plan.diagnostics);
-    // The broker would call any address for whoever may only look: it needs rules of its own for that first.
-    if (plan.value.exports.length > 0)
-      throw new NotHere('px.export is not done in a cluster yet: `px run -o json` gives the rows to send on from here');
+    const { exports } = plan.value;
+    if (exports.length > 0) requireRole(caller, 'tracer', 'sending rows to an endpoint');
+    for (const { to } of exports) await this.#endpoints.require(to.endpoint.url);
     const compiled = process.hrtime.bigint();
     try {
       const { inputs } = plan.value;
-      const halves = plan.value.outputs.map(({ name, optimized }) => {
-        const { parts, rest } = splitPlan(optimized, () => `union_${randomUUID()}`);
-        return {
-          name,
-          relation: relationOf(optimized),
-          parts,
-          rest: rest && { notes: hasNotes(rest), sql: duckdbText(rest) },
-          ...(isStreamed(optimized) ? { streamed: { notes: hasNotes(optimized) } } : {}),
-        };
-      });
-      const here = halves.map(({ rest }) => rest?.sql ?? '').join('\n');
+      const halves = plan.value.outputs.map(({ name, optimized }) => ({
+        name,
+        ...halved(optimized),
+        ...(isStreamed(optimized) ? { streamed: { notes: hasNotes(optimized) } } : {}),
+      }));
+      const sent = exports.map(({ optimized, to }) => ({ to, ...halved(optimized) }));
+      const here = [...halves, ...sent].map(({ rest }) => rest?.sql ?? '').join('\n');
       for (const input of inputs) if (here.includes(input.table)) await this.#input(input, tables);
       for (const half of halves.filter(({ streamed }) => !streamed)) await this.#output(half, tables, inputs, seal);
+      for (const half of sent) await this.#export(half, tables, inputs);
       // These end with their call.
       const streams = halves.filter(({ streamed }) => streamed);
       await Promise.all(streams.map((half) => this.#stream(half, tables, inputs, seal)));
@@ -306,29 +321,52 @@ class Query {
   }
 
   async #output(
-    { name, relation, parts, rest }: Output,
+    half: Output,
     tables: ClusterTables,
     inputs: readonly PlanInput[],
     seal: Seal | undefined,
   ): Promise<void> {
-    const { caller, signal } = this.#execution;
-    const sender = new TableSender({ name, relation }, { audience: caller.audience, seal, send: this.#send });
+    const { audience } = this.#execution.caller;
+    const sender = new TableSender(half, { audience, seal, send: this.#send });
     await sender.begin();
-    const forward = (batch: RowBatch) => {
+    await this.#all(half, tables, inputs, (batch) => {
       this.#rows += BigInt(batch.rows);
       return sender.add(batch);
-    };
-    if (rest === undefined) {
-      for (const part of parts) await this.#gather(part.plan, tables, inputs, forward);
-    } else {
-      for (const { table, plan: part } of parts) {
-        await this.#make(table, relationOf(part));
-        await this.#gather(part, tables, inputs, (batch) => this.#store.append(table, batch));
-      }
-      const options = { notes: rest.notes, signal };
-      for await (const batch of this.#store.query(rest.sql, relation, options)) await forward(batch);
-    }
+    });
     await sender.end();
+  }
+
+  /** Rows that go to an endpoint; what became of them is a notice. */
+  async #export(
+    { to, ...half }: Halves & { readonly to: RowExport },
+    tables: ClusterTables,
+    inputs: readonly PlanInput[],
+  ): Promise<void> {
+    const exporter = new Exporter(to, this.#execution.signal);
+    try {
+      await this.#all(half, tables, inputs, (batch) => exporter.send(batch));
+    } finally {
+      this.#notices.add(exportedText(exporter.end(), to));
+    }
+  }
+
+  /** All rows of a query. */
+  async #all(
+    { relation, parts, rest }: Halves,
+    tables: ClusterTables,
+    inputs: readonly PlanInput[],
+    take: (batch: RowBatch) => Promise<void>,
+  ): Promise<void> {
+    if (rest === undefined) {
+      for (const part of parts) await this.#gather(part.plan, tables, inputs, take);
+      return;
+    }
+    for (const { table, plan: part } of parts) {
+      await this.#make(table, relationOf(part));
+      await this.#gather(part, tables, inputs, (batch) => this.#store.append(table, batch));
+    }
+    const options = { notes: rest.notes, signal: this.#execution.signal };
+    for await (const batch of this.#store.query(rest.sql, relation, options)) await take(batch);
   }
 
   /** The rows of a plan from every node that has its table. */
@@ -372,6 +410,11 @@ class Query {
   #miss(silent: readonly NodeSilent[]): void {
     for (const { node, reason } of silent) if (!this.#missing.has(node)) this.#missing.set(node, reason);
   }
+}
+
+function halved(plan: Relational): Halves {
+  const { parts, rest } = splitPlan(plan, () => `union_${randomUUID()}`);
+  return { relation: relationOf(plan), parts, rest: rest && { notes: hasNotes(rest), sql: duckdbText(rest) } };
 }
 
 function relationOf(plan: Relational): Relation {

@@ -3,54 +3,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { otlp } from '#api';
 import type { Relation } from '#model';
 import { type Catalog, compileQuery } from '#planner';
+import { OtlpReceiver } from '../../testing/otlp-receiver.ts';
 import { PxlEngine } from '../../testing/pxl-engine.ts';
 import { exportedText, exportRows } from './index.ts';
-
-/** A receiver of OTLP over gRPC, which keeps what comes: the bytes as they are. */
-class Receiver {
-  readonly metrics: Buffer[] = [];
-  readonly traces: Buffer[] = [];
-  readonly headers: grpc.Metadata[] = [];
-  answer = Buffer.alloc(0);
-  readonly #server = new grpc.Server();
-  url = '';
-
-  async start(): Promise<void> {
-    const service = (kept: Buffer[]) => ({
-      export: (call: grpc.ServerUnaryCall<Buffer, Buffer>, callback: grpc.sendUnaryData<Buffer>) => {
-        kept.push(call.request);
-        this.headers.push(call.metadata);
-        callback(null, this.answer);
-      },
-    });
-    this.#server.addService(definition('metrics.v1.MetricsService'), service(this.metrics));
-    this.#server.addService(definition('trace.v1.TraceService'), service(this.traces));
-    const bind = Promise.withResolvers<number>();
-    this.#server.bindAsync('127.0.0.1:0', grpc.ServerCredentials.createInsecure(), (error, port) =>
-      error ? bind.reject(error) : bind.resolve(port),
-    );
-    this.url = `127.0.0.1:${await bind.promise}`;
-  }
-
-  stop(): void {
-    this.#server.forceShutdown();
-  }
-}
-
-function definition(name: string): grpc.ServiceDefinition {
-  const same = (bytes: Buffer) => bytes;
-  return {
-    export: {
-      path: `/opentelemetry.proto.collector.${name}/Export`,
-      requestStream: false,
-      responseStream: false,
-      requestSerialize: same,
-      requestDeserialize: same,
-      responseSerialize: same,
-      responseDeserialize: same,
-    },
-  };
-}
 
 const relation: Relation = {
   columns: [
@@ -70,7 +25,7 @@ const catalog: Catalog = {
   tableFunctions: () => [],
 };
 
-const receiver = new Receiver();
+const receiver = new OtlpReceiver();
 let engine: PxlEngine;
 
 beforeAll(async () => {

@@ -54,37 +54,62 @@ const traceService: Service<otlp.ExportTraceRequest> = {
   encode: (request) => Buffer.from(otlp.ExportTraceRequest.encode(request).finish()),
 };
 
-/** Sends rows to the endpoint that they are for, a request for each batch, with gRPC. @throws ExportFailed */
+/** Sends rows to the endpoint that they are for, with gRPC. `end` it. */
+export class Exporter {
+  readonly #to: RowExport;
+  readonly #signal: AbortSignal;
+  readonly #client: Client;
+  readonly #became = { sent: 0, without: 0, rejected: 0, reason: '' };
+
+  constructor(to: RowExport, signal: AbortSignal) {
+    const { url, insecure } = to.endpoint;
+    this.#to = to;
+    this.#signal = signal;
+    this.#client = new Client(url, insecure ? credentials.createInsecure() : credentials.createSsl(), {
+      'grpc.default_compression_algorithm': compressionAlgorithms.gzip,
+    });
+  }
+
+  /** A request for each kind of what is made of them. @throws ExportFailed */
+  async send(batch: RowBatch): Promise<void> {
+    const became = this.#became;
+    const { metrics, spans, without, made } = telemetryOf(batch, this.#to);
+    became.without += without;
+    became.sent += made;
+    const answers = [
+      ...(metrics.resourceMetrics.length > 0 ? [await this.#call(metricsService, metrics)] : []),
+      ...(spans.resourceSpans.length > 0 ? [await this.#call(traceService, spans)] : []),
+    ];
+    for (const { partialSuccess } of answers) {
+      became.rejected += Number(partialSuccess?.rejected ?? 0n);
+      became.reason = partialSuccess?.errorMessage || became.reason;
+    }
+  }
+
+  end(): Exported {
+    this.#client.close();
+    const { sent, rejected } = this.#became;
+    return { ...this.#became, sent: sent - rejected };
+  }
+
+  #call<Request>(service: Service<Request>, request: Request): Promise<otlp.ExportResponse> {
+    return call(this.#client, service, request, this.#to, this.#signal);
+  }
+}
+
+/** Sends all rows. @throws ExportFailed */
 export async function exportRows(
   batches: AsyncIterable<RowBatch>,
   to: RowExport,
   signal: AbortSignal,
 ): Promise<Exported> {
-  const { url, insecure } = to.endpoint;
-  const client = new Client(url, insecure ? credentials.createInsecure() : credentials.createSsl(), {
-    'grpc.default_compression_algorithm': compressionAlgorithms.gzip,
-  });
-  let [sent, without, rejected, reason] = [0, 0, 0, ''];
+  const exporter = new Exporter(to, signal);
   try {
-    for await (const batch of batches) {
-      const telemetry = telemetryOf(batch, to);
-      const { resourceMetrics } = telemetry.metrics;
-      const { resourceSpans } = telemetry.spans;
-      without += telemetry.without;
-      sent += telemetry.made;
-      const answers = [
-        ...(resourceMetrics.length > 0 ? [await call(client, metricsService, telemetry.metrics, to, signal)] : []),
-        ...(resourceSpans.length > 0 ? [await call(client, traceService, telemetry.spans, to, signal)] : []),
-      ];
-      for (const { partialSuccess } of answers) {
-        rejected += Number(partialSuccess?.rejected ?? 0n);
-        reason = partialSuccess?.errorMessage || reason;
-      }
-    }
+    for await (const batch of batches) await exporter.send(batch);
   } finally {
-    client.close();
+    exporter.end();
   }
-  return { sent: sent - rejected, without, rejected, reason };
+  return exporter.end();
 }
 
 function call<Request>(

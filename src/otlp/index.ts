@@ -1,1 +1,1 @@
-export { type Exported, ExportFailed, exportedText, exportRows } from './exporter.ts';
+export { type Exported, Exporter, ExportFailed, exportedText, exportRows } from './exporter.ts';
