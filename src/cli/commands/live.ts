@@ -33,7 +33,20 @@ export async function live(context: Context, script: string | undefined, options
   }
   const prepared = await prepareScript(context, script, options);
   if (prepared === undefined) return exitCodes.ok;
-  return withAgent(context, (agent) => new Live(context, agent, prepared, script, options).run(), { where: options });
+  // What is to be known of the connection is shown on the screen, while there is one.
+  let shown: Live | undefined;
+  const write = (text: string, _: unknown, done: () => void) => {
+    if (shown === undefined) context.err.write(text);
+    else shown.note(text);
+    done();
+  };
+  const err = Object.assign(new Writable({ decodeStrings: false, write }), { isTTY: context.err.isTTY === true });
+  const connecting: Context = { ...context, err };
+  const work = (agent: Agent) => {
+    shown = new Live(context, agent, prepared, script, options);
+    return shown.run();
+  };
+  return withAgent(connecting, work, { where: options });
 }
 
 class Live {
@@ -52,6 +65,8 @@ class Live {
   /** Ends the run that is under way. */
   #cancel: () => void = () => {};
   #runs = 0;
+  /** Of the run that is under way. */
+  #notes: string[] = [];
 
   constructor(
     context: Context,
@@ -70,6 +85,12 @@ class Live {
       key: (key) => this.#key(key),
       resize: () => this.#draw(),
     });
+  }
+
+  note(text: string): void {
+    this.#notes.push(text);
+    this.#state.notes = this.#notes.join('').replaceAll('\r\x1b[K', '');
+    this.#drawSoon();
   }
 
   async run(): Promise<ExitCode> {
@@ -128,6 +149,7 @@ class Live {
     const id = ++this.#runs;
     const state = this.#state;
     const notes: string[] = [];
+    this.#notes = notes;
     const shown = setTimeout(() => {
       streaming = true;
       refresh(state, collector.tables);
@@ -148,8 +170,7 @@ class Live {
     const err = new Writable({
       decodeStrings: false,
       write: (text: string, _, done) => {
-        notes.push(text);
-        state.notes = notes.join('').replaceAll('\r\x1b[K', '');
+        if (this.#runs === id) this.note(text);
         done();
       },
     });
