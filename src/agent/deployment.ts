@@ -112,6 +112,11 @@ export class Deployment {
     this.upid = logical.target.upid;
   }
 
+  /** As its first probe names it. */
+  get function(): string {
+    return this.#logical.probes[0]!.function;
+  }
+
   /** Calls that were seen. */
   get hits(): number {
     return this.#before.hits + (this.#armed?.hits ?? 0);

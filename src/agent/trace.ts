@@ -89,7 +89,7 @@ export class Tracer {
     if (!request.open) this.#parts.kernel.requirePrivileges();
     const processes = this.#parts.processes.find(request.process);
     if (request.open) {
-      await send({ event: { $case: 'end', value: await this.#openCalls(processes, request.function) } });
+      await send({ event: { $case: 'end', value: await this.openCalls(processes, request.function) } });
       return;
     }
     const limits = requestedLimits(request);
@@ -217,7 +217,7 @@ export class Tracer {
   }
 
   /** The calls that are in progress: from the stacks of all goroutines, and with arguments and start where a tracepoint has seen them begin. */
-  async #openCalls(processes: readonly GoProcess[], fn: string): Promise<sonde.TraceEnd> {
+  async openCalls(processes: readonly Pick<GoProcess, 'pid' | 'upid'>[], fn: string): Promise<sonde.TraceEnd> {
     const running: sonde.TraceCall[] = [];
     const reasons: string[] = [];
     for (const process of processes) {

@@ -19,8 +19,7 @@ export async function followTracepoint(
   nodes: Nodes,
   { signal, send }: { readonly signal: AbortSignal; readonly send: (reply: sonde.TraceReply) => Promise<void> },
 ): Promise<void> {
-  const namespace = tracepoint.includes('/') ? tracepoint.split('/')[0]! : '';
-  if (!mayDo(scope, namespace)) throw new NamespaceHidden(namespace);
+  requireVisible(tracepoint, scope);
   const following = new Map<string, Promise<void>>();
   const listening: Promise<void>[] = [];
   const places = new Map(after.map(({ node, place }) => [node, place]));
@@ -46,7 +45,7 @@ export async function followTracepoint(
         try {
           for await (const reply of link.stream(
             nodeMethods.follow,
-            { tracepoint, after: places.get(node) ?? '' },
+            { tracepoint, after: places.get(node) ?? '', open: false },
             signal,
           )) {
             heard();
@@ -74,6 +73,26 @@ export async function followTracepoint(
   // A node that fails is tried again, until the first one says that it is over.
   while (!signal.aborted && !(await Promise.race([ended, waited(signal)])))
     if (over === 0) for (const silent of (await look()).silent) await fail(silent);
+}
+
+/** The calls that run now where a tracepoint is armed, of each node behind each other. */
+export async function openCalls(
+  { tracepoint }: Pick<sonde.TraceRequest, 'tracepoint'>,
+  scope: sonde.Scope,
+  nodes: Nodes,
+  { signal, send }: { readonly signal: AbortSignal; readonly send: (reply: sonde.TraceReply) => Promise<void> },
+): Promise<void> {
+  requireVisible(tracepoint, scope);
+  const request = { tracepoint, after: '', open: true };
+  const { silent } = await nodes.all(async (link) => {
+    for await (const reply of link.stream(nodeMethods.follow, request, signal)) await send(reply);
+  });
+  for (const { node, reason } of silent) await send(armed(tracepoint, [`node ${node}: ${reason}`]));
+}
+
+function requireVisible(tracepoint: string, scope: sonde.Scope): void {
+  const namespace = tracepoint.includes('/') ? tracepoint.split('/')[0]! : '';
+  if (!mayDo(scope, namespace)) throw new NamespaceHidden(namespace);
 }
 
 async function waited(signal: AbortSignal): Promise<false> {

@@ -4,7 +4,7 @@ import { apiFingerprint, grpcService, sonde, vizier } from '#api';
 import { type ClusterClient, type ClusterClock, NoSuchTarget } from '#cluster';
 import { askedToResume, type Caller, callHandlers, guard } from '#door';
 import type { Access } from './access.ts';
-import { followTracepoint } from './follow.ts';
+import { followTracepoint, openCalls } from './follow.ts';
 import { listFunctions } from './functions.ts';
 import type { Nodes } from './nodes.ts';
 import type { Queries } from './query.ts';
@@ -70,7 +70,9 @@ export function serveBroker(parts: BrokerParts): grpc.Server {
     listFunctions: stream<sonde.ListFunctionsRequest, sonde.FunctionInfo>((request, call) =>
       listFunctions(request, scopeOf(call.caller), parts, call),
     ),
-    trace: resumable(own.trace, (request, call) => followTracepoint(request, scopeOf(call.caller), nodes, call)),
+    trace: resumable(own.trace, (request, call) =>
+      (request.open ? openCalls : followTracepoint)(request, scopeOf(call.caller), nodes, call),
+    ),
     received: unary<sonde.ReceivedRequest, sonde.ReceivedReply>(({ call, messages }, { owner }) => {
       deliveries.received({ id: call, received: Number(messages) }, owner);
       return {};

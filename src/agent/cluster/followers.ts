@@ -15,22 +15,28 @@ const heartbeatMs = 3000;
 /** So long what nobody follows is kept: as long as px tries to come again. */
 const keepMs = 60_000;
 
+interface FollowerParts {
+  readonly describe: (upid: string) => sonde.ProcessInfo | undefined;
+  readonly openCalls: (upids: readonly Upid[], fn: string) => Promise<sonde.TraceEnd>;
+}
+
 /** Hands what tracepoints without a table see to those who follow them. A tracepoint may be followed before it is there. */
 export class Followers implements Followed {
   readonly #node: string;
-  readonly #describe: (upid: string) => sonde.ProcessInfo | undefined;
+  readonly #parts: FollowerParts;
   readonly #journals = new Map<string, Journal>();
   readonly #following = new Map<Journal, number>();
   /** What is armed now. */
   readonly #armed = new Map<string, Deployment[]>();
 
-  constructor(node: string, describe: (upid: string) => sonde.ProcessInfo | undefined) {
+  constructor(node: string, parts: FollowerParts) {
     this.#node = node;
-    this.#describe = describe;
+    this.#parts = parts;
   }
 
   /** From the beginning, or behind what somebody has. Resolves when the tracepoint has ended and all is sent, or the follower is gone. */
-  async follow({ tracepoint, after }: sonde.FollowRequest, signal: AbortSignal, send: Send): Promise<void> {
+  async follow({ tracepoint, after, open }: sonde.FollowRequest, signal: AbortSignal, send: Send): Promise<void> {
+    if (open) return this.#tellOpenCalls(tracepoint, send);
     const journal = this.#journal(tracepoint);
     const count = (by: number) => this.#following.set(journal, (this.#following.get(journal) ?? 0) + by);
     count(1);
@@ -56,7 +62,7 @@ export class Followers implements Followed {
 
   refused(name: string, upid: Upid, reason: string): void {
     const text = formatUpid(upid);
-    const place = this.#describe(text);
+    const place = this.#parts.describe(text);
     const where = place?.pod ? `pod ${place.pod} (pid ${upid.pid} on node ${this.#node})` : `process ${text}`;
     this.#journal(name).message(armed(name, { failures: [`${where}: ${reason}`] }));
   }
@@ -83,6 +89,16 @@ export class Followers implements Followed {
     };
     this.#journal(name).message({ event: { $case: 'end', value } });
     this.#end(name);
+  }
+
+  /** Of the processes where it is armed. Who may place it may see arguments of these calls. */
+  async #tellOpenCalls(name: string, send: Send): Promise<void> {
+    const deployments = this.#armed.get(name) ?? [];
+    if (deployments.length === 0) return;
+    for (const deployment of deployments) await send(this.#tellArmed(name, deployment));
+    const upids = deployments.map(({ upid }) => upid);
+    const value = await this.#parts.openCalls(upids, deployments[0]!.function);
+    await send({ event: { $case: 'end', value: { ...value, node: this.#node } } });
   }
 
   async #send(name: string, journal: Journal, after: string, signal: AbortSignal, send: Send): Promise<void> {
@@ -141,7 +157,7 @@ export class Followers implements Followed {
 
   #tellArmed(name: string, { upid, warnings }: Deployment): Reply {
     const text = formatUpid(upid);
-    const place = this.#describe(text);
+    const place = this.#parts.describe(text);
     return armed(name, { processes: 1, upids: [text], warnings: [...warnings], places: place ? [place] : [] });
   }
 }

@@ -17,7 +17,13 @@ export interface Membership {
 /** Makes an agent that of a node: it follows the cluster's Tracepoints, and goes to the broker and answers it. */
 export async function joinCluster(agent: Agent, { node, broker, healthPort }: Membership): Promise<void> {
   const client = new ClusterClient();
-  const followers = new Followers(node, (upid) => agent.listProcesses().processes.find((each) => each.upid === upid));
+  const followers = new Followers(node, {
+    describe: (upid) => agent.listProcesses().processes.find((each) => each.upid === upid),
+    openCalls: (upids, fn) => {
+      const processes = upids.map((upid) => ({ upid, pid: upid.pid }));
+      return agent.tracer.openCalls(processes, fn);
+    },
+  });
   const { rows, node: member } = agent.join(({ identity, processes, tracepoints, tables, store }) => {
     tracepoints.followed = followers;
     const made = new ClusterNode(client, node, { identity, processes, tracepoints, followers });

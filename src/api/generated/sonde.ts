@@ -89,11 +89,12 @@ export interface RunPlanRequest_Input {
 
 /**
  * `tracepoint`: NAMESPACE/NAME.
- * `after`: the place of the last message that has come; empty: from the beginning.
+ * `after`: the place of the last message that has come; empty: from the beginning. `open`: instead the calls that run now, where it is armed.
  */
 export interface FollowRequest {
   tracepoint: string;
   after: string;
+  open: boolean;
 }
 
 /** `upid`: of the process that the function is about, for those that are about one. */
@@ -217,7 +218,7 @@ export interface TraceRequest {
   open: boolean;
   /** end after so long; 0: no limit */
   durationNs: bigint;
-  /** in a cluster, and then alone: NAMESPACE/NAME of a Tracepoint that the client writes */
+  /** in a cluster, and then alone but for `open` and `after`: NAMESPACE/NAME of a Tracepoint that the client writes */
   tracepoint: string;
   /** a Go expression: calls for which it is not true are not shown; empty: all are */
   when: string;
@@ -1308,7 +1309,7 @@ export const RunPlanRequest_Input: MessageFns<RunPlanRequest_Input> = {
 };
 
 function createBaseFollowRequest(): FollowRequest {
-  return { tracepoint: "", after: "" };
+  return { tracepoint: "", after: "", open: false };
 }
 
 export const FollowRequest: MessageFns<FollowRequest> = {
@@ -1318,6 +1319,9 @@ export const FollowRequest: MessageFns<FollowRequest> = {
     }
     if (message.after !== "") {
       writer.uint32(18).string(message.after);
+    }
+    if (message.open !== false) {
+      writer.uint32(24).bool(message.open);
     }
     return writer;
   },
@@ -1351,6 +1355,14 @@ export const FollowRequest: MessageFns<FollowRequest> = {
             message.after = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.open = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1370,6 +1382,7 @@ export const FollowRequest: MessageFns<FollowRequest> = {
     const message = createBaseFollowRequest();
     message.tracepoint = object.tracepoint ?? "";
     message.after = object.after ?? "";
+    message.open = object.open ?? false;
     return message;
   },
 };

@@ -67,11 +67,6 @@ async function sourceOf(agent: Agent, target: string, name: string, options: Tra
   const meant = await meantBy(target, options, cluster);
   const calls = selection(options);
   if (cluster !== undefined) {
-    if (options.open)
-      throw new UsageError(
-        '--open reads calls out of a process’s memory, without a Tracepoint by which the cluster could decide and log who does that, so it is not done from here\n' +
-          '  px run px/goroutines -- --upid UPID shows what all its goroutines do; on the process’s node, as root, px trace --local --open PID FUNCTION shows the calls',
-      );
     const { ClusterTrace } = await import('../trace/cluster.ts');
     const columns = callColumns(options);
     const probe = {
@@ -86,6 +81,7 @@ async function sourceOf(agent: Agent, target: string, name: string, options: Tra
       ...(Object.keys(limits).length === 0 ? {} : { limits }),
       ...(options.budget === false ? { noBudget: true as const } : {}),
       ...(debugFile === '' ? {} : { debugFile }),
+      ...(options.open ? { open: true } : {}),
     };
     return Object.assign(new ClusterTrace(agent, cluster, meant, probe, settings), { endsItself: false });
   }
@@ -197,6 +193,7 @@ class TraceSession {
     // Of a cluster, where something else is to be told.
     if (armed.processes === 0 && armed.failures.length + armed.warnings.length > 0) return;
     this.#armed = armed;
+    if (this.#options.open) return;
     if (armed.places.length > 0) {
       const places = armed.places.map(
         ({ pod, pid, node }) => `${pod === '' ? '' : `pod ${pod}, `}pid ${pid} on node ${node}`,

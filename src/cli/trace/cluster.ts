@@ -15,7 +15,10 @@ import { AnswerForgotten } from '../connect/errors.ts';
 import type { Meant } from '../connect/pods.ts';
 import { UserError } from '../failure.ts';
 
-type TraceSettings = Pick<LogicalTracepoint, 'limits' | 'noBudget' | 'debugFile'>;
+type TraceSettings = Pick<LogicalTracepoint, 'limits' | 'noBudget' | 'debugFile'> & {
+  /** Only the calls that run now. */
+  readonly open?: boolean;
+};
 
 /** The time to live guards the cluster against a px that was killed. */
 const ttlNs = 60_000_000_000n;
@@ -64,8 +67,12 @@ export class ClusterTrace implements AsyncIterable<sonde.TraceReply> {
     const { target, namespace, notes } = await this.#resolve();
     if (notes.length > 0) yield armed({ failures: [...notes] });
     const tracepoint = namespace === '' ? this.#name : `${namespace}/${this.#name}`;
-    const replies = this.#follow(tracepoint);
     this.#reference = tracepointReference(this.#name, namespace);
+    if (this.#settings.open) {
+      yield* this.#openCalls(await this.#write(target, namespace), tracepoint);
+      return;
+    }
+    const replies = this.#follow(tracepoint);
     const renewal = new AbortController();
     const merged = new MergedEnd(() => this.#over.signal.aborted);
     try {
@@ -93,6 +100,30 @@ export class ClusterTrace implements AsyncIterable<sonde.TraceReply> {
       this.#cancelStream();
       await this.#cluster.delete(this.#reference);
     }
+  }
+
+  /** The calls that run now. By the tracepoint the cluster decides and logs who reads them out of a process's memory. */
+  async *#openCalls(object: TracepointObject, tracepoint: string): AsyncGenerator<sonde.TraceReply> {
+    const end = sonde.TraceEnd.fromPartial({});
+    const reasons: string[] = [];
+    try {
+      await this.#untilArmed(object);
+      const request = sonde.TraceRequest.fromPartial({ tracepoint, open: true });
+      const stream = this.#agent.stream(sondeMethods.trace, request);
+      this.#cancelStream = () => stream.cancel();
+      for await (const reply of stream) {
+        if (reply.event?.$case !== 'end') {
+          yield reply;
+          continue;
+        }
+        const { running, reason, node } = reply.event.value;
+        end.running.push(...running);
+        if (reason !== '') reasons.push(`node ${node}: ${reason}`);
+      }
+    } finally {
+      await this.#cluster.delete(this.#reference!);
+    }
+    yield { event: { $case: 'end', value: { ...end, reason: reasons.join('\n') } } };
   }
 
   /** What all nodes see. A broker that started anew goes on behind what has come. */
@@ -134,13 +165,14 @@ export class ClusterTrace implements AsyncIterable<sonde.TraceReply> {
   }
 
   async #write(target: Target, namespace: string): Promise<TracepointObject> {
+    const { open: _, ...settings } = this.#settings;
     const logical = {
       name: this.#name,
       table: '',
       target,
       ttlNs,
       probes: [this.#probe],
-      ...this.#settings,
+      ...settings,
     };
     const now = new Date(await this.#cluster.time());
     const object = toObject(logical, namespace === '' ? undefined : namespace, now);
