@@ -95,7 +95,8 @@ export class Followers implements Followed {
   async #tellOpenCalls(name: string, send: Send): Promise<void> {
     const deployments = this.#armed.get(name) ?? [];
     if (deployments.length === 0) return;
-    for (const deployment of deployments) await send(this.#tellArmed(name, deployment));
+    // Of the probe itself nothing is shown.
+    for (const { upid } of deployments) await send(this.#tellArmed(name, { upid, warnings: [] }));
     const upids = deployments.map(({ upid }) => upid);
     const value = await this.#parts.openCalls(upids, deployments[0]!.function);
     await send({ event: { $case: 'end', value: { ...value, node: this.#node } } });
@@ -155,7 +156,7 @@ export class Followers implements Followed {
     }, keepMs).unref();
   }
 
-  #tellArmed(name: string, { upid, warnings }: Deployment): Reply {
+  #tellArmed(name: string, { upid, warnings }: Pick<Deployment, 'upid' | 'warnings'>): Reply {
     const text = formatUpid(upid);
     const place = this.#parts.describe(text);
     return armed(name, { processes: 1, upids: [text], warnings: [...warnings], places: place ? [place] : [] });
