@@ -240,6 +240,7 @@ test('--for, --count, --open and the limits reach the agent; --open prints the c
   expect(request).toEqual({
     process: '123',
     tracepoint: '',
+    after: [],
     when: '',
     function: 'main.computeE',
     count: 100n,
