@@ -28,10 +28,20 @@ const (
 
 type point struct{ X, Y int }
 
+type wide struct{ A, B, C, D, E int }
+
 func (p *point) plus(n int) int { return p.X + n }
 
 //go:noinline
 func closure(f func(int) int, g func()) {}
+
+//go:noinline
+func hold(v any) {}
+
+type adder interface{ plus(n int) int }
+
+//go:noinline
+func first(list []adder) adder { return list[0] }
 
 //go:noinline
 func colors(c color, list []color, byColor map[color]int) color { return c }
@@ -80,6 +90,12 @@ func main() {
 	colors(green, []color{red, 7}, map[color]int{green: 1})
 	p := &point{1, 2}
 	closure(p.plus, nil)
+	closure(first([]adder{p}).plus, nil)
+	// By value, and by its address only: debug info tells it as a pointer.
+	w := wide{1, 2, 3, 4, n}
+	inPlace := func(x int) int { return x + len(fmt.Sprint(w)) }
+	closure(inPlace, nil)
+	hold(inPlace)
 	lengthOnly(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, []byte("whole"))
 	generic(p, []*point{p})
 	generic("text", nil)
@@ -119,7 +135,9 @@ it('captured variables, names of constants, pointers in generic code, contexts, 
       { name: 'results', capture: { kind: 'results' as const } },
     ],
   });
-  const functions = ['closure', 'colors', 'lengthOnly', 'pointer', 'header', 'ctx'].map((name) => `main.${name}`);
+  const functions = ['closure', 'hold', 'colors', 'lengthOnly', 'pointer', 'header', 'ctx'].map(
+    (name) => `main.${name}`,
+  );
   const lengthOnly = binary.functionNamed('main.lengthOnly')!;
   expect(binary.contested(lengthOnly)).toEqual(['body']);
   const redaction = new Redaction({ names: ['authorization'], types: [] });
@@ -136,6 +154,7 @@ it('captured variables, names of constants, pointers in generic code, contexts, 
       '*main.other',
       '*main.point',
     ]);
+    const inPlace = '{"func":"main.main.func2","captured":{"w":{"A":1,"B":2,"C":3,"D":4,"E":42}}}';
     expect(rows.map(({ args, results, notes }) => [args, results, notes])).toEqual([
       [
         '{"f":{"func":"main.main.func1","captured":{"n":{"&":"0x…","=":42},"name":"captured"}},"g":"main.main"}',
@@ -153,6 +172,13 @@ it('captured variables, names of constants, pointers in generic code, contexts, 
         },
       ],
       ['{"f":{"func":"main.(*point).plus-fm","captured":{"p":{"&":"0x…","X":1,"Y":2}}},"g":null}', '{}', {}],
+      [
+        '{"f":{"func":"main.adder.plus-fm","captured":{"receiver":{"(type)":"*main.point","&":"0x…","X":1,"Y":2}}},"g":null}',
+        '{}',
+        {},
+      ],
+      [`{"f":${inPlace},"g":null}`, '{}', {}],
+      [`{"v":{"(type)":"func(int) int","=":${inPlace}}}`, '{}', {}],
       ['{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7,"h":8,"i":9,"j":10,"body":"whole"}', '{"$0":60}', {}],
       // The code is one for all pointers: the dictionary tells what they point to.
       ['{"v":{"&":"0x…","X":1,"Y":2},"list":[{"&":"0x…","X":1,"Y":2}]}', '{"$0":{"&":"0x…","X":1,"Y":2}}', {}],

@@ -16,6 +16,7 @@ export { MalformedPclntab, Pclntab, type PclntabLayout } from './pclntab.ts';
 export { findTlsG, minorVersion, type RuntimeInput, runtimeOffsets, tlsFunctions } from './runtime.ts';
 export { analyse, type CodeShape, indexAt, type ShapeInput } from './shape.ts';
 export {
+  type CapturedVariable,
   type Closure,
   type CodeRange,
   type DecodeCode,

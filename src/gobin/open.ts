@@ -1,10 +1,10 @@
-import { type Address, type FileOffset, nearest, SondeError } from '#base';
+import { type Address, address, type FileOffset, nearest, SondeError } from '#base';
 import { openDwarf } from '#dwarf';
 import { type ByteSource, type Elf, findInflatePoints, type Inflate, openElf, packing } from '#elf';
 import type { Architecture } from './abi.ts';
 import { decodeArm64 } from './arm64.ts';
 import { type BuildInfo, readBuildInfo } from './buildinfo.ts';
-import { findClosures, findMethodValues } from './closures.ts';
+import { type CodeReader, findClosures, findMethodValues } from './closures.ts';
 import { debugFileTrust } from './debug-file.ts';
 import { DebugInfo } from './debuginfo.ts';
 import { type DeclaredFunction, placeDeclared } from './declared.ts';
@@ -191,7 +191,7 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
     }
   };
   /** Of `.text` in parts, where it is a function of that. */
-  const codeBytes = ({ entry, end }: GoFunction): Uint8Array => {
+  const codeBytes = ({ entry, end }: Pick<GoFunction, 'entry' | 'end'>): Uint8Array => {
     const text = elf.header('.text');
     const window = text && entry >= text.address && end <= text.address + text.size ? elf.window('.text') : undefined;
     if (window === undefined) return elf.read(entry, end - entry);
@@ -431,7 +431,9 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
           const info = debugInfo();
           if (info === undefined) return [];
           const set = new Set(packages);
-          return [...findClosures(info, set), ...findMethodValues(info, binary.functions(), set)];
+          const read: CodeReader = (start, end) => codeBytes({ entry: address(start), end: address(end) });
+          const code = architecture === 'amd64' ? read : undefined;
+          return [...findClosures(info, set, code), ...findMethodValues(info, binary.functions(), set, code)];
         });
         closures.set(wanted, known);
       }

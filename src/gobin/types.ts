@@ -37,8 +37,15 @@ export interface DynamicType {
 export interface Closure {
   readonly code: Address;
   readonly name: string;
-  readonly captured: readonly GoField[];
+  readonly captured: readonly CapturedVariable[];
 }
+
+/** Where in what the func points to it lies, and its type: an interface with methods, of which no more than its name is known, or one that is not known, which nothing else is then. */
+export type CapturedVariable = { readonly name: string; readonly offset: number } & (
+  | { readonly type: TypeRef }
+  | { readonly interface: string }
+  | { readonly unknown: string }
+);
 
 export interface GoField {
   readonly name: string;

@@ -47,6 +47,14 @@ export class ImageServices implements BinaryServices {
     return this.#ask((binary) => binary.descriptorName(address(descriptor - this.bias)));
   }
 
+  isStatic(at: number): boolean {
+    const start = at - this.bias;
+    const inside = this.#ask(({ elf }) =>
+      elf.sections.some(({ address: from, size }) => from > 0 && start >= from && start < from + size),
+    );
+    return inside ?? true;
+  }
+
   /** Bytes of a section that the process cannot write to: constants. */
   fileBytes(at: number, length: number): Uint8Array | undefined {
     return this.#ask(({ elf }) => {

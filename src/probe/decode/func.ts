@@ -15,8 +15,16 @@ export function funcJson(renderer: GraphRenderer, place: Place, path: string): s
   const code = word(renderer.view, chunk.start);
   const name = JSON.stringify(renderer.target.functionName?.(code) ?? `0x${code.toString(16)}`);
   const captured = renderer.target.dynamicType(renderer.graph, code);
-  if (captured === undefined) return name;
   const inner = `${path}.captured`;
+  if (captured === undefined) {
+    // The compiler lays out a func that has captured nothing.
+    if (renderer.target.isStatic?.(address) !== false) return name;
+    const why =
+      renderer.graph.closures === undefined
+        ? 'what it has captured is looked for only where a value beside it can hold a func'
+        : 'debug info does not tell what it has captured';
+    return `{"func":${name},"captured":${renderer.missing(inner, why)}}`;
+  }
   const found = renderer.reach(address, captured, place.depth, 1);
   const variables =
     typeof found === 'string'

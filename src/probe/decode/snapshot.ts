@@ -67,7 +67,7 @@ export class Snapshot {
   code(address: number): Chunk | undefined {
     const alone = this.find(address, 0);
     if (alone !== undefined) return alone;
-    const { closures, entries } = this.#graph;
+    const { closures = [], entries } = this.#graph;
     const isClosure = (entry: number) => closures.some(({ type }) => entries[type] === entry);
     return this.#chunks.get(address)?.find(({ entry }) => isClosure(entry));
   }

@@ -10,6 +10,8 @@ export interface BinaryServices {
   frames?(pc: number): readonly string[] | undefined;
   /** Name of the type whose descriptor is at an address. */
   typeName?(descriptor: number): string | undefined;
+  /** Whether an address is in the program's own sections: that of a value which the compiler laid out. */
+  isStatic?(address: number): boolean;
   /** Bytes that never change in memory, out of the file; undefined for all others. */
   fileBytes?(address: number, length: number): Uint8Array | undefined;
 }
@@ -19,6 +21,7 @@ export class TargetContext {
   readonly functionName: BinaryServices['functionName'];
   readonly frames: BinaryServices['frames'];
   readonly typeName: BinaryServices['typeName'];
+  readonly isStatic: BinaryServices['isStatic'];
   readonly fileBytes: BinaryServices['fileBytes'];
   /** The file's addresses plus this are the process's. */
   readonly bias: number;
@@ -32,6 +35,7 @@ export class TargetContext {
     this.functionName = services.functionName?.bind(services);
     this.frames = services.frames?.bind(services);
     this.typeName = services.typeName?.bind(services);
+    this.isStatic = services.isStatic?.bind(services);
     this.fileBytes = services.fileBytes?.bind(services);
   }
 
@@ -55,7 +59,7 @@ export class TargetContext {
     let found = this.#known.get(graph);
     if (found === undefined) {
       found = {
-        dynamic: new Map([...graph.dynamic, ...graph.closures].map(({ address, type }) => [address, type])),
+        dynamic: new Map([...graph.dynamic, ...(graph.closures ?? [])].map(({ address, type }) => [address, type])),
         hidden: hiddenWords(graph.hiddenNames),
         bytes: graph.types.flatMap((type, index) => (isByte(type) ? [index] : [])),
       };

@@ -1,4 +1,4 @@
-import type { Closure, DynamicType, GoField, GoType, TypeRef } from '#gobin';
+import type { CapturedVariable, Closure, DynamicType, GoField, GoType, TypeRef } from '#gobin';
 import { type CaptureLimits, defaultLimits } from '#model';
 import { numberTexts } from '../types.ts';
 import { type Holds, holds, type Redaction } from './redaction.ts';
@@ -117,7 +117,8 @@ export class TypeGraphBuilder {
     this.#drain();
     const statically = this.#functions;
     const dynamic: { address: number; type: number }[] = [];
-    const all = this.#interfaces;
+    // What a closure has captured may be an interface.
+    const all = this.#interfaces || statically;
     if (all || this.#panics) {
       this.#dynamic = true;
       for (const { address, type, isError = false } of this.#source.dynamicTypes?.() ?? []) {
@@ -129,7 +130,7 @@ export class TypeGraphBuilder {
     }
     // Only where a value itself leads to a func: of those that interfaces lead to, the name will do.
     this.#most += mostClosureTypes;
-    const closures = statically ? this.#closures() : [];
+    const closures = statically ? this.#closures() : undefined;
     this.#drain();
     this.#done = layTable(this.#types, dynamic, closures, this.#limits, this.#redaction?.rules.names);
     return this.#done;
@@ -151,11 +152,21 @@ export class TypeGraphBuilder {
     const found: { address: number; type: number }[] = [];
     for (const { code, name, captured } of this.#source.closures?.([...this.#packages]) ?? []) {
       if (this.#types.length >= this.#most) break;
-      const fields = captured.map((field): GraphField => this.#field(field, field.name));
-      const size = Math.max(...captured.map(({ offset, type }) => offset + this.#source.type(type).size));
+      const fields = captured.map((variable): GraphField => this.#captured(variable));
+      const size = Math.max(...fields.map(({ offset, type }) => offset + this.#types[type]!.size));
       found.push({ address: code, type: this.#types.push({ kind: 'struct', name, size, fields }) - 1 });
     }
     return found;
+  }
+
+  #captured(variable: CapturedVariable): GraphField {
+    const { name, offset } = variable;
+    if ('type' in variable) return this.#field({ ...variable, embedded: false }, name);
+    if ('interface' in variable) {
+      const type = { kind: 'interface', name: variable.interface, size: 16, empty: false } as const;
+      return { name, offset, type: this.#types.push(type) - 1 };
+    }
+    return { name, offset, type: this.#types.push({ kind: 'unknown', name: '', size: 0, why: variable.unknown }) - 1 };
   }
 
   #field({ name, offset, type }: GoField, shown: string): GraphField {

@@ -108,7 +108,7 @@ interface Reference {
 export function layTable(
   types: readonly GraphType[],
   dynamicTypes: readonly { readonly address: number; readonly type: number }[],
-  closures: readonly { readonly address: number; readonly type: number }[],
+  closures: TypeGraph['closures'],
   limits: CaptureLimits,
   hiddenNames: readonly string[] = [],
 ): TypeTable {
@@ -147,8 +147,12 @@ export function layTable(
     if (target === codePointer) return { address, ...codeTarget };
     return { address, entry: entries[target]!, size: types[target]!.size };
   });
-  const funcs = closures.map(({ address, type }) => ({ address, entry: entries[type]!, size: types[type]!.size }));
-  return { graph, bytes, dynamic: [...dynamic, ...funcs], need: needOf(references, limits, closures.length > 0) };
+  const funcs = (closures ?? []).map(({ address, type }) => ({
+    address,
+    entry: entries[type]!,
+    size: types[type]!.size,
+  }));
+  return { graph, bytes, dynamic: [...dynamic, ...funcs], need: needOf(references, limits, funcs.length > 0) };
 }
 
 /** What a func in an interface points to: the address of its code. */

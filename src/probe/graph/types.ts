@@ -46,8 +46,8 @@ export interface TypeGraph {
   readonly entries: readonly number[];
   /** Types that interfaces may hold: the descriptor's address in the file, and the type. */
   readonly dynamic: readonly { readonly address: number; readonly type: number }[];
-  /** What funcs point to: the code's address in the file, and its captured variables as a struct. */
-  readonly closures: readonly { readonly address: number; readonly type: number }[];
+  /** What funcs point to: the code's address in the file, and its captured variables as a struct; undefined: none were looked for, as no value but those in interfaces can be a func. */
+  readonly closures: readonly { readonly address: number; readonly type: number }[] | undefined;
   readonly limits: CaptureLimits;
   /** Words of the redaction list: entries of maps whose key holds one are not shown. */
   readonly hiddenNames: readonly string[];
