@@ -49,7 +49,9 @@ export default defineConfig({
           exclude: ['test/cluster/**'],
           testTimeout: 120_000,
           hookTimeout: 300_000,
-          fileParallelism: false,
+          // Each file has agents and programs of its own, and half of the time waits.
+          maxWorkers: 2,
+          expect: { poll: { timeout: 20_000 } },
         },
       },
     ],

@@ -182,36 +182,6 @@ describe('the script', () => {
   });
 });
 
-describe('the command line', () => {
-  it.each([
-    ['no such command', ['trece', '1', 'main.main']],
-    ['no such option', ['ps', '--nothing']],
-    ['too few arguments', ['trace', '1']],
-    ['a time that is none', ['trace', '1', 'main.main', '--for', 'soon']],
-    ['an output form that is none', ['ps', '-o', 'yaml']],
-  ])('%s: exit code 2', async (_, args) => {
-    await refused(sonde.run(args), 2, /./);
-  });
-
-  it.each([
-    [[]],
-    [['run']],
-    [['trace']],
-    [['ps']],
-    [['funcs']],
-    [['tracepoint', 'list']],
-    [['tracepoint', 'delete']],
-    [['agent', 'status']],
-    [['doctor']],
-    [['debug', 'compile']],
-    [['debug', 'sites']],
-    [['version']],
-  ])('px %j --help', async (command) => {
-    const { stdout } = await sonde.ok([...command, '--help']);
-    expect(stdout).toMatch(/Usage: px/);
-  });
-});
-
 describe('the machine', () => {
   it('no capabilities: which are missing and how to get them', async () => {
     const bare = new PxEnvironment();

@@ -13,66 +13,70 @@ afterAll(async () => {
 
 describe.each(['local', 'go1.21.13', 'go1.17.13'] as const)('a program built by %s', (toolchain) => {
   let program: CallsProgram;
+  let upid: string;
   let trace: Trace | undefined;
   const version = toolchain.replaceAll('.', '_');
   beforeAll(async () => {
     program = await CallsProgram.start({ toolchain });
+    upid = await sonde.upid(program.pid);
   });
   afterEach(async () => {
     await trace?.process.kill();
     trace = undefined;
   });
 
-  /** Calls of main.charge that a trace shows of `shop 100`, and its last words. */
-  async function charged(...flags: string[]) {
-    trace = await sonde.trace(program.pid, 'main.charge', flags);
+  /** Calls of main.charge that traces with these flags show of one `shop 100`, and their last words. */
+  async function charged(...flags: (readonly string[])[]) {
+    const traces = await Promise.all(flags.map((each) => sonde.trace(program.pid, 'main.charge', each)));
     await program.command('shop 100');
-    const { calls, stderr } = await trace.stop();
-    expect(calls.every((call) => call.outcome === 'returned')).toBe(true);
-    return { amounts: calls.map(({ args }) => args.amount as number), summary: stderr };
+    return Promise.all(
+      traces.map(async (each) => {
+        const { calls, stderr } = await each.stop();
+        expect(calls.every((call) => call.outcome === 'returned')).toBe(true);
+        return { amounts: calls.map(({ args }) => args.amount as number), summary: stderr };
+      }),
+    );
   }
 
   const upTo = (n: number) => Array.from({ length: n }, (_, i) => i);
 
   it('within: only what a function has called, by however many frames', async () => {
-    const { amounts, summary } = await charged('--within', 'main.checkout');
-    expect(amounts).toEqual(upTo(100));
-    expect(summary).toContain('200 calls (100 kept), 100 rows, 0 drops');
-    await trace!.process.kill();
-    expect((await charged('--within', 'main.refund')).amounts).toEqual(upTo(100).map((i) => 0 - i));
+    const [checkout, refund] = await charged(['--within', 'main.checkout'], ['--within', 'main.refund']);
+    expect(checkout!.amounts).toEqual(upTo(100));
+    expect(checkout!.summary).toContain('200 calls (100 kept), 100 rows, 0 drops');
+    expect(refund!.amounts).toEqual(upTo(100).map((i) => 0 - i));
   });
 
   it('sample: one in n; per: of each value apart', async () => {
-    const { amounts, summary } = await charged('--sample', '7');
+    const [all, each] = await charged(['--sample', '7'], ['--sample', '50', '--per', 'user.Name']);
+    const { amounts, summary } = all!;
     expect(amounts).toEqual([...upTo(100), ...upTo(100).map((i) => 0 - i)].filter((_, i) => i % 7 === 0));
     expect(summary).toContain(`200 calls (${amounts.length} kept), ${amounts.length} rows, 0 drops`);
-    await trace!.process.kill();
-    const each = await charged('--sample', '50', '--per', 'user.Name');
     // Of ada 25 and 100 calls, of the others 25 each.
-    expect(each.amounts).toEqual([0, 1, 2, 3, -25, -75]);
+    expect(each!.amounts).toEqual([0, 1, 2, 3, -25, -75]);
   });
 
   it('first, per key and all together; rate', async () => {
-    expect((await charged('--first', '3')).amounts).toEqual([0, 1, 2]);
-    await trace!.process.kill();
-    expect((await charged('--first', '2', '--per', 'user.ID')).amounts).toEqual(upTo(8));
-    await trace!.process.kill();
-    expect((await charged('--within', 'main.refund', '--sample', '10', '--first', '4')).amounts).toEqual([
-      0, -10, -20, -30,
-    ]);
-    await trace!.process.kill();
+    const [all, each, refunds, rate] = await charged(
+      ['--first', '3'],
+      ['--first', '2', '--per', 'user.ID'],
+      ['--within', 'main.refund', '--sample', '10', '--first', '4'],
+      ['--rate', '5', '--per', 'user.ID'],
+    );
+    expect(all!.amounts).toEqual([0, 1, 2]);
+    expect(each!.amounts).toEqual(upTo(8));
+    expect(refunds!.amounts).toEqual([0, -10, -20, -30]);
+    const { amounts } = rate!;
+    // Within one second, or over the border of two.
+    expect(amounts.slice(0, 20)).toEqual(upTo(20));
+    expect(amounts.length).toBeLessThanOrEqual(40);
     // What one of several functions does not have is no reason to show all of its calls.
     const several = ['trace', `${program.pid}`, 're:^main\\.(charge|order)$'];
     const refused = await sonde.run([...several, '--first', '2', '--per', 'amount']);
     expect(refused.stderr).toContain("main.order has no argument 'amount'");
-    const { amounts } = await charged('--rate', '5', '--per', 'user.ID');
-    // Within one second, or over the border of two.
-    expect(amounts.slice(0, 20)).toEqual(upTo(20));
-    expect(amounts.length).toBeLessThanOrEqual(40);
   });
 
   it('in PxL, with counts in the status', async () => {
-    const upid = await sonde.upid(program.pid);
     const name = `kept_${version}`;
     const file = writeProbeScript(sonde.folder, {
       upid,
@@ -123,7 +127,7 @@ describe.each(['local', 'go1.21.13', 'go1.17.13'] as const)('a program built by 
     }
 
     const file = writeProbeScript(sonde.folder, {
-      upid: await sonde.upid(program.pid),
+      upid,
       name: `tree_${version}`,
       function: 're:^main\\.(checkout|pay)$',
       columns: { id: 'CallID()', parent: 'ParentCallID()', own: 'OwnTime()', latency: 'FunctionLatency()' },
@@ -153,7 +157,7 @@ describe.each(['local', 'go1.21.13', 'go1.17.13'] as const)('a program built by 
     expect(panics.map(text)).toEqual(whole);
 
     const file = writeProbeScript(sonde.folder, {
-      upid: await sonde.upid(program.pid),
+      upid,
       name: `raised_${version}`,
       function: 'main.raises',
       columns: { value: 'PanicValue()', log: "Log('{kind}: {outcome} by {panic}')" },
@@ -176,7 +180,7 @@ describe.each(['local', 'go1.21.13', 'go1.17.13'] as const)('a program built by 
 
   it('errors that calls return, as text', async () => {
     const file = writeProbeScript(sonde.folder, {
-      upid: await sonde.upid(program.pid),
+      upid,
       name: `errors_${version}`,
       function: 're:^main\\.(charge|limit|refund)$',
       columns: { error: 'Error()' },
@@ -195,7 +199,7 @@ describe.each(['local', 'go1.21.13', 'go1.17.13'] as const)('a program built by 
 
   it('caller, stack, log line, CPU, thread, parent and go statement', async () => {
     const file = writeProbeScript(sonde.folder, {
-      upid: await sonde.upid(program.pid),
+      upid,
       name: `came_${version}`,
       function: 'main.charge',
       calls: 'first=2',
@@ -231,7 +235,7 @@ describe.each(['local', 'go1.21.13', 'go1.17.13'] as const)('a program built by 
 
   it('pprof labels of the goroutine', async () => {
     const file = writeProbeScript(sonde.folder, {
-      upid: await sonde.upid(program.pid),
+      upid,
       name: `labels_${version}`,
       function: 'main.labelled',
       columns: { n: "ArgExpr('n')", labels: 'Labels()' },
@@ -252,7 +256,7 @@ describe.each(['local', 'go1.21.13', 'go1.17.13'] as const)('a program built by 
 
   it('aggregates in the kernel: counts, sums, least and largest, histograms, top keys, by key', async () => {
     const file = writeProbeScript(sonde.folder, {
-      upid: await sonde.upid(program.pid),
+      upid,
       name: `sums_${version}`,
       function: 'main.charge',
       columns: {
@@ -269,7 +273,7 @@ describe.each(['local', 'go1.21.13', 'go1.17.13'] as const)('a program built by 
       },
     });
     const declined = writeProbeScript(sonde.folder, {
-      upid: await sonde.upid(program.pid),
+      upid,
       name: `declined_${version}`,
       function: 'main.charge',
       // Told at the entry, at the return, and by what is known then of the entry. Go 1.17 does not say what is returned.
@@ -348,7 +352,7 @@ describe.each(['local', 'go1.21.13', 'go1.17.13'] as const)('a program built by 
 
   it('aggregates of several functions: the function is a key; a register at the entry is another value than at the return', async () => {
     const file = writeProbeScript(sonde.folder, {
-      upid: await sonde.upid(program.pid),
+      upid,
       name: `functions_${version}`,
       function: 're:^main[.](order|pay|charge)$',
       columns: {

@@ -118,12 +118,6 @@ px.display(df.drop('r').head(2), 'head')
   expect(Object.keys(head[0]!)).toEqual(['_tableName_', 'n', 'even', 'sum']);
 });
 
-it.each(['bash', 'zsh', 'fish'])('px completion %s', async (shell) => {
-  const { stdout } = await sonde.ok(['completion', shell]);
-  for (const word of ['trace', 'tracepoint', 'doctor']) expect(stdout).toContain(word);
-  if (shell === 'bash') expect(spawnSync('bash', ['-n'], { input: stdout }).status).toBe(0);
-});
-
 it('px works from another folder, through a link, and as make install leaves it', async () => {
   const { stdout } = spawnSync('bash', ['-c', 'ln -s "$PX" "$SONDE_DIR/link" && cd / && "$SONDE_DIR/link" version'], {
     env: { ...sonde.env, PX: join(root, 'px') },

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { killStarted } from '../testing/process.ts';
 import { PxEnvironment, parseRows, type Trace, type TracedCall } from '../testing/px.ts';
 import { writeProbeScript } from '../testing/script.ts';
-import { CallsProgram, DemoServer } from '../testing/targets.ts';
+import { CallsProgram, DemoServer, toolchains } from '../testing/targets.ts';
 
 const sonde = new PxEnvironment();
 afterAll(async () => {
@@ -30,39 +30,62 @@ function rightOrSaid(
 }
 
 // Go 1.17 has no results in its debug info: it has a test of its own below.
-describe.each(['local', 'go1.21.13', 'go1.18.10'] as const)('a program built by %s', (toolchain) => {
+describe.each(toolchains('local', 'go1.21.13', 'go1.18.10'))('a program built by %s', (toolchain) => {
   let program: CallsProgram;
-  let trace: Trace | undefined;
+  let upid: string;
+  const traces: Trace[] = [];
   beforeAll(async () => {
     program = await CallsProgram.start({ toolchain });
+    upid = await sonde.upid(program.pid);
   });
   afterEach(async () => {
-    await trace?.process.kill();
-    trace = undefined;
+    await Promise.all(traces.splice(0).map((trace) => trace.process.kill()));
   });
 
-  async function traced(fn: string, command: string, count: number): Promise<TracedCall[]> {
-    trace = await sonde.trace(program.pid, fn);
-    await program.command(command);
-    await trace.atLeast(count);
-    const { calls, stderr } = await trace.stop();
-    expect(stderr).toContain(' 0 drops');
-    return calls;
+  async function start(fn: string): Promise<Trace> {
+    const trace = await sonde.trace(program.pid, fn);
+    traces.push(trace);
+    return trace;
   }
 
-  it.each(['main.signed', 'main.unsigned', 'main.named', 'main.same'])('%s: every argument and result', async (fn) => {
-    trace = await sonde.trace(program.pid, fn);
-    const expected = (await program.said('scalars')).filter((call) => call.function === fn);
-    await trace.atLeast(expected.length);
-    const { calls } = await trace.stop();
-    expect(calls.map(({ args, results }) => ({ args, results }))).toEqual(
-      expected.map(({ args, results }) => ({ args, results })),
-    );
-    expect(calls.every((call) => call.outcome === 'returned')).toBe(true);
+  /** The calls of each function, by a trace of its own, that a command makes: at least so many of each. */
+  async function tracedEach<Name extends string>(
+    command: string,
+    counts: Readonly<Record<Name, number>>,
+  ): Promise<Record<Name, readonly TracedCall[]>> {
+    const names = Object.keys(counts) as Name[];
+    const started = await Promise.all(names.map(start));
+    await program.command(command);
+    const found = started.map(async (trace, i): Promise<[Name, readonly TracedCall[]]> => {
+      await trace.atLeast(counts[names[i]!]);
+      const { calls, stderr } = await trace.stop();
+      expect(stderr).toContain(' 0 drops');
+      return [names[i]!, calls];
+    });
+    return Object.fromEntries(await Promise.all(found)) as Record<Name, readonly TracedCall[]>;
+  }
+
+  async function traced(fn: string, command: string, count: number): Promise<readonly TracedCall[]> {
+    return (await tracedEach(command, { [fn]: count }))[fn]!;
+  }
+
+  it('main.signed, unsigned, named, same: every argument and result', async () => {
+    const functions = ['main.signed', 'main.unsigned', 'main.named', 'main.same'];
+    const started = await Promise.all(functions.map(start));
+    const said = await program.said('scalars');
+    for (const [i, trace] of started.entries()) {
+      const expected = said.filter((call) => call.function === functions[i]);
+      await trace.atLeast(expected.length);
+      const { calls } = await trace.stop();
+      expect(calls.map(({ args, results }) => ({ args, results }))).toEqual(
+        expected.map(({ args, results }) => ({ args, results })),
+      );
+      expect(calls.every((call) => call.outcome === 'returned')).toBe(true);
+    }
   });
 
   it('strings: empty, short, beyond ASCII, with quotes and control characters, long, not UTF-8', async () => {
-    trace = await sonde.trace(program.pid, 'main.text');
+    const trace = await start('main.text');
     const expected = await program.said('text');
     const calls = await trace.atLeast(expected.length + 1);
     for (const [i, { args, results }] of expected.entries()) {
@@ -88,11 +111,19 @@ describe.each(['local', 'go1.21.13', 'go1.18.10'] as const)('a program built by 
   it('blank, unnamed, many, late, variadic and mixed parameters', async () => {
     // Debug info of Go before 1.22 does not list blank parameters: those that it lists are right all the same, or said not to be captured.
     const listed = toolchain === 'local';
-    const [blank] = await traced('main.blank', 'shapes', 1);
+    const calls = await tracedEach('shapes', {
+      'main.blank': 1,
+      'main.unnamed': 1,
+      'main.many': 1,
+      'main.late': 1,
+      'main.variadic': 1,
+      'main.nothing': 1,
+    });
+    const [blank] = calls['main.blank'];
     expect(blank).toMatchObject({ args: { ...(listed ? { '#0': 1, '#1': 'two' } : {}), x: 3 }, results: { $0: 6 } });
-    const [unnamed] = await traced('main.unnamed', 'shapes', 1);
+    const [unnamed] = calls['main.unnamed'];
     expect(unnamed).toMatchObject({ args: listed ? { '#0': 4, '#1': true } : {}, results: { $0: 7 } });
-    const [many] = await traced('main.many', 'shapes', 1);
+    const [many] = calls['main.many'];
     const inRegisters = Object.fromEntries([...'abcdefgh'].map((name, i) => [name, i + 1]));
     expect(many).toMatchObject({
       args: inRegisters,
@@ -100,11 +131,11 @@ describe.each(['local', 'go1.21.13', 'go1.18.10'] as const)('a program built by 
     });
     rightOrSaid(many!, 'args', { i: 9, j: 10, k: 11, l: 12, s: 'thirteen', m: 14 }, listed);
     rightOrSaid(many!, 'results', { $9: 3 }, listed);
-    const [late] = await traced('main.late', 'shapes', 1);
+    const [late] = calls['main.late'];
     expect(late).toMatchObject({ args: { ...inRegisters, z: 10 }, results: { $0: 15 } });
     rightOrSaid(late!, 'args', { s: 'nine' }, listed);
-    expect(await traced('main.variadic', 'shapes', 1)).toMatchObject([{ args: { first: 1 }, results: { $0: 3 } }]);
-    expect(await traced('main.nothing', 'shapes', 1)).toMatchObject([{ args: {}, outcome: 'returned' }]);
+    expect(calls['main.variadic']).toMatchObject([{ args: { first: 1 }, results: { $0: 3 } }]);
+    expect(calls['main.nothing']).toMatchObject([{ args: {}, outcome: 'returned' }]);
   });
 
   it('floats between other values, in registers', async () => {
@@ -114,7 +145,7 @@ describe.each(['local', 'go1.21.13', 'go1.18.10'] as const)('a program built by 
   });
 
   it('floats and complex numbers of every kind: arguments, results, behind a pointer', async () => {
-    trace = await sonde.trace(program.pid, 'main.floats');
+    const trace = await start('main.floats');
     const complex = ({ real, imag }: Record<string, unknown>) => {
       const text = (value: unknown) => (Object.is(value, -0) ? '-0' : String(value));
       return `(${text(real)}${/^[+-]/.test(text(imag)) ? '' : '+'}${text(imag)}i)`;
@@ -132,7 +163,6 @@ describe.each(['local', 'go1.21.13', 'go1.18.10'] as const)('a program built by 
       expected.map(({ args, results }) => ({ args, results, notes: undefined })),
     );
 
-    const upid = await sonde.upid(program.pid);
     const columns = {
       a: "ArgExpr('a')",
       b: "ArgExpr('b')",
@@ -154,7 +184,7 @@ describe.each(['local', 'go1.21.13', 'go1.18.10'] as const)('a program built by 
   });
 
   it('argument names are in the order of the source', async () => {
-    trace = await sonde.trace(program.pid, 'main.late');
+    const trace = await start('main.late');
     await program.command('shapes');
     await trace.atLeast(1);
     expect(trace.process.lines[0]).toMatch(
@@ -163,12 +193,12 @@ describe.each(['local', 'go1.21.13', 'go1.18.10'] as const)('a program built by 
   });
 
   it('methods with value and pointer receivers, and closures', async () => {
-    const add = await traced('main.(*tally).Add', 'structs', 2);
-    expect(add.map((call) => [call.args.n, call.results!.$0])).toEqual([
+    const calls = await tracedEach('structs', { 'main.(*tally).Add': 2, 'main.tally.Plus': 1 });
+    expect(calls['main.(*tally).Add'].map((call) => [call.args.n, call.results!.$0])).toEqual([
       [1, 101],
       [2, 103],
     ]);
-    expect(await traced('main.tally.Plus', 'structs', 1)).toMatchObject([{ args: { n: 3 }, results: { $0: 106 } }]);
+    expect(calls['main.tally.Plus']).toMatchObject([{ args: { n: 3 }, results: { $0: 106 } }]);
     const closures = await traced('main.callShapes.func1', 'shapes', 3);
     expect(closures.map((call) => [call.args.n, call.results!.$0])).toEqual([
       [0, 0],
@@ -178,7 +208,6 @@ describe.each(['local', 'go1.21.13', 'go1.18.10'] as const)('a program built by 
   });
 
   it('struct fields by path: in registers, on the stack, behind pointers, nil on the way', async () => {
-    const upid = await sonde.upid(program.pid);
     const version = toolchain.replaceAll('.', '_');
     const files = {
       registers: script(upid, `registers_${version}`, 'main.inRegisters', {
@@ -256,31 +285,35 @@ describe.each(['local', 'go1.21.13', 'go1.18.10'] as const)('a program built by 
   });
 
   it('outcomes: panics recovered above and in the same frame, Goexit', async () => {
-    const outcomes = async (fn: string, count: number) =>
-      (await traced(fn, 'outcomes', count)).map((call) => [call.args.n, call.outcome]);
-    expect(await outcomes('main.panics', 2)).toEqual([
+    const calls = await tracedEach('outcomes', {
+      'main.panics': 2,
+      'main.through': 2,
+      'main.goexits': 1,
+      'main.recoversAbove': 2,
+      'main.recoversItself': 2,
+    });
+    const outcomes = (fn: keyof typeof calls) => calls[fn].map((call) => [call.args.n, call.outcome]);
+    expect(outcomes('main.panics')).toEqual([
       [1, 'panicked'],
       [2, 'panicked'],
     ]);
-    expect(await outcomes('main.through', 2)).toEqual([
+    expect(outcomes('main.through')).toEqual([
       [1, 'panicked'],
       [2, 'panicked'],
     ]);
-    expect(await outcomes('main.goexits', 1)).toEqual([[4, 'goexit']]);
-    const above = await traced('main.recoversAbove', 'outcomes', 2);
-    expect(above).toMatchObject([
+    expect(outcomes('main.goexits')).toEqual([[4, 'goexit']]);
+    expect(calls['main.recoversAbove']).toMatchObject([
       { args: { n: 1 }, results: { result: 10 }, outcome: 'returned' },
       { args: { n: 2 }, results: { result: 20 }, outcome: 'returned' },
     ]);
-    const itself = await traced('main.recoversItself', 'outcomes', 2);
-    expect(itself).toMatchObject([
+    expect(calls['main.recoversItself']).toMatchObject([
       { args: { n: 3 }, results: { result: -3 }, outcome: 'returned' },
       { args: { n: -3 }, results: { result: -3 }, outcome: 'returned' },
     ]);
   });
 
   it('calls that are still running: at once by --open, and at the end of px trace', async () => {
-    trace = await sonde.trace(program.pid, 'main.hangs');
+    const trace = await start('main.hangs');
     await program.command('hang 3');
     const open = async () => {
       const { stdout } = await sonde.ok(['trace', '--open', String(program.pid), 'main.hangs', '-o', 'json']);

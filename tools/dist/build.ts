@@ -5,7 +5,16 @@
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
@@ -14,28 +23,47 @@ import { constants, zstdCompressSync } from 'node:zlib';
 const root = dirname(dirname(import.meta.dirname));
 const output = process.argv[2] ?? join(root, 'dist', 'px');
 
+/** What the tree of an installation has beside its packages (tools/install.sh). */
+const folders = ['scripts', 'k8s', 'src'];
+const loader = { file: 'load.cjs', bytes: Buffer.from('module.exports = (url) => import(url);\n') };
+const single = ['package.json', 'package-lock.json', 'LICENSE', loader.file];
+
+/** The folders of the packages that are not for development alone, as far as this machine has them. */
+function packages(): string[] {
+  const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { dev?: boolean }>;
+  };
+  return Object.entries(lock.packages)
+    .filter(([path, { dev }]) => path !== '' && dev !== true && existsSync(join(root, path)))
+    .map(([path]) => path);
+}
+
+function below(folder: string): string[] {
+  return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)));
+}
+
+/** What lies in a package itself: the packages in it are listed on their own. */
+function ofPackage(path: string): string[] {
+  return below(path).filter((file) => !file.startsWith(`${path}/node_modules/`));
+}
+
 /** The runtime is the executable itself; types, maps and C sources are for developers. */
 function isNeeded(path: string): boolean {
   if (/^node_modules\/(\.bin|\.package-lock\.json|node-linux-[^/]+|@types|undici-types)(\/|$)/.test(path)) return false;
   if (/\.(d\.[cm]?ts|map|md|cc?|hh?|S|asm)$/.test(path)) return false;
-  return path !== 'px' && !(path.startsWith('node_modules/') && /\.ts$/.test(path));
+  return !/\.test\.ts$/.test(path) && !(path.startsWith('node_modules/') && /\.ts$/.test(path));
 }
 
 const staging = mkdtempSync(join(tmpdir(), 'sonde-dist-'));
 try {
-  execFileSync('bash', [join(root, 'tools', 'install.sh'), staging], { stdio: ['ignore', 'inherit', 'inherit'] });
-  const installed = join(staging, 'lib', 'sonde');
-  writeFileSync(join(installed, 'load.cjs'), 'module.exports = (url) => import(url);\n');
-  const files = readdirSync(installed, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => relative(installed, join(entry.parentPath, entry.name)))
-    .filter(isNeeded)
-    .sort();
+  const files = [...single, ...folders.flatMap(below), ...packages().flatMap(ofPackage)].filter(isNeeded).sort();
   const hash = createHash('sha256').update(process.version);
   const assets: Record<string, string> = {};
   const packed = join(staging, 'packed');
   for (const [index, file] of files.entries()) {
-    const bytes = readFileSync(join(installed, file));
+    const bytes = file === loader.file ? loader.bytes : readFileSync(join(root, file));
     hash.update(file).update('\0').update(bytes);
     assets[`tree/${file}`] = join(packed, String(index));
     mkdirSync(packed, { recursive: true });

@@ -228,13 +228,39 @@ test('a folder that others can write is not trusted', async () => {
   expect((await runPx(['ps'], { env: { SONDE_DIR: long } })).code).toBe(2);
 });
 
-test('usage: exit 2 with the nearest command; help and version: exit 0', async () => {
+test.each([
+  ['no command', []],
+  ['no such command', ['tarce', '1', 'main.main']],
+  ['no such option', ['ps', '--nonsense']],
+  ['too few arguments', ['trace', '1']],
+  ['a time that is none', ['trace', '1', 'main.main', '--for', 'soon']],
+  ['an output form that is none', ['ps', '-o', 'yaml']],
+])('usage, %s: exit 2', async (_, words) => {
+  const { code, out, err } = await px(...words);
+  expect({ code, out }).toEqual({ code: 2, out: '' });
+  expect(err).not.toMatch(/^$|bug in|at file:|node:internal/);
+});
+
+test.each([
+  '',
+  'run',
+  'trace',
+  'ps',
+  'funcs',
+  'tracepoint list',
+  'tracepoint delete',
+  'agent status',
+  'doctor',
+  'debug compile',
+  'debug sites',
+  'version',
+])('px %s --help', async (command) => {
+  const { code, out } = await px(...command.split(' ').filter((word) => word !== ''), '--help');
+  expect([code, out]).toEqual([0, expect.stringContaining('Usage: px')]);
+});
+
+test('usage: the nearest command; help: its options; version', async () => {
   expect((await px('tarce')).err).toContain('Did you mean trace?');
-  expect((await px('tarce')).code).toBe(2);
-  expect((await px()).code).toBe(2);
-  expect((await px('ps', '--nonsense')).code).toBe(2);
-  expect((await px('trace', '1')).code).toBe(2);
-  expect((await px('--help')).code).toBe(0);
   expect((await px('trace', '--help')).out).toContain('--count');
   expect((await px('version')).out).toMatch(/^px 0\.1\.0 /);
 });
@@ -242,7 +268,8 @@ test('usage: exit 2 with the nearest command; help and version: exit 0', async (
 test.each(['bash', 'zsh', 'fish'])('completion for %s knows commands and options', async (shell) => {
   const { code, out } = await px('completion', shell);
   expect(code).toBe(0);
-  for (const word of ['tracepoint', 'delete', shell === 'fish' ? '-l count' : '--count']) expect(out).toContain(word);
+  for (const word of ['trace', 'tracepoint', 'doctor', 'delete', shell === 'fish' ? '-l count' : '--count'])
+    expect(out).toContain(word);
 });
 
 test('completion for bash completes', async () => {
