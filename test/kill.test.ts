@@ -1,5 +1,6 @@
 /** Probes go with their owner, whoever is killed and however; the target goes on. */
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { goFixture } from '../testing/go-fixtures.ts';
@@ -74,12 +75,14 @@ describe('the probe goes when px trace', () => {
   });
 
   it('has nobody to read it, also while no call happens', async () => {
+    const seen = join(sonde.folder, 'seen');
     const shell = await startProcess('/bin/bash', {
-      args: ['-c', `"$PX" trace ${program.pid} main.stillHere -o json | sleep 0.5`],
-      env: { ...sonde.env, PX: sonde.px },
+      args: ['-c', `"$PX" trace ${program.pid} main.stillHere -o json | until [ -e "$SEEN" ]; do sleep 0.05; done`],
+      env: { ...sonde.env, PX: sonde.px, SEEN: seen },
       ready: /armed/,
       timeoutMs: 20_000,
     });
+    writeFileSync(seen, '');
     await shell.exited;
     expect(await code.clean()).toBeLessThan(3_000);
   });

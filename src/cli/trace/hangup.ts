@@ -8,8 +8,8 @@ const pollMs = 500;
  * sockets are looked at twice a second. Returns how to stop.
  *
  * Node cannot poll a descriptor for POLLERR. A socket tells by a write of no bytes: EPIPE once the peer is closed (unix(7); not when it only
- * shut down its sending half). A pipe takes such a write always; its readers are found in /proc, and a hang-up is told only if one
- * was seen before: a reader in another pid namespace is never missed.
+ * shut down its sending half). A pipe takes such a write always; its readers are found in /proc. Where not all processes can be seen there, a
+ * hang-up is told only if a reader was seen before: one in another pid namespace is never missed.
  */
 export function onHangup(fd: number, listener: () => void): () => void {
   const stat = fstatSync(fd);
@@ -36,12 +36,19 @@ function socketTakesWrites(fd: number): boolean {
 function pipeWatch(inode: number): (() => boolean) | undefined {
   const name = `pipe:[${inode}]`;
   let reader = findReader(name);
-  if (reader === undefined) return undefined;
+  if (reader === undefined && !seesAllProcesses()) return undefined;
   return () => {
-    if (isReader(reader!, name)) return false;
+    if (reader !== undefined && isReader(reader, name)) return false;
     reader = findReader(name);
     return reader === undefined;
   };
+}
+
+/** PROC_PID_INIT_INO (include/linux/proc_ns.h): the pid namespace that has the processes of all others in it. */
+const initialNamespace = 'pid:[4026531836]';
+
+function seesAllProcesses(): boolean {
+  return process.getuid?.() === 0 && readlinkSync('/proc/self/ns/pid') === initialNamespace;
 }
 
 /** The `/proc/PID/fd/N` of some process that has the pipe open for reading; undefined when none is visible. */
