@@ -1,5 +1,5 @@
 import { bind, intArgument, stringArgument, wrongKind } from './call.ts';
-import { itemsOf } from './control.ts';
+import { isOfRows, itemsOf } from './control.ts';
 import { fault } from './fault.ts';
 import { asText } from './format.ts';
 import { constant } from './plan.ts';
@@ -21,7 +21,7 @@ const builtins: Readonly<Record<string, (site: CallSite) => Value>> = {
   },
   len: (site) => {
     const obj = bind(site, ['obj']).obj!;
-    if (obj.value.kind === 'scalar' && obj.value.scalar.kind !== 'constant') {
+    if (isOfRows(obj.value)) {
       fault('pxl.type', 'len() is of what is known when the script is compiled', obj.span, ['write px.length(…)']);
     }
     return int(itemsOf(obj).length);

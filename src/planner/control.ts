@@ -48,6 +48,8 @@ export function isOfRows(value: Value): boolean {
 
 /** `yes if test else no` of each row: px.select. */
 export function chosen(session: Session, test: Argument, yes: Argument, no: Argument, span: Span): Value {
+  const none = [yes, no].find(({ value }) => value.kind === 'none');
+  if (none) fault('pxl.type', 'None is no value of a row', none.span, ['both ways give a value of one type']);
   const [condition, one, other] = [test, yes, no].map(({ value }) =>
     value.kind === 'scalar' ? value.scalar : undefined,
   );

@@ -80,6 +80,14 @@ const ofPython: Names = {
   pow: 'px.pow(x, y)',
   sorted: 'df.sort(…)',
   pd: 'import px',
+  string: 'str',
+  boolean: 'bool',
+  integer: 'int',
+  double: 'float',
+  null: 'None',
+  nil: 'None',
+  true: 'True',
+  false: 'False',
   DataFrame: "px.DataFrame('table')",
 };
 

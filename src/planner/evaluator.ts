@@ -410,6 +410,10 @@ export class Evaluator {
       }
       case 'rolling':
         return rollingMember(this.session, object.frame, object.column, name, span);
+      case 'context':
+        return fault('pxl.attribute', `'Metadata' object has no attribute '${name}'`, span, [
+          `write df.ctx['${name}']`,
+        ]);
       default:
         return fault('pxl.attribute', `'${kindName(object)}' object has no attribute '${name}'`, span);
     }

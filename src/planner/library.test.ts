@@ -99,6 +99,7 @@ describe('visCalls', () => {
       variables: [
         { name: 'ns', type: 'PX_STRING' },
         { name: 'kind', type: 'PX_STRING', defaultValue: 'a', validValues: ['a', 'b'] },
+        { name: 'list', type: 'PX_STRING_LIST', defaultValue: "a,b's" },
       ],
       globalFuncs: [{ outputName: 'all', func: { name: 'f', args: [{ name: 'x', variable: 'ns' }] } }],
       widgets: [
@@ -110,6 +111,7 @@ describe('visCalls', () => {
             args: [
               { name: 'y', value: '5' },
               { name: 'k', variable: 'kind' },
+              { name: 'l', variable: 'list' },
             ],
           },
         },
@@ -130,6 +132,7 @@ describe('visCalls', () => {
           arguments: [
             { name: 'y', value: '5' },
             { name: 'k', value: 'a' },
+            { name: 'l', value: "['a', 'b\\'s']" },
           ],
         },
         { name: 'h', outputName: 'widget_2', arguments: [] },

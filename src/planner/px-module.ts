@@ -143,6 +143,7 @@ export function cast(to: TypeValue, site: CallSite): Value {
         'pxl.type',
         `Cannot cast from '${scalar.type}' to '${to.type}'. Only semantic type casts are allowed.`,
         value!.span,
+        castHints(scalar, to),
       );
     if (scalar.kind === 'constant') return scalarValue(constant('FLOAT64', Number(scalar.value), to.semantic));
     return scalarValue(apply('toFloat', { type: 'FLOAT64', semantic: to.semantic }, scalar));
@@ -152,6 +153,12 @@ export function cast(to: TypeValue, site: CallSite): Value {
   return scalarValue(
     apply('retype', { type: to.type, semantic: to.semantic, ...(unsigned ? { unsigned } : {}) }, scalar),
   );
+}
+
+function castHints({ type }: Scalar, to: TypeValue): string[] {
+  if (type === 'STRING' && to.semantic === 'ST_DURATION_NS') return ["write px.parse_duration('5ms')"];
+  if (type === 'STRING' && to.type === 'UINT128') return ["write px.uint128('…')"];
+  return type === 'FLOAT64' && to.type === 'INT64' ? ['write px.floor(…) or px.ceil(…) within'] : [];
 }
 
 function dataFrame(session: Session, site: CallSite): Value {

@@ -619,6 +619,19 @@ describe('faults', () => {
       frame("df.a = f'{df.n:.2}'"),
       ["3:11 the format '.2' has digits behind a point, and the value has none: write '.2f'"],
     ],
+    [frame('df.a = df.n if df.n > 1 else None'), ['3:30 None is no value of a row [both ways give']],
+    [
+      frame("df = df[df.time_ > '-5m']"),
+      ['3:18 `>` cannot be used with TIME64NS and STRING [write px.now() - px.minutes(5)'],
+    ],
+    [frame("df.a = df.n + 'ms'"), ["3:13 `+` cannot be used with INT64 and STRING [write f'{a} {b}'"]],
+    [
+      frame('df.a = px.DurationNanos(df.s)'),
+      ["3:25 Cannot cast from 'STRING' to 'INT64'. Only semantic type casts are allowed. [write px.parse_duration"],
+    ],
+    [frame('df.a = len(df.s)'), ['3:12 len() is of what is known when the script is compiled [write px.length']],
+    [frame('df.a = df.ctx.pod'), ["3:15 'Metadata' object has no attribute 'pod' [write df.ctx['pod']"]],
+    [frame('def f(a: string): return a'), ["3:10 name 'string' is not defined [write str"]],
     [frame("df.a = f'{df.n:lots}'"), ["3:11 'lots' is no format; the value is INT64"]],
     [frame("df.a = 1 if df.n > 1 else 'a'"), ['3:8 one way gives INT64, the other STRING']],
     [

@@ -26,7 +26,8 @@ const comparisons: Record<ComparisonOperator, Operation> = {
 /** `a + b` and its like, typed; of two constants their result. */
 export function binary(operator: BinaryOperator, left: Scalar, right: Scalar, span: Span): Scalar {
   if (operator === '//' || operator === '**') return floorOrPower(operator, left, right, span);
-  const result = binaryType(operator, left, right) ?? refuse(operator, [left, right], span);
+  const text = operator === '+' && (left.type === 'STRING' || right.type === 'STRING') ? ["write f'{a} {b}'"] : [];
+  const result = binaryType(operator, left, right) ?? refuse(operator, [left, right], span, text);
   if (left.kind === 'constant' && right.kind === 'constant') return foldBinary(operator, left, right, result, span);
   const operation = result.type === 'STRING' ? 'concat' : arithmetic[operator];
   return bounded(apply(operation, result, left, right), span);
@@ -63,8 +64,11 @@ export function comparison(operator: ComparisonOperator, left: Scalar, right: Sc
   if (left.type === 'BOOLEAN' && right.type === 'INT64') return comparison(operator, asInt(left), right, span);
   if (left.type === 'INT64' && right.type === 'BOOLEAN') return comparison(operator, left, asInt(right), span);
   if (!same && !(isNumber(left) && isNumber(right))) {
-    const text = left.type === 'UINT128' || right.type === 'UINT128' ? ["write px.uint128('…')"] : [];
-    refuse(operator, [left, right], span, text);
+    const types = [left.type, right.type];
+    const hints = types.includes('UINT128') ? ["write px.uint128('…')"] : [];
+    if (types.includes('TIME64NS') && types.includes('STRING'))
+      hints.push("write px.now() - px.minutes(5), or px.parse_time('2026-01-31 13:45:00 +0000')");
+    refuse(operator, [left, right], span, hints);
   }
   if (left.kind === 'constant' && right.kind === 'constant') return constant('BOOLEAN', compare(operator, left, right));
   return bounded(apply(comparisons[operator], { type: 'BOOLEAN', semantic: 'ST_NONE' }, left, right), span);

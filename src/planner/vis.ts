@@ -1,4 +1,5 @@
 import { type Diagnostic, nearest } from '#base';
+import { quoted } from '#pxl';
 import type { Compiled, FunctionCall } from './types.ts';
 
 /** A parameter of a script that has a vis.json. */
@@ -59,13 +60,13 @@ export function visCalls(vis: Vis, values: ReadonlyMap<string, string>): Compile
   const names = vis.variables.map((variable) => variable.name);
   for (const name of values.keys()) if (!names.includes(name)) diagnostics.push(unknownVariable(name, names));
   const bound = new Map<string, string>();
-  for (const { name, defaultValue, validValues } of vis.variables) {
+  for (const { name, type, defaultValue, validValues } of vis.variables) {
     const value = values.get(name) ?? defaultValue;
     if (value === undefined) diagnostics.push({ id: 'vis.missing', message: `--${name} is required` });
     else if (validValues && validValues.length > 0 && !validValues.includes(value)) {
       const hints = [`one of: ${validValues.join(', ')}`];
       diagnostics.push({ id: 'vis.value', message: `--${name} cannot be \`${value}\``, hints });
-    } else bound.set(name, value);
+    } else bound.set(name, type === 'PX_STRING_LIST' ? listText(value) : value);
   }
   const calls = vis.functions.map((each): FunctionCall => {
     const given = each.arguments.map(({ name, value, variable }) => {
@@ -80,6 +81,12 @@ export function visCalls(vis: Vis, values: ReadonlyMap<string, string>): Compile
     return { name: each.name, outputName: each.outputName, arguments: given };
   });
   return diagnostics.length > 0 ? { ok: false, diagnostics } : { ok: true, value: calls };
+}
+
+/** `a,b`, as Pixie's page has it, as PxL writes it; what is written as a list stays. */
+function listText(value: string): string {
+  const text = value.trim();
+  return text === '' || text.startsWith('[') ? text || '[]' : `[${text.split(',').map(quoted).join(', ')}]`;
 }
 
 function unknownVariable(name: string, names: readonly string[]): Diagnostic {
