@@ -70,7 +70,9 @@ export function program(context: Context, finish: Finish): Command {
 
   bundle(px.command('explain'))
     .summary("print a script's plans and SQL")
-    .description('Prints of each output of a script its plan, the plan after the rules, and the SQL. Needs no agent.')
+    .description(
+      'Prints of each output of a script its plan, the plan after the rules, and the SQL. Starts no agent; one that runs tells its tables.',
+    )
     .argument('[script]', 'bundled script, such as px/upids')
     .option('-f, --file <file>', 'a .pxl file, a folder with one, or - for standard input')
     .usage('[options] [script] [-- --name value …]')

@@ -1,5 +1,16 @@
 import { excerpt } from '#base';
-import { compileLogical, compileQuery, offlineCatalog, planText, type Relational, splitPlan } from '#planner';
+import {
+  type Catalog,
+  compileLogical,
+  compileMutations,
+  compileQuery,
+  offlineCatalog,
+  planText,
+  type Relational,
+  splitPlan,
+} from '#planner';
+import { connectAgent } from '../connect/agent.ts';
+import { agentCatalog } from '../connect/tables.ts';
 import type { Context } from '../context.ts';
 import { type ExitCode, exitCodes, UserError } from '../failure.ts';
 import { type PreparedScript, prepareScript } from '../run/prepare.ts';
@@ -9,7 +20,7 @@ export interface ExplainOptions {
   readonly bundle?: string;
 }
 
-/** Prints of each output of a script its plan as written, the plan after the rules, the SQL, and how it splits over a cluster's nodes. Asks no agent. */
+/** Prints of each output of a script its plan as written, the plan after the rules, the SQL, and how it splits over a cluster's nodes. Of the agent, if one runs, it asks what tables there are. */
 export async function explain(
   context: Context,
   script: string | undefined,
@@ -23,10 +34,20 @@ export async function explain(
     arguments: call.argValues,
   }));
   const compile = { calls, now: BigInt(Date.now()) * 1_000_000n };
-  const logical = compileLogical(prepared.text, offlineCatalog, compile);
-  const query = compileQuery(prepared.text, offlineCatalog, compile);
+  const catalog = await knownTables(context);
+  const logical = compileLogical(prepared.text, catalog, compile);
+  const query = compileQuery(prepared.text, catalog, compile);
   if (!logical.ok || !query.ok) {
-    throw new UserError((logical.ok ? [] : logical.diagnostics).map((each) => placed(prepared, each)).join('\n'));
+    const mutations = compileMutations(prepared.text, compile);
+    const own = mutations.ok ? mutations.value.upserts.map(({ table }) => table) : [];
+    const faults = (logical.ok ? [] : logical.diagnostics).map((each) => {
+      const made = each.id === 'pxl.unknown-table' && own.some((table) => each.message.includes(`'${table}'`));
+      return placed(
+        prepared,
+        made ? { ...each, hints: ['the script makes it: run it once, and its columns are known'] } : each,
+      );
+    });
+    throw new UserError(faults.join('\n'));
   }
   for (const [i, { name, plan, optimized }] of logical.value.outputs.entries()) {
     const parts = [`# ${name}`, '## plan', planText(plan), '## after the rules', planText(optimized), '## SQL'];
@@ -46,6 +67,17 @@ export async function explain(
   }
   await context.out.flush();
   return exitCodes.ok;
+}
+
+/** An agent is asked if one runs; none is started. */
+async function knownTables(context: Context): Promise<Catalog> {
+  const agent = await connectAgent(context, { start: false }).catch(() => undefined);
+  if (agent === undefined) return offlineCatalog;
+  try {
+    return await agentCatalog(agent);
+  } finally {
+    agent.close();
+  }
 }
 
 /** What a cluster's nodes do and what its broker does. */

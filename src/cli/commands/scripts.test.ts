@@ -89,6 +89,26 @@ test('px explain', async () => {
   expect(wrong.err).toContain("b.pxl:2:12: Expected arg 'out' as type 'DataFrame', received 'Int'");
 });
 
+test('px explain of a script whose own table is not there yet', async () => {
+  const path = file(
+    'own.pxl',
+    `import px
+import pxtrace
+
+@pxtrace.probe('main.f')
+def probe():
+    return [{'n': pxtrace.ArgExpr('n')}]
+
+pxtrace.UpsertTracepoint('own', 'own', probe, px.uint128('00000001-0000-0001-0000-000000000001'), '5m')
+px.display(px.DataFrame('own'))
+`,
+  );
+  const { code, err } = await px('explain', '-f', path);
+  expect(code).toBe(1);
+  expect(err).toContain("own.pxl:9:25: Table 'own' not found");
+  expect(err).toContain('the script makes it: run it once, and its columns are known');
+});
+
 test('px fmt', async () => {
   const path = file('a.pxl', 'import px\nx=f( 1,b = 2 )\n');
   expect((await px('fmt', path)).out).toBe('import px\nx = f(1, b=2)\n');

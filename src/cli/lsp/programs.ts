@@ -1,9 +1,9 @@
 import { basename } from 'node:path';
-import { decodeBatch, decodeRelation, type sonde, vizier } from '#api';
-import { type Column, columnTypes, formatUpid, type Relation, type Target } from '#model';
+import type { sonde } from '#api';
+import { formatUpid, type Target } from '#model';
 import { type Catalog, offlineCatalog } from '#planner';
-import { type Agent, sondeMethods, vizierMethods } from '../connect/agent.ts';
-import { batchRows } from '../output/batch.ts';
+import { type Agent, sondeMethods } from '../connect/agent.ts';
+import { agentCatalog } from '../connect/tables.ts';
 import type { BinaryFunction, Programs } from './completion.ts';
 
 /** An editor shows no more, and asks again with the next letter. */
@@ -27,11 +27,8 @@ export class AgentKnowledge implements Programs {
   async catalog(): Promise<Catalog> {
     if (Date.now() - this.#asked < fresh) return this.#catalog;
     this.#asked = Date.now();
-    const tables = await this.#tables().catch(() => undefined);
-    this.#catalog =
-      tables === undefined
-        ? offlineCatalog
-        : { ...offlineCatalog, table: (name) => tables.get(name), tables: () => [...tables.keys()] };
+    const agent = await this.#agent();
+    this.#catalog = (agent && (await agentCatalog(agent).catch(() => undefined))) ?? offlineCatalog;
     return this.#catalog;
   }
 
@@ -61,30 +58,6 @@ export class AgentKnowledge implements Programs {
     const { processes } = await agent.call(sondeMethods.listProcesses, { pods: undefined, one: false });
     const wanted = processes.filter((each) => targets.some((target) => fits(each, target)));
     return (wanted.length > 0 ? wanted : processes).map((each) => each.upid);
-  }
-
-  async #tables(): Promise<ReadonlyMap<string, Relation> | undefined> {
-    const agent = await this.#agent();
-    if (agent === undefined) return undefined;
-    const request = vizier.ExecuteScriptRequest.fromPartial({
-      queryStr: "import px\npx.display(px.GetSchemas()[['table_name', 'column_name', 'column_type']])",
-    });
-    const tables = new Map<string, { columns: Column[] }>();
-    let relation: Relation | undefined;
-    for await (const { result } of agent.stream(vizierMethods.executeScript, request)) {
-      if (result?.$case === 'metaData') relation = decodeRelation(result.value.relation ?? { columns: [] });
-      const batch = result?.$case === 'data' ? result.value.batch : undefined;
-      if (batch === undefined || relation === undefined) continue;
-      for (const { cells } of batchRows(relation.columns, decodeBatch(batch, relation))) {
-        const [table, name, text] = cells.map(String) as [string, string, string];
-        const type = columnTypes.find((each) => each === (text === 'UINT64' ? 'INT64' : text)) ?? 'STRING';
-        const known = tables.get(table) ?? { columns: [] };
-        tables.set(table, known);
-        const semantic = name === 'upid' ? 'ST_UPID' : name === 'latency' ? 'ST_DURATION_NS' : 'ST_NONE';
-        known.columns.push({ name, type, semantic, ...(text === 'UINT64' ? { unsigned: true } : {}) });
-      }
-    }
-    return tables;
   }
 }
 
