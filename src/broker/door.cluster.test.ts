@@ -128,7 +128,9 @@ describe.skipIf(lacks !== undefined)(`the broker’s door${lacks === undefined ?
     await obey(commands.slice(0, 1));
     // On a busy machine the node may arm its pod later than the answer waits: then there is no table yet.
     const placed = async () => faultOf(await execute(token, placing('by_robot', 'shop')));
+    const waiting = execute(token, placing('waits', 'shop').replace("'calc'", "'none'"));
     await expect.poll(placed, { timeout: 30_000 }).toBe('0 OK');
+    expect(faultOf(await waiting)).toMatch(/^no process fits it yet: it traces those that come/);
     const metadata = { name: 'by-robot', namespace: 'shop' };
     const object = () =>
       fleet.client.read<TracepointObject>({ apiVersion: 'sonde.dev/v1alpha1', kind: 'Tracepoint', metadata });

@@ -52,7 +52,8 @@ export class Placement implements Holder {
       const before = await subject.read<TracepointObject>(object as never);
       const written = await writeTracepoint(subject, object, subjectOf(caller.token!.name).user);
       const outcome = await settled(client, written);
-      if (outcome.state === 'failed') throw new UserError(outcome.reason ?? 'it could not be placed');
+      // One that waits for its first process is there, and has no table to ask for yet.
+      if (outcome.state !== 'done') throw new UserError(outcome.reason ?? 'it could not be placed');
       return { id: written.metadata.uid ?? '', changed: !isSame(before, object) };
     } catch (error) {
       throw asFault(error, caller);
