@@ -9,9 +9,9 @@ import {
   type RowBatch,
   type Upid,
 } from '#model';
-import { allDropsOffset, controlOffset, unwindDropsOffset } from '../emit/index.ts';
 import type { ProbePlan } from '../types.ts';
 import { CallPool, isOtherGoroutine, type OpenCall } from './call.ts';
+import { Drops } from './drops.ts';
 import {
   doubtful,
   type Ending,
@@ -23,21 +23,18 @@ import {
   noGoroutine,
   panicked,
   replaced,
-  returnDropped,
   returned,
   running,
   tail,
   tooMany,
-  unknownPanic,
-  unwindDropped,
 } from './ending.ts';
-import { Notes } from './notes.ts';
+import { causeOf, OpenCalls, type Target } from './open-calls.ts';
 import { Panics } from './panics.ts';
 import type { RecordBytes } from './record.ts';
-import { type RowTarget, RowWriter, rowTarget } from './row.ts';
+import { RowWriter, rowTarget } from './row.ts';
+import { type RunningCall, runningCall } from './running.ts';
 import type { BinaryServices } from './target.ts';
 import { CallTree, type TreePlace } from './tree.ts';
-import { json } from './value.ts';
 
 export interface DecoderOptions {
   /** The table's: what `compileTarget` gave. */
@@ -69,35 +66,6 @@ export interface DecoderStats {
   foreign: number;
 }
 
-/** A call that runs now. */
-export interface RunningCall {
-  readonly target: number;
-  readonly upid: Upid;
-  readonly function: string;
-  /** Its place in the tree of calls, where that was asked for. */
-  readonly id: bigint | undefined;
-  readonly parentId: bigint | undefined;
-  /** Undefined when it is not known. */
-  readonly goid: bigint | undefined;
-  /** Wall clock, nanoseconds since 1970. */
-  readonly since: bigint;
-  /** How long it has been running, nanoseconds. */
-  readonly runningNs: bigint;
-  /** The columns that are captured at the entry, by name: a JSON object text. */
-  readonly captured: string;
-  /** As a row's. */
-  readonly notes: string | null;
-}
-
-interface Target extends RowTarget {
-  readonly index: number;
-  readonly plans: readonly ProbePlan[];
-  /** `g` → its deepest open call. */
-  readonly calls: Map<number, OpenCall>;
-  /** Undefined: nobody wants to know. */
-  readonly panics: Panics | undefined;
-}
-
 /**
  * Makes rows of the records of one tracepoint. Records are handed in in the ring's order; a return is matched to its
  * entry by the goroutine's stack discipline (FACTS, rule 20): every call ends exactly once. Times that are handed in are CLOCK_MONOTONIC nanoseconds.
@@ -116,15 +84,12 @@ export class EventDecoder {
   readonly #rows: RowWriter;
   readonly #pool = new CallPool();
   readonly #targets = new Map<number, Target>();
-  readonly #readCounters: () => BigUint64Array | undefined;
+  readonly #drops: Drops;
+  readonly #open = new OpenCalls((target, call, now, ending) => this.#end(target, call, now, ending));
   readonly #undecided: (probe: number) => void;
   readonly #tree = new CallTree();
   readonly #maxCalls: number;
   readonly #maxBytes: number;
-  /** As of the last `setClock`. */
-  #counters: BigUint64Array | undefined;
-  #open = 0;
-  #openBytes = 0;
   /** Calls that were not kept: their returns will have no entry. */
   #refused = 0;
   /** The record under way, for `RecordBytes`. */
@@ -133,7 +98,7 @@ export class EventDecoder {
   constructor(options: DecoderOptions) {
     this.#relation = options.relation;
     this.#rows = new RowWriter(options.relation.columns);
-    this.#readCounters = options.counters ?? (() => undefined);
+    this.#drops = new Drops(options.counters ?? (() => undefined));
     this.#undecided = options.undecided ?? (() => {});
     this.#maxCalls = options.maxOpenCalls ?? 65_536;
     this.#maxBytes = options.maxOpenBytes ?? 64 << 20;
@@ -157,7 +122,7 @@ export class EventDecoder {
   /** To be called before each drain of the ring: REALTIME − MONOTONIC in nanoseconds, for the rows to come. */
   setClock(offsetNs: bigint): void {
     this.#rows.clockOffset = offsetNs;
-    this.#counters = this.#readCounters()?.slice();
+    this.#drops.note();
   }
 
   /** Rows that wait for `takeRows`. */
@@ -171,7 +136,7 @@ export class EventDecoder {
   }
 
   get openCalls(): number {
-    return this.#open;
+    return this.#open.count;
   }
 
   /** One record of the ring. Nothing of `bytes` is kept. */
@@ -244,7 +209,8 @@ export class EventDecoder {
     for (const target of this.#targets.values()) {
       for (const top of target.calls.values()) {
         for (let call: OpenCall | undefined = top; call !== undefined; call = call.below) {
-          found.push(this.#describe(target, call, now));
+          const drop = this.#drops.since(call, target.plans.length);
+          found.push(runningCall(target, call, now, drop, this.#rows.clockOffset));
         }
       }
     }
@@ -265,23 +231,20 @@ export class EventDecoder {
     }
     const depth = this.#depth();
     this.#closeOtherGoroutine(target, g);
-    this.#closeDeeper(target, g, depth, this.#ktime());
-    if (plan.nested === true) this.#closeSame(target, g, depth, probe);
-    else this.#closeAtDepth(target, g, depth, probe, plan.function);
+    this.#open.closeDeeper(target, g, depth, this.#ktime());
+    if (plan.nested === true) this.#open.closeSame(target, g, depth, probe, this.#ktime());
+    else this.#open.closeAtDepth(target, g, depth, probe, this.#ktime());
     const size = plan.entry!.size;
-    if (this.#open >= this.#maxCalls || this.#openBytes + size > this.#maxBytes) {
+    if (this.#open.count >= this.#maxCalls || this.#open.bytes + size > this.#maxBytes) {
       this.#refused++;
       this.#row(target, plan, record, undefined, this.#ktime(), tooMany);
       return;
     }
     const call = this.#pool.take(record.bytes, record.view, record.offset, size);
-    call.unwindDrops = this.#counter(this.#counters, unwindDropsOffset(target.plans.length));
-    call.below = target.calls.get(g);
+    call.unwindDrops = this.#drops.unwindsBefore(target.plans.length);
     if (plan.tree !== undefined)
-      call.place = this.#tree.enter(this.#around(target, g, depth, plan), this.#lost(plan, record), this.#ktime());
-    target.calls.set(g, call);
-    this.#open++;
-    this.#openBytes += size;
+      call.place = this.#tree.enter(this.#open.around(target, g, depth, plan), this.#lost(plan, record), this.#ktime());
+    this.#open.push(target, g, call);
   }
 
   #return(target: Target, plan: ProbePlan, probe: number, known: boolean, g: number, isTail: boolean): void {
@@ -298,40 +261,29 @@ export class EventDecoder {
     }
     const depth = this.#depth();
     this.#closeOtherGoroutine(target, g);
-    this.#closeDeeper(target, g, depth, this.#ktime());
+    this.#open.closeDeeper(target, g, depth, this.#ktime());
     // At this depth are this call, the same call for other probes of its function, and calls whose return was not seen.
     let above: OpenCall | undefined;
-    let call = plan.nested !== true || this.#isOpen(target, g, depth, probe) ? target.calls.get(g) : undefined;
+    let call = plan.nested !== true || this.#open.isOpen(target, g, depth, probe) ? target.calls.get(g) : undefined;
     while (call !== undefined && call.depth === depth) {
       const { below } = call;
       if (call.probe === probe) {
-        this.#unlink(target, g, call, above);
-        if (this.#isDoubtful(target, call)) this.#row(target, plan, call, undefined, this.#ktime(), doubtful);
+        this.#open.unlink(target, g, call, above);
+        if (this.#drops.isDoubtful(call, record, target.plans.length))
+          this.#row(target, plan, call, undefined, this.#ktime(), doubtful);
         else this.#row(target, plan, call, exit, this.#ktime(), ending);
         this.#give(call);
         return;
       }
       if (target.plans[call.probe]!.function === plan.function) above = call;
       else {
-        this.#unlink(target, g, call, above);
+        this.#open.unlink(target, g, call, above);
         this.#end(target, call, this.#ktime());
       }
       call = below;
     }
-    const counters = this.#readCounters();
-    const drops = this.#counter(counters, controlOffset(probe, 'entryDrops'));
-    if (drops > 0n || this.#refused > 0) this.stats.unmatched++;
+    if (this.#drops.entries(probe) > 0n || this.#refused > 0) this.stats.unmatched++;
     else this.stats.beganBefore++;
-  }
-
-  /** The innermost open call that a call at `depth` began in: not the same call as another probe of its function sees it. */
-  #around(target: Target, g: number, depth: number, plan: ProbePlan): OpenCall | undefined {
-    let call = target.calls.get(g);
-    const same = (open: OpenCall) =>
-      open.depth > depth ||
-      (open.depth === depth && plan.nested !== true && target.plans[open.probe]!.function === plan.function);
-    while (call !== undefined && same(call)) call = call.below;
-    return call;
   }
 
   /** Events that had been lost at the one that the record is of. */
@@ -355,15 +307,13 @@ export class EventDecoder {
     if (plan.tree === undefined || entry === undefined) return undefined;
     if ('place' in entry && entry.place !== undefined) {
       const lost =
-        exit === undefined
-          ? Number(this.#counter(this.#readCounters(), allDropsOffset(target.plans.length))) + this.#refused
-          : this.#lost(plan, undefined, exit);
+        exit === undefined ? this.#drops.all(target.plans.length) + this.#refused : this.#lost(plan, undefined, exit);
       return this.#tree.leave(entry, entry.place, ending, end, lost);
     }
     const { view, offset } = entry;
     const known = (view.getUint32(offset + header.flags, true) & headerFlags.g) !== 0;
     const g = view.getUint32(offset + header.g + 4, true) * 0x1_0000_0000 + view.getUint32(offset + header.g, true);
-    const around = known ? this.#around(target, g, view.getUint32(offset + header.depth, true), plan) : undefined;
+    const around = known ? this.#open.around(target, g, view.getUint32(offset + header.depth, true), plan) : undefined;
     const place = this.#tree.enter(around, this.#lost(plan, entry), end);
     if (around?.place?.unknown === '') around.place.unknown = `of a call in it no time is known: ${ending.reason}`;
     const doubt = known ? place.doubt : ending.reason;
@@ -372,7 +322,7 @@ export class EventDecoder {
 
   #unwind(target: Target, g: number, depth: number, ending: Ending): void {
     this.#closeOtherGoroutine(target, g);
-    this.#closeDeeper(target, g, depth, this.#ktime(), ending);
+    this.#open.closeDeeper(target, g, depth, this.#ktime(), ending);
     target.panics?.reached(g, depth);
   }
 
@@ -380,7 +330,7 @@ export class EventDecoder {
   #recovered(target: Target, g: number, depth: number): void {
     this.#closeOtherGoroutine(target, g);
     const now = this.#ktime();
-    this.#closeDeeper(target, g, depth, now, panicked);
+    this.#open.closeDeeper(target, g, depth, now, panicked);
     // On arm64 the event's depth is a word less than that of the stack pointer.
     const inFrame = ({ probe, depth: own }: OpenCall) => {
       const { frameBytes } = target.plans[probe]!;
@@ -388,7 +338,7 @@ export class EventDecoder {
     };
     for (let call = target.calls.get(g); call !== undefined && inFrame(call); ) {
       const { below } = call;
-      this.#unlink(target, g, call, undefined);
+      this.#open.unlink(target, g, call, undefined);
       this.#end(target, call, now, causeOf(target, g, call, panicked));
       call = below;
     }
@@ -409,63 +359,14 @@ export class EventDecoder {
     const flags = view.getUint32(offset + header.flags, true);
     const low = view.getUint32(offset + header.goid, true);
     const high = view.getUint32(offset + header.goid + 4, true);
-    if (isOtherGoroutine(top, flags, low, high)) this.#closeDeeper(target, g, -1, this.#ktime(), goroutineGone);
+    if (isOtherGoroutine(top, flags, low, high)) this.#open.closeDeeper(target, g, -1, this.#ktime(), goroutineGone);
     if (target.calls.get(g) === undefined) target.panics?.reached(g, -1);
-  }
-
-  /** Ends the open calls of `g` that are deeper than `depth`, deepest first. */
-  #closeDeeper(target: Target, g: number, depth: number, now: bigint, ending?: Ending): void {
-    if (ending === undefined && target.panics?.some) target.panics.reached(g, depth);
-    for (let call = target.calls.get(g); call !== undefined && call.depth > depth; ) {
-      const { below } = call;
-      this.#unlink(target, g, call, undefined);
-      this.#end(target, call, now, ending && causeOf(target, g, call, ending));
-      call = below;
-    }
-  }
-
-  /** A call enters at `depth`: what was open there is over, but for the same call as other probes of its function see it. */
-  #closeAtDepth(target: Target, g: number, depth: number, probe: number, fn: string): void {
-    const top = target.calls.get(g);
-    let again = false;
-    for (let call = top; call !== undefined && call.depth === depth; call = call.below) {
-      if (call.probe === probe || target.plans[call.probe]!.function !== fn) again = true;
-    }
-    if (again) this.#closeDeeper(target, g, depth - 1, this.#ktime());
-  }
-
-  /** An inlined copy begins in the frame at `depth`: only a call of the same copy that is open there is over, and what began after it. */
-  #closeSame(target: Target, g: number, depth: number, probe: number): void {
-    if (!this.#isOpen(target, g, depth, probe)) return;
-    for (let call = target.calls.get(g); call !== undefined; ) {
-      const { below } = call;
-      const last = call.probe === probe;
-      this.#unlink(target, g, call, undefined);
-      this.#end(target, call, this.#ktime());
-      if (last) return;
-      call = below;
-    }
-  }
-
-  #isOpen(target: Target, g: number, depth: number, probe: number): boolean {
-    for (let call = target.calls.get(g); call !== undefined && call.depth === depth; call = call.below)
-      if (call.probe === probe) return true;
-    return false;
   }
 
   #closeAll(index: number, now: bigint, ending: Ending): void {
     const target = this.#targets.get(index);
     if (target === undefined) return;
-    for (const g of [...target.calls.keys()]) this.#closeDeeper(target, g, -1, now, ending);
-  }
-
-  /** Takes a call out of its goroutine's chain; `above` is the call that it hangs on. */
-  #unlink(target: Target, g: number, call: OpenCall, above: OpenCall | undefined): void {
-    if (above !== undefined) above.below = call.below;
-    else if (call.below !== undefined) target.calls.set(g, call.below);
-    else target.calls.delete(g);
-    this.#open--;
-    this.#openBytes -= call.bytes.length;
+    for (const g of [...target.calls.keys()]) this.#open.closeDeeper(target, g, -1, now, ending);
   }
 
   /**
@@ -473,29 +374,9 @@ export class EventDecoder {
    * that would have ended it earlier was dropped, it is lost, whatever `ending` says.
    */
   #end(target: Target, call: OpenCall, now: bigint, ending: Ending = neverReturned): void {
-    const told = this.#drop(target, call) ?? ending;
+    const told = this.#drops.since(call, target.plans.length) ?? ending;
     this.#row(target, target.plans[call.probe]!, call, undefined, now, told);
     this.#give(call);
-  }
-
-  /**
-   * May the return under way be that of a later call at the same place? Then the end of this one was dropped, and the
-   * entry of that one too.
-   */
-  #isDoubtful(target: Target, call: OpenCall): boolean {
-    const { view, offset } = this.#record;
-    if (view.getUint32(offset + header.entryDrops, true) === call.entryDrops) return false;
-    if (view.getUint32(offset + header.returnDrops, true) !== call.returnDrops) return true;
-    return this.#counter(this.#readCounters(), unwindDropsOffset(target.plans.length)) > call.unwindDrops;
-  }
-
-  /** The drop that may have hidden how a call ended; undefined: there was none since it entered. */
-  #drop(target: Target, call: OpenCall): Ending | undefined {
-    const counters = this.#readCounters();
-    const drops = this.#counter(counters, controlOffset(call.probe, 'returnDrops'));
-    if (counters !== undefined && Number(drops & 0xffff_ffffn) !== call.returnDrops) return returnDropped;
-    if (this.#counter(counters, unwindDropsOffset(target.plans.length)) > call.unwindDrops) return unwindDropped;
-    return undefined;
   }
 
   #row(
@@ -523,32 +404,6 @@ export class EventDecoder {
     this.#pool.give(call);
   }
 
-  #describe(target: Target, call: OpenCall, now: bigint): RunningCall {
-    const plan = target.plans[call.probe]!;
-    const notes = new Notes();
-    const fields: string[] = [];
-    const context = { layout: plan.entry!, graph: plan.graph, target: target.context };
-    for (const { column, source } of plan.columns) {
-      if (source.kind !== 'entry') continue;
-      fields.push(`${JSON.stringify(column.name)}:${json(source.shape, context, call, column.name, notes)}`);
-    }
-    const drop = this.#drop(target, call);
-    if (drop !== undefined) notes.add('outcome', `it may have ended: ${drop.reason}`);
-    const ktime = call.view.getBigInt64(header.ktime, true);
-    return {
-      target: target.index,
-      upid: target.upid,
-      function: plan.function,
-      id: call.place?.id,
-      parentId: call.place?.parentId,
-      goid: (call.flags & headerFlags.goid) === 0 ? undefined : call.view.getBigInt64(header.goid, true),
-      since: ktime + this.#rows.clockOffset,
-      runningNs: now - ktime,
-      captured: `{${fields.join(',')}}`,
-      notes: notes.take(),
-    };
-  }
-
   #depth(): number {
     return this.#record.view.getUint32(this.#record.offset + header.depth, true);
   }
@@ -556,15 +411,4 @@ export class EventDecoder {
   #ktime(): bigint {
     return this.#record.view.getBigInt64(this.#record.offset + header.ktime, true);
   }
-
-  #counter(counters: BigUint64Array | undefined, byteOffset: number): bigint {
-    return counters?.[byteOffset / 8] ?? 0n;
-  }
-}
-
-/** The ending with what the call was left with. */
-function causeOf(target: Target, g: number, call: OpenCall, ending: Ending): Ending {
-  if (target.panics === undefined || (ending !== panicked && ending !== exited)) return ending;
-  const panic = target.panics.of(g, call) ?? (ending === panicked ? unknownPanic : undefined);
-  return { ...ending, panic };
 }

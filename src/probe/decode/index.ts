@@ -1,4 +1,5 @@
-export { type DecoderOptions, type DecoderStats, EventDecoder, type RunningCall } from './decoder.ts';
+export { type DecoderOptions, type DecoderStats, EventDecoder } from './decoder.ts';
 export { GroupDecoder, type GroupEntry } from './groups.ts';
+export type { RunningCall } from './running.ts';
 export type { BinaryServices } from './target.ts';
 export { escapeBytes, escapedNote } from './utf8.ts';

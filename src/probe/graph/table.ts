@@ -266,7 +266,7 @@ function ownReferences(
   limits: CaptureLimits,
   found: Reference[],
 ): void {
-  const offset = (name: string) => at + (type.fields.find((field) => field.name === name)?.offset ?? 0);
+  const offset = (name: string) => at + fieldOffset(type, name);
   if (type.name === 'log/slog.Value') {
     // Where `any` holds a stringptr it points to the bytes, and `num` is their count (log/slog/value.go).
     const [pointer, count] = [offset('any') + 8, offset('num')];
@@ -275,6 +275,10 @@ function ownReferences(
     // Its type, then a word as in an interface (reflect/value.go); the type's name tells the rest.
     found.push({ kind: reference.eface, offset: at, need: 16, deeper: 1 });
   }
+}
+
+function fieldOffset(type: Extract<GraphType, { kind: 'struct' }>, name: string): number {
+  return type.fields.find((field) => field.name === name)?.offset ?? 0;
 }
 
 function interfaceReference(types: readonly GraphType[], index: number, at: number): Reference {
@@ -295,7 +299,7 @@ function runtimeReferences(
   limits: CaptureLimits,
   found: Reference[],
 ): void {
-  const offset = (name: string) => at + (type.fields.find((field) => field.name === name)?.offset ?? 0);
+  const offset = (name: string) => at + fieldOffset(type, name);
   const pointee = (name: string): number | undefined => {
     const field = type.fields.find((each) => each.name === name);
     const pointer = field && types[field.type];
