@@ -40,6 +40,8 @@ import (
 
 type point struct{ X, Y int }
 
+type level uint8
+
 type uuid [16]byte
 
 type node struct {

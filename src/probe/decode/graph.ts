@@ -1,4 +1,4 @@
-import { decodeUtf8 } from '#base';
+import { BugError, decodeUtf8 } from '#base';
 import { type CaptureLimits, type EventLayout, type Hole, limitText } from '#model';
 import { directPart, type GraphType, isByte, type TypeGraph } from '../graph/index.ts';
 import { bytesJson, hex } from './bytes.ts';
@@ -151,8 +151,10 @@ export class GraphRenderer {
         return channelJson(this, type, place, path);
       case 'func':
         return funcJson(this, place, path);
+      case 'unknown':
+        return type.pointer === true && word(view, at) === 0 ? 'null' : this.missing(path, type.why);
       default:
-        return this.missing(path, type.kind === 'unknown' ? type.why : 'not captured yet');
+        throw new BugError(`a ${type.kind} has no simple form`);
     }
   }
 
@@ -388,7 +390,7 @@ export class GraphRenderer {
     depth: number,
   ): { readonly bytes: Uint8Array; readonly length: number } | string {
     if (length === 0) return { bytes: new Uint8Array(0), length };
-    // The element type of strings, and `uint8` under whatever name.
+    // The element type of strings, and `uint8` under any of its names.
     const chunk = this.bytesChunk(address);
     if (chunk !== undefined && !chunk.unreadable) {
       return { bytes: this.bytes.subarray(chunk.start, Math.min(chunk.end, chunk.start + length)), length };

@@ -267,7 +267,8 @@ export class TypeGraphBuilder {
         this.#interfaces = true;
         return { kind: 'interface', name, size, empty: type.empty };
       case 'map':
-        if (type.header === undefined) return { kind: 'unknown', name, size, why: 'debug info has no layout of it' };
+        if (type.header === undefined)
+          return { kind: 'unknown', name, size, why: 'debug info has no layout of it', pointer: true };
         return {
           kind: 'map',
           name,
@@ -277,7 +278,8 @@ export class TypeGraphBuilder {
           elem: this.add(type.elem),
         };
       case 'chan':
-        if (type.header === undefined) return { kind: 'unknown', name, size, why: 'debug info has no layout of it' };
+        if (type.header === undefined)
+          return { kind: 'unknown', name, size, why: 'debug info has no layout of it', pointer: true };
         return { kind: 'chan', name, size, header: this.add(type.header), elem: this.add(type.elem) };
       case 'int':
       case 'uint': {

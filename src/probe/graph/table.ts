@@ -287,8 +287,11 @@ function interfaceReference(types: readonly GraphType[], index: number, at: numb
   return { kind: empty ? reference.eface : reference.iface, offset: at, need: 16, deeper: 1 };
 }
 
+/** What `byte` is called in debug info and here; a named type of one byte is a number, as an enumeration's is. */
+const byteNames: ReadonlySet<string> = new Set(['byte', 'uint8', 'go.shape.uint8']);
+
 export function isByte(type: GraphType): boolean {
-  return type.kind === 'uint' && type.size === 1;
+  return type.kind === 'uint' && byteNames.has(type.name);
 }
 
 /** The pointers of a map's, or a channel's, own structs that lead to its elements. */

@@ -35,8 +35,8 @@ export type GraphType = {
   | { readonly kind: 'map'; readonly header: number; readonly key: number; readonly elem: number }
   | { readonly kind: 'chan'; readonly header: number; readonly elem: number }
   | { readonly kind: 'func' }
-  /** Not looked into; `why` in words. */
-  | { readonly kind: 'unknown'; readonly why: string }
+  /** Not looked into; `why` in words. `pointer`: it is one, of which it can be told whether it is nil. */
+  | { readonly kind: 'unknown'; readonly why: string; readonly pointer?: true }
 );
 
 /** The types that values of one tracepoint may be made of. Plain data; the first one is `byte`. */
@@ -71,6 +71,8 @@ export function directPart(types: readonly GraphType[], index: number): number |
         return at;
       case 'address':
         return at;
+      case 'unknown':
+        return type.pointer === true ? at : undefined;
       case 'array':
         if (type.count !== 1) return undefined;
         at = type.elem;

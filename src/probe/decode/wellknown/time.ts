@@ -22,9 +22,9 @@ const time: WellKnown = (renderer, type, place, path) => {
   const internal = monotonic ? wallToInternal + ((wall << 1n) & ((1n << 64n) - 1n)) / (1n << 31n) : ext;
   const seconds = internal - unixToInternal;
   const zone = offsetAt(renderer, locPlace, seconds);
-  if (typeof zone === 'string') renderer.notes.add(path, `shown in UTC: ${zone}`);
   const text = rfc3339(seconds, wall & nanosecondMask, typeof zone === 'string' ? 0 : zone);
   if (text === undefined) return undefined;
+  if (typeof zone === 'string') renderer.notes.add(path, `shown in UTC: ${zone}`);
   return monotonic ? `{"time":"${text}","monotonic_ns":${ext}}` : `"${text}"`;
 };
 
@@ -38,9 +38,10 @@ export function instantText(
   const rest = ((nanoseconds % second) + second) % second;
   const seconds = (nanoseconds - rest) / second;
   const zone = offsetAt(renderer, loc, seconds);
-  if (typeof zone === 'string') renderer.notes.add(path, `shown in UTC: ${zone}`);
   const text = rfc3339(seconds, rest, typeof zone === 'string' ? 0 : zone);
-  return text && `"${text}"`;
+  if (text === undefined) return undefined;
+  if (typeof zone === 'string') renderer.notes.add(path, `shown in UTC: ${zone}`);
+  return `"${text}"`;
 }
 
 /** By its name; one without (the local zone before it is looked up) by its fields. */
