@@ -80,6 +80,13 @@ describe('px lsp', () => {
     expect(functions.get('main.computeE')).toBe('func(iterations int64) float64');
     const names = await editor.complete(uri, probe(upid, '').replace("'iterations'", "'|'"));
     expect([...names]).toEqual([['iterations', 'int64']]);
+    const handler = probe(upid, '').replace('main.computeE', 'main.handleE');
+    const fields = await editor.complete(uri, handler.replace("'iterations'", "'len(r.|'"));
+    expect([fields.get('Method'), fields.get('URL')]).toEqual(['string', '*url.URL']);
+    expect((await editor.complete(uri, handler.replace("'iterations'", "'r.URL.Pa|'"))).get('Path')).toBe('string');
+    const condition = handler.replace("'main.handleE'", "'main.handleE', when='r.Method == \"GET\" && r.Header.|'");
+    expect([...(await editor.complete(uri, condition))]).toEqual([]);
+    expect([...(await editor.complete(uri, condition.replace('r.Header.|', '|'))).keys()]).toEqual(['w', 'r']);
     const results = await editor.complete(uri, probe(upid, '').replace("ArgExpr('iterations')", "RetExpr('|')"));
     expect([...results]).toEqual([['$0', 'float64']]);
     // Of the processes that the script names, whatever else runs on the machine.

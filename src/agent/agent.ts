@@ -269,7 +269,7 @@ export class Agent {
     for (const process of this.#processes.find(request.process).slice(0, 1)) {
       using executable = executableOf(process.pid);
       using lease = this.#binaries.open(executable);
-      for (const info of describeFunctions(lease.binary, request.pattern)) {
+      for (const info of describeFunctions(lease.binary, request.pattern, request.path)) {
         if (signal.aborted) return;
         await send(info);
       }

@@ -1,9 +1,9 @@
 import type { sonde } from '#api';
 import { UserError } from '#door';
-import { BadPattern, formatSignature, type GoBinary, type GoFunction } from '#gobin';
+import { BadPattern, fieldsAt, formatSignature, type GoBinary, type GoFunction } from '#gobin';
 
-/** Functions whose names match, with signature and place in the source; one by one, since a binary may have 100,000. */
-export function* describeFunctions(binary: GoBinary, pattern: string): Generator<sonde.FunctionInfo> {
+/** Functions whose names match, with signature, place in the source, and the fields at a path; one by one, since a binary may have 100,000. */
+export function* describeFunctions(binary: GoBinary, pattern: string, path: string): Generator<sonde.FunctionInfo> {
   const matches = matcher(binary, pattern);
   for (const fn of binary.functions()) {
     if (!matches(fn)) continue;
@@ -15,6 +15,7 @@ export function* describeFunctions(binary: GoBinary, pattern: string): Generator
       line: source?.line ?? 0,
       address: BigInt(fn.entry),
       pods: [],
+      fields: path === '' ? [] : fieldsAt(binary, fn, path),
     };
   }
 }

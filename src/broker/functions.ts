@@ -10,7 +10,7 @@ import { allProcesses, processesOf } from './targets.ts';
  * that not all versions have says which have it.
  */
 export async function listFunctions(
-  { process: upid, pattern, pods }: sonde.ListFunctionsRequest,
+  { process: upid, pattern, pods, path }: sonde.ListFunctionsRequest,
   scope: sonde.Scope,
   cluster: { readonly nodes: Nodes; readonly client: ClusterClient },
   { signal, send }: { readonly signal: AbortSignal; readonly send: (info: sonde.FunctionInfo) => Promise<void> },
@@ -23,7 +23,7 @@ export async function listFunctions(
   const found = new Map<string, sonde.FunctionInfo>();
   const only = versions.size === 1;
   for (const process of versions.values()) {
-    const request = { process: process.upid, pattern, pods: undefined };
+    const request = { process: process.upid, pattern, pods: undefined, path };
     const { silent } = await cluster.nodes.all(async (link) => {
       if (link.node !== process.node) return;
       for await (const info of link.stream(nodeMethods.listFunctions, request, signal)) {

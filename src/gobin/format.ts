@@ -15,10 +15,7 @@ export function formatSignature(binary: SignatureReader, fn: GoFunction): string
   const signature = binary.signature(fn);
   if (signature.unknown !== undefined) return 'func?';
   const named = receiverOf(fn.name);
-  const local = (name: string) =>
-    name.replaceAll(/[\w./%-]+\.(?=[A-Za-z_])/g, (prefix) => shorten(prefix, named.package));
-  const typeName = (variable: GoVariable) =>
-    local(binary.type(variable.type).name).replaceAll('interface {}', 'any') || '?';
+  const typeName = (variable: GoVariable) => formatType(binary.type(variable.type), named.package);
   const one = (variable: GoVariable) => `${variable.name.startsWith('#') ? '_' : variable.name} ${typeName(variable)}`;
   const [first, ...rest] = signature.parameters;
   const isMethod =
@@ -37,8 +34,14 @@ export function formatSignature(binary: SignatureReader, fn: GoFunction): string
   return `${head}(${parameters})${tail}`;
 }
 
+/** A type's name as it is written in a package: `*http.Request`. */
+export function formatType(type: GoType, own: string | undefined): string {
+  const local = type.name.replaceAll(/[\w./%-]+\.(?=[A-Za-z_])/g, (prefix) => shorten(prefix, own));
+  return local.replaceAll('interface {}', 'any') || '?';
+}
+
 /** `net/http.` becomes `http.`, the own package's nothing. */
-function shorten(prefix: string, own: string): string {
+function shorten(prefix: string, own: string | undefined): string {
   const path = prefix.slice(0, -1);
   if (path === own) return '';
   return `${path.slice(path.lastIndexOf('/') + 1)}.`;

@@ -3,6 +3,7 @@ export { decodeArm64 } from './arm64.ts';
 export { type BuildInfo, readBuildInfo } from './buildinfo.ts';
 export { OtherDebugFile } from './debug-file.ts';
 export type { DeclaredFunction, DeclaredVariable } from './declared.ts';
+export { fieldsAt } from './fields.ts';
 export { dominators, type FlowGraph, flowGraph, nearestCommon } from './flow-graph.ts';
 export { formatSignature } from './format.ts';
 export { type Goroutine, type GoroutineOffsets, goroutines, type ReadMemory } from './goroutines.ts';

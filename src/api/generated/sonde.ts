@@ -195,7 +195,11 @@ export interface ProcessInfo {
 export interface ListFunctionsRequest {
   process: string;
   pattern: string;
-  pods: PodTarget | undefined;
+  pods:
+    | PodTarget
+    | undefined;
+  /** to a struct, from a parameter or a result: order.Customer; its fields are told */
+  path: string;
 }
 
 export interface FunctionInfo {
@@ -207,6 +211,13 @@ export interface FunctionInfo {
   address: bigint;
   /** in a cluster, where not all of them have it: one pod of each version of the program that has */
   pods: string[];
+  /** at the path that was asked for; promoted ones are among them */
+  fields: Variable[];
+}
+
+export interface Variable {
+  name: string;
+  type: string;
 }
 
 export interface TraceRequest {
@@ -2449,7 +2460,7 @@ export const ProcessInfo: MessageFns<ProcessInfo> = {
 };
 
 function createBaseListFunctionsRequest(): ListFunctionsRequest {
-  return { process: "", pattern: "", pods: undefined };
+  return { process: "", pattern: "", pods: undefined, path: "" };
 }
 
 export const ListFunctionsRequest: MessageFns<ListFunctionsRequest> = {
@@ -2462,6 +2473,9 @@ export const ListFunctionsRequest: MessageFns<ListFunctionsRequest> = {
     }
     if (message.pods !== undefined) {
       PodTarget.encode(message.pods, writer.uint32(26).fork()).join();
+    }
+    if (message.path !== "") {
+      writer.uint32(34).string(message.path);
     }
     return writer;
   },
@@ -2503,6 +2517,14 @@ export const ListFunctionsRequest: MessageFns<ListFunctionsRequest> = {
             message.pods = PodTarget.decode(reader, reader.uint32());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2523,12 +2545,13 @@ export const ListFunctionsRequest: MessageFns<ListFunctionsRequest> = {
     message.process = object.process ?? "";
     message.pattern = object.pattern ?? "";
     message.pods = (object.pods !== undefined && object.pods !== null) ? PodTarget.fromPartial(object.pods) : undefined;
+    message.path = object.path ?? "";
     return message;
   },
 };
 
 function createBaseFunctionInfo(): FunctionInfo {
-  return { name: "", signature: "", file: "", line: 0, address: 0n, pods: [] };
+  return { name: "", signature: "", file: "", line: 0, address: 0n, pods: [], fields: [] };
 }
 
 export const FunctionInfo: MessageFns<FunctionInfo> = {
@@ -2553,6 +2576,9 @@ export const FunctionInfo: MessageFns<FunctionInfo> = {
     }
     for (const v of message.pods) {
       writer.uint32(50).string(v!);
+    }
+    for (const v of message.fields) {
+      Variable.encode(v!, writer.uint32(58).fork()).join();
     }
     return writer;
   },
@@ -2618,6 +2644,14 @@ export const FunctionInfo: MessageFns<FunctionInfo> = {
             message.pods.push(reader.string());
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.fields.push(Variable.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2641,6 +2675,74 @@ export const FunctionInfo: MessageFns<FunctionInfo> = {
     message.line = object.line ?? 0;
     message.address = (object.address !== undefined && object.address !== null) ? BigInt(object.address) : 0n;
     message.pods = object.pods?.map((e) => e) || [];
+    message.fields = object.fields?.map((e) => Variable.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseVariable(): Variable {
+  return { name: "", type: "" };
+}
+
+export const Variable: MessageFns<Variable> = {
+  encode(message: Variable, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.type !== "") {
+      writer.uint32(18).string(message.type);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Variable {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVariable();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<Variable>, I>>(base?: I): Variable {
+    return Variable.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Variable>, I>>(object: I): Variable {
+    const message = createBaseVariable();
+    message.name = object.name ?? "";
+    message.type = object.type ?? "";
     return message;
   },
 };

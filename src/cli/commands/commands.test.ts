@@ -66,6 +66,7 @@ test('px funcs', async () => {
           line: 12,
           address: 0x4a0000n,
           pods: [],
+          fields: [],
         });
       }
       call.end();

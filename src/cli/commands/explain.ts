@@ -69,14 +69,15 @@ export async function explain(
   return exitCodes.ok;
 }
 
-/** An agent is asked if one runs; none is started. */
+/** An agent is asked if one runs, of this version; none is started. */
 async function knownTables(context: Context): Promise<Catalog> {
   const agent = await connectAgent(context, { start: false }).catch(() => undefined);
-  if (agent === undefined) return offlineCatalog;
   try {
-    return await agentCatalog(agent);
+    return (await (agent && agentCatalog(agent))) ?? offlineCatalog;
+  } catch {
+    return offlineCatalog;
   } finally {
-    agent.close();
+    agent?.close();
   }
 }
 

@@ -28,8 +28,8 @@ export async function functions(
     const meant = await meantBy(target, where, agent.endpoint.cluster);
     const request =
       meant.kind === 'pods'
-        ? { process: '', pattern, pods: meant.pods }
-        : { process: meant.process, pattern, pods: undefined };
+        ? { process: '', pattern, pods: meant.pods, path: '' }
+        : { process: meant.process, pattern, pods: undefined, path: '' };
     const stream = agent.stream(sondeMethods.listFunctions, request);
     context.out.onClosed(() => stream.cancel());
     let count = 0;

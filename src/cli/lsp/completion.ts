@@ -19,12 +19,19 @@ import { markedScript, pathTo, type TreeNode } from './place.ts';
 export interface BinaryFunction {
   readonly name: string;
   readonly signature: string;
+  /** Of the struct at the path that was asked for. */
+  readonly fields: readonly BinaryVariable[];
+}
+
+export interface BinaryVariable {
+  readonly name: string;
+  readonly type: string;
 }
 
 /** What an editor asks of running programs. */
 export interface Programs {
   /** Functions whose names hold the pattern, of the processes that are traced, or of all Go processes where none of them runs. */
-  functions(pattern: string, targets: readonly Target[]): Promise<readonly BinaryFunction[]>;
+  functions(pattern: string, targets: readonly Target[], path?: string): Promise<readonly BinaryFunction[]>;
 }
 
 /** What may stand at a place in a script. */
@@ -66,6 +73,9 @@ function names({ globals }: Analysis): CompletionItem[] {
   return [...own, ...keywords.map((label): CompletionItem => ({ label, kind: CompletionItemKind.Keyword }))];
 }
 
+/** Arguments of pxtrace.probe that are Go. */
+const expressions: ReadonlySet<string> = new Set(['when', 'per']);
+
 async function inString(
   text: string,
   offset: number,
@@ -86,11 +96,16 @@ async function inString(
   }
   if (callee === 'probe' || callee === 'ArgExpr' || callee === 'RetExpr') {
     const targets = analysis.upserts.map(({ target }) => target);
-    if (callee === 'probe') return functionItems(await programs.functions(written, targets), written);
+    const argument = call!.arguments.find(({ value }) => value === (node as unknown));
+    if (callee === 'probe' && !expressions.has(argument?.name ?? ''))
+      return functionItems(await programs.functions(written, targets), written);
     const traced = tracedFunction(path);
-    const found = traced === undefined ? [] : await programs.functions(traced, targets);
-    const one = found.find((each) => each.name === traced);
-    return one === undefined ? [] : variables(one.signature, callee === 'ArgExpr');
+    if (traced === undefined) return [];
+    const to = /([\w$]+(?:\.\w+)*)\.\w*$/.exec(written)?.[1];
+    const one = (await programs.functions(traced, targets, to)).find((each) => each.name === traced);
+    if (one === undefined) return [];
+    if (to === undefined) return variables(one.signature, callee !== 'RetExpr');
+    return one.fields.map(({ name, type }) => ({ label: name, kind: CompletionItemKind.Field, detail: type }));
   }
   if (subscript !== undefined && (call === undefined || call.span.start < subscript.span.start)) {
     return columnsOf(analysis.valueOf(subscript.object));

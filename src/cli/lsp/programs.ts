@@ -32,22 +32,26 @@ export class AgentKnowledge implements Programs {
     return this.#catalog;
   }
 
-  async functions(pattern: string, targets: readonly Target[]): Promise<readonly BinaryFunction[]> {
+  async functions(pattern: string, targets: readonly Target[], path = ''): Promise<readonly BinaryFunction[]> {
     const agent = await this.#agent();
     if (agent === undefined) return [];
     const found = new Map<string, BinaryFunction>();
     // The agent may be gone, or a process, or its file is one that the agent cannot read: an editor goes on without.
     for (const process of await this.#processes(agent, targets).catch(() => [])) {
-      await this.#functionsOf(agent, process, pattern, found).catch(() => {});
+      await this.#functionsOf(agent, { process, pattern, path, pods: undefined }, found).catch(() => {});
       if (found.size >= mostFunctions) break;
     }
     return [...found.values()];
   }
 
-  async #functionsOf(agent: Agent, process: string, pattern: string, into: Map<string, BinaryFunction>): Promise<void> {
-    const stream = agent.stream(sondeMethods.listFunctions, { process, pattern, pods: undefined });
-    for await (const { name, signature } of stream) {
-      into.set(name, { name, signature });
+  async #functionsOf(
+    agent: Agent,
+    request: sonde.ListFunctionsRequest,
+    into: Map<string, BinaryFunction>,
+  ): Promise<void> {
+    const stream = agent.stream(sondeMethods.listFunctions, request);
+    for await (const { name, signature, fields } of stream) {
+      into.set(name, { name, signature, fields });
       if (into.size >= mostFunctions) break;
     }
     stream.cancel();
