@@ -58,6 +58,13 @@ func lengthOnly(a, b, c, d, e, f, g, h, i, j int, body []byte) int {
 
 type other struct{ Name string }
 
+// The closure has its dictionary behind what it has captured.
+//
+//go:noinline
+func each[T any](list []T) func(v T) int {
+	return func(v T) int { list = append(list, v); return len(fmt.Sprint(list)) }
+}
+
 // Calls itself with another dictionary of the same code.
 //
 //go:noinline
@@ -101,6 +108,8 @@ func main() {
 	generic("text", nil)
 	generic(&other{"o"}, nil)
 	(&box[*point]{p}).nested(1, p)
+	each([]*point{})(p)
+	each([]*other{})(&other{"e"})
 	var held atomic.Pointer[point]
 	held.Store(p)
 	pointer(&held)
@@ -123,7 +132,7 @@ it('captured variables, names of constants, pointers in generic code, contexts, 
   const binary = openGoFile(file);
   const names = [...binary.functions()]
     .map((fn) => fn.name)
-    .filter((name) => /^main\.(generic\[|\(\*box\[.*nested$)/.test(name));
+    .filter((name) => /^main\.(generic\[|each\[.*func1$|\(\*box\[.*nested$)/.test(name));
   const probe = (name: string) => ({
     function: name,
     columns: [
@@ -153,6 +162,8 @@ it('captured variables, names of constants, pointers in generic code, contexts, 
       '*main.other',
       '*main.other',
       '*main.point',
+      '*main.point',
+      '*main.other',
     ]);
     const inPlace = '{"func":"main.main.func2","captured":{"w":{"A":1,"B":2,"C":3,"D":4,"E":42}}}';
     expect(rows.map(({ args, results, notes }) => [args, results, notes])).toEqual([
@@ -194,6 +205,8 @@ it('captured variables, names of constants, pointers in generic code, contexts, 
         '{"$0":{"&":"0x…","X":1,"Y":2},"$1":null}',
         {},
       ],
+      ['{"v":{"&":"0x…","X":1,"Y":2}}', expect.any(String), {}],
+      ['{"v":{"&":"0x…","Name":"e"}}', expect.any(String), {}],
       ['{"p":{"&":"0x…","=":{"&":"0x…","X":1,"Y":2}}}', '{}', {}],
       ['{"h":{"Accept":["*/*"],"Authorization":null}}', '{}', { 'args.h["Authorization"]': 'not captured: redacted' }],
       [

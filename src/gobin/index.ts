@@ -22,6 +22,7 @@ export {
   type CodeRange,
   type DecodeCode,
   type DecodedCode,
+  type DictionaryPlace,
   type DynamicType,
   type FunctionLookup,
   type FunctionSet,

@@ -1,9 +1,9 @@
 import { type Address, address, SondeError } from '#base';
 import type { Elf } from '#elf';
 import type { DebugInfo } from './debuginfo.ts';
-import { receiverOf, typeArgumentsIn, withoutTypeArguments } from './names.ts';
+import { isShapeClosure, receiverOf, typeArgumentsIn, withoutTypeArguments } from './names.ts';
 import { relativeRelocations } from './relocations.ts';
-import type { GoFunction, GoSignature, GoVariable, Instantiation, TypeRef } from './types.ts';
+import type { Closure, DictionaryPlace, GoFunction, GoSignature, GoVariable, Instantiation, TypeRef } from './types.ts';
 
 /** In the names of dictionaries, behind the package: `main..dict.Map[int,string]`. */
 const mark = '..dict.';
@@ -44,13 +44,15 @@ export function findDictionaries(elf: Elf): Dictionaries {
 export function instantiationsOf(
   fn: Pick<GoFunction, 'name'>,
   signature: GoSignature,
+  place: DictionaryPlace,
   elf: Elf,
   debug: DebugInfo,
   dictionaries: Dictionaries,
 ): readonly Instantiation[] {
   const base = elf.symbols()?.find('runtime.types')?.address;
-  if (base === undefined || signature.dictionary === undefined) return [];
-  const own = dictionaryNames(fn.name).flatMap((name) => dictionaries.named.get(name) ?? []);
+  if (base === undefined) return [];
+  const names = isShapeClosure(fn.name) ? outerNames(fn.name) : [fn.name];
+  const own = names.flatMap(dictionaryNames).flatMap((name) => dictionaries.named.get(name) ?? []);
   return own.flatMap((dictionary): Instantiation[] => {
     let fits = true;
     const real = (variable: GoVariable): GoVariable => {
@@ -66,7 +68,8 @@ export function instantiationsOf(
     };
     const { parameters, results } = signature;
     const typed = { ...signature, parameters: parameters.map(real), results: results.map(real) };
-    return fits ? [{ dictionary: dictionary.address, typeArguments: dictionary.typeArguments, signature: typed }] : [];
+    const { address: at, typeArguments } = dictionary;
+    return fits ? [{ place, dictionary: at, typeArguments, signature: typed }] : [];
   });
 }
 
@@ -91,6 +94,29 @@ function hasShape(debug: DebugInfo, type: TypeRef, shape: TypeRef, nesting: numb
     return own.fields.length === fields.length && own.fields.every((field, i) => inside(field.type, fields[i]!.type));
   }
   return own.kind === wanted.kind;
+}
+
+/**
+ * Where a closure has its dictionary: behind all other variables that it has captured (cmd/compile/internal/noder, funcLit). Only a guess where debug info does not list
+ * them all, which harms nothing: what lies there is compared with the dictionaries that there are.
+ */
+export function dictionaryInClosure(closure: Closure | undefined, debug: DebugInfo): number | undefined {
+  let end = 8;
+  for (const variable of closure?.captured ?? []) {
+    if ('unknown' in variable) return undefined;
+    end = Math.max(end, variable.offset + ('type' in variable ? debug.type(variable.type).size : 16));
+  }
+  return (end + 7) & ~7;
+}
+
+/** Of the function that a closure is inside of, as a function or as a method: `main.Map` of `main.Map[go.shape.int].func1` and, where that is inlined, of `main.main.Map[go.shape.int].func2.1`. */
+function outerNames(name: string): string[] {
+  const { package: path } = receiverOf(name);
+  const parts = withoutTypeArguments(name)
+    .slice(path.length + 1)
+    .split('.');
+  while (/^(?:(?:func|gowrap|deferwrap)?\d+)$/.test(parts.at(-1) ?? '')) parts.pop();
+  return [...new Set([parts.slice(-1), parts.slice(-2)].map((last) => `${path}.${last.join('.')}`))];
 }
 
 /** A method's dictionary is that of its receiver's type; up to Go 1.19 each method has its own. */

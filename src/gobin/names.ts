@@ -35,6 +35,11 @@ export function hasDictionary(name: string): boolean {
   return !/\.(func|gowrap|deferwrap)\d+|-fm$|-range\d+/.test(withoutTypeArguments(name));
 }
 
+/** Is it a closure inside of a function that is instantiated for type shapes? */
+export function isShapeClosure(name: string): boolean {
+  return /[[,]go\.shape\./.test(name) && /\.func\d+/.test(withoutTypeArguments(name));
+}
+
 /** `main.(*Server).Handle`, `main.Point.Sum`: is there a receiver? By the name alone; undefined where that does not tell (closures, wrappers). */
 export function receiverOf(name: string): {
   readonly package: string;

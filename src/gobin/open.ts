@@ -1,7 +1,7 @@
 import { type Address, address, type FileOffset, nearest, SondeError } from '#base';
 import { openDwarf } from '#dwarf';
 import { type ByteSource, type Elf, findInflatePoints, type Inflate, openElf, packing } from '#elf';
-import type { Architecture } from './abi.ts';
+import { type Architecture, abiRegisters } from './abi.ts';
 import { decodeArm64 } from './arm64.ts';
 import { type BuildInfo, readBuildInfo } from './buildinfo.ts';
 import { type CodeReader, findClosures, findMethodValues } from './closures.ts';
@@ -12,10 +12,10 @@ import { Descriptors } from './descriptors.ts';
 import { findDynamicTypes } from './dynamic-types.ts';
 import { buildIndex, type FunctionIndex, readIndex, writeIndex } from './function-index.ts';
 import { implementations } from './implementations.ts';
-import { type Dictionaries, findDictionaries, instantiationsOf } from './instantiations.ts';
+import { type Dictionaries, dictionaryInClosure, findDictionaries, instantiationsOf } from './instantiations.ts';
 import { findLine } from './lines.ts';
 import { findFunction } from './lookup.ts';
-import { hasDictionary } from './names.ts';
+import { hasDictionary, isShapeClosure, receiverOf } from './names.ts';
 import { openPclntab } from './open-pclntab.ts';
 import { findPackageVariable, type VariableLookup } from './package-variables.ts';
 import { isSourceName, parametersInOrder } from './parameters.ts';
@@ -28,6 +28,7 @@ import type {
   Closure,
   DecodeCode,
   DecodedCode,
+  DictionaryPlace,
   DynamicType,
   FunctionLookup,
   FunctionSet,
@@ -248,6 +249,15 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
     const input = signatureInput(fn);
     return typeof input === 'string' ? { parameters: [], results: [], unknown: input } : signatureOf(input);
   };
+  const dictionaryPlace = (info: DebugInfo, fn: GoFunction): DictionaryPlace | undefined => {
+    if (isShapeClosure(fn.name)) {
+      const closure = binary.closures([receiverOf(fn.name).package]).find(({ code }) => code === fn.entry);
+      const offset = dictionaryInClosure(closure, info);
+      return offset === undefined ? undefined : { register: abiRegisters[architecture].closure, offset };
+    }
+    const place = hasDictionary(fn.name) ? signature(fn).dictionary?.[0] : undefined;
+    return place?.kind === 'register' ? { register: place.register } : undefined;
+  };
   const contested = (fn: GoFunction): readonly string[] => {
     const input = signatureInput(fn);
     return typeof input === 'string' ? [] : contestedParameters(input, signatureOf(input));
@@ -382,9 +392,10 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
     instantiations: (fn) =>
       guarded(() => {
         const info = debugInfo();
-        if (info === undefined || !hasDictionary(fn.name)) return [];
+        const place = info && dictionaryPlace(info, fn);
+        if (info === undefined || place === undefined) return [];
         dictionaries ??= findDictionaries(elf);
-        return instantiationsOf(fn, signature(fn), elf, info, dictionaries);
+        return instantiationsOf(fn, signature(fn), place, elf, info, dictionaries);
       }),
     sourceLine: (fn) => guarded(() => sourceLine(fn)),
     placeDeclared(fn, declared) {

@@ -86,8 +86,15 @@ export interface GoSignature {
   readonly resultsUnknown?: string;
 }
 
+/** The pointer to a dictionary at the entry: in an integer register; or, of a closure, at `offset` of what that register points to. */
+export interface DictionaryPlace {
+  readonly register: number;
+  readonly offset?: number;
+}
+
 /** What a call of a shape function is, by the dictionary that it is called with. */
 export interface Instantiation {
+  readonly place: DictionaryPlace;
   /** In the file. */
   readonly dictionary: Address;
   /** `int,*main.Node`, as in the source, packages by their path. */

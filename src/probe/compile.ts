@@ -395,9 +395,9 @@ function entryIntact(plan: PlannedProbe, architecture: Architecture): Intact {
     ...(group?.values.sources.filter((_, slot) => group.valuesWhen[slot] === 'entry') ?? []),
   ];
   const places = sources.map((source) => rootsOf(source).flatMap(rootPlaces));
-  if (plan.dictionary !== undefined)
-    places.push([{ kind: 'register', register: plan.dictionary.register, offset: 0, size: 8 }]);
-  const followed = sources.some(followsPointers);
+  const dictionary = plan.dictionary?.place;
+  if (dictionary !== undefined) places.push([{ kind: 'register', register: dictionary.register, offset: 0, size: 8 }]);
+  const followed = sources.some(followsPointers) || dictionary?.offset !== undefined;
   const intact = intactFor(architecture, places, followed);
   const callers = within !== undefined || sources.some(({ kind }) => kind === 'stack');
   return callers ? withCallers(architecture, intact) : intact;

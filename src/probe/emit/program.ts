@@ -8,7 +8,7 @@ import { type EmitFeatures, gates, type ProcessFilter, type Site } from '../type
 import { checkReservations, checkStack } from './check.ts';
 import { requireCondition } from './compute.ts';
 import { allDropsOffset, estimateOffset, unwindDropsOffset, waitedNsOffset } from './control.ts';
-import { requireDictionary } from './dictionary.ts';
+import { loadDictionary, requireDictionary } from './dictionary.ts';
 import { filterProcess } from './filter.ts';
 import { saveFloats } from './floats.ts';
 import { frame, mapNames } from './frame.ts';
@@ -93,7 +93,7 @@ export function entryProgram(
     asm.load(8, r1, r1, 0);
     asm.jumpIf('eq', r1, immediate(gates.shut), out);
     if (dictionary !== undefined) {
-      asm.load(8, r1, r6, context.machine.register(dictionary.test.register));
+      loadDictionary(asm, context.machine, dictionary.test, out);
       requireDictionary(asm, dictionary.test, context.bias ?? 0, out);
     }
     if (context.estimate === true) countEstimate(asm, context, probe, out);
@@ -111,7 +111,7 @@ export function entryProgram(
     if (waiting !== undefined) noteProbe(asm, probe, context.probes, out);
     findGoroutine(asm, context.machine, context.runtime, context.features, options.frameBytes);
     if (dictionary !== undefined) {
-      asm.load(8, r1, r6, context.machine.register(dictionary.test.register));
+      loadDictionary(asm, context.machine, dictionary.test, out);
       asm.store(8, fp, frame.dictionary, r1);
     }
     const full = asm.newLabel();

@@ -48,27 +48,30 @@ export class Instances {
     if (!this.#wanted)
       return none('told where arguments or results are captured, or pxtrace.TypeArguments() is asked for');
     if (this.#left <= 0) return none('too many functions at once for theirs to be told apart');
-    const place = this.#binary.signature(fn).dictionary?.[0];
-    if (place === undefined) return none('a closure of a generic function: its dictionary is in what it has captured');
     const only = this.#only;
     const found = (this.#binary.instantiations?.(fn) ?? []).filter(
       ({ typeArguments }) => only === undefined || typeArguments.replaceAll(' ', '') === only,
     );
-    if (place.kind !== 'register' || found.length === 0)
-      return none('the binary has no dictionary of it in its symbol table');
+    const place = found[0]?.place;
+    if (place === undefined) return none('the binary has no dictionary of it in its symbol table');
     if (found.length > Math.min(mostInstances, this.#left)) {
       return none(`this code is shared by ${found.length} instantiations, more than are told apart`);
     }
     this.#left -= found.length;
-    const { register } = place;
     const known = found.map(({ dictionary }) => dictionary);
     return {
       told: found.map(({ signature, typeArguments, dictionary }) => ({
         signature,
         typeArguments,
-        dictionary: { register, known, is: dictionary },
+        dictionary: { place, known, is: dictionary },
       })),
-      rest: { dictionary: { register, known }, shapesOnly: 'its dictionary is not in the symbol table' },
+      rest: {
+        dictionary: { place, known },
+        shapesOnly:
+          place.offset === undefined
+            ? 'its dictionary is not in the symbol table'
+            : 'a closure of a generic function: its dictionary is not in what it has captured, or not in the symbol table',
+      },
     };
   }
 }

@@ -1,5 +1,5 @@
 import type { Address } from '#base';
-import type { GoFunction, GoSignature, GoVariable, PackageVariable } from '#gobin';
+import type { DictionaryPlace, GoFunction, GoSignature, GoVariable, PackageVariable } from '#gobin';
 import type { AggregateFunction, Column } from '#model';
 import type { Computation } from '../computation/index.ts';
 import type { CopyPlace } from '../sites/index.ts';
@@ -136,9 +136,9 @@ export interface ResolvedSelection {
   readonly per?: ResolvedValue;
 }
 
-/** Which calls of a shape function a probe is of, by the pointer to the dictionary that is in an integer register at the entry. Addresses of the file. */
+/** Which calls of a shape function a probe is of, by the pointer to the dictionary. Addresses of the file. */
 export interface DictionaryTest {
-  readonly register: number;
+  readonly place: DictionaryPlace;
   /** Those that have a probe of their own: one list for all probes of the function. */
   readonly known: readonly Address[];
   /** Undefined: none of them. */
