@@ -30,7 +30,7 @@ export function program(context: Context, finish: Finish): Command {
     .description(
       "Runs a PxL script: a bundled one by name, or a file. What stands behind -- sets the script's parameters; `-- --help` lists them.",
     )
-    .argument('[script]', 'bundled script, such as px/upids')
+    .argument('[script]', 'bundled script, such as px/upids, or a .pxl file')
     .option('-f, --file <file>', 'a .pxl file, a folder with one, or - for standard input')
     .option('-l, --list', 'list the bundled scripts')
     .option('-w, --watch', 'run again and again, until Ctrl-C')
@@ -48,7 +48,7 @@ export function program(context: Context, finish: Finish): Command {
     .description(
       'Shows the tables of a script on the whole terminal and keeps them fresh: sort, filter, a row as JSON, a chart of latencies, edit and run again. ? lists the keys.',
     )
-    .argument('[script]', 'bundled script, such as px/upids')
+    .argument('[script]', 'bundled script, such as px/upids, or a .pxl file')
     .option('-f, --file <file>', 'a .pxl file, or a folder with one')
     .addOption(every())
     .usage('[options] [script] [-- --name value …]')
@@ -73,7 +73,7 @@ export function program(context: Context, finish: Finish): Command {
     .description(
       'Prints of each output of a script its plan, the plan after the rules, and the SQL. Starts no agent; one that runs tells its tables.',
     )
-    .argument('[script]', 'bundled script, such as px/upids')
+    .argument('[script]', 'bundled script, such as px/upids, or a .pxl file')
     .option('-f, --file <file>', 'a .pxl file, a folder with one, or - for standard input')
     .usage('[options] [script] [-- --name value …]')
     .action(async (script: string | undefined, options: { file?: string; bundle?: string }) =>

@@ -28,7 +28,7 @@ const patienceMs = 1_500;
 
 /** `px live`: a script's tables on the whole terminal, run again and again. */
 export async function live(context: Context, script: string | undefined, options: LiveOptions): Promise<ExitCode> {
-  if (!context.outIsTerminal || !context.inputIsTerminal || options.file === '-') {
+  if (!context.outIsTerminal || !context.inputIsTerminal || (options.file ?? script) === '-') {
     throw new UsageError('px live wants a terminal, for its keys too; `px run --watch` prints again and again');
   }
   const prepared = await prepareScript(context, script, options);
@@ -236,7 +236,7 @@ class Live {
   }
 
   async #editable(): Promise<string> {
-    if (this.#options.file !== undefined) return this.#prepared.name;
+    if (this.#prepared.queryName === '') return this.#prepared.name;
     const source = await scriptSource(this.#context, this.#script, this.#options);
     if (this.#copy === undefined) {
       this.#copy = mkdtempSync(join(tmpdir(), 'px-live-'));

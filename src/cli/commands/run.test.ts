@@ -370,6 +370,8 @@ test('usage and files', async () => {
     out: '',
     err: `no such file: ${join(directory, 'none.pxl')}\n`,
   });
+  // What ends so is a file without -f.
+  expect((await run(join(directory, 'none.pxl'))).err).toBe(`no such file: ${join(directory, 'none.pxl')}\n`);
   expect((await run('px/no_such_script')).code).toBe(1);
 });
 
@@ -390,7 +392,13 @@ test('the bundled library: listed, run by name with its parameters', async () =>
 
 test('a script from standard input', async () => {
   await answering(...table('output', seed, []));
-  const result = await runPx(['run', '-f', '-'], { env: { SONDE_DIR: directory }, input: 'import px  # in\n' });
-  expect(result.code).toBe(0);
-  expect(request?.queryStr).toBe('import px  # in\n');
+  for (const words of [
+    ['run', '-f', '-'],
+    ['run', '-'],
+  ]) {
+    const result = await runPx(words, { env: { SONDE_DIR: directory }, input: 'import px  # in\n' });
+    expect(result.code).toBe(0);
+    expect(request).toMatchObject({ queryStr: 'import px  # in\n', queryName: '' });
+    request = undefined;
+  }
 });

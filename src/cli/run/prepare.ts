@@ -31,7 +31,13 @@ export async function prepareScript(
 ): Promise<PreparedScript | undefined> {
   const source = await scriptSource(context, script, choice);
   const prepared = await withValues(context, source);
-  return prepared && { ...prepared, name: source.name, queryName: choice.file === undefined ? source.name : '' };
+  const named = fileOf(script, choice) === undefined;
+  return prepared && { ...prepared, name: source.name, queryName: named ? source.name : '' };
+}
+
+/** The file that is meant: with `-f`, or by a name that no bundled script has. */
+function fileOf(script: string | undefined, { file }: ScriptChoice): string | undefined {
+  return file ?? (script !== undefined && /^-$|\.pxl$/.test(script) ? script : undefined);
 }
 
 /** The script that a command line means, as it lies on disk. */
@@ -43,15 +49,14 @@ export async function scriptSource(
   if (choice.file !== undefined && script !== undefined) {
     throw new UsageError(`both a script (${script}) and a file (-f ${choice.file}) are given: one of them runs`);
   }
-  if (choice.file === '-') {
+  const file = fileOf(script, choice);
+  if (file === '-') {
     if (context.inputIsTerminal) tell(context, 'reading a script from the terminal; Ctrl-D ends it');
     return { name: '<stdin>', text: scriptText('standard input', await buffer(context.input)) };
   }
-  if (choice.file !== undefined) return readScript(choice.file);
+  if (file !== undefined) return readScript(file);
   if (script === undefined)
-    throw new UsageError(
-      'what to run? `px run px/upids`, `px run -f script.pxl`; `px run -l` lists the bundled scripts',
-    );
+    throw new UsageError('what to run? `px run px/upids`, `px run script.pxl`; `px run -l` lists the bundled scripts');
   return (await openLibrary(choice.bundle)).script(script);
 }
 
