@@ -39,6 +39,26 @@ func count(ns []int) int { return use(nil) + len(ns)*3 }
 // Pointer and capacity are.
 func reset(ns []int) []int { return append(ns[:0], use(nil)) }
 
+type held struct { name string; ns []int }
+
+// Pointer and capacity are loaded from memory, into registers that are the compiler's choice.
+func refill(ns []int, x int) []int { return append(ns[:0], x) }
+
+//go:noinline
+func callRefill(h *held, i int) []int { return refill(h.ns, use(nil)+i) }
+
+// Pointer and length are.
+func sum(ns []int) int {
+	total := use(nil)
+	for _, n := range ns {
+		total += n
+	}
+	return total
+}
+
+//go:noinline
+func callSum(h *held) int { return sum(h.ns) }
+
 //go:noinline
 func callDouble(i int) int { return double(numbers(i)) }
 
@@ -55,6 +75,8 @@ func main() {
 		callDouble(i)
 		callCount(i)
 		callReset(i)
+		callRefill(&held{ns: make([]int, 2, 7)}, i)
+		callSum(&held{ns: numbers(i)})
 	}
 }
 `;
@@ -86,6 +108,18 @@ it('a slice whose words are in two places on the stack', async () => {
   const calls = await traced('main.double');
   const first = (calls[0]!.args.ns as number[])[0]! / 10;
   expect(calls.map(({ args }) => args.ns)).toEqual(calls.map((_, i) => numbers(first + i)));
+});
+
+it('a slice whose words were loaded from memory never has its capacity for its length', async () => {
+  for (const [name, length] of [
+    ['main.refill', [2]],
+    ['main.sum', [1, 2, 3]],
+  ] as const) {
+    for (const { args, notes } of await traced(name)) {
+      if (args.ns === null) expect(notes?.['args.ns']).toMatch(/^not captured: /);
+      else expect(length).toContain((args.ns as number[]).length);
+    }
+  }
 });
 
 it('a slice of which one word is left is not captured, and not taken for an empty one', async () => {

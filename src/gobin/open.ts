@@ -11,6 +11,7 @@ import { type DeclaredFunction, placeDeclared } from './declared.ts';
 import { Descriptors } from './descriptors.ts';
 import { findDynamicTypes } from './dynamic-types.ts';
 import { buildIndex, type FunctionIndex, readIndex, writeIndex } from './function-index.ts';
+import { Handovers } from './handovers.ts';
 import { implementations } from './implementations.ts';
 import { type Dictionaries, dictionaryInClosure, findDictionaries, instantiationsOf } from './instantiations.ts';
 import { findLine } from './lines.ts';
@@ -276,19 +277,27 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
     return declared ?? (entry && { file: entry.file, line: started ?? entry.line });
   };
 
+  const code = (fn: GoFunction): DecodedCode => {
+    const bytes = codeBytes(fn);
+    return architecture === 'arm64' ? decodeArm64(bytes, fn.entry) : options.decode(bytes, fn.entry);
+  };
+  const handovers = new Handovers(code);
+
   const inlinedCopies = (name: string): InlinedCopy[] => {
     const info = debugInfo();
-    return (info?.copies(name) ?? []).map(({ owner, copy }) => ({
-      into: { name: owner.name, entry: owner.entry, end: owner.end, assembly: false },
-      ranges: copy.ranges,
-      at(pc) {
+    return (info?.copies(name) ?? []).map(({ owner, copy }) => {
+      const into = { name: owner.name, entry: owner.entry, end: owner.end, assembly: false };
+      const isHandover = (pc: number) => handovers.has(into, pc);
+      const at: InlinedCopy['at'] = (pc) => {
         const frameBytes = table()?.frameSize(pc);
         if (frameBytes === undefined) return undefined;
         const resolve = (ref: TypeRef) => info!.type(ref);
         const parameters = parametersInOrder(copy.parameters);
-        return { variables: variablesAt(parameters, { architecture, pc, frameBytes, resolve }), frameBytes };
-      },
-    }));
+        const input = { architecture, pc, frameBytes, resolve, isHandover };
+        return { variables: variablesAt(parameters, input), frameBytes };
+      };
+      return { into, ranges: copy.ranges, at };
+    });
   };
 
   const lineSpots = (suffix: string, number: number): LineSpots | undefined => {
@@ -312,7 +321,7 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
             if (frameBytes === undefined || scope === undefined) return undefined;
             const variables = variablesAt(
               scope.variables.filter(({ name }) => isSourceName(name)),
-              { architecture, pc, frameBytes, resolve },
+              { architecture, pc, frameBytes, resolve, isHandover: (at) => handovers.has(into, at) },
             );
             return { variables, frameBytes, function: scope.function, inlined: scope.inlined };
           },
@@ -450,10 +459,7 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
       }
       return known;
     },
-    code(fn) {
-      const bytes = codeBytes(fn);
-      return architecture === 'arm64' ? decodeArm64(bytes, fn.entry) : options.decode(bytes, fn.entry);
-    },
+    code,
     fileOffset: (at) => elf.fileOffset(at),
     structField: (type, field) => debugInfo()?.structField(type, field),
     get runtime() {

@@ -11,6 +11,8 @@ export interface VariableInput {
   /** Bytes between the stack pointer and the return address at `pc`. */
   readonly frameBytes: number;
   readonly resolve: (ref: TypeRef) => GoType;
+  /** Does the function begin at an address of it, or a call return to it? There values are where the calling convention puts them. */
+  readonly isHandover: (pc: number) => boolean;
 }
 
 /** The compiler keeps the value nowhere at this instruction: not yet, no more, or it needs none (a constant). */
@@ -32,7 +34,7 @@ export function variablesAt(variables: readonly Parameter[], input: VariableInpu
     // What lies in one place all the time is kept whole.
     const whole = range.end === Number.MAX_SAFE_INTEGER;
     const parts = whole ? undefined : partsOf(shape, input.resolve);
-    const words = () => wordsOfSlice(locations, input.architecture);
+    const words = () => wordsOfSlice(locations, input);
     const places = placesOf(parseLocation(range.expression), shape, parts, words, input);
     if (typeof places === 'string') return { name, type, places: [], unknown: places };
     return places.length === 0 ? { name, type, places, unknown: dead } : { name, type, places };
@@ -112,18 +114,23 @@ function offsetsOf(
 
 /**
  * Which two words of a slice a list is of: pointer and length of most, pointer and capacity of `append(s[:0], …)`. Where a call or its caller leaves
- * them, before anything is moved, a slice's words are in consecutive registers. Undefined: it begins in others.
+ * them, a slice's words are in consecutive registers. Undefined: it begins elsewhere (loaded from memory, the words may come into any two), or in others.
  */
-function wordsOfSlice(locations: readonly LocationRange[], architecture: Architecture): readonly number[] | undefined {
+function wordsOfSlice(
+  locations: readonly LocationRange[],
+  { architecture, isHandover }: VariableInput,
+): readonly number[] | undefined {
   const integers: readonly number[] = abiRegisters[architecture].integers;
   const first: (number | undefined)[] = [];
-  for (const { expression } of locations) {
+  for (const { start, expression } of locations) {
     for (const [i, piece] of parseLocation(expression).entries()) {
-      if (piece.kind === 'register') first[i] ??= integers.indexOf(piece.register);
+      if (piece.kind !== 'register') continue;
+      if (first.length === 0 && !isHandover(start)) return undefined;
+      first[i] ??= integers.indexOf(piece.register);
     }
   }
-  const [pointer, other] = first;
-  if (pointer === undefined || pointer < 0 || other === undefined || other < 0) return undefined;
+  const [pointer = -1, other = -1] = first;
+  if (pointer < 0 || other < 0) return undefined;
   const distance = other - pointer;
   return distance === 1 || distance === 2 ? [0, 8 * distance] : undefined;
 }
