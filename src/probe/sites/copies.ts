@@ -29,7 +29,8 @@ export interface CopyPlace {
 /** Functions that never return: a call of one ends what is known of the flow. */
 const noReturn = /^runtime\.(?:panic|gopanic|goPanic|throw|fatal|abort|goexit)/;
 
-const resultsUnknown = 'results of an inlined copy are in no place that is known';
+/** Decision 88. */
+const resultsUnknown = 'debug info does not tell reliably where the results of an inlined copy are';
 
 /** A place of a line, with the function that it is written in. */
 export interface LinePlace extends CopyPlace {
