@@ -292,7 +292,7 @@ export class Agent {
         rows: BigInt(rows),
         drops: BigInt(drops),
         undecided: BigInt(tracepoint.undecided),
-        reason,
+        reason: [reason, ...tracepoint.notices].filter((text) => text !== '').join('\n'),
         owner,
         functions: logical.probes.map((probe) => probe.function),
         namespace: '',

@@ -101,6 +101,8 @@ export class Deployment {
   /** The last time, CLOCK_MONOTONIC. */
   #execAtNs = 0n;
   #arming = false;
+  /** How long its probes were away after an exec, all in all. */
+  #awayNs = 0n;
   /** Going on in the new image, while that is under way. */
   #following: Promise<void> | undefined;
 
@@ -142,6 +144,14 @@ export class Deployment {
 
   /** The probed functions, as the linker has them (the script may have named them by a suffix). */
   functions: readonly string[] = [];
+
+  /** What was not seen, and why. */
+  get notices(): readonly string[] {
+    if (this.#awayNs === 0n) return [];
+    return [
+      `the process ${this.upid.pid} has replaced itself by exec: calls in the new program were not seen until the probes were in place there (${this.#awayNs / 1_000_000n} ms)`,
+    ];
+  }
 
   get closed(): boolean {
     return this.#closing !== undefined;
@@ -297,8 +307,11 @@ export class Deployment {
 
   async #follow(): Promise<void> {
     try {
+      const since = this.#execAtNs;
       await this.#leaveImage();
-      if (!this.#closing) await this.#arm();
+      if (this.#closing) return;
+      await this.#arm();
+      this.#awayNs += process.hrtime.bigint() - since;
     } catch (error) {
       const reason = error instanceof SondeError ? error.message : String(error);
       // Not waited for: it waits for us.

@@ -135,6 +135,11 @@ describe.each([
     target.write(`exec ${file()}\n`);
     await target.waitFor(ready);
     await following(deployment);
+    expect(deployment.notices).toEqual([
+      expect.stringMatching(
+        /^the process \d+ has replaced itself by exec: calls in the new program were not seen .* \(\d+ ms\)$/,
+      ),
+    ]);
     await call(2);
     await deployment.flush();
     const seen = rows.map(({ args, outcome }) => [args.n, outcome]);

@@ -33,6 +33,7 @@ class FakeDeployer {
     const deployment = {
       hits: 0,
       skipped: [],
+      notices: [],
       drops: 0,
       flush: async () => {},
       close: async () => {

@@ -40,6 +40,8 @@ export interface Tracepoint {
   readonly drops: number;
   /** Calls without a row because their condition could not be decided. */
   readonly undecided: number;
+  /** What was not seen, and why. */
+  readonly notices: readonly string[];
 }
 
 class Held implements Tracepoint {
@@ -60,6 +62,7 @@ class Held implements Tracepoint {
   readonly refused = new Map<string, string>();
   /** Counts of deployments that are gone. */
   readonly #past = { hits: 0, kept: 0, drops: 0, undecided: 0 };
+  readonly #pastNotices: string[] = [];
 
   constructor(logical: LogicalTracepoint, owner: string) {
     this.logical = logical;
@@ -90,6 +93,10 @@ class Held implements Tracepoint {
     return [...this.deployments.values()].reduce((sum, { undecided }) => sum + undecided, this.#past.undecided);
   }
 
+  get notices(): readonly string[] {
+    return [...this.#pastNotices, ...[...this.deployments.values()].flatMap(({ notices }) => notices)];
+  }
+
   forget(key: string): void {
     const deployment = this.deployments.get(key);
     if (!deployment) return;
@@ -97,6 +104,7 @@ class Held implements Tracepoint {
     this.#past.kept += deployment.kept;
     this.#past.drops += deployment.drops;
     this.#past.undecided += deployment.undecided;
+    this.#pastNotices.push(...deployment.notices);
     this.deployments.delete(key);
   }
 }

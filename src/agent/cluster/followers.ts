@@ -72,7 +72,7 @@ export class Followers implements Followed {
   }
 
   ended(
-    { logical: { name }, reason, state, hits, kept, rows, drops, undecided }: Tracepoint,
+    { logical: { name }, reason, state, hits, kept, rows, drops, undecided, notices }: Tracepoint,
     running: readonly { readonly upid: Upid; readonly call: OpenCall }[],
   ): void {
     this.#armed.delete(name);
@@ -84,6 +84,7 @@ export class Followers implements Followed {
       rows: BigInt(rows),
       drops: BigInt(drops),
       undecided: BigInt(undecided),
+      notices: [...notices],
       running: running.map(({ call, upid }) => runningCall(call, upid)),
       node: this.#node,
     };

@@ -353,6 +353,8 @@ export interface TraceEnd {
   undecided: bigint;
   /** of the calls */
   kept: bigint;
+  /** what was not seen, and why */
+  notices: string[];
 }
 
 export interface ListTracepointsRequest {
@@ -3747,7 +3749,18 @@ export const TraceCall: MessageFns<TraceCall> = {
 };
 
 function createBaseTraceEnd(): TraceEnd {
-  return { reason: "", calls: 0n, rows: 0n, drops: 0n, running: [], failed: false, node: "", undecided: 0n, kept: 0n };
+  return {
+    reason: "",
+    calls: 0n,
+    rows: 0n,
+    drops: 0n,
+    running: [],
+    failed: false,
+    node: "",
+    undecided: 0n,
+    kept: 0n,
+    notices: [],
+  };
 }
 
 export const TraceEnd: MessageFns<TraceEnd> = {
@@ -3793,6 +3806,9 @@ export const TraceEnd: MessageFns<TraceEnd> = {
         throw new globalThis.Error("value provided for field message.kept of type uint64 too large");
       }
       writer.uint32(80).uint64(message.kept);
+    }
+    for (const v of message.notices) {
+      writer.uint32(90).string(v!);
     }
     return writer;
   },
@@ -3882,6 +3898,14 @@ export const TraceEnd: MessageFns<TraceEnd> = {
             message.kept = reader.uint64() as bigint;
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.notices.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3908,6 +3932,7 @@ export const TraceEnd: MessageFns<TraceEnd> = {
     message.node = object.node ?? "";
     message.undecided = (object.undecided !== undefined && object.undecided !== null) ? BigInt(object.undecided) : 0n;
     message.kept = (object.kept !== undefined && object.kept !== null) ? BigInt(object.kept) : 0n;
+    message.notices = object.notices?.map((e) => e) || [];
     return message;
   },
 };

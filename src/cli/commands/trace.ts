@@ -247,6 +247,7 @@ class TraceSession {
     if (end.undecided > 0n) {
       tell(this.#context, `the condition could not be decided for ${plural(end.undecided, 'call')}: not shown`);
     }
+    for (const notice of end.notices) tell(this.#context, `not seen: ${notice}`);
     const doubt = end.drops > 0n ? ', unless its end is among the drops' : '';
     if (end.running.length > 0) tell(this.#context, `still running: ${plural(end.running.length, 'call')}${doubt}`);
     // A tree shows them itself.

@@ -219,13 +219,14 @@ class MergedEnd {
   }
 
   /** True when all nodes that traced have ended by themselves. */
-  add({ reason, failed, calls, kept, rows, drops, undecided, running, node }: sonde.TraceEnd): boolean {
+  add({ reason, failed, calls, kept, rows, drops, undecided, notices, running, node }: sonde.TraceEnd): boolean {
     this.heard = true;
     this.end.calls += calls;
     this.end.kept += kept;
     this.end.rows += rows;
     this.end.drops += drops;
     this.end.undecided += undecided;
+    this.end.notices.push(...notices);
     this.end.running.push(...running);
     this.end.failed ||= failed;
     this.#open.delete(node);
