@@ -138,9 +138,15 @@ describe.skipIf(lacks !== undefined)(`a stream over nodes${lacks === undefined ?
 
   it('with another broker it says that it is to be run again', { timeout: limitMs }, async () => {
     const px = fleet.startPx(['run', '-f', script(), '-o', 'json']);
+    // What is asked for again and again asks the next one.
+    const watching = fleet.startPx(['run', 'px/upids', '-o', 'json', '--watch', '--every', '200ms']);
     await px.until('rows', () => shown(px).length > 0, patience.timeout);
+    await watching.until('rows', () => watching.lines.length > 0, patience.timeout);
     await fleet.endBroker();
     await fleet.startBroker();
+    const before = watching.lines.length;
+    await watching.until('more rows', () => watching.lines.length > before + 10, patience.timeout);
+    await watching.kill('SIGINT');
     const { code } = await px.exited;
     expect(px.stderr).toMatch(/the broker started anew.*run it again/);
     expect(code).toBe(3);

@@ -14,6 +14,9 @@ type Reply = Pick<sonde.TraceReply, 'event'>;
 const heartbeatMs = 3000;
 /** So long what nobody follows is kept: as long as px tries to come again. */
 const keepMs = 60_000;
+/** So much of what was seen last is kept for who comes again: of one tracepoint, and of all. */
+const journalBytes = 16 << 20;
+const allBytes = 64 << 20;
 
 interface FollowerParts {
   readonly describe: (upid: string) => sonde.ProcessInfo | undefined;
@@ -137,7 +140,8 @@ export class Followers implements Followed {
   }
 
   #journal(name: string): Journal {
-    const journal = this.#journals.get(name) ?? new Journal(randomBytes(6).toString('hex'));
+    const most = () => Math.min(journalBytes, allBytes / this.#journals.size);
+    const journal = this.#journals.get(name) ?? new Journal(randomBytes(6).toString('hex'), most);
     this.#journals.set(name, journal);
     return journal;
   }

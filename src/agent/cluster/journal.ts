@@ -2,9 +2,6 @@ import type { sonde } from '#api';
 import type { RowBatch } from '#model';
 import { batchBytes } from '#store';
 
-/** So much of what was seen last is kept for who comes again. */
-const mostBytes = 16 << 20;
-
 /** Where somebody is in a journal. */
 export interface Place {
   /** The journal's: a later agent has another one. */
@@ -43,14 +40,17 @@ export class Journal {
   readonly id: string;
   /** Nothing more comes. */
   ended = false;
+  readonly #most: () => number;
   readonly #entries: Entry[] = [];
   #rows = 0;
   #messages = 0;
   #bytes = 0;
   readonly #waiting = new Set<(changed: boolean) => void>();
 
-  constructor(id: string) {
+  /** `most`: so many bytes of rows are kept. */
+  constructor(id: string, most: () => number) {
     this.id = id;
+    this.#most = most;
   }
 
   rows(batch: RowBatch): void {
@@ -58,7 +58,7 @@ export class Journal {
     this.#entries.push({ kind: 'rows', batch, bytes, rows: this.#rows, messages: this.#messages });
     this.#rows += batch.rows;
     this.#bytes += bytes;
-    while (this.#bytes > mostBytes) {
+    for (const most = this.#most(); this.#bytes > most; ) {
       const first = this.#entries.shift()!;
       if (first.kind === 'rows') this.#bytes -= first.bytes;
     }

@@ -8,7 +8,7 @@ export const brokerLabels = 'app=sonde-broker';
 /** So long a broker may take to start: its image may have to come first. */
 const startMs = 60_000;
 /** So long there may be no pod of it at all, or a ready one that nobody gets through to: a Deployment's next pod comes within that, and the kubelet notices within that. */
-const absentMs = 4_000;
+const absentMs = 3_000;
 const lookMs = 250;
 
 /** There is no broker to ask. */
