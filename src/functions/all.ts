@@ -2,6 +2,7 @@ import { addresses } from './addresses.ts';
 import { formats } from './format.ts';
 import { numberedNames } from './numbered-names.ts';
 import { personalData } from './personal-data.ts';
+import { profiles } from './pprof.ts';
 import { requestPaths } from './request-paths.ts';
 import type { RowFunction } from './row-function.ts';
 import { sqlStatements } from './sql-statements.ts';
@@ -14,6 +15,7 @@ export const rowFunctions: readonly RowFunction[] = [
   ...formats,
   ...numberedNames,
   ...personalData,
+  ...profiles,
   ...requestPaths,
   ...sqlStatements,
   ...texts,

@@ -177,3 +177,28 @@ describe('formats of f-strings', () => {
     expect(formatFault(spec, kind)).toBeDefined();
   });
 });
+
+describe('profiles', () => {
+  // As `go tool pprof -raw` reads them.
+  const row = (stack: string, count: number, period = 2) => JSON.stringify([stack, count, period]);
+  const frames = JSON.stringify(['main.pay /src/ö.go:7', 'main.main /src/ö.go:9']);
+
+  it('equal stacks are one sample, whatever the order of the rows', () => {
+    const rows = [row(frames, 3), row('main;f', 1), row(frames, 2)];
+    const profile = call('_pprof', JSON.stringify(rows)) as string;
+    expect(call('_pprof', JSON.stringify(rows.toReversed()))).toBe(profile);
+    const text = atob(profile);
+    // Two samples: of five times two milliseconds, with locations 1 and 2, and of one with 3 and 4.
+    expect(text).toContain('\x12\x0b\x0a\x02\x01\x02\x12\x05\x05\x80\xad\xe2\x04');
+    expect(text).toContain('\x12\x0a\x0a\x02\x03\x04\x12\x04\x01\x80\x89\x7a');
+    for (const name of ['main.pay', 'main.main', '/src/\xc3\xb6.go', 'f', 'main']) {
+      expect(text).toContain(`2${String.fromCharCode(name.length)}${name}`);
+    }
+  });
+
+  it('of several periods there is none; what is no row is left out', () => {
+    expect(call('_pprof', JSON.stringify([row('a', 1, 1), row('a', 1, 2)]))).toBe('multiple profiling periods found');
+    expect(call('_pprof', JSON.stringify(['no row', row('a', 1)]))).toBe(call('_pprof', JSON.stringify([row('a', 1)])));
+    for (const text of ['', 'null', '[]']) expect(call('_pprof', text)).toBe(call('_pprof', '[]'));
+  });
+});

@@ -101,6 +101,9 @@ const functions: Readonly<Record<string, Write>> = {
   metadataAt,
   machineField: (table, field) => `coalesce((SELECT any_value(m_.${field}) FROM ${table} AS m_), '')`,
   machineNumber: (table, field) => `(SELECT any_value(m_.${field}) FROM ${table} AS m_)`,
+  // What an aggregate of several columns takes.
+  _packed: (...values) =>
+    `CASE WHEN ${values.map((value) => `${value} IS NOT NULL`).join(' AND ')} THEN CAST(json_array(${values.join(', ')}) AS VARCHAR) END`,
   _script_reference: (label, script, ...rest) =>
     `CAST(json_object('label', ${label}, 'script', ${script}, 'args', json_object(${rest.join(', ')})) AS VARCHAR)`,
 };

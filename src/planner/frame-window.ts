@@ -1,4 +1,5 @@
 import { nearest } from '#base';
+import { inputsOf } from './aggregates/all.ts';
 import { aggregateNames } from './aggregates/names.ts';
 import { bind, intArgument, stringArgument, stringsArgument, wrongKind } from './call.ts';
 import { fault, suggestions } from './fault.ts';
@@ -8,6 +9,8 @@ import type { Session } from './session.ts';
 import { durationArgument } from './times.ts';
 import { type Argument, type CallSite, constantOf, type Frame, type Value } from './value.ts';
 import { windowNames, windowType } from './windows.ts';
+
+const ofOneColumn = aggregateNames.filter((name) => inputsOf(name) === undefined);
 
 /** `df.sort(by, ascending=True)`; `ascending` may be a list, one for each column. */
 export function sort(frame: Frame, site: CallSite): Value {
@@ -79,7 +82,8 @@ export function window(session: Session, frame: Frame, site: CallSite): Value {
     fault('pxl.arguments', 'window() needs a column to make', site.span, ["before=('latency', px.lag)"]);
   }
   const values = made.map(([name, argument]) => {
-    const { column, function: using } = namedPair(frame, name, argument, [...windowNames, ...aggregateNames]);
+    const { columns, function: using } = namedPair(frame, name, argument, [...windowNames, ...ofOneColumn]);
+    const [column] = columns;
     checkColumnName(name, argument.span, taken);
     taken.push(name);
     const value = reference(column);

@@ -1,5 +1,6 @@
 import type { Span } from '#base';
 import type { Column } from '#model';
+import { inputsOf } from './aggregates/all.ts';
 import { checkedName, stringArgument } from './call.ts';
 import { Fault, fault, suggestions } from './fault.ts';
 import {
@@ -76,49 +77,54 @@ export function projected(frame: Frame, columns: readonly PlanColumn[], span: Sp
   return frameOf({ operator: 'project', source: frame.plan, outputs }, frame, span);
 }
 
-/** `('column', px.mean)`: a column and the name of one of these functions. */
+/** `('column', px.mean)`: columns and the name of one of these functions; one column, unless the function takes more. */
 export function namedPair<Name extends string>(
   frame: Frame,
   out: string,
   argument: Argument,
   names: readonly Name[],
-): { readonly column: PlanColumn; readonly function: Name } {
+): { readonly columns: readonly [PlanColumn, ...PlanColumn[]]; readonly function: Name } {
   const { value } = argument;
   if (value.kind === 'opaque' && value.poisoned) throw new Fault();
-  const [first, second] = value.kind === 'tuple' ? value.items : [];
-  if (value.kind !== 'tuple' || value.items.length !== 2 || !first || !second) {
+  const items = value.kind === 'tuple' ? value.items : [];
+  const last = items.at(-1);
+  const named = items.slice(0, -1);
+  const wanted = last?.value.kind === 'aggregate' ? inputsOf(last.value.name) : undefined;
+  if (!last || named.length !== (wanted?.length ?? 1)) {
     const got = value.kind === 'tuple' ? `a tuple of ${value.items.length}` : kindName(value);
-    return fault('pxl.type', `Expected tuple for ${out} but received ${got}`, argument.span, [
-      `${out}=('column', px.count)`,
-    ]);
+    const hint = wanted ? `${out}=('stack', 'count', 'period_ms', px.pprof)` : `${out}=('column', px.count)`;
+    return fault('pxl.type', `Expected tuple for ${out} but received ${got}`, argument.span, [hint]);
   }
-  if (constantOf(first.value)?.type !== 'STRING') {
+  const columns = named.map((each) => {
+    if (constantOf(each.value)?.type === 'STRING') return columnOf(frame, stringArgument(each, out), each.span);
     return fault(
       'pxl.type',
       'All elements of the agg tuple must be column names, except the last which should be a function',
-      first.span,
+      each.span,
       [`${out}=('column', px.count)`],
     );
-  }
-  const column = columnOf(frame, stringArgument(first, out), first.span);
-  if (second.value.kind === 'opaque' && second.value.poisoned) throw new Fault();
+  }) as [PlanColumn, ...PlanColumn[]];
+  if (last.value.kind === 'opaque' && last.value.poisoned) throw new Fault();
   const name =
-    second.value.kind === 'aggregate'
-      ? names.find((each) => each === (second.value as { name: string }).name)
-      : undefined;
+    last.value.kind === 'aggregate' ? names.find((each) => each === (last.value as { name: string }).name) : undefined;
   if (name === undefined) {
-    const { kind } = second.value;
-    const given = constantOf(second.value);
+    const { kind } = last.value;
+    const given = constantOf(last.value);
     if (kind === 'aggregate' || kind === 'builtin' || kind === 'function') {
-      const what = second.value.kind === 'aggregate' ? `px.${second.value.name}` : `'${kindName(second.value)}'`;
-      fault('pxl.type', `Expected an aggregate such as px.count, got ${what}`, second.span);
+      const what = last.value.kind === 'aggregate' ? `px.${last.value.name}` : `'${kindName(last.value)}'`;
+      fault('pxl.type', `Expected an aggregate such as px.count, got ${what}`, last.span);
     }
     return fault(
       'pxl.type',
-      `Expected second tuple argument to be type Func, received ${kindName(second.value)}`,
-      second.span,
-      [`${out}=('${column.name}', px.${names.find((each) => each === given?.value) ?? 'count'})`],
+      `Expected second tuple argument to be type Func, received ${kindName(last.value)}`,
+      last.span,
+      [`${out}=('${columns[0].name}', px.${names.find((each) => each === given?.value) ?? 'count'})`],
     );
   }
-  return { column, function: name };
+  const wrong = columns.find((column, i) => wanted && column.type !== wanted[i]);
+  if (wrong)
+    fault('pxl.type', `px.${name} cannot be used with '${wrong.name}', a column of ${wrong.type}`, argument.span, [
+      `it takes ${wanted!.join(', ')}`,
+    ]);
+  return { columns, function: name };
 }

@@ -1,5 +1,6 @@
 import type { Span } from '#base';
 import { aggregateType } from './aggregates/all.ts';
+import { text } from './aggregates/definition.ts';
 import { aggregateNames } from './aggregates/names.ts';
 import { bind, intArgument, stringArgument, stringsArgument, wrongKind } from './call.ts';
 import { frameHints } from './elsewhere.ts';
@@ -297,10 +298,11 @@ function aggregate(session: Session, frame: Frame, by: readonly PlanColumn[] | u
   }
   const taken = (by ?? []).map((column) => column.name);
   const values = [...site.keywords].map(([name, argument]) => {
-    const { column, function: using } = namedPair(frame, name, argument, aggregateNames);
+    const { columns, function: using } = namedPair(frame, name, argument, aggregateNames);
+    const [column] = columns;
     checkColumnName(name, argument.span, taken);
     taken.push(name);
-    const value = reference(column);
+    const value = columns.length === 1 ? reference(column) : apply('_packed', text, ...columns.map(reference));
     const result = aggregateType(using, value);
     if (!result) {
       return fault(

@@ -1,5 +1,5 @@
 import type { ColumnType } from '#model';
-import { aggregateType } from './aggregates/all.ts';
+import { aggregates, aggregateType } from './aggregates/all.ts';
 import { aggregateNames } from './aggregates/names.ts';
 import { scalarFunctions } from './functions/registry.ts';
 import { constant } from './plan.ts';
@@ -42,12 +42,14 @@ function functionList(): (readonly string[])[] {
 
 /** The rows of px.GetUDAList(). */
 function aggregateList(): (readonly string[])[] {
-  return aggregateNames.flatMap((name) =>
-    columnTypes.flatMap((type) => {
+  return aggregateNames.flatMap((name) => {
+    const { inputs } = aggregates[name];
+    if (inputs) return [[name, 'STRING', JSON.stringify(inputs)]];
+    return columnTypes.flatMap((type) => {
       const result = aggregateType(name, constant(type, samples[type]));
       return result ? [[name, result.type, JSON.stringify([type])]] : [];
-    }),
-  );
+    });
+  });
 }
 
 /** The rows of px.GetUDTFList(). */

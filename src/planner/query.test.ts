@@ -685,7 +685,15 @@ describe('faults', () => {
       ],
     ],
     [frame('df.pod = df.ctx["pot"]'), ["3:17 df.ctx has no 'pot' [did you mean `pod`?]"]],
-    [frame('df.a = px.pprof(df.s)'), ['3:11 px.pprof is not supported [there are no profiles to be converted]']],
+    [frame('df.a = px.pprof(df.s)'), ['3:8 px.pprof is an aggregate and is not called']],
+    [
+      frame("df = df.agg(a=('s', px.pprof))"),
+      ["3:15 Expected tuple for a but received a tuple of 2 [a=('stack', 'count', 'period_ms', px.pprof)"],
+    ],
+    [
+      frame("df = df.agg(a=('s', 's', 'n', px.pprof))"),
+      ["3:15 px.pprof cannot be used with 's', a column of STRING [it takes STRING, INT64, INT64"],
+    ],
     [
       frame('df.a = px.floor(df.s)'),
       ["3:8 Could not find function 'px.floor' with arguments [STRING] [px.floor(x: FLOAT64)]"],

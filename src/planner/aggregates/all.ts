@@ -1,9 +1,11 @@
+import type { ColumnType } from '#model';
 import type { Scalar, ScalarType } from '../plan.ts';
 import { choicePartials, choices } from './choice.ts';
 import { countPartials, counts } from './count.ts';
 import type { Aggregates, PartialAggregate, Partials } from './definition.ts';
 import { histogramFinishes, histogramPartials, histograms } from './histogram.ts';
 import type { AggregateName, PartialName } from './names.ts';
+import { profiles } from './profile.ts';
 import { quantileFinishes, quantilePartials, quantiles } from './quantile.ts';
 import { perSecond, rates } from './rate.ts';
 import { requestPaths } from './request-paths.ts';
@@ -20,6 +22,7 @@ export const aggregates: Aggregates<AggregateName> = {
   ...histograms,
   ...rates,
   ...requestPaths,
+  ...profiles,
 };
 
 const partials: Partials<PartialName> = {
@@ -46,6 +49,11 @@ export const finishTexts: Readonly<Record<string, (...operands: string[]) => str
  */
 export function aggregateType(name: AggregateName, argument: Scalar): ScalarType | undefined {
   return aggregates[name].type(argument);
+}
+
+/** The types of the columns that an aggregate of several takes. */
+export function inputsOf(name: string): readonly ColumnType[] | undefined {
+  return Object.hasOwn(aggregates, name) ? aggregates[name as AggregateName].inputs : undefined;
 }
 
 export function isAggregate(name: string): name is AggregateName | PartialName {

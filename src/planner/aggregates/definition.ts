@@ -1,3 +1,4 @@
+import type { ColumnType } from '#model';
 import type { Scalar, ScalarType } from '../plan.ts';
 import type { AggregateName, PartialName } from './names.ts';
 
@@ -47,6 +48,8 @@ export interface PartialAggregate {
 }
 
 export interface Aggregate extends PartialAggregate {
+  /** The columns that it takes, which are packed into one value; default: one, of any type that `type` knows. */
+  readonly inputs?: readonly ColumnType[];
   /** Over values of a type; undefined where there is none. */
   readonly type: (argument: Scalar) => ScalarType | undefined;
   readonly split: Split;

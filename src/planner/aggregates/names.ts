@@ -8,6 +8,7 @@ export const aggregateNames = [
   'quantiles',
   'any',
   '_build_request_path_clusters',
+  'pprof',
   'count_distinct',
   'first',
   'last',

@@ -28,7 +28,6 @@ export const operatorFunctions: Readonly<Record<string, string>> = {
 /** What Pixie's `px` has and Sonde's will not have, with the reason. */
 export const refusedNames: Readonly<Record<string, string>> = {
   _script_reference: 'px.script_reference(label, script, args) makes the same',
-  pprof: 'there are no profiles to be converted',
   sample: 'a random sample differs from run to run: use head(), tail() or a filter',
   _text_embedding: 'Sonde runs no machine-learning models',
   _encode_sentence_piece: 'Sonde runs no machine-learning models',
