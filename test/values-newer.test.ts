@@ -15,6 +15,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"os"
 	"sync/atomic"
 )
@@ -84,6 +85,11 @@ func pointer(p *atomic.Pointer[point]) {}
 //go:noinline
 func header(h http.Header) {}
 
+// In registers, but for the bytes behind its last field.
+//
+//go:noinline
+func prefix(p netip.Prefix) {}
+
 //go:noinline
 func ctx(c context.Context) {}
 
@@ -114,6 +120,7 @@ func main() {
 	held.Store(p)
 	pointer(&held)
 	header(http.Header{"Authorization": {"Bearer x"}, "Accept": {"*/*"}})
+	prefix(netip.MustParsePrefix("fe80::/10"))
 	c, cancel := context.WithCancelCause(context.WithValue(context.Background(), key{}, p))
 	for i := 0; i < 12; i++ {
 		c, _ = context.WithCancel(c)
@@ -144,7 +151,7 @@ it('captured variables, names of constants, pointers in generic code, contexts, 
       { name: 'results', capture: { kind: 'results' as const } },
     ],
   });
-  const functions = ['closure', 'hold', 'colors', 'lengthOnly', 'pointer', 'header', 'ctx'].map(
+  const functions = ['closure', 'hold', 'colors', 'lengthOnly', 'pointer', 'header', 'prefix', 'ctx'].map(
     (name) => `main.${name}`,
   );
   const lengthOnly = binary.functionNamed('main.lengthOnly')!;
@@ -209,6 +216,7 @@ it('captured variables, names of constants, pointers in generic code, contexts, 
       ['{"v":{"&":"0x…","Name":"e"}}', expect.any(String), {}],
       ['{"p":{"&":"0x…","=":{"&":"0x…","X":1,"Y":2}}}', '{}', {}],
       ['{"h":{"Accept":["*/*"],"Authorization":null}}', '{}', { 'args.h["Authorization"]': 'not captured: redacted' }],
+      ['{"p":"fe80::/10"}', '{}', {}],
       [
         '{"c":{"(type)":"*context.cancelCtx","&":"0x…","=":{"cancelled":true,"err":"context canceled","cause":"late","values":[[{"(type)":"main.key"},{"(type)":"*main.point","&":"0x…","X":1,"Y":2}]]}}}',
         '{}',

@@ -124,16 +124,18 @@ export const walkState = {
   /** The value whose turn it is (an index of `WalkLayout.roots`), and how many have more to be followed. */
   root: 72,
   open: 80,
-  /** The turn is over when so many steps have been gone. */
+  /** The turn is over when so many steps have been gone … */
   turnSteps: 88,
+  /** … or with the first chunk that is deeper than this. Each round goes one deeper. */
+  level: 96,
   /** What a turn goes on with, of the value whose turn it is: the chunk and the element in it, the entry of its type, the value's last chunk, and up to where the area may be filled. */
-  chunk: 96,
-  base: 104,
-  entry: 112,
-  last: 120,
-  turnTail: 128,
+  chunk: 104,
+  base: 112,
+  entry: 120,
+  last: 128,
+  turnTail: 136,
   /** Addresses that have been taken, by a hash. */
-  seen: 136,
+  seen: 144,
 } as const;
 export const seenWords = 32;
 

@@ -158,7 +158,7 @@ describe('columns', () => {
         '    slot 6: string up to 512 bytes at 1144, status at 62 = rcx, rdi',
         '    slot 7: int at 1664, status at 63 = rsi',
         '    slot 8: int at 1672, status at 64 = rbx',
-        '    slot 9: graph at 2136, status at 65 = +0 rax',
+        '    slot 9: graph at 2144, status at 65 = +0 rax',
       ].map((line) => line.replace(/at (\d+), status at (\d+)/, (_, at, status) => `at ${at}, status at ${status}`)),
     );
   });

@@ -7,10 +7,7 @@ export function funcJson(renderer: GraphRenderer, place: Place, path: string): s
   if (address === 0) return 'null';
   const chunk = renderer.snapshot.code(address);
   if (chunk === undefined || chunk.unreadable || chunk.end - chunk.start < 8) {
-    return renderer.missing(
-      path,
-      chunk === undefined ? renderer.snapshot.why(place.depth, 0) : 'its memory could not be read',
-    );
+    return renderer.missing(path, chunk === undefined ? renderer.why(place.depth, 0) : 'its memory could not be read');
   }
   const code = word(renderer.view, chunk.start);
   const name = JSON.stringify(renderer.target.functionName?.(code) ?? `0x${code.toString(16)}`);

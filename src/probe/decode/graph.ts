@@ -1,6 +1,6 @@
 import { BugError, decodeUtf8 } from '#base';
 import { type CaptureLimits, type EventLayout, type Hole, limitText } from '#model';
-import { directPart, type GraphType, isByte, type TypeGraph } from '../graph/index.ts';
+import { directPart, followed, type GraphType, isByte, type TypeGraph } from '../graph/index.ts';
 import { bytesJson, hex } from './bytes.ts';
 import { channelJson } from './channel.ts';
 import { errorText } from './errors.ts';
@@ -40,6 +40,8 @@ export class GraphRenderer {
   readonly #shown = new Set<string>();
   #holes: { readonly base: number; readonly holes: readonly Hole[] } | undefined;
   #nesting = 0;
+  /** What is shown is in a field whose references are not followed: so in words. */
+  #unfollowed: string | undefined;
 
   constructor(layout: EventLayout, graph: TypeGraph, record: RecordBytes, notes: Notes, target: TargetContext) {
     this.graph = graph;
@@ -82,7 +84,7 @@ export class GraphRenderer {
 
   #value(index: number, type: GraphType, place: Place, path: string, prefix: string): string {
     const known = wellKnown(type.name);
-    if (known !== undefined && place.at + type.size <= place.end && this.#holeIn(type, place.at) === undefined) {
+    if (known !== undefined && place.at + type.size <= place.end && !this.#lacks(type, place.at)) {
       const text = known(this, index, place, path);
       if (text !== undefined) return this.#wrapped(prefix, text);
     }
@@ -106,6 +108,13 @@ export class GraphRenderer {
     const from = at - this.#holes.base;
     const to = from + (kind === 'slice' ? 16 : size);
     return this.#holes.holes.find((each) => each.offset < to && each.offset + each.size > from);
+  }
+
+  /** Was a part of a value not captured, apart from what lies between its fields? */
+  #lacks(type: GraphType, at: number): boolean {
+    if (type.size === 0 || this.#holeIn(type, at) === undefined) return false;
+    if (type.kind !== 'struct') return true;
+    return type.fields.some((field) => this.#lacks(this.type(field.type), at + field.offset));
   }
 
   /** It is shown by its parts, each of which is there or not. */
@@ -246,18 +255,27 @@ export class GraphRenderer {
   /** What a reference of an object leads to, or a text: why it is not there. */
   reach(address: number, type: number, depth: number, deeper: number): Chunk | string {
     const chunk = this.snapshot.find(address, type);
-    if (chunk === undefined) return this.snapshot.why(depth, deeper);
+    if (chunk === undefined) return this.why(depth, deeper);
     if (chunk.unreadable) return 'its memory could not be read (not mapped, or not resident)';
     return chunk;
   }
 
+  /** Why there is no copy of what a reference in an object of this depth leads to. */
+  why(depth: number, deeper: number): string {
+    return this.#unfollowed ?? this.snapshot.why(depth, deeper) ?? 'it was not reached';
+  }
+
   #struct(type: Extract<GraphType, { kind: 'struct' }>, place: Place, path: string, prefix: string): string {
+    const only = followed[type.name];
+    const outer = this.#unfollowed;
     const members = ownFields(this, type, place).map((field) => {
       const inner = `${path}.${field.name}`;
+      if (only?.includes(field.name) === false) this.#unfollowed = `of ${type.name} it is not followed`;
       const text =
         field.redacted === true
           ? this.missing(inner, 'redacted')
           : this.value(field.type, { ...place, at: place.at + field.offset }, inner);
+      this.#unfollowed = outer;
       return `${JSON.stringify(field.name)}:${text}`;
     });
     return `{${prefix === '' ? '' : `${prefix}${members.length > 0 ? ',' : ''}`}${members.join(',')}}`;
@@ -316,7 +334,7 @@ export class GraphRenderer {
     if (first === 0) return undefined;
     const looked = empty || (high & 0x8000_0000) !== 0;
     if (!looked) {
-      const why = this.snapshot.why(place.depth, 0);
+      const why = this.why(place.depth, 0);
       return { name: '?', index: undefined, data: { kind: 'none', reason: why }, reason: `type and value: ${why}` };
     }
     const descriptor = empty ? first : (high & 0x7fff_ffff) * 0x1_0000_0000 + view.getUint32(place.at, true);
@@ -398,9 +416,7 @@ export class GraphRenderer {
     const wanted = Math.min(length, this.graph.limits.stringBytes);
     const fromFile = this.target.fileBytes?.(address, wanted);
     if (fromFile !== undefined) return { bytes: fromFile, length };
-    return chunk === undefined
-      ? this.snapshot.why(depth, 0)
-      : 'its memory could not be read (not mapped, or not resident)';
+    return chunk === undefined ? this.why(depth, 0) : 'its memory could not be read (not mapped, or not resident)';
   }
 
   /** The bytes of a byte slice from one place to another. */

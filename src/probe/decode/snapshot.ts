@@ -72,15 +72,15 @@ export class Snapshot {
     return this.#chunks.get(address)?.find(({ entry }) => isClosure(entry));
   }
 
-  /** Why there is no copy of what a reference in an object of this depth leads to. */
-  why(depth: number, deeper: number): string {
+  /** The limit for which there is no copy of what a reference in an object of this depth leads to; undefined: none was reached. */
+  why(depth: number, deeper: number): string | undefined {
     const { limits } = this.#graph;
     if (depth + deeper > limits.depth) return `deeper than ${limits.depth} references (${limitText(limits, 'depth')})`;
     if ((this.#cut & walkCut.full) !== 0)
       return `the event is full at ${this.#size} bytes (${limitText(limits, 'eventBytes')})`;
     if ((this.#cut & walkCut.steps) !== 0)
       return `more than ${mostReferences(limits)} references, as many as the event's size allows (${limitText(limits, 'eventBytes')})`;
-    return 'it was not reached';
+    return undefined;
   }
 }
 

@@ -27,6 +27,9 @@ export class Turns {
     asm.store(8, r9, rootState.credit, r2);
     asm.alu('add', r1, immediate(1));
     asm.jumpIf('lt', r1, immediate(roots.length), found);
+    this.#walk.load(r1, 'level');
+    asm.alu('add', r1, immediate(1));
+    this.#walk.store('level', r1);
     asm.mov(r1, immediate(0));
     asm.label(found);
     this.#walk.store('root', r1);

@@ -166,6 +166,13 @@ class Walk {
     asm.load(4, r1, r9, area + chunkHeader.type);
     asm.alu('add', r1, immediate(entryBytes));
     this.#walk.store('entry', r1);
+    if (this.#walk.takesTurns) {
+      // Values go deeper together: what several lead to is met first by the one that it is nearest to.
+      asm.load(2, r2, r9, area + chunkHeader.depth);
+      this.#walk.load(r1, 'level');
+      asm.jumpIf('le', r2, r1, open);
+      this.#walk.endTurn();
+    }
     asm.jump(open);
   }
 

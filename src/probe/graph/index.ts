@@ -1,5 +1,5 @@
 export { TypeGraphBuilder, type TypeSource } from './build.ts';
-export { contextValueDepth } from './followed.ts';
+export { contextValueDepth, followed } from './followed.ts';
 export {
   defaultRedaction,
   type Holds,

@@ -19,7 +19,7 @@ import { graphSource, type SlotSource, slotSource } from './source.ts';
 export const maxRecordBytes = 32_760;
 
 /** So many turns of one value fill the event. */
-const turnsInEvent = 16;
+const turnsInEvent = 48;
 
 type GraphSource = Extract<SlotSource, { kind: 'graph-memory' | 'graph-parts' }>;
 

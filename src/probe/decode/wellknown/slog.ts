@@ -64,7 +64,10 @@ function group(
   const chunk = renderer.reach(address, type.elem, depth, 1);
   if (typeof chunk === 'string') return renderer.missing(path, chunk);
   const { size } = renderer.type(type.elem);
-  return renderer.elements(type.elem, size, { at: chunk.start, end: chunk.end, depth: chunk.depth }, length, path);
+  const shown = Math.min(length, Math.floor((chunk.end - chunk.start) / size));
+  if (shown < length)
+    renderer.notes.add(path, `truncated from ${length} elements (of a group the first attribute is captured)`);
+  return renderer.elements(type.elem, size, { at: chunk.start, end: chunk.end, depth: chunk.depth }, shown, path);
 }
 
 /** A record with all its attributes as one list. */

@@ -144,7 +144,7 @@ function pointers(renderer: GraphRenderer, { type, place: own }: Field, found: F
     if (pointer !== undefined && word(renderer.view, pointer.place.at) === 0) continue;
     const held = pointer && renderer.pointee(pointer.type, pointer.place);
     if (held === undefined) {
-      found.why ??= `truncated from ${all.count} entries (${renderer.snapshot.why(value.depth, 1)})`;
+      found.why ??= `truncated from ${all.count} entries (${renderer.why(value.depth, 1)})`;
       continue;
     }
     found.entries.push({ key, value: { ...held.place, type: held.type } });
