@@ -1,3 +1,4 @@
+import type { Diagnostic } from '#base';
 import {
   attachUprobes,
   type BpfMap,
@@ -22,6 +23,7 @@ import { requireMemory } from './memory.ts';
 import { executableOf } from './process-executable.ts';
 import type { OpenCall } from './reader/messages.ts';
 import type { Reader } from './reader/reader.ts';
+import { sharedObjectHints } from './shared-objects.ts';
 import { SiteCheck } from './sitecheck.ts';
 import { loadBias } from './stacks.ts';
 import { makeTypeMaps } from './typemaps.ts';
@@ -62,7 +64,7 @@ export async function arm(
     estimateFrom,
     instructionText: (bytes, at) => binaries.instructionText(bytes, at, binary),
   });
-  if (!compiled.ok) throw new UserError(compiled.diagnostics);
+  if (!compiled.ok) throw new UserError(withSharedObjects(compiled.diagnostics, sys, pid));
   const compilation = compiled.value;
   await sink.relation(compilation.relation);
 
@@ -151,6 +153,14 @@ export async function arm(
   const warnings = [...compilation.warnings, ...foreignWarning(check), ...floor];
   const measured = { sys, loaded };
   return new Armed({ id, reader, compilation, warnings, controls, attachments, measured, release: stack.move() });
+}
+
+/** A function that the executable does not have may be in what the process has loaded. */
+function withSharedObjects(diagnostics: readonly Diagnostic[], sys: Sys, pid: number): Diagnostic[] {
+  return diagnostics.map((each) => {
+    if (each.id !== 'probe.no-such-function') return each;
+    return { ...each, hints: [...sharedObjectHints(sys, pid), ...(each.hints ?? [])] };
+  });
 }
 
 /** All of the probes, entries first and counted before anything is sent. */

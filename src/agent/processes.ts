@@ -18,6 +18,7 @@ import type { Executable } from './executable.ts';
 import type { Identity } from './identity.ts';
 import { inflate } from './inflate.ts';
 import { executableOf } from './process-executable.ts';
+import { sharedObjectHints } from './shared-objects.ts';
 
 /** A running Go program. */
 export interface GoProcess extends GoImage {
@@ -134,7 +135,7 @@ export class Processes {
       {
         id: 'agent.not-go',
         message: `process ${pid} (${stat.comm}) is not a Go program`,
-        hints: ['px ps lists the Go processes'],
+        hints: [...sharedObjectHints(this.#sys, pid), 'px ps lists the Go processes'],
       },
     ]);
   }

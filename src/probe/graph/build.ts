@@ -8,6 +8,7 @@ import type { GraphField, GraphType, RuntimeRole } from './types.ts';
 /** What the builder asks of a binary. */
 export interface TypeSource {
   type(ref: TypeRef): GoType;
+  readonly hasDebugInfo?: boolean;
   dynamicTypes?(): readonly DynamicType[];
   constants?(type: TypeRef): ReadonlyMap<string, string> | undefined;
   closures?(packages: readonly string[]): readonly Closure[];
@@ -78,6 +79,13 @@ export class TypeGraphBuilder {
     if (ownForm.has(this.#source.type(ref).name)) return undefined;
     const found = this.#source.constants?.(ref);
     return found === undefined || found.size > mostConstants ? undefined : Object.fromEntries(found);
+  }
+
+  /** Of a map or channel: only debug info has the runtime's structs. */
+  #noLayout(): string {
+    return this.#source.hasDebugInfo === false
+      ? 'how it is laid out is in debug info, which the binary lacks (--debug-file, debug_file= of UpsertTracepoint)'
+      : 'debug info has no layout of it';
   }
 
   /** Closures of this package are wanted, if any are. */
@@ -267,8 +275,7 @@ export class TypeGraphBuilder {
         this.#interfaces = true;
         return { kind: 'interface', name, size, empty: type.empty };
       case 'map':
-        if (type.header === undefined)
-          return { kind: 'unknown', name, size, why: 'debug info has no layout of it', pointer: true };
+        if (type.header === undefined) return { kind: 'unknown', name, size, why: this.#noLayout(), pointer: true };
         return {
           kind: 'map',
           name,
@@ -278,8 +285,7 @@ export class TypeGraphBuilder {
           elem: this.add(type.elem),
         };
       case 'chan':
-        if (type.header === undefined)
-          return { kind: 'unknown', name, size, why: 'debug info has no layout of it', pointer: true };
+        if (type.header === undefined) return { kind: 'unknown', name, size, why: this.#noLayout(), pointer: true };
         return { kind: 'chan', name, size, header: this.add(type.header), elem: this.add(type.elem) };
       case 'int':
       case 'uint': {

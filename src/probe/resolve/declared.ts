@@ -141,7 +141,7 @@ class DeclaredTypes {
         : nearest((text as { name: string }).name, names);
     throw new UnknownType(`the binary has no type information of ${name}, so its size is not known`, text, [
       ...near.map((each) => `did you mean ${each}?`),
-      `write what it is made of: int64, struct{ X, Y int }, interface{ M() }`,
+      `write what it is made of: int64, []string, map[string]bool, struct{ X, Y int }, interface{ M() }`,
     ]);
   }
 
