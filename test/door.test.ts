@@ -24,7 +24,7 @@ px.export(df, px.otel.Data({'service.name': 'x'}, [px.otel.metric.Gauge('n', df.
 `;
 
 describe('px agent start --listen', () => {
-  const own = new PxEnvironment({ SONDE_IDLE: '200ms' });
+  const own = new PxEnvironment({ SONDE_IDLE: '2s' });
   afterAll(() => own.dispose());
   const start = (...options: string[]) => own.run(['agent', 'start', '--listen', ...options]);
 
@@ -52,7 +52,7 @@ describe('px agent start --listen', () => {
     const pid = await own.agentPid();
     expect((await own.ok(['agent', 'start', '--listen', '127.0.0.1:0'])).stdout).toContain(first.address);
     expect((await start('127.0.0.1:0', '--plaintext')).stderr).toContain(`listens on ${first.address} already`);
-    await sleep(700);
+    await sleep(2_500);
     expect(await own.agentPid()).toBe(pid);
     const ca = readFileSync(first.caFile, 'utf8');
     await own.ok(['agent', 'stop']);

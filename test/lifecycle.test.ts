@@ -184,12 +184,12 @@ it('queries run while rows come in', async () => {
 });
 
 it('the agent that nobody needs ends by itself', async () => {
-  const fresh = new PxEnvironment({ SONDE_IDLE: '1s' });
+  const fresh = new PxEnvironment({ SONDE_IDLE: '3s' });
   try {
     await fresh.ok(['ps']);
     const pid = (await fresh.agentPid())!;
     expect(existsSync(`/proc/${pid}`)).toBe(true);
-    await expect.poll(() => existsSync(`/proc/${pid}`), { timeout: 10_000 }).toBe(false);
+    await expect.poll(() => existsSync(`/proc/${pid}`), { timeout: 20_000 }).toBe(false);
     expect((await fresh.run(['agent', 'status'])).code).toBe(3);
     await fresh.ok(['ps']);
   } finally {
