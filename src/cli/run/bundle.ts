@@ -106,6 +106,6 @@ async function fetched(url: string): Promise<string> {
         : cause instanceof Error
           ? cause.message
           : message;
-    throw new UserError(`cannot read ${url}: ${why}`);
+    throw new UserError(`cannot read ${url}: ${why.trim()}`);
   }
 }
