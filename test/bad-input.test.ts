@@ -25,7 +25,7 @@ afterAll(async () => {
 async function refused(result: Promise<PxResult>, code: number, ...patterns: RegExp[]): Promise<string> {
   const { code: got, stdout, stderr, milliseconds } = await result;
   for (const pattern of patterns) expect(stderr).toMatch(pattern);
-  expect(stderr).not.toMatch(/bug in|at file:|node:internal/);
+  expect(stderr).not.toMatch(/\bbug in|at file:|node:internal/);
   expect({ code: got, stdout }).toEqual({ code, stdout: '' });
   expect(milliseconds).toBeLessThan(10_000);
   return stderr;
