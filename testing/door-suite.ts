@@ -1,4 +1,5 @@
 /** A network door under people who mean no good, and people who make mistakes. What happens in each case stands in docs/security.md. */
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import type { ClientHttp2Stream } from 'node:http2';
 import { connect, type Socket } from 'node:net';
@@ -81,6 +82,7 @@ export function doorSuite(serve: () => Promise<Served>): void {
       };
       stream.on('response', done);
       stream.on('trailers', done);
+      stream.on('close', () => resolve([-1, `closed without a status, code ${stream.rstCode}`]));
       stream.resume();
     });
   }
@@ -214,7 +216,7 @@ export function doorSuite(serve: () => Promise<Served>): void {
       const token = await sonde.createToken('sleepy');
       const streams = Array.from({ length: 16 }, () => open(other, token));
       for (const stream of streams) stream.end(frame(body));
-      await Promise.all(streams.map((stream) => new Promise((resolve) => stream.once('response', resolve))));
+      await Promise.all(streams.map((stream) => once(stream, 'response')));
       await sleep(1500);
       const held = residentMb() - before;
       expect(held).toBeLessThan(16 * 20);
