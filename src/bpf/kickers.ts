@@ -36,7 +36,9 @@ export class Kickers implements Disposable {
     // A CPU that comes up later has no kicker: its place is there, and empty.
     const places = 1 + Math.max(...readCpus(sys, 'possible'), ...kickers.keys());
     this.map = stack.use(makeMap(sys, { ...kicksMap, maxEntries: places }, first.ring));
-    for (const [cpu, { ring }] of kickers) this.map.update(word(cpu), word(ring.fd.number));
+    // All in one call: after each the kernel waits until no program has what was there before.
+    const rings = [...kickers.values()].map(({ ring }) => ring.fd.number);
+    this.map.updateAll(words([...kickers.keys()]), words(rings), kickers.size);
     this.#kickers = kickers;
     this.lacking = lacking;
     this.#owned = stack.move();
@@ -71,6 +73,6 @@ function tryKicker(sys: Sys, code: Mapping, cpu: number): Kicker | string {
   }
 }
 
-function word(value: number): Uint8Array {
-  return new Uint8Array(new Uint32Array([value]).buffer);
+function words(values: readonly number[]): Uint8Array {
+  return new Uint8Array(new Uint32Array(values).buffer);
 }
