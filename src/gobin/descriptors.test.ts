@@ -62,6 +62,13 @@ describe.each(builds)('type descriptors, %s %j', (toolchain, flags) => {
   });
 });
 
+test('beside debug info: a number that only its descriptor tells of has no names of constants', async () => {
+  const binary = await open({});
+  const described = binary.declaredTypes.named('syscall.Errno');
+  expect(binary.type(described!)).toMatchObject({ name: 'syscall.Errno', kind: 'uint' });
+  expect(binary.constants(described!)).toBeUndefined();
+});
+
 /** The same sources built in the same folder, with debug info and without: file paths are in both. */
 async function twins(
   toolchain: GoToolchain,

@@ -118,7 +118,7 @@ export interface GoBinary {
   dynamicTypes(): readonly DynamicType[];
   /** A package-level variable; `no-package` without debug info. */
   packageVariable(path: string, name: string): VariableLookup;
-  /** Names of the constants of a named integer type, by value in decimal; undefined where debug info has none. */
+  /** Names of the constants of a named integer type, by value in decimal; undefined where debug info has none, and for types that only their descriptors tell of. */
   constants(type: TypeRef): ReadonlyMap<string, string> | undefined;
   /** Functions with captured variables (Go 1.23 and later), of the whole program or, where that is large, of main and of these packages. */
   closures(packages: readonly string[]): readonly Closure[];
@@ -442,7 +442,7 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
         const info = debugInfo();
         return (dynamic ??= info === undefined ? described().dynamicTypes() : findDynamicTypes(elf, info, described()));
       }),
-    constants: (type) => guarded(() => debugInfo()?.constants(type)),
+    constants: (type) => (type < 0 ? undefined : guarded(() => debugInfo()?.constants(type))),
     closures(packages) {
       const wanted = [...packages].sort().join();
       let known = closures.get(wanted);
