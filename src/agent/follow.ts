@@ -30,7 +30,9 @@ export class Follower {
   readonly #tell: (name: string, upids: readonly Upid[]) => Promise<void>;
   #known = new Map<number, Known>();
   #timer: NodeJS.Timeout | undefined;
-  #round: Promise<void> | undefined;
+  #round: Promise<void> = Promise.resolve();
+  /** The round behind the one that is under way. */
+  #next: Promise<void> | undefined;
 
   constructor(
     sys: Sys,
@@ -45,15 +47,22 @@ export class Follower {
   }
 
   /** Resolves when every process that fits now has been told of. */
-  async look(): Promise<void> {
-    await this.#round;
-    clearTimeout(this.#timer);
-    this.#round = this.#look();
-    await this.#round;
+  look(): Promise<void> {
+    this.#next ??= this.#begin(this.#round);
+    return this.#next;
   }
 
   close(): void {
     clearTimeout(this.#timer);
+  }
+
+  /** Never two rounds at once: both would find the same process new. */
+  async #begin(before: Promise<void>): Promise<void> {
+    await before.catch(() => {});
+    this.#next = undefined;
+    clearTimeout(this.#timer);
+    this.#round = this.#look();
+    await this.#round;
   }
 
   async #look(): Promise<void> {

@@ -236,6 +236,11 @@ describe('a selector', () => {
     expect(state()).toMatchObject({ now: 'PENDING', processes: 0 });
   });
 
+  it('places one probe in a process that it is told of twice at once', async () => {
+    await Promise.all([tracepoints.follow('calls', [first]), tracepoints.follow('calls', [first])]);
+    expect(deployer.deployed).toHaveLength(1);
+  });
+
   it('lets go of a process that it no longer fits', async () => {
     await tracepoints.follow('calls', [first, second]);
     await tracepoints.follow('calls', [second]);

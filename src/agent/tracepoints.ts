@@ -60,6 +60,8 @@ class Held implements Tracepoint {
   readonly deployments = new Map<string, Deployment>();
   /** Processes where it could not be placed, or was taken off again, and why. */
   readonly refused = new Map<string, string>();
+  /** The last telling of processes (`follow`) that is under way. */
+  told: Promise<void> = Promise.resolve();
   /** Counts of deployments that are gone. */
   readonly #past = { hits: 0, kept: 0, drops: 0, undecided: 0 };
   readonly #pastNotices: string[] = [];
@@ -212,8 +214,16 @@ export class Tracepoints {
    */
   async follow(name: string, upids: readonly Upid[]): Promise<void> {
     const tracepoint = this.#byName.get(name);
-    if (tracepoint === undefined || tracepoint.logical.target.kind === 'upid' || tracepoint.state === 'TERMINATED')
-      return;
+    if (tracepoint === undefined || tracepoint.logical.target.kind === 'upid') return;
+    // One after the other: to two at once the same process would be new.
+    const turn = tracepoint.told.then(() => this.#follow(tracepoint, upids));
+    tracepoint.told = turn.catch(() => {});
+    await turn;
+  }
+
+  async #follow(tracepoint: Held, upids: readonly Upid[]): Promise<void> {
+    if (tracepoint.state === 'TERMINATED') return;
+    const { name } = tracepoint.logical;
     const fitting = new Map(upids.map((upid) => [formatUpid(upid), upid]));
     for (const key of tracepoint.refused.keys()) if (!fitting.has(key)) tracepoint.refused.delete(key);
     for (const [key, deployment] of tracepoint.deployments) {
