@@ -85,7 +85,7 @@ FROM calls WHERE status < 400 GROUP BY path ORDER BY min(seq_)`,
     pxl: `df = px.DataFrame('calls').merge(px.DataFrame('owners'), how='inner', left_on='path', right_on='path')
 df = df.groupby('owner').agg(calls=('latency', px.count), bytes=('size', px.sum), slowest=('latency', px.max))`,
     sql: `SELECT o.owner, count(*), sum(c.size), max(c.latency)
-FROM calls c JOIN owners o ON c.path = o.path GROUP BY o.owner`,
+FROM calls c JOIN owners o ON c.path = o.path GROUP BY o.owner ORDER BY min(c.seq_)`,
   },
   {
     name: 'rolling, one second',

@@ -235,7 +235,7 @@ function joined(plan: Join): Select {
 function placeOfPair(kind: Join['kind'], left: string, right: string): string {
   if (kind === 'inner' || kind === 'left') {
     const other = kind === 'left' ? `coalesce(${right}, 0)` : right;
-    return `TRY((${left} << 31) | (${other} & ${2n ** 31n - 1n}))`;
+    return `TRY(${left} * ${2n ** 31n} + ${other})`;
   }
   const last = 2n ** 62n;
   return `coalesce(${left}, ${last})::HUGEINT * ${2n ** 63n} + coalesce(${right}, ${last})`;

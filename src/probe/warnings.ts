@@ -22,13 +22,18 @@ export function warningsOf(
   ];
 }
 
-/** Of the functions of a pattern, how many cost two traps a call. */
+/** Of the functions of a pattern, and the places where they are inlined, how many cost two traps a call. */
 function steppedWarning(chosen: readonly Chosen[]): string[] {
   const many = chosen.filter((each) => each.many && !isFurther(each.resolved));
   if (many.length === 0) return [];
   const stepped = many.filter(({ sites }) => sites.entry?.class === 'stepped').length;
-  const all = many.length === 1 ? '1 function' : `${many.length} functions`;
-  return [`${all} traced${stepped === 0 ? '' : `, ${stepped} of them single-stepped at the entry (two traps a call)`}`];
+  const functions = new Set(many.map(({ resolved }) => resolved.function.name)).size;
+  const copies = many.filter(({ resolved }) => resolved.copy !== undefined).length;
+  const all = functions === 1 ? '1 function' : `${functions} functions`;
+  const inlined = copies === 0 ? '' : copies === 1 ? ' and 1 inlined copy' : ` and ${copies} inlined copies`;
+  return [
+    `${all}${inlined} traced${stepped === 0 ? '' : `, ${stepped} of them single-stepped at the entry (two traps a call)`}`,
+  ];
 }
 
 /** Where debug info and the calling convention disagree, and the convention was taken: how often, and where. */
