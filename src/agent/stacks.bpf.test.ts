@@ -341,6 +341,14 @@ it('goroutines on a CPU are told as not readable; those that were taken off one 
   expect(onCpu).toBeGreaterThan(0);
 });
 
+it('takes a pattern: each frame of a function that it fits', async () => {
+  const target = await started();
+  const { functions, calls } = await inside(target.pid, 're:^(main\\.main|net/nothing|runtime\\.gopark)$');
+  expect([...functions].sort()).toEqual(['main.main', 'runtime.gopark']);
+  expect(calls.filter((call) => call.function === 'main.main')).toHaveLength(1);
+  expect(calls.filter((call) => call.function === 'runtime.gopark').length).toBeGreaterThan(1);
+});
+
 it('says what cannot be answered', async () => {
   const target = await started();
   const asked = (name: string) => callsOnStacks(sonde.sys, sonde.binaries, target.pid, name);

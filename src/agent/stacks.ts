@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Address } from '#base';
 import { UserError } from '#door';
 import { type GoBinary, type Goroutine, goroutines } from '#gobin';
-import { resolveFunction } from '#probe';
+import { resolveFunctions } from '#probe';
 import { addressOfOffset, executableMappings, openProcessMemory, readMaps, type Sys } from '#sys';
 import type { Binaries } from './binaries.ts';
 import type { Executable } from './executable.ts';
@@ -10,20 +10,22 @@ import { executableOf } from './process-executable.ts';
 
 /** A call of a function that a goroutine is in the midst of, found on its stack. */
 export interface StackedCall {
+  /** As the linker has it. */
+  readonly function: string;
   readonly goid: bigint;
   readonly state: Goroutine['state'];
 }
 
 export interface Stacked {
-  /** As the linker has it. */
-  readonly function: string;
-  /** One for every frame of the function, innermost first in each goroutine. */
+  /** Whose calls were looked for. */
+  readonly functions: ReadonlySet<string>;
+  /** One for every frame of these functions, innermost first in each goroutine. */
   readonly calls: readonly StackedCall[];
   /** All goroutines. */
   readonly goroutines: number;
   /** Goroutines that were on a CPU, whose stacks cannot be read. */
   readonly running: number;
-  /** Goroutines whose stacks could not be followed to their bottom: the function may be further down. */
+  /** Goroutines whose stacks could not be followed to their bottom: more calls may be further down. */
   readonly cut: number;
 }
 
@@ -31,9 +33,9 @@ export interface Stacked {
 const sliceMs = 10;
 
 /**
- * Which goroutines are inside a function now, whenever they came there: out of the process's memory, without a probe or a stop.
- * A text instead: why it cannot be told.
- * @throws UserError when the binary has no such function, or more than one.
+ * Which goroutines are inside a function now, or those that a pattern stands for, whenever they came there: out of the process's memory,
+ * without a probe or a stop. A text instead: why it cannot be told.
+ * @throws UserError when the binary has no such function, or more than one of that name.
  */
 export async function callsOnStacks(
   sys: Sys,
@@ -45,9 +47,13 @@ export async function callsOnStacks(
   using lease = binaries.open(executable);
   const { binary } = lease;
   if (binary.architecture !== 'amd64') return 'stacks are walked on amd64 only';
-  const found = resolveFunction({ function: name, columns: [] }, binary);
+  const found = resolveFunctions({ function: name, columns: [] }, binary);
   if (!found.ok) throw new UserError(found.diagnostics);
-  const fn = found.value.function;
+  const names = new Map<number, string>(found.value.functions.map((fn) => [fn.entry, fn.name]));
+  if (names.size === 0)
+    throw new UserError(
+      `'${name}' has no code of its own: the compiler inlined it everywhere, and such calls have no frames`,
+    );
   const table = binary.functionTable;
   const offsets = goroutineOffsets(binary);
   const allgs = binary.symbol('runtime.allgs');
@@ -57,7 +63,10 @@ export async function callsOnStacks(
   using memory = openProcessMemory(sys, pid);
   const bias = loadBias(sys, pid, executable, binary);
   if (bias === undefined || !memory) return 'the process has ended, or replaced itself';
-  const inside = (pc: Address) => pc - bias >= fn.entry && pc - bias < fn.end;
+  const nameAt = (pc: Address) => {
+    const index = table.findByPc((pc - bias) as Address);
+    return index < 0 ? undefined : names.get(table.entry(index));
+  };
   const calls: StackedCall[] = [];
   const counts = { goroutines: 0, running: 0, cut: 0 };
   const read = (at: number, size: number) => memory.read(at, size);
@@ -66,14 +75,17 @@ export async function callsOnStacks(
     counts.goroutines++;
     if (state === 'running') counts.running++;
     else if (!complete) counts.cut++;
-    for (const pc of frames) if (inside(pc)) calls.push({ goid, state });
+    for (const pc of frames) {
+      const fn = nameAt(pc);
+      if (fn !== undefined) calls.push({ function: fn, goid, state });
+    }
     if (performance.now() < sliceEnd) continue;
     await setImmediate();
     sliceEnd = performance.now() + sliceMs;
   }
   // Every Go program has goroutines of its runtime.
   if (counts.goroutines === 0 || !memory.read(allgs + bias, 16)) return 'the process has ended, or replaced itself';
-  return { function: fn.name, calls, ...counts };
+  return { functions: new Set(names.values()), calls, ...counts };
 }
 
 /** Undefined without debug info. */

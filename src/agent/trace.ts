@@ -18,7 +18,7 @@ import { Counters } from './counters.ts';
 import type { Deployer, Deployment, DeploymentSink, OpenCall } from './deployment.ts';
 import type { Kernel } from './kernel.ts';
 import type { GoProcess, Processes } from './processes.ts';
-import { callsOnStacks } from './stacks.ts';
+import { callsOnStacks, type StackedCall } from './stacks.ts';
 
 /** One `px trace` while its call is open. */
 export interface LiveTrace {
@@ -228,14 +228,14 @@ export class Tracer {
         reasons.push(`process ${pid}: ${stacked}`);
         continue;
       }
-      const seen = (await this.#deployer.runningIn(pid)).filter((call) => call.function === stacked.function);
+      const seen = (await this.#deployer.runningIn(pid)).filter((call) => stacked.functions.has(call.function));
       running.push(...seen.map((call) => runningCall(call, upid)));
-      const known = new Map<bigint, number>();
-      for (const { goid } of seen) if (goid !== undefined) known.set(goid, (known.get(goid) ?? 0) + 1);
-      for (const { goid, state } of stacked.calls) {
-        const left = known.get(goid) ?? 0;
-        if (left > 0) known.set(goid, left - 1);
-        else running.push(stackedCall(goid, state, upid, stacked.function));
+      const known = new Map<string, number>();
+      for (const call of seen) known.set(frameOf(call), (known.get(frameOf(call)) ?? 0) + 1);
+      for (const call of stacked.calls) {
+        const left = known.get(frameOf(call)) ?? 0;
+        if (left > 0) known.set(frameOf(call), left - 1);
+        else running.push(stackedCall(call, upid));
       }
       if (stacked.running > 0) {
         reasons.push(
@@ -411,8 +411,13 @@ export function runningCall(call: OpenCall, upid: Upid): sonde.TraceCall {
   };
 }
 
+/** What a call that a tracepoint has seen has in common with its frame on a stack. */
+function frameOf(call: { readonly goid?: bigint | undefined; readonly function: string }): string {
+  return `${call.goid} ${call.function}`;
+}
+
 /** A call that began before anybody traced it: that it runs is all that its goroutine's stack tells. */
-function stackedCall(goid: bigint, state: string, upid: Upid, fn: string): sonde.TraceCall {
+function stackedCall({ goid, state, function: fn }: StackedCall, upid: Upid): sonde.TraceCall {
   return {
     upid: formatUpid(upid),
     timeNs: 0n,

@@ -23,7 +23,7 @@ export {
   type ResolvedColumn,
   type ResolvedProbe,
   type ResolvedValue,
-  resolveFunction,
+  resolveFunctions,
   resolveProbe,
 } from './resolve/index.ts';
 export { chooseRuntimeSites, chooseSites, type SiteContext, type SiteWants } from './sites/index.ts';

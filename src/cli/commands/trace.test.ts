@@ -138,6 +138,11 @@ test('--log: a line a call; json has it in the stead of values', async () => {
   expect((await runPx(words('--log', 'x', '--open'), world())).code).toBe(2);
 });
 
+test('--open of a line is refused: only functions have calls', async () => {
+  const { code, err } = await runPx(['trace', '123', 'server.go:120', '--open'], world());
+  expect({ code, err }).toMatchObject({ code: 2, err: expect.stringContaining("'server.go:120' is a line") });
+});
+
 test('json: exactly the keys, numbers untouched, nothing else on stdout', async () => {
   const argsJson = '{"n":18446744073709551615,"#0":-9223372036854775808,"s":"12.50","x":1e400}';
   await serve({

@@ -62,6 +62,10 @@ async function sourceOf(agent: Agent, target: string, name: string, options: Tra
     throw new UsageError(
       '--open lists calls that began before they were traced: --tree and --log are of calls that begin',
     );
+  if (options.open && /\.(?:go|s):\d+$/.test(name))
+    throw new UsageError(
+      `--open lists calls of functions, and '${name}' is a line: px funcs <process> lists functions`,
+    );
   if (options.log === '')
     throw new UsageError("--log takes a line such as 'charge {user.ID} {amount} -> {err} in {latency}'");
   const meant = await meantBy(target, options, cluster);

@@ -5,9 +5,8 @@ export {
   type TypedCondition,
   type TypedExpression,
 } from './expression.ts';
-export { resolveFunction } from './function.ts';
 export { isFurther, isRest } from './instances.ts';
-export { type ResolvedSet, resolveProbes, type Skipped } from './many.ts';
+export { type ResolvedSet, resolveFunctions, resolveProbes, type Skipped } from './many.ts';
 export { type ResolvedPanic, resolvePanic } from './panic.ts';
 export { resolveProbe } from './probe.ts';
 export type {

@@ -136,7 +136,7 @@ export function resolveProbes(
 }
 
 function findFunctions(probe: LogicalProbe, binary: BinaryView): Resolution<FoundPlaces> {
-  const found = find(probe, binary);
+  const found = resolveFunctions(probe, binary);
   if (!found.ok) return found;
   const { functions, ...rest } = found.value;
   const instances = new Instances(probe, binary, mostWithValues - functions.length);
@@ -149,7 +149,7 @@ function findInstances(probe: LogicalProbe, binary: BinaryView): Resolution<Foun
   if (wanted === '' || wanted.includes('go.shape.') || binary.instantiations === undefined) return undefined;
   // Brackets of a regular expression are no type arguments.
   if (/^(?:re|impl|module):/.test(probe.function)) return undefined;
-  const found = find({ ...probe, function: withoutTypeArguments(probe.function) }, binary);
+  const found = resolveFunctions({ ...probe, function: withoutTypeArguments(probe.function) }, binary);
   if (!found.ok) return undefined;
   const instances = new Instances(probe, binary, mostWithValues, wanted);
   const places = found.value.functions.flatMap((fn) => {
@@ -166,7 +166,8 @@ function packageNamed(name: string, binary: BinaryView): FunctionSet | undefined
   return set !== undefined && set.functions.length + set.inlined.length > 0 ? set : undefined;
 }
 
-function find(probe: LogicalProbe, binary: BinaryView): Resolution<Found> {
+/** The functions that have code of all that a name or a pattern stands for; none where they are inlined everywhere. */
+export function resolveFunctions(probe: LogicalProbe, binary: BinaryView): Resolution<Found> {
   let set: FunctionSet | undefined;
   try {
     set = binary.selectFunctions?.(probe.function) ?? packageNamed(probe.function, binary);
