@@ -206,13 +206,15 @@ pxtrace.UpsertTracepoint('later', 'later', probe, pxtrace.Process(name='later-${
   });
 });
 
-it('a generic function: instances that are called, and those that are inlined everywhere', async () => {
+it('a generic function: instances that are called, and those that are inlined everywhere; many are counted before they are traced', async () => {
   const sonde = new PxEnvironment();
+  const lengths = Array.from({ length: 16 }, (_, i) => i + 1);
   const text = `package main
 
 import (
 	"fmt"
 	"os"
+	"time"
 )
 
 func larger[T int | float64](a, b T) T {
@@ -225,6 +227,9 @@ func larger[T int | float64](a, b T) T {
 var called = larger[float64]
 
 //go:noinline
+func kept[T any](v T) T { return v }
+
+//go:noinline
 func round(i int) int { return larger(i, 5) + int(called(float64(i), 2)) }
 
 func main() {
@@ -235,7 +240,10 @@ func main() {
 		t += round(i)
 	}
 	fmt.Println("done", t)
-	os.Stdin.Read(make([]byte, 1))
+	for {
+${lengths.map((length) => `		kept(new([${length}]int))`).join('\n')}
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 `;
   const file = await goFixture({ source: { 'main.go': text, 'go.mod': 'module generic\n\ngo 1.21\n' } });
@@ -246,6 +254,14 @@ func main() {
   const { calls } = await trace.stop();
   const places = (calls as readonly { inlined_into?: string }[]).map((call) => call.inlined_into ?? '');
   expect([calls.length, places.filter((into) => into === 'main.round').length]).toEqual([40, 20]);
+
+  const many = await sonde.trace(process.pid, 'main.kept');
+  await many.atLeast(160);
+  const kept = (await many.stop()).calls as readonly { function: string; outcome: string }[];
+  expect(new Set(kept.map((call) => call.function))).toEqual(
+    new Set(lengths.map((length) => `main.kept[*[${length}]int]`)),
+  );
+  expect(new Set(kept.map((call) => call.outcome))).toEqual(new Set(['returned']));
   await sonde.dispose();
   await process.kill();
 });

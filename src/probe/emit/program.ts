@@ -89,13 +89,13 @@ export function entryProgram(
   return make(`entry_${programSuffix(probe, options)}`, (asm, out) => {
     filterProcess(asm, context.filter, out);
     if (site.notTaken !== undefined) testFlags(asm, context.machine, site.notTaken, out);
-    asm.loadMapValue(r1, mapNames.control, 0);
-    asm.load(8, r1, r1, 0);
-    asm.jumpIf('eq', r1, immediate(gates.shut), out);
     if (dictionary !== undefined) {
       loadDictionary(asm, context.machine, dictionary.test, out);
       requireDictionary(asm, dictionary.test, context.bias ?? 0, out);
     }
+    asm.loadMapValue(r1, mapNames.control, 0);
+    asm.load(8, r1, r1, 0);
+    asm.jumpIf('eq', r1, immediate(gates.shut), out);
     if (context.estimate === true) countEstimate(asm, context, probe, out);
     noteProbe(asm, probe, context.probes, out);
     countProbe(asm, probe, 'hits');
