@@ -21,8 +21,10 @@ const builtins: Readonly<Record<string, (site: CallSite) => Value>> = {
   },
   len: (site) => {
     const obj = bind(site, ['obj']).obj!;
-    if (isOfRows(obj.value)) {
-      fault('pxl.type', 'len() is of what is known when the script is compiled', obj.span, ['write px.length(…)']);
+    if (isOfRows(obj.value) || obj.value.kind === 'frame') {
+      fault('pxl.type', 'len() is of what is known when the script is compiled', obj.span, [
+        "write px.length(…) of a text, df.agg(n=('column', px.count)) of rows",
+      ]);
     }
     return int(itemsOf(obj).length);
   },

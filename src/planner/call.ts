@@ -15,7 +15,11 @@ export function bind(site: CallSite, signature: Signature): Record<string, Argum
       'pxl.arguments',
       `${site.name}() takes ${names.length} argument${names.length === 1 ? '' : 's'} but ${given} ${given === 1 ? 'was' : 'were'} given.`,
       site.positional[names.length]!.span,
-      [`${site.name}(${signature.map((each) => each.replace('?', '=…')).join(', ')})`],
+      [
+        /^(?:by|columns)$/.test(names[0] ?? '')
+          ? `several in one list: ${site.name}(['a', 'b'])`
+          : `${site.name}(${signature.map((each) => each.replace('?', '=…')).join(', ')})`,
+      ],
     );
   }
   site.positional.forEach((argument, i) => {
@@ -49,8 +53,15 @@ export function wrongKind(expected: string, parameter: string, argument: Argumen
     'pxl.type',
     `Expected arg '${parameter}' as type '${expected}', received '${kindName(argument.value)}'`,
     argument.span,
-    argument.value.kind === 'grouped' ? ["df.groupby('a').agg(out=('column', px.count)) is a DataFrame"] : [],
+    kindHints(expected, argument.value),
   );
+}
+
+function kindHints(expected: string, value: Value): string[] {
+  if (value.kind === 'grouped') return ["df.groupby('a').agg(out=('column', px.count)) is a DataFrame"];
+  if (value.kind !== 'scalar' || value.scalar.kind === 'constant') return [];
+  if (expected === 'DataFrame') return ["df[['column']] is a DataFrame"];
+  return expected === 'String' ? ["a column is named: 'column'"] : [];
 }
 
 function isPoisoned(value: Value): boolean {

@@ -33,12 +33,23 @@ const ofFrames: Names = {
   aggregate: 'df.agg(…)',
   resample: "df.rolling('1m').agg(…)",
   dropna: 'df[not px.is_missing(df.a)]',
+  reset_index: 'df: what was grouped by is a column',
+  describe: "df.agg(least=('column', px.min), mean=('column', px.mean), most=('column', px.max))",
   show: 'px.display(df)',
   display: 'px.display(df)',
   print: 'px.display(df)',
 };
 
+/** What pandas has beside columns, and PxL takes for the name of one. */
+const ofAttributes: Names = {
+  loc: 'df[df.a > 1]',
+  iloc: 'df[0:1]',
+  shape: count,
+};
+
 const ofColumns: Names = {
+  str: "px.contains(column, 'a'), px.tolower(column)",
+  dt: 'px.bin(column, px.minutes(1))',
   lower: 'px.tolower(column)',
   upper: 'px.toupper(column)',
   strip: 'px.trim(column)',
@@ -106,6 +117,7 @@ const ofPx: Names = {
   len: 'px.length(text)',
   isnull: 'px.is_missing(value)',
   fillna: 'px.coalesce(value, other)',
+  strftime: 'df.time_: it is shown as a time',
   date_trunc: 'px.bin(df.time_, px.minutes(1))',
   json_extract: "px.pluck(json, 'key')",
   merge: 'df.merge(other, …)',
@@ -116,6 +128,7 @@ const ofPx: Names = {
 const hint = (names: Names, name: string): string[] => (Object.hasOwn(names, name) ? [`write ${names[name]}`] : []);
 
 export const frameHints = (name: string): string[] => hint(ofFrames, name);
+export const attributeHints = (name: string): string[] => hint(ofAttributes, name);
 export const columnHints = (name: string): string[] => hint(ofColumns, name);
 export const pxHints = (name: string): string[] => hint(ofPx, name);
 export const pythonHints = (name: string): string[] => hint(ofPython, name);

@@ -2,6 +2,7 @@ import type { Span } from '#base';
 import type { Column } from '#model';
 import { inputsOf } from './aggregates/all.ts';
 import { checkedName, stringArgument } from './call.ts';
+import { attributeHints } from './elsewhere.ts';
 import { Fault, fault, suggestions } from './fault.ts';
 import {
   isStreamed,
@@ -50,12 +51,10 @@ export function columnOf(frame: Frame, name: string, span: Span): PlanColumn {
   const found = frame.columns.find((column) => column.name === name);
   if (found) return found;
   const names = frame.columns.map((column) => column.name);
-  return fault(
-    'pxl.unknown-column',
-    `Column '${name}' not found in parent dataframe`,
-    span,
-    suggestions(name, names, 'columns'),
-  );
+  return fault('pxl.unknown-column', `Column '${name}' not found in parent dataframe`, span, [
+    ...attributeHints(name),
+    ...suggestions(name, names, 'columns'),
+  ]);
 }
 
 /** Names in the store do not tell upper from lower case, so neither may the names of one result. */

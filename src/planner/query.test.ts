@@ -590,7 +590,31 @@ describe('faults', () => {
     // What other languages call it is told.
     [frame('df = df.sort_values("n")'), ["3:9 dataframe has no method 'sort_values' [write df.sort(…)"]],
     [frame('df.a = df.s.lower()'), ["3:13 'Column' object has no attribute 'lower' [write px.tolower(column)]"]],
-    [frame('df.a = len(df.s)'), ['3:12 len() is of what is known when the script is compiled [write px.length(…)]']],
+    [
+      frame('df.a = len(df.s)'),
+      ['3:12 len() is of what is known when the script is compiled [write px.length(…) of a text, df.agg('],
+    ],
+    [
+      frame('px.debug(len(df))'),
+      ['3:14 len() is of what is known when the script is compiled [write px.length(…) of a text, df.agg('],
+    ],
+    [
+      frame("df = df.groupby('n', 's').agg()"),
+      ["3:22 groupby() takes 1 argument but 2 were given. [several in one list: groupby(['a', 'b'])]"],
+    ],
+    [
+      frame('df = df.groupby(df.n).agg()'),
+      ["3:17 Expected arg 'by' as type 'String', received 'Column' [a column is named: 'column']"],
+    ],
+    [
+      frame('px.debug(df.n)'),
+      ["3:10 Expected arg 'out' as type 'DataFrame', received 'Column' [df[['column']] is a DataFrame]"],
+    ],
+    [frame('df = df.loc[df.n > 1]'), ["3:9 Column 'loc' not found in parent dataframe [write df[df.a > 1]"]],
+    [frame('df = df[~(df.n > 1)]'), ['3:9 `~` cannot be used with BOOLEAN [write `not`]']],
+    [frame("a = 'top_%d' % 1"), ["3:14 `%` cannot be used with STRING and INT64 [write f'{a} {b}']"]],
+    [frame('df = df[df.n > 1 && df.n < 5]'), ['3:19 SyntaxError: invalid syntax: `&` cannot stand here: write `and`']],
+    [frame('df = df[!(df.n > 1)]'), ['3:9 SyntaxError: `!` cannot stand here: write `not`']],
     [
       frame('df.a = px.where(df.n > 1, 1, 0)'),
       ["3:11 'px' object has no attribute 'where' [write px.select(condition, yes, no)"],
@@ -722,7 +746,6 @@ describe('faults', () => {
     [frame('df.a = 9223372036854775807 * 9'), ['3:28 83010348331692982263 does not fit in 64 bits']],
     [frame('df.a = 1 / 0'), ['3:10 division by zero']],
     [frame('df = df.n.x'), ["3:11 'Column' object has no attribute 'x'"]],
-    [frame('df = len(df)'), ["3:10 'DataFrame' is nothing to go over"]],
     [frame('df = px.count(df.n)'), ['3:6 px.count is an aggregate and is not called']],
     [frame('for x in df:', '  pass'), ["3:10 'DataFrame' is nothing to go over"]],
     [frame('df = df.x(1)'), ["3:6 'Column' object is not callable"]],

@@ -26,7 +26,9 @@ const comparisons: Record<ComparisonOperator, Operation> = {
 /** `a + b` and its like, typed; of two constants their result. */
 export function binary(operator: BinaryOperator, left: Scalar, right: Scalar, span: Span): Scalar {
   if (operator === '//' || operator === '**') return floorOrPower(operator, left, right, span);
-  const text = operator === '+' && (left.type === 'STRING' || right.type === 'STRING') ? ["write f'{a} {b}'"] : [];
+  const joins = operator === '+' && right.type === 'STRING';
+  const formats = (operator === '+' || operator === '%') && left.type === 'STRING';
+  const text = joins || formats ? ["write f'{a} {b}'"] : [];
   const result = binaryType(operator, left, right) ?? refuse(operator, [left, right], span, text);
   if (left.kind === 'constant' && right.kind === 'constant') return foldBinary(operator, left, right, result, span);
   const operation = result.type === 'STRING' ? 'concat' : arithmetic[operator];
@@ -103,7 +105,7 @@ export function unary(operator: '+' | '-' | 'not' | '~', given: Scalar, span: Sp
   }
   const operand = given;
   if (operator === '~') {
-    if (operand.type !== 'INT64') refuse(operator, [operand], span);
+    if (operand.type !== 'INT64') refuse(operator, [operand], span, operand.type === 'BOOLEAN' ? ['write `not`'] : []);
     if (operand.kind === 'constant') return constant('INT64', ~(operand.value as bigint));
     return bounded(apply('invert', { type: 'INT64', semantic: 'ST_NONE' }, operand), span);
   }

@@ -343,10 +343,16 @@ function parseAtom(cursor: Cursor): Expression {
       if (cursor.at('[')) return parseList(cursor, grammar);
       if (cursor.at('{')) return parseBraces(cursor, grammar);
       if (cursor.accept('...')) return unsupported(cursor, '`...` is', token.span);
-      return cursor.fault(`invalid syntax: \`${token.text}\` cannot stand here`);
+      return cursor.fault(`invalid syntax: \`${token.text}\` cannot stand here${instead(token.text)}`);
     default:
       return cursor.fault(`expected an expression but found ${cursor.describe()}`);
   }
+}
+
+/** `&&` is two of what is `and`. */
+function instead(operator: string): string {
+  const other = missing[operator];
+  return other === undefined ? '' : `: ${other}`;
 }
 
 function parseKeyword(cursor: Cursor, token: Token): Expression {

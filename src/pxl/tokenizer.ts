@@ -354,7 +354,7 @@ function strange(character: string): string {
   if (nameStart.test(character)) return `\`${character}\` cannot stand here`;
   if (/[\u2018\u2019\u201c\u201d]/.test(character)) return `${character} is a typographic quote: use ' or "`;
   if (character === '\u00a0') return 'a no-break space stands here: use a plain space';
-  if (character === '!' || character === '?' || character === '$' || character === '`')
-    return `\`${character}\` cannot stand here`;
+  if (character === '!') return '`!` cannot stand here: write `not`';
+  if (character === '?' || character === '$' || character === '`') return `\`${character}\` cannot stand here`;
   return `the character U+${character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')} cannot stand in PxL`;
 }
