@@ -333,8 +333,10 @@ export interface TraceCall {
   ownNs?:
     | bigint
     | undefined;
-  /** of a trace with `log` */
-  log: string;
+  /** of a trace with `log`; of a call that still runs none */
+  log?:
+    | string
+    | undefined;
   /** what it was left by a panic with; empty: by none, or the notes say why that is not known */
   panicJson: string;
 }
@@ -3502,7 +3504,7 @@ function createBaseTraceCall(): TraceCall {
     callId: undefined,
     parentCallId: undefined,
     ownNs: undefined,
-    log: "",
+    log: undefined,
     panicJson: "",
   };
 }
@@ -3566,7 +3568,7 @@ export const TraceCall: MessageFns<TraceCall> = {
       }
       writer.uint32(176).int64(message.ownNs);
     }
-    if (message.log !== "") {
+    if (message.log !== undefined) {
       writer.uint32(186).string(message.log);
     }
     if (message.panicJson !== "") {
@@ -3742,7 +3744,7 @@ export const TraceCall: MessageFns<TraceCall> = {
       ? BigInt(object.parentCallId)
       : undefined;
     message.ownNs = (object.ownNs !== undefined && object.ownNs !== null) ? BigInt(object.ownNs) : undefined;
-    message.log = object.log ?? "";
+    message.log = object.log ?? undefined;
     message.panicJson = object.panicJson ?? "";
     return message;
   },
