@@ -386,7 +386,7 @@ function tracedCall(batch: RowBatch, row: number): sonde.TraceCall {
     callId: int(11),
     parentCallId: int(12),
     ownNs: int(13),
-    log: there(14) ? text(14) : undefined,
+    log: text(14),
     notesJson: batch.notes?.[row] ?? '',
   };
 }
@@ -406,7 +406,7 @@ export function runningCall(call: OpenCall, upid: Upid): sonde.TraceCall {
     parentCallId: call.parentId,
     ownNs: undefined,
     panicJson: '',
-    log: undefined,
+    log: '',
     notesJson: call.notes ?? '',
   };
 }
@@ -432,7 +432,7 @@ function stackedCall({ goid, state, function: fn }: StackedCall, upid: Upid): so
     parentCallId: undefined,
     ownNs: undefined,
     panicJson: '',
-    log: undefined,
+    log: '',
     notesJson: JSON.stringify({ args: 'not captured: the call began before it was traced', goroutine: state }),
   };
 }

@@ -1,2 +1,2 @@
 /** Changes with the protos: px and an agent of the same version can still be of different states of the source. */
-export const apiFingerprint = 'd9b7772c3be4';
+export const apiFingerprint = '77acf0157cd0';

@@ -333,10 +333,8 @@ export interface TraceCall {
   ownNs?:
     | bigint
     | undefined;
-  /** of a trace with `log`; of a call that still runs none */
-  log?:
-    | string
-    | undefined;
+  /** of a trace with `log` */
+  log: string;
   /** what it was left by a panic with; empty: by none, or the notes say why that is not known */
   panicJson: string;
 }
@@ -3504,7 +3502,7 @@ function createBaseTraceCall(): TraceCall {
     callId: undefined,
     parentCallId: undefined,
     ownNs: undefined,
-    log: undefined,
+    log: "",
     panicJson: "",
   };
 }
@@ -3568,7 +3566,7 @@ export const TraceCall: MessageFns<TraceCall> = {
       }
       writer.uint32(176).int64(message.ownNs);
     }
-    if (message.log !== undefined) {
+    if (message.log !== "") {
       writer.uint32(186).string(message.log);
     }
     if (message.panicJson !== "") {
@@ -3744,7 +3742,7 @@ export const TraceCall: MessageFns<TraceCall> = {
       ? BigInt(object.parentCallId)
       : undefined;
     message.ownNs = (object.ownNs !== undefined && object.ownNs !== null) ? BigInt(object.ownNs) : undefined;
-    message.log = object.log ?? undefined;
+    message.log = object.log ?? "";
     message.panicJson = object.panicJson ?? "";
     return message;
   },

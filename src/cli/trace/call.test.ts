@@ -24,12 +24,6 @@ test('values as the agent wrote them, strings quoted, nothing for a terminal to 
   expect(line({ function: 'main.\u001b[31mf' })).toBe('main.\\x1b[31mf()');
 });
 
-test('a log line is all that is shown of its call, an empty one too', () => {
-  const calls = ['ann -> nil', ''].map((log) => sonde.TraceCall.fromPartial({ upid, function: 'main.f', log }));
-  expect(calls.map((call) => callLine(call, ''))).toEqual(['00:00:00.000000  ann -> nil', '00:00:00.000000  ']);
-  expect(calls.map((call) => JSON.parse(callJson(call)).log)).toEqual(['ann -> nil', '']);
-});
-
 test('what is missing or cut says so', () => {
   const notes = {
     'args.p': 'not captured: nil pointer',

@@ -25,7 +25,7 @@ export function callJson(call: sonde.TraceCall, place?: sonde.ProcessInfo): stri
     `"goid":${call.goid ?? 'null'}`,
     `"function":${jsonString(call.function)}`,
     ...(call.inlinedInto === '' ? [] : [`"inlined_into":${jsonString(call.inlinedInto)}`]),
-    ...(call.log === undefined
+    ...(call.log === ''
       ? [`"args":${escapeJson(call.argsJson || '{}')}`, `"results":${escapeJson(call.resultsJson || '{}')}`]
       : [`"log":${jsonString(call.log)}`]),
     `"latency_ns":${call.latencyNs ?? 'null'}`,
@@ -50,7 +50,7 @@ export function whoseCall(call: sonde.TraceCall, place: sonde.ProcessInfo | unde
 export function callLine(call: sonde.TraceCall, whose: string): string {
   const parts = [timeOfDay(call.timeNs)];
   if (whose !== '') parts.push(whose);
-  if (call.log !== undefined) return [...parts, escapeControls(call.log)].join('  ');
+  if (call.log !== '') return [...parts, escapeControls(call.log)].join('  ');
   parts.push(`goid ${call.goid ?? '—'}`, callText(call));
   const notes = parseNotes(call.notesJson);
   if (call.latencyNs !== undefined) parts.push(readableDuration(call.latencyNs));

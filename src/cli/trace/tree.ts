@@ -131,7 +131,7 @@ function keyOf({ upid }: sonde.TraceCall, id: bigint | undefined): string {
 /** `main.order(i=1) = ($0=2)  1.2 ms (own 0.3 ms)` */
 function nodeText({ call, children, before }: Node): string {
   const notes = parseNotes(call.notesJson);
-  const parts = [call.log === undefined ? callText(call, mostOfValue) : escapeControls(call.log)];
+  const parts = [call.log === '' ? callText(call, mostOfValue) : escapeControls(call.log)];
   const inner = children.length + before > 0;
   if (call.outcome === 'running') {
     parts.push(`running${call.latencyNs === undefined ? '' : ` for ${readableDuration(call.latencyNs)}`}`);

@@ -77,7 +77,7 @@ async function csvWriter(context: Context, { places, tree, log }: CallWriterOpti
         call.upid,
         call.goid ?? null,
         call.function,
-        ...(log ? [call.log ?? ''] : [call.argsJson || '{}', call.resultsJson || '{}']),
+        ...(log ? [call.log] : [call.argsJson || '{}', call.resultsJson || '{}']),
         call.latencyNs ?? null,
         call.outcome,
         call.panicJson === '' ? null : call.panicJson,
