@@ -612,6 +612,10 @@ describe('faults', () => {
     ],
     [frame('df = df.loc[df.n > 1]'), ["3:9 Column 'loc' not found in parent dataframe [write df[df.a > 1]"]],
     [frame('df = df[~(df.n > 1)]'), ['3:9 `~` cannot be used with BOOLEAN [write `not`]']],
+    [
+      frame("df = df[df.time_ > px.now() - '5m']"),
+      ["3:29 `-` cannot be used with TIME64NS and STRING [write px.minutes(5), or px.parse_duration('5m')]"],
+    ],
     [frame("a = 'top_%d' % 1"), ["3:14 `%` cannot be used with STRING and INT64 [write f'{a} {b}']"]],
     [frame('df = df[df.n > 1 && df.n < 5]'), ['3:19 SyntaxError: invalid syntax: `&` cannot stand here: write `and`']],
     [frame('df = df[!(df.n > 1)]'), ['3:9 SyntaxError: `!` cannot stand here: write `not`']],

@@ -26,13 +26,18 @@ const comparisons: Record<ComparisonOperator, Operation> = {
 /** `a + b` and its like, typed; of two constants their result. */
 export function binary(operator: BinaryOperator, left: Scalar, right: Scalar, span: Span): Scalar {
   if (operator === '//' || operator === '**') return floorOrPower(operator, left, right, span);
-  const joins = operator === '+' && right.type === 'STRING';
-  const formats = (operator === '+' || operator === '%') && left.type === 'STRING';
-  const text = joins || formats ? ["write f'{a} {b}'"] : [];
-  const result = binaryType(operator, left, right) ?? refuse(operator, [left, right], span, text);
+  const result =
+    binaryType(operator, left, right) ?? refuse(operator, [left, right], span, binaryHints(operator, left, right));
   if (left.kind === 'constant' && right.kind === 'constant') return foldBinary(operator, left, right, result, span);
   const operation = result.type === 'STRING' ? 'concat' : arithmetic[operator];
   return bounded(apply(operation, result, left, right), span);
+}
+
+function binaryHints(operator: BinaryOperator, left: Scalar, right: Scalar): string[] {
+  if (left.type === 'TIME64NS' && right.type === 'STRING') return ["write px.minutes(5), or px.parse_duration('5m')"];
+  const joins = operator === '+' && right.type === 'STRING';
+  const formats = (operator === '+' || operator === '%') && left.type === 'STRING';
+  return joins || formats ? ["write f'{a} {b}'"] : [];
 }
 
 /** Python's `//`, rounded down, and `**`, which is px.pow. */
