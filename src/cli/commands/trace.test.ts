@@ -101,7 +101,7 @@ test('--tree: a tree when its root has ended; what still runs at the end, with w
       const notesJson = JSON.stringify({ parent_call_id: 'events were dropped', own_time: 'not captured: dropped' });
       send(call, called(4n, 1n, 'main.d', { ownNs: undefined, notesJson }));
       send(call, called(1n, undefined, 'main.a'));
-      send(call, called(7n, 6n, 'main.c', { log: 'c says' }));
+      send(call, called(7n, 6n, 'main.c'));
       const running = { outcome: 'running', ownNs: undefined, resultsJson: '' };
       end(call, { running: [called(5n, undefined, 'main.a', running), called(6n, 5n, 'main.b', running)] });
     },
@@ -115,7 +115,7 @@ main.a()  4.0 µs (own 1.0 µs)
 22:13:21.500000  goid 18  still running
 main.a()  running for 4.0 µs
 └─ main.b()  running for 4.0 µs
-   └─ c says  4.0 µs
+   └─ main.c()  4.0 µs
 `);
   expect(err).toContain('still running: 2 calls\n');
 });
@@ -132,6 +132,7 @@ test('--log: a line a call; json has it in the stead of values', async () => {
     });
   await say();
   expect((await runPx(words('--log', 'n is {n}'), world())).out).toBe('22:13:21.500000  n is 5\n');
+  expect((await runPx(words('--log', 'n is {n}', '--tree'), world())).out).toMatch(/^n is 5 {2}/m);
   expect((await runPx(words('--log', 'n is {n}', '-o', 'json'), world())).out).toContain(
     '"function":"main.computeE","log":"n is 5","latency_ns":4000',
   );

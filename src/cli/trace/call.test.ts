@@ -14,7 +14,7 @@ function line(part: Partial<sonde.TraceCall>): string {
     outcome: 'returned',
     ...part,
   });
-  return callLine(call, '').replace(/^\S+ {2}goid 5 {2}/, '');
+  return callLine(call, '', false).replace(/^\S+ {2}goid 5 {2}/, '');
 }
 
 test('values as the agent wrote them, strings quoted, nothing for a terminal to act on', () => {
@@ -22,6 +22,12 @@ test('values as the agent wrote them, strings quoted, nothing for a terminal to 
     'main.f(n=18446744073709551615, s="a\\u001b[2J\\u009b", o={x:nil})',
   );
   expect(line({ function: 'main.\u001b[31mf' })).toBe('main.\\x1b[31mf()');
+});
+
+test('a log line is all that is shown of its call, an empty one too', () => {
+  const calls = ['ann -> nil', ''].map((log) => sonde.TraceCall.fromPartial({ upid, function: 'main.f', log }));
+  expect(calls.map((call) => callLine(call, '', true))).toEqual(['00:00:00.000000  ann -> nil', '00:00:00.000000  ']);
+  expect(calls.map((call) => JSON.parse(callJson(call, undefined, true)).log)).toEqual(['ann -> nil', '']);
 });
 
 test('what is missing or cut says so', () => {
@@ -59,7 +65,7 @@ test('several processes: the line names the pid', () => {
     outcome: 'running',
     latencyNs: 65_000_000_000n,
   });
-  expect(callLine(call, whoseCall(call, undefined, true))).toContain('  pid 123  goid —  ');
+  expect(callLine(call, whoseCall(call, undefined, true), false)).toContain('  pid 123  goid —  ');
   expect(runningLine(call, whoseCall(call, undefined, true))).toMatch(
     /^pid 123 {2}goid — {2}since \S+ \(1 min 5 s\) {2}main\.f\(\)$/,
   );
@@ -68,9 +74,9 @@ test('several processes: the line names the pid', () => {
 test('in a cluster: the line names the pod, and JSON all of its place', () => {
   const call = sonde.TraceCall.fromPartial({ upid, goid: 7n, function: 'main.f', outcome: 'returned' });
   const place = sonde.ProcessInfo.fromPartial({ node: 'n1', namespace: 'shop', pod: 'cart-1', containerName: 'app' });
-  expect(callLine(call, whoseCall(call, place, false))).toContain('  cart-1  goid 7  main.f()');
+  expect(callLine(call, whoseCall(call, place, false), false)).toContain('  cart-1  goid 7  main.f()');
   expect(whoseCall(call, sonde.ProcessInfo.fromPartial({ node: 'n1' }), false)).toBe('pid 123');
-  expect(JSON.parse(callJson(call, place))).toMatchObject({
+  expect(JSON.parse(callJson(call, place, false))).toMatchObject({
     node: 'n1',
     namespace: 'shop',
     pod: 'cart-1',
@@ -84,15 +90,15 @@ test('a running call that began before it was traced', () => {
   expect(runningLine(call, '')).toBe(
     'goid 7  since —  [chan receive]  main.f(<not captured: the call began before it was traced>)',
   );
-  expect(JSON.parse(callJson(call))).toMatchObject({ time: null, args: {}, outcome: 'running' });
+  expect(JSON.parse(callJson(call, undefined, false))).toMatchObject({ time: null, args: {}, outcome: 'running' });
 });
 
 test('a value as large as a server is cut, and the next one is there', () => {
   const args = JSON.stringify({ s: 'x'.repeat(2000), n: 7 });
   const call = sonde.TraceCall.fromPartial({ upid, goid: 5n, function: 'f', argsJson: args, outcome: 'returned' });
-  const text = callLine(call, '');
+  const text = callLine(call, '', false);
   expect(text).toMatch(/f\(s="x{799}… <1202 characters more: -o json has them>, n=7\)/);
-  expect(JSON.parse(callJson(call)).args.s).toHaveLength(2000);
+  expect(JSON.parse(callJson(call, undefined, false)).args.s).toHaveLength(2000);
 });
 
 test('of a large structure the deepest is folded, and that is told', () => {
@@ -107,8 +113,8 @@ test('of a large structure the deepest is folded, and that is told', () => {
     notesJson: JSON.stringify(notes),
     outcome: 'returned',
   });
-  expect(callLine(call, '')).toContain('f(r=&{Body:*http.body{src:[&{…}');
-  expect(callLine(call, '')).toMatch(/Host:"a"} <folded: -o json has all> <Host: truncated from 2 bytes>\)$/);
+  expect(callLine(call, '', false)).toContain('f(r=&{Body:*http.body{src:[&{…}');
+  expect(callLine(call, '', false)).toMatch(/Host:"a"} <folded: -o json has all> <Host: truncated from 2 bytes>\)$/);
   expect(callText(call, 35)).toBe('f(r=&{Body:*http.body{…} Host:"a"} <Host: truncated from 2 bytes>)');
 });
 
@@ -120,8 +126,8 @@ test('json is one line of valid JSON', () => {
     argsJson: '{"s":"\u202e"}',
     outcome: 'returned',
   });
-  expect(callJson(call)).not.toMatch(/[\u2028\u202e\n]/);
-  expect(JSON.parse(callJson(call))).toEqual({
+  expect(callJson(call, undefined, false)).not.toMatch(/[\u2028\u202e\n]/);
+  expect(JSON.parse(callJson(call, undefined, false))).toEqual({
     time: '1970-01-01T00:00:00.000000001Z',
     upid,
     goid: null,

@@ -9,8 +9,11 @@ import { jsonMembers } from './members.ts';
 
 type Notes = ReturnType<typeof parseNotes>;
 
-/** One call as one JSON object, without a line end; in a cluster with its `place`. Values pass as the agent wrote them. A time of 0 is not known: null. */
-export function callJson(call: sonde.TraceCall, place?: sonde.ProcessInfo): string {
+/**
+ * One call as one JSON object, without a line end; in a cluster with its `place`. Values pass as the agent wrote them. `log`: it has a line in the stead of
+ * arguments and results, an empty one perhaps. A time of 0 is not known: null.
+ */
+export function callJson(call: sonde.TraceCall, place: sonde.ProcessInfo | undefined, log: boolean): string {
   const members = [
     ...(place === undefined
       ? []
@@ -25,9 +28,9 @@ export function callJson(call: sonde.TraceCall, place?: sonde.ProcessInfo): stri
     `"goid":${call.goid ?? 'null'}`,
     `"function":${jsonString(call.function)}`,
     ...(call.inlinedInto === '' ? [] : [`"inlined_into":${jsonString(call.inlinedInto)}`]),
-    ...(call.log === ''
-      ? [`"args":${escapeJson(call.argsJson || '{}')}`, `"results":${escapeJson(call.resultsJson || '{}')}`]
-      : [`"log":${jsonString(call.log)}`]),
+    ...(log
+      ? [`"log":${jsonString(call.log)}`]
+      : [`"args":${escapeJson(call.argsJson || '{}')}`, `"results":${escapeJson(call.resultsJson || '{}')}`]),
     `"latency_ns":${call.latencyNs ?? 'null'}`,
     `"outcome":${jsonString(call.outcome)}`,
     ...(call.panicJson === '' ? [] : [`"panic":${escapeJson(call.panicJson)}`]),
@@ -46,11 +49,11 @@ export function whoseCall(call: sonde.TraceCall, place: sonde.ProcessInfo | unde
   return withPid || place !== undefined ? `pid ${parseUpid(call.upid)?.pid ?? '?'}` : '';
 }
 
-/** `22:13:21.500000  goid 18  main.computeE(iterations=100) = ($0=2.7)  4.0 µs`; the outcome if it did not return. Of a log line, only that. */
-export function callLine(call: sonde.TraceCall, whose: string): string {
+/** `22:13:21.500000  goid 18  main.computeE(iterations=100) = ($0=2.7)  4.0 µs`; the outcome if it did not return. With `log` its line, only that. */
+export function callLine(call: sonde.TraceCall, whose: string, log: boolean): string {
   const parts = [timeOfDay(call.timeNs)];
   if (whose !== '') parts.push(whose);
-  if (call.log !== '') return [...parts, escapeControls(call.log)].join('  ');
+  if (log) return [...parts, escapeControls(call.log)].join('  ');
   parts.push(`goid ${call.goid ?? '—'}`, callText(call));
   const notes = parseNotes(call.notesJson);
   if (call.latencyNs !== undefined) parts.push(readableDuration(call.latencyNs));

@@ -6,7 +6,7 @@ import { timeOfDay } from '../format/time.ts';
 import { missing } from '../output/cell.ts';
 import { parseNotes } from '../output/row.ts';
 import { callText, outcomeText } from './call.ts';
-import type { CallWriter } from './writer.ts';
+import type { CallWriter, CallWriterOptions } from './writer.ts';
 
 interface Node {
   readonly call: sonde.TraceCall;
@@ -33,6 +33,7 @@ const mostWaiting = 100_000;
 export class TreeWriter implements CallWriter {
   readonly #context: Context;
   readonly #whose: (call: sonde.TraceCall) => string;
+  readonly #log: boolean;
   /** By process and id of the call that they began in. */
   readonly #waiting = new Map<string, Waiting>();
   /** Of calls that have not ended: how many in them were printed. */
@@ -40,9 +41,10 @@ export class TreeWriter implements CallWriter {
   readonly #timer: NodeJS.Timeout;
   #count = 0;
 
-  constructor(context: Context, whose: (call: sonde.TraceCall) => string) {
+  constructor(context: Context, { whose, log }: Pick<CallWriterOptions, 'whose' | 'log'>) {
     this.#context = context;
     this.#whose = whose;
+    this.#log = log;
     this.#timer = setInterval(() => void this.#printWaiting(performance.now() - patienceMs), patienceMs / 4);
     this.#timer.unref();
   }
@@ -108,7 +110,7 @@ export class TreeWriter implements CallWriter {
     const stack = [...nodes].reverse().map((node) => ({ node, mark: '', indent: '' }));
     for (let top = stack.pop(); top !== undefined; top = stack.pop()) {
       const { node, mark, indent } = top;
-      lines.push(`${mark}${nodeText(node)}`);
+      lines.push(`${mark}${nodeText(node, this.#log)}`);
       if (node.before > 0) lines.push(`${indent}│  ${node.before} more in it, shown before`);
       for (let i = node.children.length - 1; i >= 0; i--) {
         const last = i === node.children.length - 1;
@@ -129,9 +131,9 @@ function keyOf({ upid }: sonde.TraceCall, id: bigint | undefined): string {
 }
 
 /** `main.order(i=1) = ($0=2)  1.2 ms (own 0.3 ms)` */
-function nodeText({ call, children, before }: Node): string {
+function nodeText({ call, children, before }: Node, log: boolean): string {
   const notes = parseNotes(call.notesJson);
-  const parts = [call.log === '' ? callText(call, mostOfValue) : escapeControls(call.log)];
+  const parts = [log && call.outcome !== 'running' ? escapeControls(call.log) : callText(call, mostOfValue)];
   const inner = children.length + before > 0;
   if (call.outcome === 'running') {
     parts.push(`running${call.latencyNs === undefined ? '' : ` for ${readableDuration(call.latencyNs)}`}`);

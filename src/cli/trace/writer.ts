@@ -32,15 +32,15 @@ export async function callWriter(
   options: CallWriterOptions,
 ): Promise<CallWriter> {
   if (format === 'csv') return csvWriter(context, options);
-  if (format !== 'json' && options.tree) return new TreeWriter(context, options.whose);
+  if (format !== 'json' && options.tree) return new TreeWriter(context, options);
   return {
     async call(call) {
       const text =
         format === 'json'
-          ? callJson(call, options.places.get(call.upid))
+          ? callJson(call, options.places.get(call.upid), options.log)
           : options.open
             ? runningLine(call, options.whose(call))
-            : callLine(call, options.whose(call));
+            : callLine(call, options.whose(call), options.log);
       await context.out.write(`${text}\n`);
       await context.out.flush();
     },
