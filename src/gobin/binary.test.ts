@@ -172,6 +172,7 @@ describe('names', () => {
     const binary = await open();
     expect(found(binary, 'computeE').name).toBe('main.computeE');
     expect(found(binary, '(*Server).Handle').name).toBe('main.(*Server).Handle');
+    expect(binary.findFunction('main.Map[bool,error]')).toEqual({ kind: 'missing', nearest: ['main.Map'] });
     expect(binary.findFunction('main.Map')).toEqual({
       kind: 'ambiguous',
       candidates: ['main.Map[go.shape.int,go.shape.string]', 'main.Map[go.shape.string,go.shape.int]'],

@@ -62,13 +62,19 @@ export function exact(name: string, debug: DebugInfo | undefined, table: Pclntab
   return found.length > 0 ? table!.function(found[0]!) : undefined;
 }
 
-/** Names that were perhaps meant; `compteE` means `main.computeE`, without its package. */
+/** Names that were perhaps meant; `compteE` means `main.computeE`, without its package, `main.Map[string]` the function whose instances have other names. */
 function nearestNames(
   name: string,
   candidates: Iterable<string>,
   near: (name: string, candidates: Iterable<string>) => string[],
 ): string[] {
   const all = [...candidates];
+  const plain = withoutTypeArguments(name);
+  if (plain !== name) {
+    const generic = all.filter((each) => each.includes('[')).map(withoutTypeArguments);
+    const named = new Set(generic.filter((each) => each === plain || endsAtBorder(each, plain)));
+    if (named.size > 0) return [...named].slice(0, mostCandidates);
+  }
   const whole = near(name, all);
   if (whole.length > 0) return whole;
   const byRest = new Map<string, string>();
