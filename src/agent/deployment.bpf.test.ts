@@ -56,6 +56,33 @@ it('a deployment that has ended tells the calls that ran at its end: none is wit
   expect(deployment.hits).toBe(rows.length + running.length);
 });
 
+it('rows come by themselves after each pause; so do those of entries alone', async () => {
+  const target = await startProcess(await goFixture({ source: { 'main.go': source } }), { ready: /ready/ });
+  const calls = await sonde.place(target.pid, 'main.hold');
+  const { upid } = sonde.processes.find(String(target.pid))[0]!;
+  const columns = [{ name: 'n', capture: { kind: 'argument', text: 'n' } }] as const;
+  let entered = 0;
+  const entries = await sonde.placeLogical(
+    {
+      name: 'entries',
+      table: 'entries',
+      target: { kind: 'upid', upid },
+      ttlNs: 0n,
+      probes: [{ function: 'main.hold', columns }],
+    },
+    { batch: ({ rows }) => void (entered += rows) },
+  );
+  const burst = 500;
+  for (let round = 1; round <= 4; round++) {
+    // Nothing is asked for: what is not woken for stays in the ring.
+    target.write('0\n'.repeat(burst));
+    await expect.poll(() => calls.rows.length, { timeout: 10_000 }).toBe(round * burst);
+    await expect.poll(() => entered, { timeout: 10_000 }).toBe(round * burst);
+  }
+  expect([calls.deployment.drops, entries.drops]).toEqual([0, 0]);
+  await Promise.all([calls.deployment.close(), entries.close()]);
+});
+
 it('where rows are kept, calls that run at the end get one', async () => {
   const target = await startProcess(await goFixture({ source: { 'main.go': source } }), { ready: /ready/ });
   const { deployment, rows } = await sonde.place(target.pid, 'main.hold', { rowsOfRunning: true });

@@ -23,6 +23,7 @@ export const helpers = {
   ringbuf_reserve: 131,
   ringbuf_submit: 132,
   ringbuf_discard: 133,
+  ringbuf_query: 134,
   /** 5.10, sleepable programs only. */
   copy_from_user: 148,
   /** 5.11: as `get_current_task`, but known to the verifier, which lets its fields be read. Needs the kernel's BTF. */

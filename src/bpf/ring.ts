@@ -18,7 +18,7 @@ export type OnRecord = (bytes: Uint8Array, view: DataView, offset: number, lengt
  * Reader of a BPF ring buffer, mapped into this process; one reader per ring. Needs nothing but the map's descriptor,
  * so it may live in a worker thread (descriptors are the process's). Layout: kernel/bpf/ringbuf.c.
  *
- * Wake-ups: the kernel wakes the reader only when a record is committed at the very place the reader has reached. A
+ * Wake-ups, where programs leave them to the kernel (flags 0): it wakes the reader only when a record is committed at the very place the reader has reached. A
  * reader that drains at once is thus woken for about every second event; one that pauses its readiness, waits a few
  * milliseconds and only then drains costs one wake-up for all of them:
  * `onReadable(() => { r.pause(); setTimeout(() => { ring.drain(…); r.resume(); }, 5); })`.

@@ -11,6 +11,7 @@ export {
   tracepointMaps,
   unwindDropsOffset,
   waitedNsOffset,
+  wokenOffset,
 } from './emit/index.ts';
 export {
   defaultRedaction,

@@ -127,7 +127,12 @@ const inFrame = (frameBytes: FrameBytes | undefined) => (frameBytes === undefine
 function keeping(plan: PlannedProbe, chosen: readonly Chosen[]): Keeping {
   const { selection, dictionary: test } = plan;
   const key = chosen.findIndex((each) => each.plan.dictionary?.known === test?.known);
-  return { selection, tracked: isTracked(plan), ...(test === undefined ? {} : { dictionary: { test, key } }) };
+  return {
+    selection,
+    tracked: isTracked(plan),
+    quiet: plan.return !== undefined,
+    ...(test === undefined ? {} : { dictionary: { test, key } }),
+  };
 }
 
 export function exitPrograms(context: EmitContext, chosen: readonly Chosen[]): ProgramSites[] {

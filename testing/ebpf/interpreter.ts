@@ -25,6 +25,10 @@ import { UserMemory } from './memory.ts';
 /** The program did what no verifier would let pass: a bug in the emitter. */
 export class BadProgram extends Error {}
 
+/** include/uapi/linux/bpf.h: BPF_RB_NO_WAKEUP, BPF_RB_FORCE_WAKEUP. */
+const noWakeup = 1n;
+const forceWakeup = 2n;
+
 /** What a program runs in. Plain data that tests set and look at. */
 export interface World {
   /** `struct pt_regs`. */
@@ -40,6 +44,10 @@ export interface World {
   readonly records: Uint8Array[];
   /** How many more reservations succeed. */
   room: number;
+  /** What ringbuf_query says: bytes that nobody has read. */
+  unread: bigint;
+  /** How often the reader of the ring was woken. */
+  wakes: number;
   tgid: number;
   /** What get_ns_current_pid_tgid knows: undefined fails the helper. */
   namespace?: { readonly device: bigint; readonly inode: bigint; readonly tgid: number };
@@ -68,6 +76,8 @@ export function newWorld(controlWords: number, contextSize = 168): World {
     dynamic: new Map(),
     records: [],
     room: Number.POSITIVE_INFINITY,
+    unread: 0n,
+    wakes: 0,
     tgid: 1,
     task: 0n,
     ktime: 1000n,
@@ -366,7 +376,6 @@ class Run {
         return base;
       }
       case 'ringbuf_output': {
-        const forceWakeup = 2n;
         if (this.#get(3) !== 0n || this.#get(4) !== forceWakeup) throw new BadProgram('a kick is empty and wakes');
         world.kicked.push(Number(this.#get(1) - kickRings));
         return 0n;
@@ -391,11 +400,21 @@ class Run {
         const held = this.#held;
         if (held === undefined || held.done || this.#get(1) !== held.region.base)
           throw new BadProgram('submit of no record');
-        if (this.#get(2) !== 0n) throw new BadProgram('submit with flags');
+        if (this.#get(2) !== noWakeup) throw new BadProgram('submit that may wake');
         held.done = true;
         world.records.push(held.region.bytes);
         return 0n;
       }
+      case 'ringbuf_discard': {
+        const held = this.#held;
+        if (held === undefined || held.done || this.#get(1) !== held.region.base)
+          throw new BadProgram('discard of no record');
+        held.done = true;
+        if (this.#get(2) === forceWakeup) world.wakes++;
+        return 0n;
+      }
+      case 'ringbuf_query':
+        return world.unread;
       default:
         throw new BadProgram(`helper ${helper} is not there`);
     }
@@ -413,7 +432,7 @@ class Run {
 
   #reserve(): bigint {
     if (this.#get(1) !== ringHandle || this.#get(3) !== 0n) throw new BadProgram('reserve of no ring');
-    if (this.#held !== undefined) throw new BadProgram('a second reserve');
+    if (this.#held?.done === false) throw new BadProgram('a second reserve');
     if (this.#world.room <= 0) return 0n;
     this.#world.room--;
     const region = { base: recordBase, bytes: new Uint8Array(Number(this.#get(2))).fill(0xaa), writable: true };

@@ -2,7 +2,7 @@ import { parentPort } from 'node:worker_threads';
 import { BugError, SondeError } from '#base';
 import { openRingBuffer, type RingBuffer } from '#bpf';
 import { header, type RowBatch } from '#model';
-import { controlOffset, EventDecoder, GroupDecoder } from '#probe';
+import { controlOffset, EventDecoder, GroupDecoder, wokenOffset } from '#probe';
 import { clock, type Mapping, mapFlag, openSys, protection, type Readiness } from '#sys';
 import { GroupReader } from './groups.ts';
 import { ImageServices } from './image.ts';
@@ -25,6 +25,8 @@ class Ring {
   readonly #id: number;
   readonly #ring: RingBuffer;
   readonly #controls: Mapping;
+  readonly #words: BigUint64Array;
+  readonly #woken: number;
   readonly #decoder: EventDecoder;
   readonly #readiness: Readiness;
   readonly #rowsOfRunning: boolean;
@@ -43,6 +45,8 @@ class Ring {
     const length = Math.ceil(controlBytes / sys.pageSize) * sys.pageSize;
     this.#controls = sys.mmap(controlFd, length, protection.read | protection.write, mapFlag.shared, 0);
     const words = new BigUint64Array(this.#controls.buffer);
+    this.#words = words;
+    this.#woken = wokenOffset(plans.length) / 8;
     this.#decoder = new EventDecoder({
       relation,
       counters: () => words,
@@ -99,6 +103,8 @@ class Ring {
       count = this.#ring.drain(onRecord, batchRows);
       this.#handOver();
     }
+    // What comes from here on wakes again. What came since the last look, and found that somebody had woken us already, is seen when the event loop waits: it is told of a ring with something in it.
+    Atomics.store(this.#words, this.#woken, 0n);
     if (replaced !== undefined) decoder.execed(0, replaced);
     return total;
     function onRecord(bytes: Uint8Array, view: DataView, offset: number, length: number): void {

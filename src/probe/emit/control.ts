@@ -23,7 +23,12 @@ export function allDropsOffset(probes: number): number {
   return waitedNsOffset(probes) + 8;
 }
 
+/** Offset in the control value, bytes, of the word that is 1 from when a program has woken the reader until that has drained the ring. */
+export function wokenOffset(probes: number): number {
+  return allDropsOffset(probes) + 8;
+}
+
 /** Offset in the control value, bytes, of the calls of a probe that were counted while the gate was at `gates.counting`. */
 export function estimateOffset(probes: number, probe: number): number {
-  return allDropsOffset(probes) + 8 + 8 * probe;
+  return wokenOffset(probes) + 8 + 8 * probe;
 }

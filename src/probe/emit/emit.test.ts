@@ -14,7 +14,7 @@ import {
 import type { EventPlan, SlotSource } from '../plan/index.ts';
 import type { EmitFeatures, Site } from '../types.ts';
 import { checkReservations } from './check.ts';
-import { controlOffset, machine, siteCookie, tracepointMaps, unwindDropsOffset } from './index.ts';
+import { controlOffset, machine, siteCookie, tracepointMaps, unwindDropsOffset, wokenOffset } from './index.ts';
 import { type EmitContext, entryProgram, goexitProgram, recoveryProgram, returnProgram } from './program.ts';
 
 const [rax, rbx, rcx] = [0, 3, 2];
@@ -62,7 +62,7 @@ let world: World;
 let g: TestGoroutine;
 
 beforeEach(() => {
-  world = newWorld(14);
+  world = newWorld(16);
   world.tgid = 42;
   world.control[0] = 1n;
   g = addGoroutine(world, 0xc0_0000_1000n, 18n, 0xc0_0010_0000n, 0xc0_0010_8000n);
@@ -120,6 +120,24 @@ describe('entry program', () => {
     expect(world.control[controlOffset(1, 'hits') / 8]).toBe(1n);
   });
 
+  it('wakes the reader once until that has drained the ring; where a return is to come, only when much is unread', () => {
+    const woken = wokenOffset(2) / 8;
+    runEntry(event());
+    runEntry(event());
+    expect([world.wakes, world.control[woken]]).toEqual([1, 1n]);
+    world.control[woken] = 0n;
+    runEntry(event());
+    expect([world.wakes, world.control[woken]]).toEqual([2, 1n]);
+    world.control[woken] = 0n;
+    const quiet = entryProgram(context(), 1, event(), site, {}, { tracked: false, quiet: true });
+    run(quiet, world);
+    expect([world.wakes, world.control[woken], world.records.length]).toEqual([2, 0n, 4]);
+    world.unread = 1n << 20n;
+    run(quiet, world);
+    run(quiet, world);
+    expect([world.wakes, world.control[woken], world.records.length]).toEqual([3, 1n, 6]);
+  });
+
   it('tells depth apart in a recursion, and keeps it when the stack moves', () => {
     const program = entryProgram(context(), 0, event(), site);
     for (const depth of [0x100, 0x180, 0x200]) {
@@ -145,7 +163,7 @@ describe('entry program', () => {
     world.control[0] = 0n;
     run(program, world);
     expect(world.records).toHaveLength(0);
-    expect([...world.control]).toEqual(new Array(14).fill(0n));
+    expect([...world.control]).toEqual(new Array(16).fill(0n));
     world.control[0] = 1n;
     run(program, world);
     expect(world.records).toHaveLength(1);
@@ -476,7 +494,7 @@ describe('recovery and Goexit programs', () => {
   });
 
   it('is shallower than every callee of the frame that goes on, on arm64 too', () => {
-    const arm = newWorld(12, 272);
+    const arm = newWorld(16, 272);
     arm.tgid = 42;
     arm.control[0] = 1n;
     const other = addGoroutine(arm, 0xc0_0000_1000n, 18n, 0xc0_0010_0000n, 0xc0_0010_8000n);
@@ -613,7 +631,7 @@ describe('tracepointMaps', () => {
       name: 'control',
       type: 'array',
       keySize: 4,
-      valueSize: 152,
+      valueSize: 160,
       maxEntries: 1,
     });
   });

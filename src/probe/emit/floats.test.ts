@@ -44,7 +44,7 @@ let flags: DataView;
 let area: DataView;
 
 beforeEach(() => {
-  world = newWorld(12);
+  world = newWorld(16);
   world.tgid = 42;
   world.control[0] = 1n;
   world.task = task;

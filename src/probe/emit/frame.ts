@@ -55,3 +55,6 @@ export const mapNames = {
   /** How many calls were seen and kept, a `selectionState` for each probe as it was written. */
   selection: 'selection',
 } as const;
+
+/** Bytes of the ring of a tracepoint with few and small events. */
+export const smallestRing = 1 << 20;

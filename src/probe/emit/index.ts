@@ -1,5 +1,12 @@
 export { checkReservations, checkStack } from './check.ts';
-export { allDropsOffset, controlOffset, estimateOffset, unwindDropsOffset, waitedNsOffset } from './control.ts';
+export {
+  allDropsOffset,
+  controlOffset,
+  estimateOffset,
+  unwindDropsOffset,
+  waitedNsOffset,
+  wokenOffset,
+} from './control.ts';
 export { type FloatTrialMap, floatTrialProgram } from './floats.ts';
 export { mapNames } from './frame.ts';
 export { bucketEnd, bucketStart, groupEntryProgram, groupReturnProgram } from './group.ts';

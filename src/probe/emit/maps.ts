@@ -2,15 +2,14 @@ import type { MapSpec } from '#asm';
 import { dynamicKeyBytes, dynamicValueBytes, type TypeTable } from '../graph/index.ts';
 import type { PlannedProbe } from '../plan/index.ts';
 import type { TracepointMaps } from '../types.ts';
-import { allDropsOffset, estimateOffset } from './control.ts';
-import { mapNames } from './frame.ts';
+import { estimateOffset, wokenOffset } from './control.ts';
+import { mapNames, smallestRing } from './frame.ts';
 import { groupSizes } from './group-sizes.ts';
 import { mostOpenCalls, openKeyBytes } from './open.ts';
 import { selectionKeysName, selectionStateSize } from './select.ts';
 
 /** Records of the largest size that the ring should hold, at least: 15 ms of a million hits a second, three times what the reader lets gather; large records get fewer, for a ring's pages count twice in the reader's memory. */
 const ringRecords = 16_384;
-const smallestRing = 1 << 20;
 const largestRing = 1 << 23;
 
 /** Bytes of the ring buffer's own header before each record (kernel/bpf/ringbuf.c, BPF_RINGBUF_HDR_SZ). */
@@ -36,7 +35,7 @@ export function tracepointMaps(
   let size = smallestRing;
   while (size < room && size < largestRing) size *= 2;
   const ring: MapSpec = { name: mapNames.ring, type: 'ringbuf', keySize: 0, valueSize: 0, maxEntries: size };
-  const values = estimate ? estimateOffset(probes, probes) : allDropsOffset(probes) + 8;
+  const values = estimate ? estimateOffset(probes, probes) : wokenOffset(probes) + 8;
   const controls: MapSpec = { name: mapNames.control, type: 'array', keySize: 4, valueSize: values, maxEntries: 1 };
   const common = { ring, control: controls, others, shared };
   if (types === undefined) return common;

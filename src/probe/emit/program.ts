@@ -59,10 +59,12 @@ export interface EmitContext {
 
 const noEvent: EventPlan = { layout: { size: headerSize, slots: [] }, sources: [] };
 
-/** Which calls of a probe its programs keep. `tracked`: returns are sent of those calls only whose entries were. */
+/** Which calls of a probe its programs keep, and how. `tracked`: returns are sent of those calls only whose entries were. */
 export interface Keeping {
   readonly selection?: SelectionPlan | undefined;
   readonly tracked: boolean;
+  /** Nobody has to look at an entry before its return is there. */
+  readonly quiet?: boolean;
   /** Of a shape function's calls those with certain dictionaries; `key`: the number that these calls have in the map of open calls, one for all probes of the function. */
   readonly dictionary?: { readonly test: DictionaryTest; readonly key: number } | undefined;
 }
@@ -82,7 +84,7 @@ export function entryProgram(
   event: EventPlan,
   site: Pick<Site, 'notTaken'>,
   options: ProgramOptions = {},
-  { selection, tracked, dictionary }: Keeping = { tracked: false },
+  { selection, tracked, dictionary, quiet = false }: Keeping = { tracked: false },
 ): Program {
   const key = dictionary?.key ?? probe;
   const make = context.waits === true ? buildWaiting : build;
@@ -120,7 +122,7 @@ export function entryProgram(
     writeSite(asm, probe, false);
     if (event.layout.walk) walk(asm, event.layout.walk, walkOptions(context));
     if (waiting !== undefined) waitOrGoOn(asm, waiting, waitedNsOffset(context.probes));
-    submit(asm, 'now');
+    submit(asm, context.probes, { time: 'now', quiet });
     if (tracked) {
       openKey(asm, key, out);
       if (dictionary === undefined) asm.store(8, fp, frame.scratch, immediate(0));
@@ -218,7 +220,7 @@ export function returnProgram(
     writeSite(asm, probe, options.sites > 1 && context.features.attachCookie);
     if (sent.layout.walk) walk(asm, sent.layout.walk, walkOptions(context));
     if (waiting !== undefined) waitOrGoOn(asm, waiting, waitedNsOffset(context.probes));
-    submit(asm, 'noted');
+    submit(asm, context.probes, { time: 'noted' });
     asm.jump(out);
     if (asm.isUsed(skipped)) {
       asm.label(skipped);
@@ -326,7 +328,7 @@ function sendUnwind(asm: Assembler, out: Label, context: EmitContext, kind: Even
   writeEvent(asm, context, kind, 0, event);
   writeSite(asm, 0, false);
   if (event.layout.walk) walk(asm, event.layout.walk, walkOptions(context));
-  submit(asm, 'noted');
+  submit(asm, context.probes, { time: 'noted' });
   asm.jump(out);
   asm.label(full);
   count(asm, unwindDropsOffset(context.probes));

@@ -1,8 +1,8 @@
 import { type Assembler, fp, immediate, type Label, r0, r1, r2, r3, r6, r7 } from '#asm';
 import { type EventKind, type EventLayout, eventKinds, header, headerSize } from '#model';
 import { control } from '../types.ts';
-import { controlOffset } from './control.ts';
-import { frame, mapNames } from './frame.ts';
+import { controlOffset, wokenOffset } from './control.ts';
+import { frame, mapNames, smallestRing } from './frame.ts';
 
 /** Adds 1 to a word of the control map. Loses r1, r2. */
 export function count(asm: Assembler, offset: number): void {
@@ -133,8 +133,22 @@ export function noteTime(asm: Assembler): void {
   asm.store(8, fp, frame.ktime, r0);
 }
 
-/** Sends the record: with the time noted, or with the time now (for an entry, taken last). Wakes the reader if it sleeps. */
-export function submit(asm: Assembler, time: 'noted' | 'now'): void {
+/** include/uapi/linux/bpf.h: BPF_RB_NO_WAKEUP, BPF_RB_FORCE_WAKEUP, BPF_RB_AVAIL_DATA. */
+const noWakeup = 1;
+const forceWakeup = 2;
+const availableData = 0;
+/** So many unread bytes are to be read, whatever they are: a quarter of the smallest ring. */
+const mostUnread = smallestRing / 4;
+
+/**
+ * Sends the record, with the time noted, or with the time now (for an entry, taken last). The reader is woken if it sleeps: by an entry whose return is to
+ * come (`quiet`) only when much is unread, for a wake-up, some 15 µs in a virtual machine, would be in the call's latency.
+ */
+export function submit(
+  asm: Assembler,
+  probes: number,
+  { time, quiet = false }: { readonly time: 'noted' | 'now'; readonly quiet?: boolean },
+): void {
   if (time === 'now') {
     asm.call('ktime_get_ns');
     asm.store(8, r7, header.ktime, r0);
@@ -143,6 +157,32 @@ export function submit(asm: Assembler, time: 'noted' | 'now'): void {
     asm.store(8, r7, header.ktime, r1);
   }
   asm.mov(r1, r7);
-  asm.mov(r2, immediate(0));
+  asm.mov(r2, immediate(noWakeup));
   asm.call('ringbuf_submit');
+  const done = asm.newLabel();
+  if (quiet) {
+    asm.loadMapFd(r1, mapNames.ring);
+    asm.mov(r2, immediate(availableData));
+    asm.call('ringbuf_query');
+    asm.jumpIf('lt', r0, immediate(mostUnread), done);
+  }
+  wake(asm, probes, done);
+  asm.label(done);
+}
+
+/** By an empty record that is given back. The kernel's own rule wakes for the record that the reader waits at, which a quiet one may be. The word is looked at behind the record, so that who clears it sees the record. */
+function wake(asm: Assembler, probes: number, done: Label): void {
+  asm.loadMapValue(r1, mapNames.control, wokenOffset(probes));
+  asm.load(8, r2, r1, 0);
+  asm.jumpIf('ne', r2, immediate(0), done);
+  asm.loadMapFd(r1, mapNames.ring);
+  asm.mov(r2, immediate(8));
+  asm.mov(r3, immediate(0));
+  asm.call('ringbuf_reserve');
+  asm.jumpIf('eq', r0, immediate(0), done);
+  asm.loadMapValue(r2, mapNames.control, wokenOffset(probes));
+  asm.store(8, r2, 0, immediate(1));
+  asm.mov(r1, r0);
+  asm.mov(r2, immediate(forceWakeup));
+  asm.call('ringbuf_discard');
 }

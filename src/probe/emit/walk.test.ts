@@ -100,7 +100,7 @@ function walkedAll(
     steps === undefined ? planned.entry! : withSteps(planned.entry!, steps),
     site,
   );
-  const world = newWorld(8);
+  const world = newWorld(10);
   world.tgid = 42;
   world.control[0] = 1n;
   world.types = table.bytes;
