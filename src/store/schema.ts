@@ -27,6 +27,14 @@ export function quoteText(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
+/**
+ * UPIDs of several processes in turn would be packed into bits, which DuckDB unpacks at 230 ns a value of 128 bits: a hundred times as long as it takes to read
+ * 16 bytes. Those of one process are one constant a row group all the same.
+ */
+function storedType(column: Column): string {
+  return column.type === 'UINT128' ? `${sqlType(column)} USING COMPRESSION uncompressed` : sqlType(column);
+}
+
 /** @throws NameClash when two columns differ only in case, or one has a name of the store's own. */
 export function createTableSql(table: string, relation: Relation): string {
   const seen = new Map<string, string>([
@@ -39,7 +47,7 @@ export function createTableSql(table: string, relation: Relation): string {
     seen.set(name.toLowerCase(), name);
   }
   const columns = [
-    ...relation.columns.map((column) => `${quoteName(column.name)} ${sqlType(column)}`),
+    ...relation.columns.map((column) => `${quoteName(column.name)} ${storedType(column)}`),
     `${notesName} VARCHAR`,
     `${sequenceName} BIGINT`,
   ];
