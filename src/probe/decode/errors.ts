@@ -1,6 +1,7 @@
 import { errnoText } from './errno.ts';
 import { all, type ErrorTexts, type Fields, quoted, string, type Wrapped } from './error-fields.ts';
-import type { Dynamic, GraphRenderer } from './graph.ts';
+import type { GraphRenderer } from './graph.ts';
+import { type Dynamic, heldBy } from './held.ts';
 import { libraryErrors } from './library-errors.ts';
 import { runtimeErrors } from './runtime-errors.ts';
 import { word } from './snapshot.ts';
@@ -71,7 +72,7 @@ function operation(renderer: GraphRenderer, error: Fields, wrapped: Wrapped): st
 function addressText(renderer: GraphRenderer, { type, place }: Fields, name: string): string | undefined {
   const found = renderer.field(type, place, name);
   if (found === undefined || found.place.at + 16 > found.place.end) return undefined;
-  const dynamic = renderer.dynamic(false, found.place);
+  const dynamic = heldBy(renderer, false, found.place);
   if (dynamic === undefined) return '';
   if (dynamic.index === undefined || dynamic.data.kind === 'none') return undefined;
   const held = renderer.pointee(dynamic.index, dynamic.data.place);
@@ -81,7 +82,7 @@ function addressText(renderer: GraphRenderer, { type, place }: Fields, name: str
 function inner(renderer: GraphRenderer, { type, place }: Fields, name: string, nesting: number): string | undefined {
   const found = renderer.field(type, place, name);
   if (found === undefined || found.place.at + 16 > found.place.end) return undefined;
-  const dynamic = renderer.dynamic(false, found.place);
+  const dynamic = heldBy(renderer, false, found.place);
   return dynamic && errorText(renderer, dynamic, nesting + 1);
 }
 
@@ -100,7 +101,7 @@ function listed(
   const parts: string[] = [];
   for (let i = 0; i < count; i++) {
     const at = chunk.start + 16 * i;
-    const dynamic = renderer.dynamic(false, { at, end: chunk.end, depth: chunk.depth });
+    const dynamic = heldBy(renderer, false, { at, end: chunk.end, depth: chunk.depth });
     const text = dynamic && errorText(renderer, dynamic, nesting + 1);
     if (text === undefined) return undefined;
     parts.push(text);

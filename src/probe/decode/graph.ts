@@ -1,11 +1,11 @@
 import { BugError, decodeUtf8 } from '#base';
 import { type CaptureLimits, type EventLayout, type Hole, limitText } from '#model';
-import { directPart, followed, type GraphType, isByte, type TypeGraph } from '../graph/index.ts';
+import { followed, type GraphType, isByte, type TypeGraph } from '../graph/index.ts';
 import { bytesJson, hex } from './bytes.ts';
 import { channelJson } from './channel.ts';
-import { errorText } from './errors.ts';
 import { complexText, floatJson } from './float.ts';
 import { funcJson } from './func.ts';
+import { interfaceJson } from './interface.ts';
 import { mapJson } from './maps.ts';
 import { ownFields } from './messages.ts';
 import type { Notes } from './notes.ts';
@@ -70,7 +70,7 @@ export class GraphRenderer {
     const type = this.type(index);
     if (type.redacted === true) return this.#wrapped(prefix, this.missing(path, 'redacted'));
     const { at, end } = place;
-    if (type.size > 0 && at >= end) return this.#wrapped(prefix, this.missing(path, this.#cut()));
+    if (type.size > 0 && at >= end) return this.#wrapped(prefix, this.missing(path, this.behind()));
     const hole = this.#holeIn(type, at);
     if (hole !== undefined && !this.#hasParts(type)) return this.#wrapped(prefix, this.missing(path, hole.reason));
     if (++this.#nesting > mostNesting) {
@@ -96,7 +96,7 @@ export class GraphRenderer {
         if (prefix.includes('"&":')) return this.#wrapped(prefix, this.#pointer(type, place, path, ''));
         return this.#pointer(type, place, path, prefix);
       case 'interface':
-        return this.#wrapped(prefix, this.#interface(type, place, path));
+        return this.#wrapped(prefix, interfaceJson(this, type, place, path));
       default:
         return this.#wrapped(prefix, this.#simple(type, place, path));
     }
@@ -129,7 +129,7 @@ export class GraphRenderer {
   #simple(type: GraphType, place: Place, path: string): string {
     const { view } = this;
     const { at, end } = place;
-    if (type.kind !== 'array' && at + type.size > end) return this.missing(path, this.#cut());
+    if (type.kind !== 'array' && at + type.size > end) return this.missing(path, this.behind());
     switch (type.kind) {
       case 'bool':
         return this.bytes[at] === 0 ? 'false' : 'true';
@@ -179,7 +179,8 @@ export class GraphRenderer {
     return 'null';
   }
 
-  #cut(): string {
+  /** Why a part of a value is missing whose beginning is there. */
+  behind(): string {
     return `behind the part of a large value that was captured (${limitText(this.graph.limits, 'eventBytes')})`;
   }
 
@@ -282,7 +283,7 @@ export class GraphRenderer {
   }
 
   #pointer(type: Extract<GraphType, { kind: 'pointer' }>, place: Place, path: string, prefix: string): string {
-    if (place.at + 8 > place.end) return this.#wrapped(prefix, this.missing(path, this.#cut()));
+    if (place.at + 8 > place.end) return this.#wrapped(prefix, this.missing(path, this.behind()));
     return this.pointerTo(type.elem, word(this.view, place.at), place.depth, path, prefix);
   }
 
@@ -304,63 +305,6 @@ export class GraphRenderer {
       return `{${own}}`;
     }
     return this.value(elem, { at: chunk.start, end: chunk.end, depth: chunk.depth }, path, own);
-  }
-
-  /** `{"(type)":"*main.T",…}`: the dynamic type, then the value of it. */
-  #interface(type: Extract<GraphType, { kind: 'interface' }>, place: Place, path: string): string {
-    if (place.at + 16 > place.end) return this.missing(path, this.#cut());
-    const found = this.dynamic(type.empty, place);
-    if (found === undefined) return 'null';
-    const { name, index, data, reason } = found;
-    const error = errorText(this, found);
-    const prefix = `"(type)":${JSON.stringify(sourceName(name))}${error === undefined ? '' : `,"Error()":${JSON.stringify(error)}`}`;
-    if (index === undefined) {
-      this.notes.missing(path, reason ?? 'its type has no debug info');
-      return `{${prefix}}`;
-    }
-    if (data.kind === 'word') return this.value(index, data.place, path, prefix);
-    if (data.kind === 'none') {
-      this.notes.missing(path, data.reason);
-      return `{${prefix}}`;
-    }
-    return this.value(index, data.place, path, prefix);
-  }
-
-  /** What an interface value holds; undefined: it is nil. */
-  dynamic(empty: boolean, place: Place): Dynamic | undefined {
-    const { view, graph, target } = this;
-    const high = view.getUint32(place.at + 4, true);
-    const first = word(view, place.at);
-    if (first === 0) return undefined;
-    const looked = empty || (high & 0x8000_0000) !== 0;
-    if (!looked) {
-      const why = this.why(place.depth, 0);
-      return { name: '?', index: undefined, data: { kind: 'none', reason: why }, reason: `type and value: ${why}` };
-    }
-    const descriptor = empty ? first : (high & 0x7fff_ffff) * 0x1_0000_0000 + view.getUint32(place.at, true);
-    const index = target.dynamicType(graph, descriptor);
-    if (index === undefined) {
-      const name = target.typeName?.(descriptor) ?? `type at 0x${descriptor.toString(16)}`;
-      return {
-        name,
-        index,
-        data: { kind: 'none', reason: '' },
-        reason: 'its type is not among those that are looked into here',
-      };
-    }
-    const { name, size } = this.type(index);
-    const pointer = word(view, place.at + 8);
-    const direct = directPart(graph.types, index);
-    if (direct !== undefined) {
-      // What a func points to is a part of it, but of one in an interface it is behind that.
-      const depth = place.depth + (this.type(direct).kind === 'func' ? 1 : 0);
-      const own = { at: place.at + 8, end: place.at + 16, depth };
-      return { name, index, data: { kind: 'word', place: own } };
-    }
-    if (size === 0) return { name, index, data: { kind: 'chunk', place: { at: 0, end: 0, depth: place.depth + 1 } } };
-    const chunk = this.reach(pointer, index, place.depth, 1);
-    if (typeof chunk === 'string') return { name, index, data: { kind: 'none', reason: chunk } };
-    return { name, index, data: { kind: 'chunk', place: { at: chunk.start, end: chunk.end, depth: chunk.depth } } };
   }
 
   #string(place: Place, path: string): string {
@@ -490,21 +434,4 @@ export class GraphRenderer {
     }
     return this.elements(type.elem, elem.size, place, type.count, path);
   }
-}
-
-/** Debug info has packages before the unexported fields of a struct without a name (`struct { main.n int }`), the source has none. */
-function sourceName(name: string): string {
-  return name.includes('struct {')
-    ? name.replaceAll(/(?<=[{;] )[^\s;{}()[\]]+\.(?=[\p{L}_][\p{L}\p{N}_]* )/gu, '')
-    : name;
-}
-
-export interface Dynamic {
-  readonly name: string;
-  /** Undefined where the type is not known. */
-  readonly index: number | undefined;
-  readonly data:
-    | { readonly kind: 'word' | 'chunk'; readonly place: Place }
-    | { readonly kind: 'none'; readonly reason: string };
-  readonly reason?: string;
 }

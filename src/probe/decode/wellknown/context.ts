@@ -1,6 +1,7 @@
 import { contextValueDepth } from '../../graph/index.ts';
 import { errorText } from '../errors.ts';
 import type { GraphRenderer, Place } from '../graph.ts';
+import { heldBy } from '../held.ts';
 import { word } from '../snapshot.ts';
 import type { WellKnown } from './index.ts';
 import { spanIds } from './span.ts';
@@ -99,7 +100,7 @@ function cancellation(renderer: GraphRenderer, { type, place }: Link, path: stri
 /** An error by its text, where that is known, else by its fields. */
 function reason(renderer: GraphRenderer, { type, place }: Link, path: string): string {
   const interfaceType = renderer.type(type);
-  const dynamic = renderer.dynamic(interfaceType.kind === 'interface' && interfaceType.empty, place);
+  const dynamic = heldBy(renderer, interfaceType.kind === 'interface' && interfaceType.empty, place);
   const text = dynamic && errorText(renderer, dynamic);
   return text === undefined ? renderer.value(type, place, path) : JSON.stringify(text);
 }
@@ -109,7 +110,7 @@ function keyAndValue(renderer: GraphRenderer, { type, place }: Link, path: strin
   if (!key || !value || value.place.at + 16 > value.place.end) return;
   const own = `${path}.values[${summary.values.length}]`;
   const held = { ...value.place, depth: value.place.depth + contextValueDepth - 1 };
-  const dynamic = renderer.dynamic(true, held);
+  const dynamic = heldBy(renderer, true, held);
   if (dynamic?.index !== undefined && dynamic.data.kind !== 'none') {
     const target = renderer.pointee(dynamic.index, dynamic.data.place);
     const ids = target && spanIds(renderer, target.type, target.place);
@@ -122,7 +123,7 @@ function keyAndValue(renderer: GraphRenderer, { type, place }: Link, path: strin
 /** The next one of the chain; undefined at its end, also where it is none of package context: then it is shown as `parent`. */
 function parentOf(renderer: GraphRenderer, outer: Link, path: string, summary: Summary): Link | undefined {
   if (outer.place.at + 16 > outer.place.end) return undefined;
-  const dynamic = renderer.dynamic(false, outer.place);
+  const dynamic = heldBy(renderer, false, outer.place);
   if (dynamic === undefined || roots.has(dynamic.name)) return undefined;
   const held =
     dynamic.index === undefined || dynamic.data.kind === 'none'

@@ -1,4 +1,5 @@
 import { isDirect } from '../../graph/index.ts';
+import { heldBy } from '../held.ts';
 import { word } from '../snapshot.ts';
 import type { WellKnown } from './index.ts';
 import { itsField } from './parts.ts';
@@ -21,7 +22,7 @@ const reflected: WellKnown = (renderer, type, place, path) => {
   if (flag === undefined || any < 0 || flag.place.at + 8 > flag.place.end) return undefined;
   if (word(renderer.view, place.at) === 0) return 'null';
   const bits = renderer.uint(flag.place.at, 8);
-  const held = renderer.dynamic(true, place);
+  const held = heldBy(renderer, true, place);
   if (held?.index === undefined || (bits & method) !== 0n) return undefined;
   // One that can be set is behind a pointer, which an interface has for no type that is a pointer itself.
   if ((bits & indirect) !== 0n && isDirect(renderer.graph.types, held.index)) return undefined;

@@ -1,3 +1,4 @@
+import { heldBy } from '../held.ts';
 import { word } from '../snapshot.ts';
 import type { WellKnown } from './index.ts';
 import { itsField, part } from './parts.ts';
@@ -26,7 +27,7 @@ const instant =
 /** The one value that a `structpb.Value` has: that of the struct in its oneof. */
 const oneOf: WellKnown = (renderer, type, place, path) => {
   const kind = part(renderer, type, place, 'Kind');
-  const held = kind && renderer.dynamic(false, kind.place);
+  const held = kind && heldBy(renderer, false, kind.place);
   if (kind === undefined || (held !== undefined && held.index === undefined)) return undefined;
   if (held?.index === undefined || held.data.kind === 'none') return held === undefined ? 'null' : undefined;
   const struct = renderer.pointee(held.index, held.data.place);

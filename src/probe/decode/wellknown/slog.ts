@@ -1,5 +1,6 @@
 import { floatJson } from '../float.ts';
 import type { GraphRenderer, Place } from '../graph.ts';
+import { heldBy } from '../held.ts';
 import { word } from '../snapshot.ts';
 import type { WellKnown } from './index.ts';
 import { only, part } from './parts.ts';
@@ -12,7 +13,7 @@ const kinds = { bool: 1n, duration: 2n, float64: 3n, int64: 4n, uint64: 7n } as 
 const value: WellKnown = (renderer, type, place, path) => {
   const [num, any] = [part(renderer, type, place, 'num'), part(renderer, type, place, 'any')];
   if (!num || !any) return undefined;
-  const held = renderer.dynamic(true, any.place);
+  const held = heldBy(renderer, true, any.place);
   const number = word(renderer.view, num.place.at);
   switch (held?.name) {
     case 'log/slog.Kind':

@@ -1,4 +1,5 @@
 import type { GraphRenderer, Place } from '../graph.ts';
+import { heldBy } from '../held.ts';
 import type { WellKnown } from './index.ts';
 import { netText } from './net.ts';
 import { only, part } from './parts.ts';
@@ -23,7 +24,7 @@ function socket(...way: readonly string[]): WellKnown {
 
 function endText(renderer: GraphRenderer, type: number, place: Place, way: readonly string[]): string | undefined {
   const address = part(renderer, type, place, ...way);
-  const dynamic = address && renderer.dynamic(false, address.place);
+  const dynamic = address && heldBy(renderer, false, address.place);
   if (dynamic?.index === undefined || dynamic.data.kind === 'none') return undefined;
   const held = renderer.pointee(dynamic.index, dynamic.data.place);
   return held && netText(renderer, held.type, held.place);

@@ -1,5 +1,6 @@
 import type { GraphType } from '../../graph/index.ts';
 import type { GraphRenderer, Place } from '../graph.ts';
+import { heldBy } from '../held.ts';
 import { type Entry, entriesJson, mapEntries } from '../maps.ts';
 import { word } from '../snapshot.ts';
 import type { WellKnown } from './index.ts';
@@ -123,7 +124,7 @@ function readOnly(renderer: GraphRenderer, read: Field): Field | 'none' | undefi
   if (held === undefined) return undefined;
   if (word(renderer.view, held.place.at) === 0) return 'none';
   if (renderer.type(held.type).kind === 'pointer') return renderer.pointee(held.type, held.place);
-  const dynamic = renderer.dynamic(true, held.place);
+  const dynamic = heldBy(renderer, true, held.place);
   if (dynamic?.index === undefined || dynamic.data.kind === 'none') return undefined;
   return { type: dynamic.index, place: dynamic.data.place };
 }
