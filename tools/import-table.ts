@@ -27,7 +27,8 @@ export const parts: Readonly<Record<string, PartRow>> = {
   goexpr: { world: 'pure', parts: ['base', 'model'] },
   probe: { world: 'pure', parts: ['base', 'model', 'gobin', 'asm', 'goexpr'] },
   pxl: { world: 'pure', parts: ['base'] },
-  functions: { world: 'pure', parts: [] },
+  // A profile is a message of Protocol Buffers; the package is plain ECMAScript.
+  functions: { world: 'pure', parts: [], packages: ['@bufbuild/protobuf'] },
   // Of functions, what is known of formats when a script is compiled.
   planner: { world: 'pure', parts: ['base', 'model', 'pxl', 'goexpr', 'functions'] },
   // The generated code writes and reads its messages with this package's wire format, which is plain ECMAScript.

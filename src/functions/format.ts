@@ -17,7 +17,15 @@ interface Format {
 
 const form = /^(?:(.)?([<>^=]))?([-+ ])?(#)?(0)?(\d{1,3})?([,_])?(?:\.(\d{1,2}))?([bdeEfFgGosxX%])?$/su;
 
+/** The last one that was read: rows of one query have the same. */
+let latest: { readonly spec: string; readonly format: Format | undefined } | undefined;
+
 function read(spec: string): Format | undefined {
+  if (latest?.spec !== spec) latest = { spec, format: parsed(spec) };
+  return latest.format;
+}
+
+function parsed(spec: string): Format | undefined {
   const [found, fill, align, sign = '-', alternate, zero, width = '0', grouping, precision, type = ''] =
     form.exec(spec) ?? [];
   if (found === undefined) return undefined;

@@ -1,34 +1,15 @@
+import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { RowFunction } from './row-function.ts';
 
-/** Bytes of a message of Protocol Buffers (protobuf.dev/programming-guides/encoding). */
-class Message {
-  readonly bytes: number[] = [];
+function number(writer: BinaryWriter, field: number, value: number | bigint): void {
+  writer.tag(field, WireType.Varint).int64(value);
+}
 
-  #varint(value: bigint): void {
-    let rest = BigInt.asUintN(64, value);
-    for (; rest > 0x7fn; rest >>= 7n) this.bytes.push(Number(rest & 0x7fn) | 0x80);
-    this.bytes.push(Number(rest));
-  }
-
-  number(field: number, value: number | bigint): this {
-    this.#varint(BigInt(field << 3));
-    this.#varint(BigInt(value));
-    return this;
-  }
-
-  /** A message, a text, or packed numbers. */
-  block(field: number, bytes: readonly number[]): this {
-    this.#varint(BigInt((field << 3) | 2));
-    this.#varint(BigInt(bytes.length));
-    for (const byte of bytes) this.bytes.push(byte);
-    return this;
-  }
-
-  packed(field: number, values: readonly (number | bigint)[]): this {
-    const inner = new Message();
-    for (const value of values) inner.#varint(BigInt(value));
-    return this.block(field, inner.bytes);
-  }
+/** A message or packed numbers within a message. */
+function block(writer: BinaryWriter, field: number, write: (inner: BinaryWriter) => void): void {
+  writer.tag(field, WireType.LengthDelimited).fork();
+  write(writer);
+  writer.join();
 }
 
 /** A frame as pprof has it: `main.pay /src/shop.go:52` has its place behind its name. */
@@ -81,60 +62,63 @@ function profile(rows: string): string {
     strings.set(text, at);
     return at;
   };
-  const valueType = (type: string, unit: string) =>
-    new Message().number(1, stringAt(type)).number(2, stringAt(unit)).bytes;
+  const valueType = (type: string, unit: string) => (inner: BinaryWriter) => {
+    number(inner, 1, stringAt(type));
+    number(inner, 2, stringAt(unit));
+  };
   stringAt('');
-  const whole = new Message().block(1, valueType('samples', 'count')).block(1, valueType('cpu', 'nanoseconds'));
+  const whole = new BinaryWriter();
+  block(whole, 1, valueType('samples', 'count'));
+  block(whole, 1, valueType('cpu', 'nanoseconds'));
 
+  /** Functions and locations, which stand behind the samples. */
+  const described = new BinaryWriter();
   const functions = new Map<string, number>();
   const locations = new Map<string, number>();
-  const described = new Message();
+  const functionAt = ({ name, file }: Frame): number => {
+    const key = `${name}\0${file}`;
+    const known = functions.get(key);
+    if (known !== undefined) return known;
+    const id = functions.size + 1;
+    functions.set(key, id);
+    block(described, 5, (inner) => {
+      number(inner, 1, id);
+      number(inner, 2, stringAt(name));
+      number(inner, 3, stringAt(name));
+      number(inner, 4, stringAt(file));
+    });
+    return id;
+  };
   const locationAt = (text: string): number => {
     const known = locations.get(text);
     if (known !== undefined) return known;
-    const { name, file, line } = frameOf(text);
-    const key = `${name}\0${file}`;
-    let fn = functions.get(key);
-    if (fn === undefined) {
-      fn = functions.size + 1;
-      functions.set(key, fn);
-      const named = new Message().number(1, fn).number(2, stringAt(name)).number(3, stringAt(name));
-      described.block(5, named.number(4, stringAt(file)).bytes);
-    }
+    const frame = frameOf(text);
+    const fn = functionAt(frame);
     const id = locations.size + 1;
     locations.set(text, id);
-    const place = new Message().number(1, fn).number(2, line).bytes;
-    described.block(4, new Message().number(1, id).block(4, place).bytes);
+    block(described, 4, (inner) => {
+      number(inner, 1, id);
+      block(inner, 4, (line) => {
+        number(line, 1, fn);
+        number(line, 2, frame.line);
+      });
+    });
     return id;
   };
   for (const [stack, count] of [...counts].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))) {
-    const sample = new Message().packed(1, framesOf(stack).map(locationAt)).packed(2, [count, count * periodNs]);
-    whole.block(2, sample.bytes);
+    const frames = framesOf(stack).map(locationAt);
+    block(whole, 2, (sample) => {
+      block(sample, 1, (packed) => frames.forEach((id) => void packed.int64(id)));
+      block(sample, 2, (packed) =>
+        [count, count * periodNs].forEach((value) => void packed.int64(BigInt.asIntN(64, value))),
+      );
+    });
   }
-  for (const byte of described.bytes) whole.bytes.push(byte);
-  const period = valueType('cpu', 'nanoseconds');
-  for (const text of strings.keys()) whole.block(6, utf8(text));
-  return base64(whole.block(11, period).number(12, periodNs).bytes);
-}
-
-function utf8(text: string): number[] {
-  const escaped = encodeURIComponent(text.toWellFormed());
-  return [...escaped.matchAll(/%(..)|./g)].map(([character, hex]) =>
-    hex === undefined ? character.charCodeAt(0) : Number.parseInt(hex, 16),
-  );
-}
-
-const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-
-function base64(bytes: readonly number[]): string {
-  let text = '';
-  for (let at = 0; at < bytes.length; at += 3) {
-    const [a = 0, b = 0, c = 0] = bytes.slice(at, at + 3);
-    const all = (a << 16) | (b << 8) | c;
-    const group = [18, 12, 6, 0].map((shift) => digits[(all >> shift) & 63]!).join('');
-    text += at + 3 <= bytes.length ? group : group.slice(0, bytes.length - at + 1).padEnd(4, '=');
-  }
-  return text;
+  whole.raw(described.finish());
+  for (const text of strings.keys()) whole.tag(6, WireType.LengthDelimited).string(text.toWellFormed());
+  block(whole, 11, valueType('cpu', 'nanoseconds'));
+  number(whole, 12, periodNs);
+  return whole.finish().toBase64();
 }
 
 export const profiles: readonly RowFunction[] = [
