@@ -24,6 +24,8 @@ describe('px fmt', () => {
       'import px\ndf = px.DataFrame("t", start_time="-5m")\n',
     ],
     ['def f( a:str ,b = 1 ):\n  return -a[ 1 : 2 ]+b', 'def f(a: str, b=1):\n    return -a[1:2] + b\n'],
+    ['def f(a: str="x", b=1, c: int=f(d = 2)):\n  pass', 'def f(a: str = "x", b=1, c: int = f(d=2)):\n    pass\n'],
+    ['f(key = lambda x: x, y = 1)', 'f(key=lambda x: x, y=1)\n'],
     ['x = 1  # one\n\n\n\n\ny=2#two', 'x = 1  # one\n\n\ny = 2  #two\n'],
     ['f(a,\n      b  )', 'f(a,\n      b)\n'],
     [

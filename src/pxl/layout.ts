@@ -31,7 +31,7 @@ function laidOut(source: string): string {
   let at = 0;
   let previous: Token | undefined;
   let before: Token | undefined;
-  /** Open brackets. */
+  /** Open brackets; `(:`: of a parameter that has a type, whose `=` has blanks (PEP 8). */
   const stack: string[] = [];
   let levelBefore = 0;
   for (const token of tokens) {
@@ -51,6 +51,8 @@ function laidOut(source: string): string {
     at = token.span.end;
     if (/^[([{]$/.test(token.text)) stack.push(token.text);
     else if (/^[)\]}]$/.test(token.text)) stack.pop();
+    else if (token.text === ':' && stack.at(-1) === '(') stack.splice(-1, 1, '(:');
+    else if (token.text === ',' && stack.at(-1) === '(:') stack.splice(-1, 1, '(');
     before = previous;
     previous = token;
   }
