@@ -34,10 +34,12 @@ it('names what failed, with the reason in a line', () => {
     { name: 'a.test.ts', status: 'failed', assertionResults: tests },
     { name: 'b.test.ts', status: 'failed', message: 'no module c\nat b', assertionResults: [] },
     { name: 'c.test.ts', status: 'passed', assertionResults: [] },
+    { name: 'd.test.ts', status: 'failed', message: '', assertionResults: [{ status: 'skipped', fullName: 'x' }] },
   ];
   expect(failures({ ...report, testResults })).toEqual([
     'a.test.ts: drops: AssertionError: expected 1 to be 2',
     'b.test.ts: no module c',
+    'd.test.ts: it could not be set up: its output says why',
   ]);
 });
 

@@ -26,13 +26,14 @@ export interface Tally {
   readonly skipped: number;
 }
 
-/** What failed, as `file: test, first line of the reason`; a file that could not be loaded by its name alone. */
+/** What failed, as `file: test: first line of the reason`. Of a file whose hooks failed vitest's report has no reason. */
 export function failures(report: VitestReport): string[] {
   return report.testResults
     .filter((file) => file.status === 'failed')
     .flatMap((file) => {
       const failed = file.assertionResults.filter((test) => test.status === 'failed');
-      if (failed.length === 0) return [`${file.name}: ${firstLine(file.message)}`];
+      if (failed.length === 0)
+        return [`${file.name}: ${firstLine(file.message) || 'it could not be set up: its output says why'}`];
       return failed.map((test) => `${file.name}: ${test.fullName}: ${firstLine(test.failureMessages?.[0])}`);
     });
 }

@@ -5,9 +5,10 @@ import { request } from 'node:https';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePorts } from '../free-port.ts';
 import { ProcessError, RunningProcess, temporaryFolder } from '../process.ts';
 import { apiServerBinaries, missingBinaries } from './binaries.ts';
-import { apiServerReady, freePorts, startControlPlane } from './control-plane.ts';
+import { apiServerReady, startControlPlane } from './control-plane.ts';
 import { Pki } from './pki.ts';
 
 /** Why tests against the API server do not run: undefined when they can. */

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CoreV1Api, type V1Pod } from '@kubernetes/client-node';
 import { ClusterClient, readManifests } from '#cluster';
+import { freePorts } from '../free-port.ts';
 import { ProcessError, RunningProcess } from '../process.ts';
 import { root } from '../root.ts';
 import { ApiServer } from './api-server.ts';
-import { freePorts } from './control-plane.ts';
 import { servePortForward } from './port-forward.ts';
 import type { ClusterPxResult } from './px.ts';
 

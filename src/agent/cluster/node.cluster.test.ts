@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ClusterClient, type NodeStatus, readManifests, type TracepointObject } from '#cluster';
 import { ApiServer, apiServerLacks } from '../../../testing/cluster/api-server.ts';
-import { freePorts } from '../../../testing/cluster/control-plane.ts';
+import { freePorts } from '../../../testing/free-port.ts';
 import { killStarted, type RunningProcess, startProcess } from '../../../testing/process.ts';
 import { PxEnvironment } from '../../../testing/px.ts';
 import { root } from '../../../testing/root.ts';
