@@ -1,5 +1,7 @@
 export { TypeGraphBuilder, type TypeSource } from './build.ts';
+export { dynamicKeyBytes, dynamicValueBytes, entryBytes, entryField, reference } from './entries.ts';
 export { contextValueDepth, followed } from './followed.ts';
+export type { WalkNeed } from './need.ts';
 export {
   defaultRedaction,
   type Holds,
@@ -9,18 +11,9 @@ export {
   Redaction,
   type RedactionRules,
 } from './redaction.ts';
-export {
-  codeTarget,
-  dynamicKeyBytes,
-  dynamicValueBytes,
-  entryBytes,
-  entryField,
-  isByte,
-  reference,
-  swissParts,
-  type TypeTable,
-  type WalkNeed,
-} from './table.ts';
+export { isByte } from './references.ts';
+export { swissParts } from './runtime-references.ts';
+export { codeTarget, type TypeTable } from './table.ts';
 export {
   directPart,
   type GraphField,

@@ -1,6 +1,6 @@
 import type { CaptureLimits } from '#model';
 
-/** Parts of the runtime's own data structures, which are followed by rules of their own (see `table.ts`). */
+/** Parts of the runtime's own data structures, which are followed by rules of their own (`runtime-references.ts`). */
 export type RuntimeRole = 'hmap' | 'swiss' | 'groups' | 'hchan' | 'trie' | 'trieNode';
 
 export interface GraphField {
@@ -38,6 +38,13 @@ export type GraphType = {
   /** Not looked into; `why` in words. `pointer`: it is one, of which it can be told whether it is nil. */
   | { readonly kind: 'unknown'; readonly why: string; readonly pointer?: true }
 );
+
+export type GraphStruct = Extract<GraphType, { kind: 'struct' }>;
+
+/** Of the field of that name; 0 where there is none. */
+export function fieldOffset(type: GraphStruct, name: string): number {
+  return type.fields.find((field) => field.name === name)?.offset ?? 0;
+}
 
 /** The types that values of one tracepoint may be made of. Plain data; the first one is `byte`. */
 export interface TypeGraph {
