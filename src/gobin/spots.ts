@@ -1,0 +1,61 @@
+import type { Address } from '#base';
+import type { Architecture } from './abi.ts';
+import type { DebugInfo } from './debuginfo.ts';
+import type { Handovers } from './handovers.ts';
+import { findLine } from './lines.ts';
+import { isSourceName, parametersInOrder } from './parameters.ts';
+import type { Pclntab } from './pclntab.ts';
+import type { InlinedCopy, LineSpot, LineSpots, TypeRef } from './types.ts';
+import { variablesAt } from './variables.ts';
+
+/** What it takes to say which variables are where in the middle of a function. */
+export interface SpotInput {
+  readonly architecture: Architecture;
+  readonly info: DebugInfo;
+  readonly table: Pclntab | undefined;
+  readonly handovers: Handovers;
+}
+
+/** The inlined copies of the function of exactly that name. */
+export function inlinedCopies(name: string, { architecture, info, table, handovers }: SpotInput): InlinedCopy[] {
+  const resolve = (ref: TypeRef) => info.type(ref);
+  return info.copies(name).map(({ owner, copy }) => {
+    const into = { name: owner.name, entry: owner.entry, end: owner.end, assembly: false };
+    const isHandover = (pc: number) => handovers.has(into, pc);
+    const at: InlinedCopy['at'] = (pc) => {
+      const frameBytes = table?.frameSize(pc);
+      if (frameBytes === undefined) return undefined;
+      const parameters = parametersInOrder(copy.parameters);
+      return { variables: variablesAt(parameters, { architecture, pc, frameBytes, resolve, isHandover }), frameBytes };
+    };
+    return { into, ranges: copy.ranges, at };
+  });
+}
+
+/** The places of a line, by any suffix of its file's path that only one file has. Undefined without function table. */
+export function lineSpots(
+  suffix: string,
+  line: number,
+  { architecture, info, table, handovers }: SpotInput,
+): LineSpots | undefined {
+  if (table === undefined) return undefined;
+  const found = findLine(info.dwarf, suffix, line);
+  if (found.kind !== 'found') return found;
+  const resolve = (ref: TypeRef) => info.type(ref);
+  const spots = found.runs.flatMap((run): LineSpot[] => {
+    const index = table.findByPc(run.start as Address);
+    if (index < 0) return [];
+    const into = table.function(index);
+    const isHandover = (pc: number) => handovers.has(into, pc);
+    const at: LineSpot['at'] = (pc) => {
+      const frameBytes = table.frameSize(pc);
+      const scope = info.scopeAt(into.entry, pc);
+      if (frameBytes === undefined || scope === undefined) return undefined;
+      const named = scope.variables.filter(({ name }) => isSourceName(name));
+      const variables = variablesAt(named, { architecture, pc, frameBytes, resolve, isHandover });
+      return { variables, frameBytes, function: scope.function, inlined: scope.inlined };
+    };
+    return [{ into: { ...into, name: info.nameAt(into.entry) ?? into.name }, ...run, at }];
+  });
+  return { ...found, spots };
+}
