@@ -6,7 +6,7 @@ import { relativeRelocations } from './relocations.ts';
 import { minorVersion } from './runtime.ts';
 import type { DynamicType, GoField, GoType, TypeRef } from './types.ts';
 
-/** `internal/abi.Type` and the structs that begin with it (Go 1.17 to 1.26, internal/abi/type.go): byte offsets. */
+/** `internal/abi.Type` and the structs that begin with it (Go 1.17 to 1.27, internal/abi/type.go): byte offsets. */
 const at = {
   size: 0,
   flags: 20,
@@ -18,7 +18,9 @@ const at = {
   third: 64,
 } as const;
 const typeBytes = 80;
-const flag = { uncommon: 1, extraStar: 2, named: 4 } as const;
+/** `abi.StructField`, which begins with the name. */
+const structField = { type: 8, offset: 16, bytes: 24 } as const;
+const flag = { uncommon: 1, extraStar: 2, named: 4, direct: 32 } as const;
 
 /** `internal/abi.ITab`: behind the interface's type the concrete one. */
 const itabType = 8;
@@ -87,9 +89,10 @@ export class Descriptors {
   /** All that are found, those first that are in interfaces with methods. */
   dynamicTypes(): readonly DynamicType[] {
     const { errors } = this.linked();
-    return this.#reachable().map((each) => ({
+    return this.reachable().map((each) => ({
       address: each,
       type: this.ref(each),
+      direct: this.isDirect(each),
       ...(errors.has(each) ? { isError: true as const } : {}),
     }));
   }
@@ -104,10 +107,19 @@ export class Descriptors {
     return ref;
   }
 
+  /**
+   * Has an interface a value of the type in its data word itself? Which types those are changes: up to Go 1.25 a struct with one field, from 1.26 on also one with further fields of no
+   * size. The descriptor says it in its flags, up to 1.25 in its kind (internal/abi/type.go: TFlagDirectIface, KindDirectIface).
+   */
+  isDirect(descriptor: Address): boolean {
+    const bits = this.#view(descriptor, typeBytes)?.getUint8(this.#minor < 26 ? at.kind : at.flags) ?? 0;
+    return (bits & flag.direct) !== 0;
+  }
+
   #index(): Map<string, Address> {
     const found = new Map<string, Address>();
     const short = new Map<string, Address | undefined>();
-    for (const descriptor of this.#reachable()) {
+    for (const descriptor of this.reachable()) {
       const path = this.#packagePath(descriptor);
       if (path === undefined) continue;
       const name = this.#ownName(descriptor);
@@ -122,7 +134,7 @@ export class Descriptors {
   }
 
   /** From `.itablink` and `.typelink`, and what those refer to. */
-  #reachable(): readonly Address[] {
+  reachable(): readonly Address[] {
     if (this.#all !== undefined) return this.#all;
     const { inItabs, others } = this.linked();
     const found = new Set<Address>([...inItabs, ...others]);
@@ -187,7 +199,7 @@ export class Descriptors {
       case reflectKind.map:
         return [this.#word(descriptor + at.first), this.#word(descriptor + at.second)];
       case reflectKind.struct:
-        return this.#fields(descriptor).map(({ type }) => type);
+        return this.#fieldEntries(descriptor).map((field) => this.#word(field + structField.type));
       default:
         return [];
     }
@@ -259,20 +271,24 @@ export class Descriptors {
 
   /** `abi.StructField`: name, type, offset; up to Go 1.18 the offset is doubled, and its lowest bit says that the field is embedded. */
   #fields(descriptor: Address) {
-    const list = this.#word(descriptor + at.second);
-    const count = Math.min(this.#word(descriptor + at.third), mostFields);
-    return Array.from({ length: count }, (_, i) => {
-      const field = list + 24 * i;
+    return this.#fieldEntries(descriptor).map((field) => {
       const name = this.#text(this.#word(field));
-      const offset = this.#word(field + 16);
+      const offset = this.#word(field + structField.offset);
       const old = this.#minor < 19;
       return {
         name: name?.text || '_',
         offset: old ? Math.floor(offset / 2) : offset,
         embedded: old ? offset % 2 === 1 : ((name?.flags ?? 0) & 8) !== 0,
-        type: this.#word(field + 8),
+        type: this.#word(field + structField.type),
       };
     });
+  }
+
+  /** Where the entries of a struct's fields are. */
+  #fieldEntries(descriptor: Address): number[] {
+    const list = this.#word(descriptor + at.second);
+    const count = Math.min(this.#word(descriptor + at.third), mostFields);
+    return Array.from({ length: count }, (_, i) => list + structField.bytes * i);
   }
 
   /** With the import path where the type is a named one, as debug info has it. */

@@ -13,13 +13,14 @@ export function findDynamicTypes(elf: Elf, debug: DebugInfo, descriptors: Descri
   const base = typesStart(elf);
   if (base === undefined) return [];
   const types = debug.runtimeTypes();
-  const { inItabs, errors, others } = descriptors.linked();
+  const { inItabs, errors } = descriptors.linked();
   const order = new Set<number>(inItabs);
   for (const offset of types.keys()) order.add(base + offset);
-  for (const descriptor of others) order.add(descriptor);
+  for (const descriptor of descriptors.reachable()) order.add(descriptor);
   return [...order].map((descriptor) => ({
     address: address(descriptor),
     type: types.get(descriptor - base) ?? descriptors.ref(address(descriptor)),
+    direct: descriptors.isDirect(address(descriptor)),
     ...(errors.has(address(descriptor)) ? { isError: true as const } : {}),
   }));
 }

@@ -29,6 +29,8 @@ export type GoType = { readonly name: string; readonly size: number } & (
 export interface DynamicType {
   readonly address: Address;
   readonly type: TypeRef;
+  /** An interface has a value of it in its data word itself; of others that word points to it. */
+  readonly direct: boolean;
   /** The linker knows of values of it as errors. */
   readonly isError?: true;
 }

@@ -27,23 +27,26 @@ const builds: Readonly<Record<string, { flags: readonly string[]; cgo?: true; st
   trimpath: { flags: ['-trimpath'] },
 };
 
-describe.each(['go1.17.13', 'go1.20.14', 'go1.21.13', 'go1.23.12', 'go1.24.9', 'go1.25.5', 'local'] as const)(
-  '%s',
-  (toolchain) => {
-    it.each(Object.entries(builds))(
-      `%s: ${count} functions of seed ${seed}`,
-      async (name, { flags, cgo, stripped }) => {
-        const reason = await toolchainMissing(toolchain);
-        if (reason !== undefined) throw new Error(reason);
-        const options = { seed, count, toolchain, flags, env: { CGO_ENABLED: cgo ? '1' : '0' } };
-        const trial = await tryValues(options);
-        const missing = JSON.stringify(Object.fromEntries(trial.missing));
-        process.stderr.write(`${toolchain} ${name}, seed ${seed}: ${trial.right} right; not captured: ${missing}\n`);
-        if (trial.wrong.size > 0)
-          expect.fail(`${[...trial.wrong.values()].flat().join('\n')}\n${await shrink(options, trial)}`);
-        if (stripped) expect(trial.right).toBe(0);
-        else expect(trial.right).toBeGreaterThan(count);
-      },
-    );
-  },
-);
+describe.each([
+  'go1.17.13',
+  'go1.20.14',
+  'go1.21.13',
+  'go1.23.12',
+  'go1.24.9',
+  'go1.25.5',
+  'local',
+  'go1.27.3',
+] as const)('%s', (toolchain) => {
+  it.each(Object.entries(builds))(`%s: ${count} functions of seed ${seed}`, async (name, { flags, cgo, stripped }) => {
+    const reason = await toolchainMissing(toolchain);
+    if (reason !== undefined) throw new Error(reason);
+    const options = { seed, count, toolchain, flags, env: { CGO_ENABLED: cgo ? '1' : '0' } };
+    const trial = await tryValues(options);
+    const missing = JSON.stringify(Object.fromEntries(trial.missing));
+    process.stderr.write(`${toolchain} ${name}, seed ${seed}: ${trial.right} right; not captured: ${missing}\n`);
+    if (trial.wrong.size > 0)
+      expect.fail(`${[...trial.wrong.values()].flat().join('\n')}\n${await shrink(options, trial)}`);
+    if (stripped) expect(trial.right).toBe(0);
+    else expect(trial.right).toBeGreaterThan(count);
+  });
+});

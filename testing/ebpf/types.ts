@@ -33,8 +33,8 @@ export function newTestTypes(limits?: ConstructorParameters<typeof TypeGraphBuil
     type: (ref: TypeRef): GoType => types[ref]!,
     dynamicTypes: () =>
       [
-        { address: testDescriptors.int32, type: testTypeRefs.int32 },
-        { address: testDescriptors.pointer, type: testTypeRefs.pointer },
+        { address: testDescriptors.int32, type: testTypeRefs.int32, direct: false },
+        { address: testDescriptors.pointer, type: testTypeRefs.pointer, direct: true },
       ] as never,
   };
   const redaction = new Redaction({ names: ['password'], types: [] });

@@ -129,11 +129,13 @@ export class TypeGraphBuilder {
     const all = this.#interfaces || statically;
     if (all || this.#panics) {
       this.#dynamic = true;
-      for (const { address, type, isError = false } of this.#source.dynamicTypes?.() ?? []) {
+      for (const { address, type, direct, isError = false } of this.#source.dynamicTypes?.() ?? []) {
         if (this.#types.length >= this.#most) break;
         if (!this.#mayBeHeld(type) || !(all || isError || this.#mayBePanicked(type))) continue;
-        dynamic.push({ address, type: this.add(type) });
+        const index = this.add(type);
+        dynamic.push({ address, type: index });
         this.#drain();
+        if (direct) this.#types[index] = { ...this.#types[index]!, direct };
       }
     }
     // Only where a value itself leads to a func: of those that interfaces lead to, the name will do.

@@ -18,7 +18,6 @@ export {
   directPart,
   type GraphField,
   type GraphType,
-  isDirect,
   type RuntimeRole,
   type TypeGraph,
 } from './types.ts';

@@ -17,6 +17,8 @@ export type GraphType = {
   readonly name: string;
   readonly size: number;
   readonly redacted?: true;
+  /** An interface has a value of it in its data word itself, by its descriptor. */
+  readonly direct?: true;
 } /** `constants`: names by value in decimal. */ & (
   | { readonly kind: 'int' | 'uint'; readonly constants?: Readonly<Record<string, string>> }
   | { readonly kind: 'bool' | 'float' | 'complex' | 'string' | 'address' }
@@ -60,39 +62,20 @@ export interface TypeGraph {
   readonly hiddenNames: readonly string[];
 }
 
-/** Is a value of the type in an interface's data word itself? Else the word points to it (cmd/compile/internal/types, IsDirectIface). */
-export function isDirect(types: readonly GraphType[], index: number): boolean {
-  return directPart(types, index) !== undefined;
-}
-
-/** The pointer-shaped type that a direct value consists of: itself, or its only field or element. */
+/** The pointer-shaped type that a value in an interface's data word itself consists of: itself, or its only part that has a size. Undefined: the word points to the value. */
 export function directPart(types: readonly GraphType[], index: number): number | undefined {
+  if (types[index]!.direct !== true) return undefined;
   let at = index;
   for (let nesting = 0; nesting < 100; nesting++) {
     const type = types[at]!;
-    switch (type.kind) {
-      case 'pointer':
-      case 'map':
-      case 'chan':
-      case 'func':
-        return at;
-      case 'address':
-        return at;
-      case 'unknown':
-        return type.pointer === true ? at : undefined;
-      case 'array':
-        if (type.count !== 1) return undefined;
-        at = type.elem;
-        break;
-      case 'struct': {
-        const only = type.fields[0];
-        if (type.fields.length !== 1 || only === undefined) return undefined;
-        at = only.type;
-        break;
-      }
-      default:
-        return undefined;
-    }
+    const inner =
+      type.kind === 'array'
+        ? type.elem
+        : type.kind === 'struct'
+          ? type.fields.find((field) => types[field.type]!.size > 0)?.type
+          : undefined;
+    if (inner === undefined) break;
+    at = inner;
   }
-  return undefined;
+  return at;
 }

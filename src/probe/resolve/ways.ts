@@ -1,6 +1,6 @@
 /** Ways to bytes: fields, pointers, elements, what interfaces hold. Every function answers undefined after a diagnostic. */
 import { decodeUtf8 } from '#base';
-import type { GoType, TypeRef } from '#gobin';
+import type { DynamicType, GoType, TypeRef } from '#gobin';
 import { type Expression, expressionText } from '#goexpr';
 import { boolean, type Computation, integer, text as textType, word } from '../computation/index.ts';
 import { element, guarded, hop, moved } from './access.ts';
@@ -280,7 +280,7 @@ export function asserted(typing: Typing, operandExpression: Expression, wanted: 
     return typing.fail('probe.not-an-interface', `'${text}.(${wanted})': ${text} is ${what}, not an interface`, []);
   }
   const { access, from } = operand;
-  const names = new Map<string, { readonly address: number; readonly type: TypeRef }>();
+  const names = new Map<string, DynamicType>();
   for (const each of binary.dynamicTypes?.() ?? []) names.set(binary.type(each.type).name, each);
   const found = typesNamed(wanted, [...names.keys()], typing.scope.function);
   if (found.length !== 1) {
@@ -294,30 +294,12 @@ export function asserted(typing: Typing, operandExpression: Expression, wanted: 
         : 'is no type that an interface of this program can hold';
     return typing.fail('probe.no-such-type', `'${wanted}' ${what}`, hints);
   }
-  const { address, type: dynamic } = names.get(found[0]!)!;
+  const { address, type: dynamic, direct } = names.get(found[0]!)!;
   if (typing.scope.graph.isRedacted('', dynamic)) return typing.redacted(`${text}.(${wanted})`);
   const descriptor = typing.read(type.empty ? access : hop(access, itabType), 'uint', 8);
   const check = { op: '==', type: boolean, left: descriptor, right: { op: 'address', type: word, address } } as const;
   const data = moved(guarded(access, { check, otherwise: 'otherType' }), 8);
-  return { kind: 'place', type: dynamic, access: isDirect(typing, dynamic) ? data : hop(data, 0), from };
-}
-
-/** Is a value of the type in an interface's data word itself? (cmd/compile/internal/types, IsDirectIface) */
-function isDirect(typing: Typing, ref: TypeRef): boolean {
-  const type = typing.scope.binary.type(ref);
-  switch (type.kind) {
-    case 'pointer':
-    case 'map':
-    case 'chan':
-    case 'func':
-      return true;
-    case 'array':
-      return type.count === 1 && isDirect(typing, type.elem);
-    case 'struct':
-      return type.fields.length === 1 && isDirect(typing, type.fields[0]!.type);
-    default:
-      return false;
-  }
+  return { kind: 'place', type: dynamic, access: direct ? data : hop(data, 0), from };
 }
 
 /** Types of those names that `wanted` may mean: as it stands, in the function's own package, or by the last part of an import path. */

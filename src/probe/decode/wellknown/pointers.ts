@@ -1,4 +1,3 @@
-import { isDirect } from '../../graph/index.ts';
 import { heldBy } from '../held.ts';
 import { word } from '../snapshot.ts';
 import type { WellKnown } from './index.ts';
@@ -25,7 +24,7 @@ const reflected: WellKnown = (renderer, type, place, path) => {
   const held = heldBy(renderer, true, place);
   if (held?.index === undefined || (bits & method) !== 0n) return undefined;
   // One that can be set is behind a pointer, which an interface has for no type that is a pointer itself.
-  if ((bits & indirect) !== 0n && isDirect(renderer.graph.types, held.index)) return undefined;
+  if ((bits & indirect) !== 0n && renderer.type(held.index).direct) return undefined;
   return renderer.value(any, place, path);
 };
 
