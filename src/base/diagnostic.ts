@@ -41,3 +41,8 @@ export function excerpt(source: string, span: Span): string {
 function columnsOf(text: string): string {
   return text.replace(joined, '').replace(wide, '  ').replace(/[^ ]/gu, ' ');
 }
+
+/** The diagnostic at a place, unless it has one of its own. */
+export function placed(diagnostic: Diagnostic, span: Span | undefined): Diagnostic {
+  return diagnostic.span !== undefined || span === undefined ? diagnostic : { ...diagnostic, span };
+}

@@ -1,4 +1,4 @@
-export { type Diagnostic, excerpt, type Span } from './diagnostic.ts';
+export { type Diagnostic, excerpt, placed, type Span } from './diagnostic.ts';
 export { formatDuration, parseDuration } from './duration.ts';
 export { BugError, SondeError } from './error.ts';
 export { escapeControls, escapeJson, escapeLines, jsonString } from './escape.ts';
