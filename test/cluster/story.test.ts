@@ -24,11 +24,9 @@ describe.skipIf(lacks !== undefined)(`the demo in a cluster${lacks === undefined
 
   beforeAll(async () => {
     const folder = temporaryFolder('sonde-images-');
-    // A bare name means this registry to the kubelet.
-    const registry = 'docker.io/library';
     const archives = [join(folder, 'sonde.tar'), join(folder, 'demo.tar')] as const;
-    await sondeImage(`${registry}/${sondeReference}`, archives[0]);
-    await demoImage(`${registry}/${demoReference}`, archives[1]);
+    await sondeImage(sondeReference, archives[0]);
+    await demoImage(demoReference, archives[1]);
     cluster = await Cluster.start(archives);
   });
 

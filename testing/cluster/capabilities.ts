@@ -43,9 +43,9 @@ const lacks = clusterLacks();
 if (lacks !== undefined) throw new Error(lacks);
 const folder = temporaryFolder('sonde-capabilities-');
 const archives = [join(folder, 'sonde.tar'), join(folder, 'own.tar')] as const;
-await sondeImage(`docker.io/library/${sondeReference}`, archives[0]);
+await sondeImage(sondeReference, archives[0]);
 const program = await goFixture({ source: { 'main.go': source } });
-await programImage(program, '/own-program', { reference: 'docker.io/library/own:1', user: '65534:65534' }, archives[1]);
+await programImage(program, '/own-program', { reference: 'own:1', user: '65534:65534' }, archives[1]);
 const cluster = await Cluster.start(archives);
 try {
   const px = (...args: string[]) => clusterPx(cluster, args);

@@ -1,9 +1,11 @@
 /** There is no container engine where the tests run: the Dockerfiles are read, and held against what the tests' own images are made of. */
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { temporaryFolder } from '../process.ts';
 import { root } from '../root.ts';
-import { demoConfig, sondeEntrypoint } from './image.ts';
+import { demoConfig, programImage, sondeEntrypoint } from './image.ts';
 
 /** The instructions of a Dockerfile by stage, in their order. */
 function stages(path: string): { name: string; instructions: [string, string][] }[] {
@@ -49,4 +51,21 @@ test('the demo’s image is its program alone, built with the same flags', () =>
       ['ENTRYPOINT', JSON.stringify([program])],
     ],
   });
+});
+
+test('whoever an image runs as can pass its root; containerd gets the name by which the kubelet asks for it', async () => {
+  const folder = temporaryFolder('sonde-image-test-');
+  writeFileSync(join(folder, 'program'), '#!', { mode: 0o755 });
+  await programImage(join(folder, 'program'), '/program', { reference: 'program:1' }, join(folder, 'image.tar'));
+  execFileSync('tar', ['-xf', join(folder, 'image.tar'), '-C', folder]);
+  const index = JSON.parse(readFileSync(join(folder, 'index.json'), 'utf8'));
+  expect(index.manifests[0].annotations).toEqual({
+    'io.containerd.image.name': 'docker.io/library/program:1',
+    'org.opencontainers.image.ref.name': '1',
+  });
+  const blobs = join(folder, 'blobs', 'sha256');
+  const layer = readdirSync(blobs).find((name) => readFileSync(join(blobs, name))[0] !== 0x7b)!;
+  const listed = execFileSync('tar', ['-tvf', join(blobs, layer)], { encoding: 'utf8' });
+  expect(listed).toMatch(/^drwxr-xr-x 0\/0 .* \.\/$/m);
+  expect(listed).toMatch(/^-rwxr-xr-x 0\/0 .* \.\/program$/m);
 });

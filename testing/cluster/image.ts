@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
+  chmodSync,
   copyFileSync,
   cpSync,
   existsSync,
@@ -24,7 +25,7 @@ export const sondeReference = `sonde:${version}`;
 export const demoReference = `sonde-demo-gotracing:${version}`;
 
 export interface ImageConfig {
-  /** As containerd is to know it: with registry and tag. */
+  /** As manifests name it, with a tag. */
   readonly reference: string;
   readonly entrypoint: readonly string[];
   readonly user?: string;
@@ -66,7 +67,10 @@ export function writeImage(folder: string, { reference, entrypoint, user }: Imag
       config: { mediaType: `${vendor}.config.v1+json`, ...config },
       layers: [{ mediaType: `${vendor}.layer.v1.tar`, ...layer }],
     });
-    const annotations = { 'io.containerd.image.name': reference, 'org.opencontainers.image.ref.name': reference };
+    const annotations = {
+      'io.containerd.image.name': withRegistry(reference),
+      'org.opencontainers.image.ref.name': reference.slice(reference.lastIndexOf(':') + 1),
+    };
     const entry = { mediaType: `${vendor}.manifest.v1+json`, ...manifest, platform, annotations };
     writeFileSync(join(staging, 'oci-layout'), JSON.stringify({ imageLayoutVersion: '1.0.0' }));
     const index = { schemaVersion: 2, mediaType: `${vendor}.index.v1+json`, manifests: [entry] };
@@ -75,6 +79,13 @@ export function writeImage(folder: string, { reference, entrypoint, user }: Imag
   } finally {
     rmSync(staging, { recursive: true, force: true });
   }
+}
+
+/** A bare name means this registry to the kubelet, and to Docker; containerd knows images by whole names only. */
+function withRegistry(reference: string): string {
+  const [first, ...rest] = reference.split('/');
+  if (rest.length === 0) return `docker.io/library/${reference}`;
+  return /[.:]|^localhost$/.test(first!) ? reference : `docker.io/${reference}`;
 }
 
 /** The same content makes the same bytes. */
@@ -90,6 +101,8 @@ async function inStaging(
 ): Promise<void> {
   const staging = mkdtempSync(join(tmpdir(), 'sonde-image-'));
   try {
+    // The image's root, which any user of it passes through.
+    chmodSync(staging, 0o755);
     await fill(staging);
     write(staging);
   } finally {
