@@ -31,6 +31,7 @@ const semantics: Readonly<Record<SemanticType, WireSemantic>> = {
   ST_BYTES: WireSemantic.ST_BYTES,
   ST_PERCENT: WireSemantic.ST_PERCENT,
   ST_QUANTILES: WireSemantic.ST_QUANTILES,
+  ST_DURATION_NS_QUANTILES: WireSemantic.ST_DURATION_NS_QUANTILES,
   ST_SERVICE_NAME: WireSemantic.ST_SERVICE_NAME,
   ST_POD_NAME: WireSemantic.ST_POD_NAME,
   ST_CONTAINER_NAME: WireSemantic.ST_CONTAINER_NAME,

@@ -10,6 +10,7 @@ export type SemanticType =
   | 'ST_BYTES'
   | 'ST_PERCENT'
   | 'ST_QUANTILES'
+  | 'ST_DURATION_NS_QUANTILES'
   | 'ST_SERVICE_NAME'
   | 'ST_POD_NAME'
   | 'ST_CONTAINER_NAME'

@@ -394,7 +394,7 @@ describe('aggregates', () => {
     expect(plan(source).outputs[0]!.relation.columns[1]).toEqual({
       name: 'q',
       type: 'STRING',
-      semantic: 'ST_QUANTILES',
+      semantic: 'ST_DURATION_NS_QUANTILES',
     });
     const found = (await rows(source)).map((row) => (row[1] === null ? null : JSON.parse(row[1] as string)));
     expect(found).toEqual([

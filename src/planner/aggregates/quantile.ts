@@ -74,6 +74,9 @@ function jsonText(quantileOf: (share: string, index: number) => string): string 
   return `'{' || ${fields.join(` || ',' || `)} || '}'`;
 }
 
+const semanticOfAll = ({ semantic }: Scalar) =>
+  semantic === 'ST_DURATION_NS' ? 'ST_DURATION_NS_QUANTILES' : 'ST_QUANTILES';
+
 export const quantiles: Aggregates<keyof typeof shares | 'quantiles'> = {
   median: quantile(shares.median),
   p50: quantile(shares.p50),
@@ -83,7 +86,7 @@ export const quantiles: Aggregates<keyof typeof shares | 'quantiles'> = {
   p99: quantile(shares.p99),
   p999: quantile(shares.p999),
   quantiles: {
-    type: (argument) => (isNumber(argument) ? { type: 'STRING', semantic: 'ST_QUANTILES' } : undefined),
+    type: (argument) => (isNumber(argument) ? { type: 'STRING', semantic: semanticOfAll(argument) } : undefined),
     text: (value) => {
       const all = `quantile_cont(${value}, [${percentiles.map((each) => `0.${each}`).join(', ')}])`;
       const one = (share: string, i: number) =>
