@@ -66,6 +66,17 @@ func each[T any](list []T) func(v T) int {
 	return func(v T) int { list = append(list, v); return len(fmt.Sprint(list)) }
 }
 
+// The body of the loop is a function that has captured the dictionary.
+//
+//go:noinline
+func collect[T any](seq func(yield func(T) bool)) (all []T) {
+	for v := range seq {
+		all = append(all, v)
+		fmt.Sprint(all)
+	}
+	return all
+}
+
 // Calls itself with another dictionary of the same code.
 //
 //go:noinline
@@ -116,6 +127,8 @@ func main() {
 	(&box[*point]{p}).nested(1, p)
 	each([]*point{})(p)
 	each([]*other{})(&other{"e"})
+	collect(func(yield func(*point) bool) { yield(p) })
+	collect(func(yield func(*other) bool) { yield(&other{"c"}) })
 	var held atomic.Pointer[point]
 	held.Store(p)
 	pointer(&held)
@@ -139,7 +152,7 @@ it('captured variables, names of constants, pointers in generic code, contexts, 
   const binary = openGoFile(file);
   const names = [...binary.functions()]
     .map((fn) => fn.name)
-    .filter((name) => /^main\.(generic\[|each\[.*func1$|\(\*box\[.*nested$)/.test(name));
+    .filter((name) => /^main\.(generic\[|each\[.*func1$|collect\[.*-range1$|\(\*box\[.*nested$)/.test(name));
   const probe = (name: string) => ({
     function: name,
     columns: [
@@ -169,6 +182,8 @@ it('captured variables, names of constants, pointers in generic code, contexts, 
       '*main.other',
       '*main.other',
       '*main.point',
+      '*main.point',
+      '*main.other',
       '*main.point',
       '*main.other',
     ]);
@@ -214,6 +229,8 @@ it('captured variables, names of constants, pointers in generic code, contexts, 
       ],
       ['{"v":{"&":"0x…","X":1,"Y":2}}', expect.any(String), {}],
       ['{"v":{"&":"0x…","Name":"e"}}', expect.any(String), {}],
+      ['{"v":{"&":"0x…","X":1,"Y":2}}', '{}', {}],
+      ['{"v":{"&":"0x…","Name":"c"}}', '{}', {}],
       ['{"p":{"&":"0x…","=":{"&":"0x…","X":1,"Y":2}}}', '{}', {}],
       ['{"h":{"Accept":["*/*"],"Authorization":null}}', '{}', { 'args.h["Authorization"]': 'not captured: redacted' }],
       ['{"p":"fe80::/10"}', '{}', {}],

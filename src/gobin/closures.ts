@@ -52,8 +52,12 @@ export function findClosures(
     if (closure === undefined) return [];
     const low = dwarf.address(closure.die, attribute.lowPc)!;
     const own = code && { code, start: low, end: low + (dwarf.codeSize(closure.die) ?? 0) };
-    const captured = closure.captured.map((each) => fieldOf(debug, each, closure.captured, own));
-    return [{ code: address(low), name: text(debug, closure.die) ?? '', captured }];
+    const dictionary = closure.captured.find((each) => each.name === '.dict')?.offset;
+    const captured = closure.captured
+      .filter((each) => each.name !== '.dict')
+      .map((each) => fieldOf(debug, each, closure.captured, own));
+    const name = text(debug, closure.die) ?? '';
+    return [{ code: address(low), name, captured, ...(dictionary === undefined ? {} : { dictionary }) }];
   });
 }
 

@@ -97,10 +97,11 @@ function hasShape(debug: DebugInfo, type: TypeRef, shape: TypeRef, nesting: numb
 }
 
 /**
- * Where a closure has its dictionary: behind all other variables that it has captured (cmd/compile/internal/noder, funcLit). Only a guess where debug info does not list
- * them all, which harms nothing: what lies there is compared with the dictionaries that there are.
+ * Where a closure has its dictionary: as debug info tells from Go 1.27 on, else behind all other variables that it has captured (cmd/compile/internal/noder, funcLit). That is only a guess where
+ * they are not all listed, which harms nothing: what lies there is compared with the dictionaries that there are.
  */
 export function dictionaryInClosure(closure: Closure | undefined, debug: DebugInfo): number | undefined {
+  if (closure?.dictionary !== undefined) return closure.dictionary;
   let end = 8;
   for (const variable of closure?.captured ?? []) {
     if ('unknown' in variable) return undefined;
@@ -114,6 +115,7 @@ function outerNames(name: string): string[] {
   const { package: path } = receiverOf(name);
   const parts = withoutTypeArguments(name)
     .slice(path.length + 1)
+    .replaceAll(/-range\d+/g, '')
     .split('.');
   while (/^(?:(?:func|gowrap|deferwrap)?\d+)$/.test(parts.at(-1) ?? '')) parts.pop();
   return [...new Set([parts.slice(-1), parts.slice(-2)].map((last) => `${path}.${last.join('.')}`))];

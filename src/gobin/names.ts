@@ -35,9 +35,9 @@ export function hasDictionary(name: string): boolean {
   return !/\.(func|gowrap|deferwrap)\d+|-fm$|-range\d+/.test(withoutTypeArguments(name));
 }
 
-/** Is it a closure inside of a function that is instantiated for type shapes? */
+/** Is it a closure, or the body of a loop over a function, inside of a function that is instantiated for type shapes? */
 export function isShapeClosure(name: string): boolean {
-  return /[[,]go\.shape\./.test(name) && /\.func\d+/.test(withoutTypeArguments(name));
+  return /[[,]go\.shape\./.test(name) && /\.func\d+|-range\d+/.test(withoutTypeArguments(name));
 }
 
 /** `main.(*Server).Handle`, `main.Point.Sum`: is there a receiver? By the name alone; undefined where that does not tell (closures, wrappers). */

@@ -40,6 +40,8 @@ export interface Closure {
   readonly code: Address;
   readonly name: string;
   readonly captured: readonly CapturedVariable[];
+  /** Where in what the func points to the dictionary of a generic function lies, if debug info tells it (Go 1.27). */
+  readonly dictionary?: number;
 }
 
 /** Where in what the func points to it lies, and its type: an interface with methods, of which no more than its name is known, or one that is not known, which nothing else is then. */

@@ -13,6 +13,9 @@ export function funcJson(renderer: GraphRenderer, place: Place, path: string): s
   const name = JSON.stringify(renderer.target.functionName?.(code) ?? `0x${code.toString(16)}`);
   const captured = renderer.target.dynamicType(renderer.graph, code);
   const inner = `${path}.captured`;
+  const type = captured === undefined ? undefined : renderer.type(captured);
+  // Nothing but a dictionary.
+  if (type?.kind === 'struct' && type.fields.length === 0) return name;
   if (captured === undefined) {
     // The compiler lays out a func that has captured nothing.
     if (renderer.target.isStatic?.(address) !== false) return name;

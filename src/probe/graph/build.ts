@@ -163,7 +163,7 @@ export class TypeGraphBuilder {
     for (const { code, name, captured } of this.#source.closures?.([...this.#packages]) ?? []) {
       if (this.#types.length >= this.#most) break;
       const fields = captured.map((variable): GraphField => this.#captured(variable));
-      const size = Math.max(...fields.map(({ offset, type }) => offset + this.#types[type]!.size));
+      const size = Math.max(0, ...fields.map(({ offset, type }) => offset + this.#types[type]!.size));
       found.push({ address: code, type: this.#types.push({ kind: 'struct', name, size, fields }) - 1 });
     }
     return found;
