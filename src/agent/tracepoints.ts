@@ -12,8 +12,8 @@ import {
 } from '#model';
 import { NameClash, type Store } from '#store';
 import { Counters } from './counters.ts';
+import { deployCalls } from './deploy-calls.ts';
 import type { Deployer, Deployment, DeploymentSink, OpenCall } from './deployment.ts';
-import { deployCalls } from './trace.ts';
 
 /** A tracepoint as the agent holds it. */
 export interface Tracepoint {

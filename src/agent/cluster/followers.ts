@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import type { sonde } from '#api';
 import { formatUpid, type RowBatch, type Upid } from '#model';
 import type { Deployment, OpenCall } from '../deployment.ts';
-import { messageRows, runningCall, tracedCalls } from '../trace.ts';
+import { messageRows } from '../outbox.ts';
+import { runningCall, tracedCalls } from '../traced-calls.ts';
 import type { Followed, Tracepoint } from '../tracepoints.ts';
 import { formatPlace, Journal, type Place, parsePlace } from './journal.ts';
 
