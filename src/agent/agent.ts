@@ -6,7 +6,7 @@ import { durationSetting } from '#base';
 import { CallRefused, doorOptions } from '#door';
 import { formatUpid, parseUuid } from '#model';
 import { Store } from '#store';
-import { openSys, type Sys } from '#sys';
+import { openSys, releaseFilePages, type Sys } from '#sys';
 import { Binaries } from './binaries.ts';
 import type { ClusterNode } from './cluster/node.ts';
 import { debugCompile, debugSites } from './debug.ts';
@@ -128,12 +128,7 @@ export class Agent {
         this.#tracepoints.live > 0 ||
         store.tables().some((table) => table.rows > 0),
       expire: () => void this.onEnd(),
-      quiet: () => {
-        // What compiling and answering took would else stay for hours.
-        this.#sys.trimMemory();
-        // Threads that have failed say so to those who need them.
-        for (const part of [this.#reader, store]) part.trimMemory().catch(() => {});
-      },
+      quiet: () => void this.#giveMemoryBack(),
     });
   }
 
@@ -146,6 +141,14 @@ export class Agent {
     });
     agent = new Agent(dir, socket, store);
     return agent;
+  }
+
+  /** What compiling and answering took would else stay for hours. */
+  async #giveMemoryBack(): Promise<void> {
+    this.#sys.trimMemory();
+    // Threads that have failed say so to those who need them.
+    await Promise.allSettled([this.#reader, this.#store].map((part) => part.trimMemory()));
+    releaseFilePages(this.#sys);
   }
 
   lost(table: string, rows: number, reason: string): void {

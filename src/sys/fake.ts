@@ -198,6 +198,10 @@ export class FakeSys implements Sys {
     this.#called('trimMemory');
   }
 
+  dropFilePages(): void {
+    this.#called('dropFilePages');
+  }
+
   async callNativeInThread(): Promise<void> {
     this.#called('callNativeInThread');
     this.onNativeCall('other');

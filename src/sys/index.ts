@@ -7,6 +7,7 @@ export { Fd } from './fd.ts';
 export { type Capability, capabilities, missingCapabilities } from './proc/capability.ts';
 export { inFirstUserNamespace, readSecurityProfile } from './proc/confinement.ts';
 export { type ContainerId, parseContainerId, readCgroups, readContainerId } from './proc/container.ts';
+export { releaseFilePages } from './proc/file-pages.ts';
 export {
   readBootId,
   readCpus,

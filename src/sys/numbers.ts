@@ -4,6 +4,7 @@ export const syscallNumbers = {
     mmap: 9,
     munmap: 11,
     ioctl: 16,
+    madvise: 28,
     getsockopt: 55,
     sched_setscheduler: 144,
     sched_setaffinity: 203,
@@ -18,6 +19,7 @@ export const syscallNumbers = {
   arm64: {
     mmap: 222,
     munmap: 215,
+    madvise: 233,
     ioctl: 29,
     getsockopt: 209,
     sched_setscheduler: 119,

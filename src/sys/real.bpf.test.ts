@@ -8,6 +8,7 @@ import { clock, mapFlag, openFlag, protection, resolveFlag } from './constants.t
 import { failedWith } from './failed.ts';
 import { Fd } from './fd.ts';
 import { missingCapabilities } from './proc/capability.ts';
+import { releaseFilePages } from './proc/file-pages.ts';
 import { readBootId, readKernelRelease, readUptime, ticksPerSecond } from './proc/host.ts';
 import { executableMappings, readMaps } from './proc/maps.ts';
 import { readProcessBytes } from './proc/memory.ts';
@@ -41,6 +42,13 @@ function thrownBy(action: () => unknown): unknown {
 it('tells the time as Node does', () => {
   expect(Math.abs(Number(sys.clockGettime(clock.monotonic) - process.hrtime.bigint()))).toBeLessThan(1e9);
   expect(Math.abs(Number(sys.clockGettime(clock.realtime) / 1_000_000n) - Date.now())).toBeLessThan(1_000);
+});
+
+it('lets go of the pages of files that it runs from, and goes on', () => {
+  const residentKb = () => Number(/RssFile:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))![1]);
+  const before = residentKb();
+  releaseFilePages(sys);
+  expect(residentKb()).toBeLessThan(before / 2);
 });
 
 it('names call and errno of what is refused', () => {

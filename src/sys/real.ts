@@ -1,6 +1,6 @@
 import * as fs from 'node:fs';
 import koffi from 'koffi';
-import { BugError } from '#base';
+import { type Address, BugError } from '#base';
 import { bpfCallName, openFlag } from './constants.ts';
 import { errno } from './errno.ts';
 import { SyscallFailed } from './failed.ts';
@@ -216,6 +216,11 @@ class RealSys implements Sys {
     // px starts the agent with --expose-gc. Of the flavors only this one gives back the pages that it empties: 17 MB of the main thread's after arming.
     globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
     this.#trim?.(0);
+  }
+
+  dropFilePages(start: Address, bytes: number): void {
+    const dontNeed = 4;
+    this.#call('madvise', '', 'madvise', start, bytes, dontNeed);
   }
 
   callNativeInThread(address: bigint, argument: number): Promise<void> {

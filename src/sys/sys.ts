@@ -1,3 +1,4 @@
+import type { Address } from '#base';
 import type { Struct } from './struct.ts';
 
 /** Bytes of mapped memory. After `unmap` the buffer is detached: a late access sees length 0 instead of killing the process. */
@@ -86,6 +87,8 @@ export interface Sys {
    * (malloc_trim(3)), where the C library has such a call.
    */
   trimMemory(): void;
+  /** Lets go of pages that can be had again from their file: madvise(2), MADV_DONTNEED. Of any other mapping the contents would be lost. */
+  dropFilePages(start: Address, bytes: number): void;
   /** Nanoseconds. */
   clockGettime(clock: number): bigint;
   /** Puts a pollable descriptor into the event loop of the calling thread (worker threads too). */
