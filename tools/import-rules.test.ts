@@ -21,6 +21,9 @@ it('allows what the rows name', () => {
       ['src/elf/b.ts', ''],
     ),
   ).toEqual([]);
+  expect(check(['src/agent/a.ts', "import { x } from '#probe/decode';"], ['src/probe/decode/index.ts', ''])).toEqual(
+    [],
+  );
   expect(check(['src/sys/a.ts', "import koffi from 'koffi';\nimport { readFileSync } from 'node:fs';"])).toEqual([]);
   expect(
     check([
@@ -43,6 +46,7 @@ it.each([
   ['its own name', 'src/elf/a.ts', "import { x } from '#elf';", /relative paths/],
   ['testing from a source', 'src/sys/a.ts', "import { x } from '../../testing/px.ts';", /leads out of the part/],
   ['no such file', 'src/elf/a.ts', "import { x } from './gone.ts';", /no such file/],
+  ['a folder that is no entry', 'src/agent/a.ts', "import { x } from '#probe/emit';", /no such part/],
   ['no such part', 'src/agent/a.ts', "import { x } from '#utils';", /no such part/],
 ])('refuses %s', (_, path, text, message) => {
   const found = check([path, text]);

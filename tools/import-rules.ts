@@ -104,9 +104,9 @@ function forbiddenInPart(part: string, path: string, specifier: string): string 
   if (specifier === '(computed)') return 'a computed import cannot be checked';
   const test = isTest(path);
   if (specifier.startsWith('#')) {
-    const name = specifier.slice(1);
+    const name = partNamed(specifier);
+    if (name === undefined) return 'there is no such part';
     if (name === part && !test) return 'a part imports its own files by relative paths';
-    if (parts[name] === undefined) return 'there is no such part';
     return test || row.parts.includes(name)
       ? undefined
       : `${part} may import ${list(row.parts.map((other) => `#${other}`))}`;
@@ -132,7 +132,7 @@ function forbiddenInFolder(path: string, specifier: string): string | undefined 
   if (path === 'vitest.config.ts') return undefined;
   const row = folders[top];
   if (row === undefined || specifier.startsWith('node:') || specifier === '(computed)') return undefined;
-  if (specifier.startsWith('#')) return parts[specifier.slice(1)] === undefined ? 'there is no such part' : undefined;
+  if (specifier.startsWith('#')) return partNamed(specifier) === undefined ? 'there is no such part' : undefined;
   if (specifier.startsWith('.')) {
     const target = posix.join(posix.dirname(path), specifier);
     const folder = target.split('/')[0]!;
@@ -144,6 +144,13 @@ function forbiddenInFolder(path: string, specifier: string): string | undefined 
   return row.packages?.includes(packageName(specifier))
     ? undefined
     : `${top}/ may import ${list(row.packages ?? [])} of the packages`;
+}
+
+/** The part that `#name`, or `#name/folder`, is of. */
+function partNamed(specifier: string): string | undefined {
+  const [name, folder] = specifier.slice(1).split('/') as [string, string?];
+  const row = parts[name];
+  return folder === undefined || row?.entries?.includes(folder) ? row && name : undefined;
 }
 
 function packageName(specifier: string): string {

@@ -10,6 +10,8 @@ export interface PartRow {
   readonly world: World;
   /** Other parts, imported as `#name`. */
   readonly parts: readonly string[];
+  /** Folders of it that are imported as `#name/folder` where no more of it is to be loaded. */
+  readonly entries?: readonly string[];
   /** npm packages, by package name. */
   readonly packages?: readonly string[];
   /** Files other than `.ts` that the part may hold, as patterns of the path below its folder. */
@@ -25,7 +27,8 @@ export const parts: Readonly<Record<string, PartRow>> = {
   gobin: { world: 'pure', parts: ['base', 'elf', 'dwarf'] },
   asm: { world: 'pure', parts: ['base'] },
   goexpr: { world: 'pure', parts: ['base', 'model'] },
-  probe: { world: 'pure', parts: ['base', 'model', 'gobin', 'asm', 'goexpr'] },
+  // The reader's thread decodes: it needs none of the compiler.
+  probe: { world: 'pure', parts: ['base', 'model', 'gobin', 'asm', 'goexpr'], entries: ['decode'] },
   pxl: { world: 'pure', parts: ['base'] },
   // A profile is a message of Protocol Buffers; the package is plain ECMAScript.
   functions: { world: 'pure', parts: [], packages: ['@bufbuild/protobuf'] },
@@ -43,7 +46,7 @@ export const parts: Readonly<Record<string, PartRow>> = {
   store: {
     world: 'node',
     parts: ['base', 'model', 'functions'],
-    packages: ['@duckdb/node-api', '@duckdb/node-bindings'],
+    packages: ['@duckdb/node-bindings'],
   },
   // How clients come in and are answered: what the agent and the broker share of that.
   door: { world: 'node', parts: ['base', 'model', 'api'], packages: ['@grpc/grpc-js', 'jose'] },

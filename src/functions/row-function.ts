@@ -10,6 +10,6 @@ export interface RowFunction {
   /** As in PxL, without `px.`. */
   readonly name: string;
   readonly parameters: readonly RowType[];
-  readonly result: RowType;
+  readonly result: Exclude<RowType, 'wide'>;
   readonly call: (...values: never[]) => RowValue;
 }

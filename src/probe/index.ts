@@ -3,7 +3,6 @@ export { type Compilation, type CompileOptions, compileTarget } from './compile.
 export * from './decode/index.ts';
 export { describeCompilation, describeSites, type Stage } from './describe.ts';
 export {
-  controlOffset,
   estimateOffset,
   type FloatTrialMap,
   floatTrialProgram,
@@ -11,7 +10,6 @@ export {
   tracepointMaps,
   unwindDropsOffset,
   waitedNsOffset,
-  wokenOffset,
 } from './emit/index.ts';
 export {
   defaultRedaction,

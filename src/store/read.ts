@@ -55,7 +55,8 @@ export class BatchReader {
   }
 }
 
-function readVector(vector: Vector, type: ColumnType, rows: number): ColumnData {
+/** The first `rows` values; a missing one is zero there, or empty. */
+export function readVector(vector: Vector, type: ColumnType, rows: number): ColumnData {
   const memory = duckdb.vector_get_data(vector, rows * valueBytes[type]);
   const valid = readValidity(vector, rows);
   if (valid === undefined) return readValues(memory, type, rows, valid);

@@ -2,7 +2,7 @@ import { parentPort } from 'node:worker_threads';
 import { BugError, SondeError } from '#base';
 import { openRingBuffer, type RingBuffer } from '#bpf';
 import { header, type RowBatch } from '#model';
-import { controlOffset, EventDecoder, GroupDecoder, wokenOffset } from '#probe';
+import { controlOffset, EventDecoder, GroupDecoder, wokenOffset } from '#probe/decode';
 import { clock, type Mapping, mapFlag, openSys, protection, type Readiness } from '#sys';
 import { GroupReader } from './groups.ts';
 import { ImageServices } from './image.ts';

@@ -1,5 +1,5 @@
 import { header } from '#model';
-import { allDropsOffset, controlOffset, unwindDropsOffset } from '../emit/index.ts';
+import { allDropsOffset, controlOffset, unwindDropsOffset } from '../emit/control.ts';
 import type { OpenCall } from './call.ts';
 import { type Ending, returnDropped, unwindDropped } from './ending.ts';
 import type { RecordBytes } from './record.ts';

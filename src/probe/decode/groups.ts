@@ -8,7 +8,7 @@ import {
   type Upid,
   upidWords,
 } from '#model';
-import { bucketEnd, bucketStart } from '../emit/index.ts';
+import { bucketEnd, bucketStart } from '../emit/buckets.ts';
 import type { GroupColumn, GroupLayout, ProbePlan } from '../types.ts';
 import { Notes } from './notes.ts';
 import type { RecordBytes } from './record.ts';

@@ -1,3 +1,4 @@
+export { controlOffset, wokenOffset } from '../emit/control.ts';
 export { type DecoderOptions, type DecoderStats, EventDecoder } from './decoder.ts';
 export { GroupDecoder, type GroupEntry } from './groups.ts';
 export type { RunningCall } from './running.ts';

@@ -9,7 +9,7 @@ export {
 } from './control.ts';
 export { type FloatTrialMap, floatTrialProgram } from './floats.ts';
 export { mapNames } from './frame.ts';
-export { bucketEnd, bucketStart, groupEntryProgram, groupReturnProgram } from './group.ts';
+export { groupEntryProgram, groupReturnProgram } from './group.ts';
 export { type GroupSizes, groupSizes } from './group-sizes.ts';
 export { type Machine, machine } from './machine.ts';
 export { callMaps, groupMaps, isTracked, selectionMaps, tracepointMaps } from './maps.ts';
