@@ -15,14 +15,14 @@ import { findTracer, type Sys } from '#sys';
 import { programNs } from './budget.ts';
 import type { Counters } from './counters.ts';
 import type { DeployerParts, DeploymentSink } from './deployment.ts';
-import { attachCounting, callCosts, countedCalls, estimateFrom } from './estimate.ts';
+import { attachCounting, type CallTraps, callCosts, callTraps, countedCalls, estimateFrom } from './estimate.ts';
 import type { Executable } from './executable.ts';
 import { GroupMaps } from './groupmaps.ts';
 import { latencyWarning } from './latency.ts';
 import { requireMemory } from './memory.ts';
 import { executableOf } from './process-executable.ts';
 import type { OpenCall } from './reader/messages.ts';
-import type { Reader } from './reader/reader.ts';
+import type { Reader, RingSink } from './reader/reader.ts';
 import { sharedObjectHints } from './shared-objects.ts';
 import { SiteCheck } from './sitecheck.ts';
 import { loadBias } from './stacks.ts';
@@ -69,13 +69,11 @@ export async function arm(
   await sink.relation(compilation.relation);
 
   const { programs } = compilation.compiled;
-  const check = stack.use(
-    new SiteCheck(
-      sys,
-      pid,
-      executable,
-      programs.flatMap((program) => program.sites),
-    ),
+  using check = new SiteCheck(
+    sys,
+    pid,
+    executable,
+    programs.flatMap((program) => program.sites),
   );
   const floor = await latencyWarning(logical, compilation.sites, kernel);
   const ring = stack.use(makeMap(sys, compilation.maps.ring));
@@ -113,10 +111,7 @@ export async function arm(
       executable: executable.path,
       bias,
     },
-    {
-      batch: (batch) => sink.batch(batch),
-      failed: (error) => failed(`${error}; its probes were taken off, all else goes on`),
-    },
+    ringSink(sink, failed),
   );
   // While calls are counted, what is called too often has to come off at once.
   using counting = new DisposableStack();
@@ -137,6 +132,7 @@ export async function arm(
     };
     if (compilation.estimate) await placeCounting(parts, logical, compilation, controls, place);
     else for (const program of programs) place(program, [...program.sites.keys()]);
+    stack.use(check.attached());
     check.placed();
   } catch (error) {
     Atomics.store(controls.words, control.gate, BigInt(gates.shut));
@@ -150,9 +146,26 @@ export async function arm(
   counting.dispose();
   Atomics.store(controls.words, control.gate, BigInt(gates.open));
   binaries.remember(executable);
-  const warnings = [...compilation.warnings, ...foreignWarning(check), ...floor];
-  const measured = { sys, loaded };
-  return new Armed({ id, reader, compilation, warnings, controls, attachments, measured, release: stack.move() });
+  return new Armed({
+    id,
+    reader,
+    functions: compilation.compiled.plans.map((plan) => plan.function),
+    skipped: compilation.skipped,
+    warnings: [...compilation.warnings, ...foreignWarning(check), ...floor],
+    traps: callTraps(compilation),
+    controls,
+    attachments,
+    measured: { sys, loaded },
+    release: stack.move(),
+  });
+}
+
+/** Lives as long as the probes, and holds nothing of what was compiled. */
+function ringSink(sink: DeploymentSink, failed: (reason: string) => void): RingSink {
+  return {
+    batch: (batch) => sink.batch(batch),
+    failed: (error) => failed(`${error}; its probes were taken off, all else goes on`),
+  };
 }
 
 /** A function that the executable does not have may be in what the process has loaded. */
@@ -173,7 +186,7 @@ async function placeCounting(
 ): Promise<void> {
   const { programs } = compilation.compiled;
   const { emulatedNs, steppedNs } = await kernel.hitCost();
-  const costs = callCosts(compilation, emulatedNs + programNs, steppedNs + programNs);
+  const costs = callCosts(callTraps(compilation), emulatedNs + programNs, steppedNs + programNs);
   const others = programs.filter(({ kind }) => kind !== eventKinds.entry);
   const entries = new Set(
     programs.flatMap(({ kind, sites }) => (kind === eventKinds.entry ? sites : [])).map(({ offset }) => offset),
@@ -248,8 +261,12 @@ function attach(
 interface ArmedParts {
   readonly id: number;
   readonly reader: Reader;
-  readonly compilation: Compilation;
+  /** The probed functions, as the linker has them. */
+  readonly functions: readonly string[];
+  readonly skipped: readonly string[];
   readonly warnings: readonly string[];
+  /** One a probe. */
+  readonly traps: readonly CallTraps[];
   readonly controls: BpfMap;
   readonly attachments: readonly UprobeAttachment[];
   readonly measured: { readonly sys: Sys; readonly loaded: readonly BpfProgram[] };
@@ -274,12 +291,12 @@ export class Armed {
   }
 
   get skipped(): readonly string[] {
-    return this.#parts.compilation.skipped;
+    return this.#parts.skipped;
   }
 
   /** The probed functions, as the linker has them. */
   get functions(): readonly string[] {
-    return this.#parts.compilation.compiled.plans.map((plan) => plan.function);
+    return this.#parts.functions;
   }
 
   get hits(): number {
@@ -302,18 +319,18 @@ export class Armed {
 
   /** Nanoseconds that the hits so far have cost, every call counted with its return; waiting for float registers and pages as it was measured. */
   cost(emulatedNs: number, steppedNs: number): number {
-    return this.#costOf(callCosts(this.#parts.compilation, emulatedNs, steppedNs)) + this.waitedNs;
+    return this.#costOf(callCosts(this.#parts.traps, emulatedNs, steppedNs)) + this.waitedNs;
   }
 
   /** The same without returns. */
   entryCost(emulatedNs: number, steppedNs: number): number {
-    const { sites } = this.#parts.compilation;
-    return this.#costOf(callCosts({ sites: sites.map((each) => ({ ...each, returns: [] })) }, emulatedNs, steppedNs));
+    const entries = this.#parts.traps.map(({ entry }) => ({ entry, exit: undefined }));
+    return this.#costOf(callCosts(entries, emulatedNs, steppedNs));
   }
 
   /** Nanoseconds that hits waited for float registers or pages. */
   get waitedNs(): number {
-    return Number(Atomics.load(this.#words, waitedNsOffset(this.#parts.compilation.sites.length) / 8));
+    return Number(Atomics.load(this.#words, waitedNsOffset(this.#parts.traps.length) / 8));
   }
 
   /** Nanoseconds that the programs have run while that was measured (`openRunTimeStats`), waiting included. */
@@ -372,7 +389,7 @@ export class Armed {
   }
 
   #sum(word: number): number {
-    return this.#parts.compilation.sites.reduce((total, _, probe) => total + this.#count(probe, word), 0);
+    return this.#parts.traps.reduce((total, _, probe) => total + this.#count(probe, word), 0);
   }
 
   #count(probe: number, word: number): number {

@@ -72,6 +72,7 @@ export class Binaries {
     this.#byIdentity.delete(key);
     binary.release();
     files.dispose();
+    if (this.#byIdentity.size === 0) this.#forgetDisassembler();
   }
 
   /** Text of one instruction, for people. */
@@ -105,6 +106,13 @@ export class Binaries {
     const iced: IcedX86 = createRequire(import.meta.url)('iced-x86');
     this.#x86 = { decode: createX86Decoder(iced), format: createX86Formatter(iced) };
     return this.#x86;
+  }
+
+  /** To be loaded again takes 7 ms. */
+  #forgetDisassembler(): void {
+    this.#x86 = undefined;
+    const { cache, resolve } = createRequire(import.meta.url);
+    delete cache[resolve('iced-x86')];
   }
 
   #loadIndex(executable: Executable): Uint8Array | undefined {

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { BpfMap } from '#bpf';
 import { UserError } from '#door';
+import type { InstructionClass } from '#gobin';
 import { eventKinds } from '#model';
 import { type Compilation, control, estimateOffset, gates, type ProgramSites } from '#probe';
 import { budget as limit, percent } from './budget.ts';
@@ -23,13 +24,25 @@ const lookMs = 10;
 /** Most functions that a refusal names. */
 const mostNamed = 5;
 
+/** What the kernel does at the two ends of a call; undefined: there is no probe. Of several returns the dearest. */
+export interface CallTraps {
+  readonly entry: InstructionClass | undefined;
+  readonly exit: InstructionClass | undefined;
+}
+
+/** One a probe. */
+export function callTraps({ sites }: Pick<Compilation, 'sites'>): CallTraps[] {
+  return sites.map(({ entry, returns }) => ({
+    entry: entry?.class,
+    exit: returns.find((site) => site.class === 'stepped')?.class ?? returns[0]?.class,
+  }));
+}
+
 /** Nanoseconds that one call of each function costs the process, its return included. */
-export function callCosts({ sites }: Pick<Compilation, 'sites'>, emulatedNs: number, steppedNs: number): number[] {
-  return sites.map(({ entry, returns }) => {
-    const exit = returns.some((site) => site.class === 'stepped') ? steppedNs : returns.length > 0 ? emulatedNs : 0;
-    const begin = entry ? (entry.class === 'stepped' ? steppedNs : emulatedNs) : 0;
-    return begin + exit;
-  });
+export function callCosts(traps: readonly CallTraps[], emulatedNs: number, steppedNs: number): number[] {
+  const cost = (trap: InstructionClass | undefined) =>
+    trap === undefined ? 0 : trap === 'stepped' ? steppedNs : emulatedNs;
+  return traps.map(({ entry, exit }) => cost(entry) + cost(exit));
 }
 
 interface Counting {

@@ -42,6 +42,7 @@ it('counts the pages that become private copies: each once, none that is one alr
   first.before();
   expect(first.newPages).toBe(2);
   breakpoints(true, 0x10, 0x20, 0x1010);
+  using _probes = first.attached();
   first.placed();
   using second = check(0x10, 0x30, 0x1020, 0x2000, 0x2010);
   second.before();
@@ -51,24 +52,26 @@ it('counts the pages that become private copies: each once, none that is one alr
 
 it("tells another tracer's breakpoints from our own", () => {
   breakpoints(true, 0x10);
-  const first = check(0x10, 0x20);
+  using first = check(0x10, 0x20);
   first.before();
   expect(first.foreign.map(({ offset }) => offset)).toEqual([0x10]);
   // Its page is a private copy already.
   expect(first.newPages).toBe(0);
   breakpoints(true, 0x20);
+  const probes = first.attached();
   first.placed();
   using second = check(0x20);
   second.before();
   expect(second.foreign).toEqual([]);
   // Two of ours on one site: it stays ours until both are gone.
-  const third = check(0x20);
+  using third = check(0x20);
   third.before();
+  const more = third.attached();
   third.placed();
-  first[Symbol.dispose]();
+  probes[Symbol.dispose]();
   second.before();
   expect(second.foreign).toEqual([]);
-  third[Symbol.dispose]();
+  more[Symbol.dispose]();
   second.before();
   expect(second.foreign).toHaveLength(1);
 });
@@ -77,6 +80,7 @@ it('knows our own in the next image of the same file, at another address', () =>
   using first = check(0x10);
   first.before();
   breakpoints(true, 0x10);
+  using _probes = first.attached();
   first.placed();
   // The same program once more, position-independent: elsewhere. The kernel has placed the probe anew.
   const elsewhere = base + 0x1000;

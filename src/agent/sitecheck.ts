@@ -19,6 +19,23 @@ import type { Executable } from './executable.ts';
  */
 const armed = new Map<number, Map<FileOffset, number>>();
 
+/** Remembers breakpoints of ours, until they are gone and it is disposed of. */
+function remember(pid: number, offsets: readonly FileOffset[]): Disposable {
+  const counts = armed.get(pid) ?? new Map<FileOffset, number>();
+  armed.set(pid, counts);
+  for (const offset of offsets) counts.set(offset, (counts.get(offset) ?? 0) + 1);
+  return {
+    [Symbol.dispose]() {
+      for (const offset of offsets) {
+        const count = counts.get(offset)! - 1;
+        if (count > 0) counts.set(offset, count);
+        else counts.delete(offset);
+      }
+      if (counts.size === 0) armed.delete(pid);
+    },
+  };
+}
+
 /**
  * The bytes of a tracepoint's sites in the process, against those of the file: before probes are placed they must agree, and
  * behind it the breakpoints must be seen. A probe on a wrong byte would kill the target (FACTS, "A probe on the wrong byte").
@@ -33,7 +50,6 @@ export class SiteCheck implements Disposable {
   foreign: readonly Site[] = [];
   /** Text pages that our probes make private copies of: those that no probe has done so to yet. Known after `before`. */
   newPages = 0;
-  #placed = false;
 
   constructor(sys: Sys, pid: number, executable: Executable, sites: readonly Site[]) {
     this.#sys = sys;
@@ -66,28 +82,22 @@ export class SiteCheck implements Disposable {
     this.newPages = [...pages].filter((page) => !copied.has(page)).length;
   }
 
-  /** Probes are attached: remembers them. @throws when a breakpoint is not there. */
+  /** The probes are attached, as long as the result is not disposed of. */
+  attached(): Disposable {
+    return remember(
+      this.#pid,
+      this.sites.map(({ offset }) => offset),
+    );
+  }
+
+  /** After `attached`. @throws when a breakpoint is not there. */
   placed(): void {
-    const counts = armed.get(this.#pid) ?? new Map<FileOffset, number>();
-    armed.set(this.#pid, counts);
-    for (const { offset } of this.sites) counts.set(offset, (counts.get(offset) ?? 0) + 1);
-    this.#placed = true;
     const missing = unarmedSites(this.#sys, this.#target(), this.sites)[0];
     if (missing) throw this.#refusal(missing.site, missing.state === 'as-in-file' ? 'not-mapped' : missing.state);
   }
 
-  /** Forgets what `placed` remembered. */
   [Symbol.dispose](): void {
     this.#memory[Symbol.dispose]();
-    if (!this.#placed) return;
-    this.#placed = false;
-    const counts = armed.get(this.#pid);
-    for (const { offset } of this.sites) {
-      const count = (counts?.get(offset) ?? 1) - 1;
-      if (count > 0) counts?.set(offset, count);
-      else counts?.delete(offset);
-    }
-    if (counts?.size === 0) armed.delete(this.#pid);
   }
 
   #target(): CheckTarget {
