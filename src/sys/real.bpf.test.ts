@@ -4,6 +4,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, wr
 import { createConnection, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { startProcess } from '../../testing/process.ts';
+import { root } from '../../testing/root.ts';
 import { clock, mapFlag, openFlag, protection, resolveFlag } from './constants.ts';
 import { failedWith } from './failed.ts';
 import { Fd } from './fd.ts';
@@ -162,6 +164,29 @@ it('waits while it is paused, and goes on when it is resumed', async () => {
   await expect.poll(() => calls).toBe(2);
   readiness.close();
   readiness.resume();
+});
+
+/** Waits for the end of a process that is not its child, with nothing else to wake it for 10 seconds. */
+const waiter = `
+  import { openSys } from '#sys';
+  const sys = openSys();
+  setTimeout(() => process.exit(1), 10_000);
+  const readiness = sys.onReadable(sys.pidfdOpen(Number(process.argv[1])), async () => {
+    readiness.pause();
+    await undefined;
+    process.exit(0);
+  });
+  // When it has started: then nothing but the callback happens.
+  setTimeout(() => console.log('waits'), 300);
+`;
+
+it('lets promises go on that a callback settles', async () => {
+  const sleeper = spawn('/bin/sleep', ['60'], { stdio: 'ignore' });
+  const args = ['--input-type=module', '-e', waiter, String(sleeper.pid)];
+  await using started = await startProcess(process.execPath, { args, cwd: root });
+  await started.waitFor(/waits/);
+  sleeper.kill('SIGKILL');
+  expect(await started.exited).toMatchObject({ code: 0 });
 });
 
 it('knows who is at the other end of a Unix socket', async () => {

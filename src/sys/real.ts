@@ -326,6 +326,10 @@ class RealMapping implements Mapping {
   }
 }
 
+/**
+ * What koffi calls runs outside of Node's own callbacks: promises that it settles would go on only behind the next event of Node. So it is
+ * handed to an immediate, in the same turn of the loop.
+ */
 class RealReadiness implements Readiness {
   readonly #handle: ReturnType<typeof koffi.node.poll>;
   readonly #callback: () => void;
@@ -333,7 +337,7 @@ class RealReadiness implements Readiness {
 
   constructor(fd: number, callback: () => void) {
     this.#callback = callback;
-    this.#handle = koffi.node.poll(fd, { readable: true }, () => this.#ready());
+    this.#handle = koffi.node.poll(fd, { readable: true }, this.#ready);
   }
 
   pause(): void {
@@ -345,7 +349,7 @@ class RealReadiness implements Readiness {
   resume(): void {
     if (this.#state !== 'paused') return;
     this.#state = 'on';
-    this.#handle.start({ readable: true }, () => this.#ready());
+    this.#handle.start({ readable: true }, this.#ready);
   }
 
   close(): void {
@@ -362,7 +366,9 @@ class RealReadiness implements Readiness {
     this.close();
   }
 
-  #ready(): void {
-    if (this.#state === 'on') this.#callback();
-  }
+  readonly #ready = (): void => {
+    setImmediate(() => {
+      if (this.#state === 'on') this.#callback();
+    });
+  };
 }
