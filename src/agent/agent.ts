@@ -81,27 +81,29 @@ export class Agent {
     this.#kernel = new Kernel(this.#sys);
     this.#binaries = new Binaries(this.#sys, join(dir, 'index'));
     this.#processes = new Processes(this.#sys, this.identity);
+    const execs = new Execs(this.#sys);
     this.#deployer = new Deployer({
       sys: this.#sys,
       kernel: this.#kernel,
       processes: this.#processes,
       binaries: this.#binaries,
       reader: this.#reader,
-      execs: new Execs(this.#sys),
+      execs,
       redaction: this.#redaction,
     });
     this.#tracepoints = new Tracepoints(this.#deployer, store);
-    this.#follower = new Follower(
-      this.#sys,
-      this.#processes,
-      () =>
+    this.#follower = new Follower({
+      sys: this.#sys,
+      processes: this.#processes,
+      execs,
+      followed: () =>
         this.#tracepoints
           .list()
           .flatMap(({ logical: { name, target }, state }) =>
             target.kind === 'processes' && state !== 'TERMINATED' ? [{ name, selector: target.processes }] : [],
           ),
-      (name, upids) => this.#tracepoints.follow(name, upids),
-    );
+      tell: (name, upids) => this.#tracepoints.follow(name, upids),
+    });
     this.#tracepoints.onSelector = () => this.#follower.look();
     this.tracer = new Tracer(
       { sys: this.#sys, processes: this.#processes, binaries: this.#binaries, kernel: this.#kernel },

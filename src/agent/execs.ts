@@ -9,10 +9,11 @@ const settleMs = 20;
 /** `atNs`: CLOCK_MONOTONIC. */
 type OnExec = (atNs: bigint) => void;
 
-/** Calls back when one of the processes that somebody watches runs another image. One watch in the kernel serves all, and goes with the last. */
+/** Calls back when a process runs another image. One watch in the kernel serves all who ask, and goes with the last. */
 export class Execs {
   readonly #sys: Sys;
   readonly #watchers = new Map<number, Set<OnExec>>();
+  readonly #watchersOfAll = new Set<(pid: number | undefined) => void>();
   /** By pid, as it was at the last exec. */
   readonly #images = new Map<number, string>();
   #watch: ExecWatch | undefined;
@@ -38,7 +39,22 @@ export class Execs {
       this.#watchers.delete(pid);
       this.#images.delete(pid);
       this.#watch?.unwatch(pid);
-      if (this.#watchers.size === 0) this.close();
+      this.#closeIfIdle();
+    };
+  }
+
+  /** The same for every process there is; without a pid where that is not known in our pid namespace. */
+  watchAll(onExec: (pid: number | undefined) => void): () => void {
+    this.#watchersOfAll.add(onExec);
+    try {
+      this.#started().watchAll(true);
+    } catch (error) {
+      if (!(error instanceof SondeError)) throw error;
+    }
+    return () => {
+      this.#watchersOfAll.delete(onExec);
+      if (this.#watchersOfAll.size === 0) this.#watch?.watchAll(false);
+      this.#closeIfIdle();
     };
   }
 
@@ -47,6 +63,10 @@ export class Execs {
     // The kernel tells of an exec when the new image is in place, some time after the old one is gone.
     await setTimeout(settleMs);
     this.#watch?.look();
+  }
+
+  #closeIfIdle(): void {
+    if (this.#watchers.size === 0 && this.#watchersOfAll.size === 0) this.close();
   }
 
   close(): void {
@@ -62,11 +82,14 @@ export class Execs {
     if (this.#watch) return this.#watch;
     this.#watch = new ExecWatch(this.#sys, ({ pid, ktime }) => {
       // Without a pid it may have been any process outside our pid namespace: those whose image has changed.
-      const pids = pid === undefined ? [...this.#watchers.keys()].filter((each) => this.#changed(each)) : [pid];
-      for (const each of pids) {
+      const watched = pid === undefined ? [...this.#watchers.keys()].filter((each) => this.#changed(each)) : [pid];
+      for (const each of watched) {
+        const watchers = this.#watchers.get(each);
+        if (watchers === undefined) continue;
         this.#images.set(each, imageOf(this.#sys, each));
-        for (const onExec of [...(this.#watchers.get(each) ?? [])]) onExec(ktime);
+        for (const onExec of [...watchers]) onExec(ktime);
       }
+      for (const onExec of [...this.#watchersOfAll]) onExec(pid);
     });
     this.#watch.unref();
     return this.#watch;

@@ -2,9 +2,10 @@ import { basename } from 'node:path';
 import { SondeError } from '#base';
 import type { ProcessSelector, Upid } from '#model';
 import { listPids, readCgroups, readCommandLine, readExecutableLink, readProcessStat, type Sys } from '#sys';
+import type { Execs } from './execs.ts';
 import type { Processes } from './processes.ts';
 
-/** New processes are found within this. */
+/** New processes of whose exec the kernel did not tell are found within this: forks, and where it cannot tell. */
 const periodMs = 400;
 
 /** What a process was when it was last looked at. */
@@ -12,6 +13,7 @@ interface Known {
   readonly startTicks: bigint;
   /** An exec makes another program of it. */
   readonly executable: string;
+  /** Of a Go program. */
   readonly upid: Upid | undefined;
   readonly names: readonly string[];
   readonly cgroups: readonly string[];
@@ -22,85 +24,121 @@ interface Followed {
   readonly selector: ProcessSelector;
 }
 
+export interface FollowerParts {
+  readonly sys: Sys;
+  readonly processes: Pick<Processes, 'goProcess'>;
+  readonly execs: Pick<Execs, 'watchAll'>;
+  /** The tracepoints whose target is a selector. */
+  followed(): readonly Followed[];
+  tell(name: string, upids: readonly Upid[]): Promise<void>;
+}
+
 /** Tells tracepoints whose target is a selector which processes fit it, now and as they start, for as long as there are such tracepoints. */
 export class Follower {
-  readonly #sys: Sys;
-  readonly #processes: Processes;
-  readonly #followed: () => readonly Followed[];
-  readonly #tell: (name: string, upids: readonly Upid[]) => Promise<void>;
-  #known = new Map<number, Known>();
+  readonly #parts: FollowerParts;
+  readonly #known = new Map<number, Known>();
   #timer: NodeJS.Timeout | undefined;
-  #round: Promise<void> = Promise.resolve();
-  /** The round behind the one that is under way. */
+  /** The last round that was asked for. */
+  #last: Promise<void> = Promise.resolve();
+  /** The round over all processes that has not begun. */
   #next: Promise<void> | undefined;
+  /** What the round over these, which has not begun, is for. */
+  readonly #started = new Set<number>();
+  #unwatch: (() => void) | undefined;
 
-  constructor(
-    sys: Sys,
-    processes: Processes,
-    followed: () => readonly Followed[],
-    tell: (name: string, upids: readonly Upid[]) => Promise<void>,
-  ) {
-    this.#sys = sys;
-    this.#processes = processes;
-    this.#followed = followed;
-    this.#tell = tell;
+  constructor(parts: FollowerParts) {
+    this.#parts = parts;
   }
 
   /** Resolves when every process that fits now has been told of. */
   look(): Promise<void> {
-    this.#next ??= this.#begin(this.#round);
+    this.#next ??= this.#inTurn(() => {
+      this.#next = undefined;
+      return this.#lookAtAll();
+    });
     return this.#next;
   }
 
   close(): void {
     clearTimeout(this.#timer);
+    this.#unwatch?.();
+    this.#unwatch = undefined;
   }
 
   /** Never two rounds at once: both would find the same process new. */
-  async #begin(before: Promise<void>): Promise<void> {
-    await before.catch(() => {});
-    this.#next = undefined;
-    clearTimeout(this.#timer);
-    this.#round = this.#look();
-    await this.#round;
+  #inTurn(round: () => Promise<void>): Promise<void> {
+    this.#last = this.#last.catch(() => {}).then(round);
+    return this.#last;
   }
 
-  async #look(): Promise<void> {
-    const followed = this.#followed();
+  async #lookAtAll(): Promise<void> {
+    clearTimeout(this.#timer);
+    const followed = this.#parts.followed();
     if (followed.length === 0) {
+      this.close();
       this.#known.clear();
       return;
     }
-    this.#refresh();
-    for (const { name, selector } of followed) {
-      const fitting = [...this.#known.values()].filter((known) => fits(known, selector));
-      await this.#tell(
-        name,
-        fitting.flatMap(({ upid }) => upid ?? []),
-      );
-    }
+    // Before the first look, so that no process starts unseen.
+    this.#unwatch ??= this.#parts.execs.watchAll((pid) => this.#execed(pid));
+    this.#seeAll();
+    for (const each of followed) await this.#tell(each);
     this.#timer = setTimeout(() => void this.look(), periodMs);
     this.#timer.unref();
   }
 
-  /** Only what is new is looked into: a round costs little on a machine with many processes. */
-  #refresh(): void {
-    const next = new Map<number, Known>();
-    for (const pid of listPids(this.#sys)) {
-      const stat = readProcessStat(this.#sys, pid);
-      const link = stat && this.#link(pid);
-      if (!stat || !link) continue;
-      const before = this.#known.get(pid);
-      const same = before?.startTicks === stat.startTicks && before.executable === link.path;
-      next.set(pid, same ? before : this.#inspect(pid, stat.startTicks, link.path));
+  #execed(pid: number | undefined): void {
+    if (pid === undefined) {
+      void this.look();
+      return;
     }
-    this.#known = next;
+    if (this.#started.size === 0) void this.#inTurn(() => this.#lookAtStarted());
+    this.#started.add(pid);
+  }
+
+  async #lookAtStarted(): Promise<void> {
+    const started = [...this.#started];
+    this.#started.clear();
+    const seen = started.flatMap((pid) => this.#see(pid) ?? []);
+    for (const each of this.#parts.followed()) {
+      if (seen.some((known) => fits(known, each.selector))) await this.#tell(each);
+    }
+  }
+
+  #tell({ name, selector }: Followed): Promise<void> {
+    const fitting = [...this.#known.values()].filter((known) => fits(known, selector));
+    return this.#parts.tell(
+      name,
+      fitting.flatMap(({ upid }) => upid ?? []),
+    );
+  }
+
+  #seeAll(): void {
+    const pids = new Set(listPids(this.#parts.sys));
+    for (const pid of this.#known.keys()) if (!pids.has(pid)) this.#known.delete(pid);
+    for (const pid of pids) this.#see(pid);
+  }
+
+  /** Only what is new is looked into: a round costs little on a machine with many processes. */
+  #see(pid: number): Known | undefined {
+    const { sys } = this.#parts;
+    const startTicks = readProcessStat(sys, pid)?.startTicks;
+    const executable = startTicks === undefined ? undefined : this.#executable(pid);
+    if (startTicks === undefined || executable === undefined) {
+      this.#known.delete(pid);
+      return undefined;
+    }
+    const before = this.#known.get(pid);
+    if (before?.startTicks === startTicks && before.executable === executable) return before;
+    const known = this.#inspect(pid, startTicks, executable);
+    this.#known.set(pid, known);
+    return known;
   }
 
   /** Undefined for a process that has ended, or may not be looked at. */
-  #link(pid: number): { readonly path: string } | undefined {
+  #executable(pid: number): string | undefined {
     try {
-      return readExecutableLink(this.#sys, pid);
+      return readExecutableLink(this.#parts.sys, pid)?.path;
     } catch (error) {
       if (!(error instanceof SondeError)) throw error;
       return undefined;
@@ -108,20 +146,27 @@ export class Follower {
   }
 
   #inspect(pid: number, startTicks: bigint, executable: string): Known {
-    const command = (readCommandLine(this.#sys, pid) ?? [])[0] ?? '';
+    const { sys, processes } = this.#parts;
+    const command = (readCommandLine(sys, pid) ?? [])[0] ?? '';
+    let upid: Upid | null | undefined;
     return {
       startTicks,
       executable,
-      upid: this.#processes.goProcess(pid)?.upid,
       names: [basename(executable), basename(command)],
-      cgroups: readCgroups(this.#sys, pid),
+      cgroups: readCgroups(sys, pid),
+      // The file of many a process need not be opened.
+      get upid() {
+        if (upid === undefined) upid = processes.goProcess(pid)?.upid ?? null;
+        return upid?.startTicks === startTicks ? upid : undefined;
+      },
     };
   }
 }
 
 function fits(known: Known, { executable, name, cgroup }: ProcessSelector): boolean {
-  if (known.upid === undefined) return false;
   if (executable !== undefined && known.executable !== executable) return false;
   if (name !== undefined && !known.names.includes(name)) return false;
-  return cgroup === undefined || known.cgroups.some((path) => path === cgroup || path.startsWith(`${cgroup}/`));
+  if (cgroup !== undefined && !known.cgroups.some((path) => path === cgroup || path.startsWith(`${cgroup}/`)))
+    return false;
+  return known.upid !== undefined;
 }

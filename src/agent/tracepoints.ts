@@ -226,11 +226,8 @@ export class Tracepoints {
     const { name } = tracepoint.logical;
     const fitting = new Map(upids.map((upid) => [formatUpid(upid), upid]));
     for (const key of tracepoint.refused.keys()) if (!fitting.has(key)) tracepoint.refused.delete(key);
-    for (const [key, deployment] of tracepoint.deployments) {
-      if (fitting.has(key)) continue;
-      await deployment.close();
-      tracepoint.forget(key);
-    }
+    // Not waited for: the kernel takes its time to let go of probes, and processes that have started should not wait for that.
+    for (const key of tracepoint.deployments.keys()) if (!fitting.has(key)) void this.#leave(tracepoint, key);
     for (const [key, upid] of fitting) {
       if (tracepoint.deployments.has(key) || tracepoint.refused.has(key)) continue;
       try {
@@ -241,6 +238,12 @@ export class Tracepoints {
         if (tracepoint.logical.table === '') this.followed?.refused(name, upid, message);
       }
     }
+    settle(tracepoint);
+  }
+
+  async #leave(tracepoint: Held, key: string): Promise<void> {
+    await tracepoint.deployments.get(key)?.close();
+    tracepoint.forget(key);
     settle(tracepoint);
   }
 

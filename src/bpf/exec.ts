@@ -15,11 +15,11 @@ import { type BpfMap, makeMap } from './map.ts';
 import { type BpfProgram, loadProgram } from './program.ts';
 import { openRingBuffer, type RingBuffer } from './ring.ts';
 
-/** A watched process has begun to run another image: same pid, same start time (FACTS, rule 12). */
+/** A process has begun to run another image: same pid, same start time (FACTS, rule 12). */
 export interface ExecEvent {
   /**
-   * In our own pid namespace. Undefined: one of the watched processes that live in a namespace below ours, for whose
-   * pids the kernel gives no translation; look at each of them.
+   * In our own pid namespace. Undefined: one that lives in another namespace, for whose pids the kernel gives no translation; look at
+   * each process that it may be.
    */
   readonly pid: number | undefined;
   /** CLOCK_MONOTONIC, nanoseconds. */
@@ -28,10 +28,15 @@ export interface ExecEvent {
 
 /** Record: u32 tgid (0: unknown), u32 padding, u64 ktime. */
 const recordSize = 16;
-/** Stands in the map of watched processes for all that are in namespaces below ours. */
+/** Stands in the map of watched processes for all that are in other namespaces. */
 const elsewhere = 0;
+/** Stands there for all. */
+const anybody = 0xffff_ffff;
 
-/** Tells when a watched process calls exec, by the raw tracepoint `sched_process_exec` (4.17). Other processes' execs end in the kernel. */
+/**
+ * Tells when a watched process calls exec, or any, by the raw tracepoint `sched_process_exec` (4.17). Execs that nobody asks about end in
+ * the kernel.
+ */
 export class ExecWatch implements Disposable {
   readonly #sys: Sys;
   readonly #parts: {
@@ -94,6 +99,12 @@ export class ExecWatch implements Disposable {
     if (![...this.#keys.values()].includes(key)) this.#parts.watched.delete(word(key));
   }
 
+  /** Tells of every process's exec, or no more. */
+  watchAll(all: boolean): void {
+    if (all) this.#parts.watched.update(word(anybody), word(1));
+    else this.#parts.watched.delete(word(anybody));
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -124,7 +135,7 @@ export class ExecWatch implements Disposable {
 }
 
 const watchedMap: MapSpec = { name: 'exec_watched', type: 'hash', keySize: 4, valueSize: 4, maxEntries: 8192 };
-const ringSpec: MapSpec = { name: 'exec_ring', type: 'ringbuf', keySize: 0, valueSize: 0, maxEntries: 1 << 16 };
+const ringSpec: MapSpec = { name: 'exec_ring', type: 'ringbuf', keySize: 0, valueSize: 0, maxEntries: 1 << 18 };
 
 /** `namespace`: ours, where it is not the machine's first. */
 function execProgram(namespace: NamespaceId | undefined): Program {
@@ -148,12 +159,17 @@ function execProgram(namespace: NamespaceId | undefined): Program {
     asm.mov(r6, immediate(elsewhere));
     asm.label(here);
   }
-  asm.store(4, fp, -16, r6);
-  asm.loadMapFd(r1, watchedMap.name);
-  asm.mov(r2, fp);
-  asm.alu('add', r2, immediate(-16));
-  asm.call('map_lookup_elem');
-  asm.jumpIf('eq', r0, immediate(0), out);
+  const watched = asm.newLabel();
+  for (const key of [r6, immediate(anybody | 0)] as const) {
+    asm.store(4, fp, -16, key);
+    asm.loadMapFd(r1, watchedMap.name);
+    asm.mov(r2, fp);
+    asm.alu('add', r2, immediate(-16));
+    asm.call('map_lookup_elem');
+    asm.jumpIf('ne', r0, immediate(0), watched);
+  }
+  asm.jump(out);
+  asm.label(watched);
   asm.call('ktime_get_ns');
   asm.mov(r8, r0);
   asm.loadMapFd(r1, ringSpec.name);
