@@ -76,7 +76,7 @@ func main() {
 	for i := 0; i < 7; i++ {
 		r.AddAttrs(slog.String(fmt.Sprint("k", i), fmt.Sprint("value ", i)))
 	}
-	logged(r, slog.Group("g", slog.Duration("d", time.Second), slog.Bool("b", true)))
+	logged(r, slog.Group("g", slog.Duration("d", time.Second), slog.Bool("b", true), slog.Group("in", "n", 1, "text", "t", "point", &node{Name: "p"})))
 	alive := &node{Name: "alive"}
 	held(unique.Make("one"), weak.Make(alive), gone)
 	runtime.KeepAlive(alive)
@@ -137,8 +137,18 @@ it('values of types that engineers know by another form than their fields', { ti
       PC: 0,
       Attrs: Array.from({ length: 7 }, (_, i) => ({ Key: `k${i}`, Value: `value ${i}` })),
     });
-    expect(logged.args.a).toEqual({ Key: 'g', Value: [{ Key: 'd', Value: '1s' }] });
-    expect(logged.notes['args.a.Value']).toMatch(/^truncated from 2 elements /);
+    const inner = [
+      { Key: 'n', Value: 1 },
+      { Key: 'text', Value: 't' },
+      { Key: 'point', Value: { '(type)': '*main.node', '&': expect.any(String), Name: 'p', Next: null } },
+    ];
+    const group = [
+      { Key: 'd', Value: '1s' },
+      { Key: 'b', Value: true },
+      { Key: 'in', Value: inner },
+    ];
+    expect(logged.args.a).toEqual({ Key: 'g', Value: group });
+    expect(logged.notes).toEqual({ 'args.r.Level': 'log/slog.LevelWarn' });
 
     expect(held.args.h['=']).toBe('one');
     expect(held.args.alive).toMatchObject({ Name: 'alive', Next: null });

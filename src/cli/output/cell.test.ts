@@ -7,11 +7,11 @@ test('a structured value is shown as Go writes it, with what is missing in its p
   const value = '{"&":"0xc000010000","Name":"x","Age":3,"Next":{"&":"0xc000010030"}}';
   const notes = {
     'd.Next':
-      'not captured: deeper than 1 references (limit depth 1: --depth, depth= of the probe, #px:set capture_depth)',
+      'not captured: deeper than 1 reference (limit depth 1: --depth, depth= of the probe, #px:set capture_depth)',
   };
   expect(tableCell(column, value, undefined)).toBe('&{Name:"x" Age:3 Next:0xc000010030}');
   expect(tableCell(column, value, notes)).toBe(
-    '&{Name:"x" Age:3 Next:&(0xc000010030)<not captured: deeper than 1 references (limit depth 1: --depth, depth= of the probe, #px:set capture_depth)>}',
+    '&{Name:"x" Age:3 Next:&(0xc000010030)<not captured: deeper than 1 reference (limit depth 1: --depth, depth= of the probe, #px:set capture_depth)>}',
   );
   expect(tableCell(column, '{"Name":"x"}', undefined)).toBe('{"Name":"x"}');
   const cut =

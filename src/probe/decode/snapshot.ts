@@ -75,7 +75,10 @@ export class Snapshot {
   /** The limit for which there is no copy of what a reference in an object of this depth leads to; undefined: none was reached. */
   why(depth: number, deeper: number): string | undefined {
     const { limits } = this.#graph;
-    if (depth + deeper > limits.depth) return `deeper than ${limits.depth} references (${limitText(limits, 'depth')})`;
+    if (depth + deeper > limits.depth) {
+      const unit = limits.depth === 1 ? 'reference' : 'references';
+      return `deeper than ${limits.depth} ${unit} (${limitText(limits, 'depth')})`;
+    }
     if ((this.#cut & walkCut.full) !== 0)
       return `the event is full at ${this.#size} bytes (${limitText(limits, 'eventBytes')})`;
     if ((this.#cut & walkCut.steps) !== 0)

@@ -64,7 +64,7 @@ export class Follow {
     asm.label(copy);
     this.#copy();
     asm.label(dynamic);
-    this.#dynamic(single);
+    this.#dynamic(single, counted);
     asm.label(redacted);
     this.#redact();
   }
@@ -226,8 +226,8 @@ export class Follow {
     asm.jump(this.#walk.advance);
   }
 
-  /** What an interface holds, or a func with captured variables or a node of a trie is: r3 its first word, r1 the kind. Leaves r3, r4, r5 as for one pointer. */
-  #dynamic(single: Label): void {
+  /** What an interface holds, or a func with captured variables or a node of a trie is: r3 its first word, r1 the kind. Leaves r3, r4, r5 as for one pointer, or for a counted one. */
+  #dynamic(single: Label, counted: Label): void {
     const asm = this.#walk.asm;
     const { area } = this.#walk.layout;
     if (!this.#walk.dynamicTypes) {
@@ -280,6 +280,14 @@ export class Follow {
     asm.load(8, r3, r9, area);
     asm.label(held);
     asm.jumpIf('eq', r3, immediate(0), this.#walk.advance);
+    const one = asm.newLabel();
+    asm.load(4, r1, r8, entryField.most);
+    asm.jumpIf('eq', r1, immediate(0), one);
+    asm.load(4, r1, r8, entryField.otherType);
+    asm.jumpIf('ne', r5, r1, one);
+    asm.load(1, r1, r8, entryField.kind);
+    asm.jump(counted);
+    asm.label(one);
     this.#heldFunc(single);
     asm.label(node);
     this.#node(single);

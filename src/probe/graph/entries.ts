@@ -39,7 +39,7 @@ export const reference = {
   power: 3,
   /** As `counted`, but where the count is 0 the pointer is to one target of another type (a map's directory from Go 1.24 on). */
   directory: 4,
-  /** Type word or itab, then the data word. */
+  /** Type word or itab, then the data word. Where an `eface` has a `most`, it is a pointer to as many as the count says if it is one to `otherType`. */
   eface: 5,
   iface: 6,
   /** `size` bytes that are made zero. */

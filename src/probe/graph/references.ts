@@ -97,18 +97,29 @@ function collect(
           const holder = type.fields.findLast((field) => at + field.offset <= offset);
           if (kind === reference.pointer && near.includes(holder?.name ?? '')) found[i] = { ...found[i]!, deeper: 0 };
         }
-        ownReferences(type, at, limits, found);
+        ownReferences(types, type, at, limits, found);
       }
   }
 }
 
 /** References that no field's type tells: a text in two words, and a value that is held as in an interface. */
-function ownReferences(type: GraphStruct, at: number, limits: CaptureLimits, found: Reference[]): void {
+function ownReferences(
+  types: readonly GraphType[],
+  type: GraphStruct,
+  at: number,
+  limits: CaptureLimits,
+  found: Reference[],
+): void {
   const offset = (name: string) => at + fieldOffset(type, name);
   if (type.name === 'log/slog.Value') {
     // Where `any` holds a stringptr it points to the bytes, and `num` is their count (log/slog/value.go).
     const [pointer, count] = [offset('any') + 8, offset('num')];
     found.push({ kind: reference.counted, offset: pointer, size: 1, count, most: limits.stringBytes });
+    // Where it holds a groupptr, that of its attributes.
+    const group = found.findIndex(({ kind, offset: its }) => kind === reference.eface && its === offset('any'));
+    const attribute = types.findIndex(({ name }) => name === 'log/slog.Attr');
+    if (group >= 0 && attribute >= 0)
+      found[group] = { ...found[group]!, count, most: limits.elements, otherType: attribute };
   } else if (type.name === 'reflect.Value') {
     // Its type, then a word as in an interface (reflect/value.go); the type's name tells the rest.
     found.push({ kind: reference.eface, offset: at, need: 16, deeper: 1 });

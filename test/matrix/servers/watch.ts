@@ -29,7 +29,7 @@ const wanted = 20;
 
 /** Of a value as large as a server there is always more than is asked for; what is secret is not shown. */
 const explained =
-  /^not captured: (?:deeper than \d+ references|.*\(limit [a-z ]+ \d+: |redacted|debug info does not tell what it has captured|of \S+ it is not followed)/;
+  /^not captured: (?:deeper than \d+ references?|.*\(limit [a-z ]+ \d+: |redacted|debug info does not tell what it has captured|of \S+ it is not followed)/;
 
 function isExplained(note: string): boolean {
   return !note.startsWith('not captured') || explained.test(note);

@@ -50,7 +50,7 @@ function ofKind(renderer: GraphRenderer, kind: bigint, at: number): string | und
   }
 }
 
-/** A group's attributes; its pointer is one to the first of them, which is what was captured. */
+/** A group's attributes; its pointer is one to the first of them. */
 function group(
   renderer: GraphRenderer,
   address: number,
@@ -65,10 +65,7 @@ function group(
   const chunk = renderer.reach(address, type.elem, depth, 1);
   if (typeof chunk === 'string') return renderer.missing(path, chunk);
   const { size } = renderer.type(type.elem);
-  const shown = Math.min(length, Math.floor((chunk.end - chunk.start) / size));
-  if (shown < length)
-    renderer.notes.add(path, `truncated from ${length} elements (of a group the first attribute is captured)`);
-  return renderer.elements(type.elem, size, { at: chunk.start, end: chunk.end, depth: chunk.depth }, shown, path);
+  return renderer.elements(type.elem, size, { at: chunk.start, end: chunk.end, depth: chunk.depth }, length, path);
 }
 
 /** A record with all its attributes as one list. */
