@@ -11,7 +11,7 @@ afterAll(async () => {
   await killStarted();
 });
 
-describe.each(['local', 'go1.21.13', 'go1.17.13'] as const)('a program built by %s', (toolchain) => {
+describe.each(['local', 'go1.27.3', 'go1.21.13', 'go1.17.13'] as const)('a program built by %s', (toolchain) => {
   let program: CallsProgram;
   let upid: string;
   let trace: Trace | undefined;

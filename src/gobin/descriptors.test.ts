@@ -36,6 +36,8 @@ const builds = [
   ['go1.21.13', ['-buildmode=pie']],
   ['local', []],
   ['local', ['-buildmode=pie']],
+  ['go1.27.3', []],
+  ['go1.27.3', ['-buildmode=pie']],
 ] as const;
 
 describe.each(builds)('type descriptors, %s %j', (toolchain, flags) => {
@@ -60,6 +62,17 @@ describe.each(builds)('type descriptors, %s %j', (toolchain, flags) => {
     }
     expect(compared).toBeGreaterThan(150);
   });
+});
+
+test('a position-independent file of another linker, whose lists of types are in no section of their own', async () => {
+  const errors = (binary: GoBinary) => binary.dynamicTypes().filter(({ isError }) => isError).length;
+  const source = { 'main.go': 'package main\n\nimport "C"\nimport "fmt"\n\nfunc main() { fmt.Println(1) }\n' };
+  const cgo = { source, env: { CGO_ENABLED: '1' } };
+  const usual = await open(cgo);
+  const foreign = await open({ ...cgo, flags: ['-buildmode=pie', '-ldflags=-linkmode=external'] });
+  expect(foreign.dynamicTypes().length).toBe(usual.dynamicTypes().length);
+  expect(errors(foreign)).toBe(errors(usual));
+  expect(errors(usual)).toBeGreaterThan(5);
 });
 
 test('beside debug info: a number that only its descriptor tells of has no names of constants', async () => {
@@ -93,6 +106,7 @@ describe('a debug file', () => {
   it.each([
     ['go1.17.13', []],
     ['local', ['-buildmode=pie']],
+    ['go1.27.3', []],
   ] as const)('of the same packages, linked with other flags: %s %j', async (toolchain, flags) => {
     const { whole: source, stripped } = await twins(toolchain, flags);
     const whole = openGoBinary(source, { inflate: nodeInflate, decode });
@@ -103,7 +117,7 @@ describe('a debug file', () => {
     expect(one.parameters.length).toBeGreaterThan(8);
     expect(one).toEqual(whole.signature(lookup.function));
     // Go notes linker flags in the binary (1.18), so data lies elsewhere; before, all is where it was.
-    expect(twin.packageVariable('os', 'Args').kind).toBe(toolchain === 'local' ? 'no-package' : 'found');
+    expect(twin.packageVariable('os', 'Args').kind).toBe(toolchain === 'go1.17.13' ? 'found' : 'no-package');
   });
 
   test('of another build is refused, with both ids', async () => {

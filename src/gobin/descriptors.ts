@@ -1,9 +1,10 @@
 import { type Address, address, decodeUtf8, SondeError } from '#base';
 import type { Elf, Section, SectionWindow } from '#elf';
 import { reflectKind } from './kinds.ts';
+import { moduledataOf } from './moduledata.ts';
 import { typesStart } from './open-pclntab.ts';
 import { relativeRelocations } from './relocations.ts';
-import { minorVersion } from './runtime.ts';
+import { minorVersion, swissMapBytes } from './runtime.ts';
 import type { DynamicType, GoField, GoType, TypeRef } from './types.ts';
 
 /** `internal/abi.Type` and the structs that begin with it (Go 1.17 to 1.27, internal/abi/type.go): byte offsets. */
@@ -22,8 +23,12 @@ const typeBytes = 80;
 const structField = { type: 8, offset: 16, bytes: 24 } as const;
 const flag = { uncommon: 1, extraStar: 2, named: 4, direct: 32 } as const;
 
-/** `internal/abi.ITab`: behind the interface's type the concrete one. */
+/** `internal/abi.ITab`: behind the interface's type the concrete one, behind its hash the code of methods. */
 const itabType = 8;
+const itabFunctions = 24;
+/** `abi.UncommonType`, `abi.Method`. */
+const uncommonBytes = 16;
+const methodBytes = 16;
 const longestName = 4_096;
 const mostFields = 4_096;
 /** Types that are looked through for one that is named. */
@@ -152,31 +157,80 @@ export class Descriptors {
   }
 
   #readLinked(): LinkedTypes {
-    const base = this.#base;
     const errors = new Set<Address>();
-    if (base === undefined) return { inItabs: [], errors, others: [] };
+    if (this.#base === undefined) return { inItabs: [], errors, others: [] };
     const types = (found: readonly number[]) =>
       [...new Set(found)].filter((each) => each > 0 && this.#isType(each)).map((each) => address(each));
-    const itabs = this.#section('.itablink');
-    const inItabs: number[] = [];
-    for (let i = 0; itabs !== undefined && i + 8 <= itabs.size; i += 8) {
-      const itab = this.#word(itabs.address + i);
-      if (itab <= 0) continue;
+    const moduledata = moduledataOf(this.#elf);
+    const { listed, links } = moduledata ?? {};
+    const itabs = listed ? this.#itabsIn(...listed.itabs) : links ? this.#linkedItabs(...links.itabs) : [];
+    const inItabs = itabs.map((itab) => {
       const type = this.#word(itab + itabType);
-      inItabs.push(type);
       if (type > 0 && this.nameAt(address(this.#word(itab))) === 'error') errors.add(address(type));
-    }
-    const links = this.#section('.typelink');
-    const others: number[] = [];
-    for (let i = 0; links !== undefined && i + 4 <= links.size && i < 4 * mostTypes; i += 4) {
-      const offset = this.#view(links.address + i, 4)?.getInt32(0, true);
-      if (offset !== undefined) others.push(base + offset);
-    }
+      return type;
+    });
+    const others = listed ? this.#typesIn(...listed.types) : links ? this.#linkedTypes(this.#base, ...links.types) : [];
     return { inItabs: types(inItabs), errors, others: types(others) };
   }
 
-  #section(name: string) {
-    return this.#elf.header(name) ?? this.#elf.header(`.data.rel.ro${name}`);
+  #linkedItabs(from: number, to: number): number[] {
+    const found: number[] = [];
+    for (let at = from; at + 8 <= to && found.length < mostTypes; at += 8) found.push(this.#word(at));
+    return found.filter((itab) => itab > 0);
+  }
+
+  #linkedTypes(base: Address, from: number, to: number): number[] {
+    const found: number[] = [];
+    for (let at = from; at + 4 <= to && found.length < mostTypes; at += 4) {
+      const offset = this.#view(at, 4)?.getInt32(0, true);
+      if (offset === undefined) break;
+      found.push(base + offset);
+    }
+    return found;
+  }
+
+  /** Itabs that lie one behind the other, each with an entry for each method of its interface; one if that is none (internal/abi/iface.go, ITab.Size). */
+  #itabsIn(from: number, to: number): number[] {
+    const found: number[] = [];
+    for (let itab = from; itab + itabFunctions + 8 <= to && found.length < mostTypes; ) {
+      const methods = this.#word(itab + itabFunctions) === 0 ? 1 : this.#word(this.#word(itab) + at.third);
+      if (!this.#isType(this.#word(itab)) || methods > mostFields) break;
+      found.push(itab);
+      itab += itabFunctions + 8 * methods;
+    }
+    return found;
+  }
+
+  /** Descriptors that lie one behind the other, the first one a word behind the start (runtime/type.go, moduleTypelinks). */
+  #typesIn(from: number, to: number): number[] {
+    const found: number[] = [];
+    for (let descriptor = from + 8; descriptor < to && found.length < mostTypes; ) {
+      const bytes = this.#descriptorBytes(address(descriptor));
+      if (!this.#isType(descriptor) || bytes === undefined) break;
+      found.push(descriptor);
+      descriptor = (descriptor + bytes + 7) & ~7;
+    }
+    return found;
+  }
+
+  /** With its methods, and what the kind has behind them (internal/abi/type.go, DescriptorSize). */
+  #descriptorBytes(descriptor: Address): number | undefined {
+    const view = this.#view(descriptor, 48);
+    if (view === undefined) return undefined;
+    const kind = this.#kind(descriptor);
+    const own = this.#kindBytes(kind);
+    const isUncommon = (view.getUint8(at.flags) & flag.uncommon) !== 0;
+    const methods = isUncommon ? (this.#view(descriptor + own + 4, 2)?.getUint16(0, true) ?? 0) : 0;
+    return own + (isUncommon ? uncommonBytes : 0) + this.#partBytes(descriptor, kind) + methodBytes * methods;
+  }
+
+  #partBytes(descriptor: Address, kind: number): number {
+    if (kind === reflectKind.struct) return structField.bytes * Math.min(this.#word(descriptor + at.third), mostFields);
+    if (kind === reflectKind.interface) return 8 * Math.min(this.#word(descriptor + at.third), mostFields);
+    if (kind !== reflectKind.func) return 0;
+    // InCount, and OutCount with a bit for a variadic one.
+    const counts = this.#view(descriptor + at.first, 4);
+    return counts === undefined ? 0 : 8 * (counts.getUint16(0, true) + (counts.getUint16(2, true) & 0x7fff));
   }
 
   #isType(descriptor: number): boolean {
@@ -356,7 +410,7 @@ export class Descriptors {
       case reflectKind.struct:
         return 80;
       case reflectKind.map:
-        return this.#minor >= 24 ? 104 : 88;
+        return swissMapBytes(this.#minor) ?? 88;
       default:
         return 48;
     }

@@ -1,7 +1,7 @@
 import { type Address, address, decodeUtf8, SondeError } from '#base';
 import type { Elf } from '#elf';
 import { textStart, typesStart } from './open-pclntab.ts';
-import { minorVersion } from './runtime.ts';
+import { minorVersion, swissMapBytes } from './runtime.ts';
 import type { DynamicType, GoType, TypeRef } from './types.ts';
 
 /** `internal/abi.Type` (Go 1.17 to 1.26): bytes, and offsets of `TFlag` and `Kind_`. */
@@ -116,7 +116,7 @@ class Descriptors {
       case kinds.struct:
         return abiType.size + 32;
       case kinds.map:
-        return abiType.size + (this.#minor >= 24 ? 64 : 40);
+        return swissMapBytes(this.#minor) ?? abiType.size + 40;
       default:
         return abiType.size;
     }

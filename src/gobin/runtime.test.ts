@@ -72,13 +72,14 @@ describe('struct offsets', () => {
       gGopc: 288,
       gLabels: 352,
     });
-    expect(runtimeOffsets({ goVersion: 'go1.27rc1' })).toEqual({});
+    expect(runtimeOffsets({ goVersion: 'go1.27.3' })).toMatchObject({ gGoid: 152, panicSp: 48 });
+    expect(runtimeOffsets({ goVersion: 'go1.28rc1' })).toEqual({});
     expect(runtimeOffsets({ goVersion: 'devel +abc' })).toEqual({});
     expect(runtimeOffsets({ goVersion: 'go1.16.3' })).toEqual({});
     expect(runtimeOffsets({})).toEqual({});
   });
 
-  test.each(['go1.17.13', 'go1.18.10', 'go1.21.13', 'local'] as const)(
+  test.each(['go1.17.13', 'go1.18.10', 'go1.21.13', 'local', 'go1.27.3'] as const)(
     'the table says what debug info says: %s',
     async (toolchain) => {
       const path = await goFixture({ source, toolchain });

@@ -4,7 +4,7 @@ type StructOffsets = Omit<RuntimeOffsets, 'tlsG'>;
 
 /**
  * Field offsets by the first minor version of Go 1 that has them, the same on amd64 and arm64; read from the debug info of programs built
- * by 1.17.13, 1.18.10, 1.19.13, 1.20.14, 1.21.13, 1.22.12, 1.23.12, 1.24.11, 1.25.5 and 1.26.8. They may change in any version, never in a patch release of one.
+ * by 1.17.13, 1.18.10, 1.19.13, 1.20.14, 1.21.13, 1.22.12, 1.23.12, 1.24.11, 1.25.5, 1.26.8 and 1.27.3. They may change in any version, never in a patch release of one.
  */
 const byVersion: readonly (readonly [minor: number, offsets: StructOffsets])[] = [
   [17, { gGoid: 152, gM: 48, mCurg: 192, gSigcode0: 272, gGopc: 296, gLabels: 360 }],
@@ -13,9 +13,10 @@ const byVersion: readonly (readonly [minor: number, offsets: StructOffsets])[] =
   [23, { gGoid: 160, gM: 48, mCurg: 192, gPanic: 32, panicSp: 48, gParentGoid: 280, gGopc: 288, gLabels: 352 }],
   [25, { gGoid: 152, gM: 48, mCurg: 184, gPanic: 32, panicSp: 48, gParentGoid: 272, gGopc: 280, gLabels: 344 }],
   [26, { gGoid: 152, gM: 48, mCurg: 184, gPanic: 32, panicSp: 40, gParentGoid: 280, gGopc: 288, gLabels: 352 }],
+  [27, { gGoid: 152, gM: 48, mCurg: 184, gPanic: 32, panicSp: 48, gParentGoid: 280, gGopc: 288, gLabels: 352 }],
 ];
 /** The newest version that was looked at: later ones are not guessed. */
-const newestKnown = 26;
+const newestKnown = 27;
 
 /** Functions of which at least one, in any Go version, loads `g` from thread-local storage (amd64): their code goes to `findTlsG`. */
 export const tlsFunctions = [
@@ -79,6 +80,12 @@ export function runtimeOffsets(input: RuntimeInput): RuntimeOffsets {
 export function minorVersion(goVersion: string | undefined): number | undefined {
   const match = /^go1\.(\d{1,3})(?![\d])/.exec(goVersion ?? '');
   return match ? Number(match[1]) : undefined;
+}
+
+/** Bytes of `abi.MapType` (internal/abi/map.go); undefined where maps have buckets, up to Go 1.23. */
+export function swissMapBytes(minor: number): number | undefined {
+  if (minor < 24) return undefined;
+  return minor < 27 ? 104 : 136;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { type GraphType, swissParts } from '../graph/index.ts';
 import type { GraphRenderer, Place } from './graph.ts';
+import { keyOrder } from './key-order.ts';
 import { word } from './snapshot.ts';
 
 type MapType = Extract<GraphType, { kind: 'map' }>;
@@ -74,10 +75,14 @@ export function entriesJson(
     const from = notes.mark();
     const text = actual(renderer, entry.key, type.key, unsorted);
     const to = notes.mark();
-    return { entry, text, unsorted, from, to, plain: to === from && text !== 'null' };
+    const place = actualPlace(renderer, entry.key, type.key);
+    return { entry, text, place, unsorted, from, to, plain: to === from && text !== 'null' };
   });
-  const numeric = kind === 'int' || kind === 'uint' || kind === 'float';
-  keyed.sort((a, b) => (numeric ? Number(a.text) - Number(b.text) : a.text < b.text ? -1 : a.text > b.text ? 1 : 0));
+  keyed.sort((a, b) => {
+    const known = typeof a.place !== 'string' && typeof b.place !== 'string';
+    const order = known ? keyOrder(renderer, type.key, a.place as Place, b.place as Place) : 0;
+    return order !== 0 ? order : a.text < b.text ? -1 : a.text > b.text ? 1 : 0;
+  });
   const asObject = kind === 'string' && keyed.every(({ plain }) => plain);
   const parts = keyed.map(({ entry, text, unsorted, from, to }, i) => {
     notes.move(from, to, unsorted, `${path}[${i}][0]`);
