@@ -44,6 +44,8 @@ type level uint8
 
 type uuid [16]byte
 
+type stamp time.Time
+
 type node struct {
 	Name string
 	Next *node

@@ -37,6 +37,16 @@ func large(m *sync.Map) {}
 //go:noinline
 func logged(r slog.Record, a slog.Attr) {}
 
+type moment struct {
+	At   time.Time
+	Next *moment
+}
+
+// The last one is as deep as references are followed.
+//
+//go:noinline
+func moments(first *moment) {}
+
 //go:noinline
 func held(h unique.Handle[string], alive, gone weak.Pointer[node]) {}
 
@@ -77,6 +87,11 @@ func main() {
 		r.AddAttrs(slog.String(fmt.Sprint("k", i), fmt.Sprint("value ", i)))
 	}
 	logged(r, slog.Group("g", slog.Duration("d", time.Second), slog.Bool("b", true), slog.Group("in", "n", 1, "text", "t", "point", &node{Name: "p"})))
+	var first *moment
+	for i := 5; i > 0; i-- {
+		first = &moment{time.Unix(0, 0).In(time.FixedZone("", 3600*i)), first}
+	}
+	moments(first)
 	alive := &node{Name: "alive"}
 	held(unique.Make("one"), weak.Make(alive), gone)
 	runtime.KeepAlive(alive)
@@ -104,7 +119,7 @@ interface Held {
 it('values of types that engineers know by another form than their fields', { timeout: 180_000 }, async () => {
   const file = await goFixture({ source: { 'main.go': source, 'go.mod': 'module fixture\n\ngo 1.24\n' } });
   await using target = await startProcess(file, { ready: /^ready$/m });
-  const names = ['small', 'large', 'logged', 'held', '(*node).same', 'wire', 'serve', 'after'];
+  const names = ['small', 'large', 'logged', 'moments', 'held', '(*node).same', 'wire', 'serve', 'after'];
   const probes = names.map((name) => ({
     function: `main.${name}`,
     columns: [{ name: 'args', capture: { kind: 'arguments' as const } }],
@@ -115,9 +130,9 @@ it('values of types that engineers know by another form than their fields', { ti
     await target.waitFor(/^done$/m);
     const rows = tracer.rows();
     expect(rows).toHaveLength(names.length);
-    const [small, large, logged, held, same, wire, serve, after] = rows.map(
+    const [small, large, logged, moments, held, same, wire, serve, after] = rows.map(
       ({ args, notes }): Shown => ({ args: JSON.parse(String(args)), notes: notes as Shown['notes'] }),
-    ) as [Shown, Shown, Shown, Shown, Shown, Shown, Shown, Shown];
+    ) as [Shown, Shown, Shown, Shown, Shown, Shown, Shown, Shown, Shown];
 
     expect(small.notes).toEqual({});
     const entries = Array.from({ length: 30 }, (_, i): [string, string] => [`${i}`, `v${i}`]);
@@ -149,6 +164,12 @@ it('values of types that engineers know by another form than their fields', { ti
     ];
     expect(logged.args.a).toEqual({ Key: 'g', Value: group });
     expect(logged.notes).toEqual({ 'args.r.Level': 'log/slog.LevelWarn' });
+
+    const chain = [5, 4, 3, 2, 1].reduce<unknown>(
+      (Next, i) => ({ '&': expect.any(String), At: `1970-01-01T0${i}:00:00+0${i}:00`, Next }),
+      null,
+    );
+    expect(moments).toEqual({ args: { first: chain }, notes: {} });
 
     expect(held.args.h['=']).toBe('one');
     expect(held.args.alive).toMatchObject({ Name: 'alive', Next: null });

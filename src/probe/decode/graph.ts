@@ -83,7 +83,7 @@ export class GraphRenderer {
   }
 
   #value(index: number, type: GraphType, place: Place, path: string, prefix: string): string {
-    const known = wellKnown(type.name);
+    const known = wellKnown(type, this.graph.types);
     if (known !== undefined && place.at + type.size <= place.end && !this.#lacks(type, place.at)) {
       const text = known(this, index, place, path);
       if (text !== undefined) return this.#wrapped(prefix, text);

@@ -45,8 +45,10 @@ export const heldDeeper: Readonly<Record<string, Readonly<Record<string, number>
   'context.withoutCancelCtx': { c: 0 },
 };
 
-/** By the struct's name without type arguments. Pointers in these fields lead to more of the same value, which is no deeper: what a `sync.Map` is made of up to Go 1.23, a list's next element. */
+/** By the struct's name without type arguments. Pointers in these fields lead to more of the same value, which is no deeper: a time's zone, what a `sync.Map` is made of up to Go 1.23, a list's next element. */
 export const chained: Readonly<Record<string, readonly string[]>> = {
+  'time.Time': ['loc'],
+  'time.Location': ['cacheZone'],
   'sync.readOnly': ['m'],
   'sync.entry': ['p'],
   'internal/sync.entry': ['overflow'],

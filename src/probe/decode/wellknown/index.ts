@@ -1,3 +1,4 @@
+import type { GraphType } from '../../graph/index.ts';
 import type { GraphRenderer, Place } from '../graph.ts';
 import { atomics } from './atomic.ts';
 import { bigs } from './big.ts';
@@ -15,7 +16,7 @@ import { sockets } from './sockets.ts';
 import { spans } from './span.ts';
 import { streams } from './streams.ts';
 import { syncMaps } from './sync-map.ts';
-import { times } from './time.ts';
+import { isMadeOfTime, time, times } from './time.ts';
 import { uuid } from './uuid.ts';
 
 /** Writes a value of a type that engineers know by another form than its fields; undefined: show the fields after all. */
@@ -43,10 +44,12 @@ const known: ReadonlyMap<string, WellKnown> = new Map(
   ].flatMap((family) => Object.entries(family)),
 );
 
-/** By the type's name, for generic types without their arguments. */
-export function wellKnown(name: string): WellKnown | undefined {
+/** By the type's name, for generic types without their arguments; a type of one's own that was made of `time.Time` by its fields. */
+export function wellKnown(type: GraphType, types: readonly GraphType[]): WellKnown | undefined {
+  const { name } = type;
   const found = known.get(name);
   if (found !== undefined) return found;
+  if (isMadeOfTime(type, types)) return time;
   if (/uuid/i.test(name)) return uuid;
   const generic = name.indexOf('[');
   return generic > 0 ? known.get(name.slice(0, generic)) : undefined;

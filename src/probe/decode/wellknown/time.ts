@@ -1,3 +1,4 @@
+import type { GraphType } from '../../graph/index.ts';
 import type { GraphRenderer, Place } from '../graph.ts';
 import { word } from '../snapshot.ts';
 import type { WellKnown } from './index.ts';
@@ -13,7 +14,7 @@ const nanosecondMask = (1n << 30n) - 1n;
 const duration: WellKnown = (renderer, _, place) => `"${durationText(renderer.int(place.at, 8))}"`;
 
 /** RFC 3339 with nanoseconds and offset; with a monotonic reading: `{"time":…,"monotonic_ns":…}`. */
-const time: WellKnown = (renderer, type, place, path) => {
+export const time: WellKnown = (renderer, type, place, path) => {
   const [wallPlace, extPlace, locPlace] = ['wall', 'ext', 'loc'].map((name) => renderer.field(type, place, name));
   if (!wallPlace || !extPlace || !locPlace) return undefined;
   const wall = renderer.uint(wallPlace.place.at, 8);
@@ -27,6 +28,13 @@ const time: WellKnown = (renderer, type, place, path) => {
   if (typeof zone === 'string') renderer.notes.add(path, `shown in UTC: ${zone}`);
   return monotonic ? `{"time":"${text}","monotonic_ns":${ext}}` : `"${text}"`;
 };
+
+/** Is it `type Stamp time.Time`? It has the fields of that, which no other package can have. */
+export function isMadeOfTime(type: GraphType, types: readonly GraphType[]): boolean {
+  if (type.kind !== 'struct' || type.fields.length !== 3) return false;
+  const [wall, ext, loc] = type.fields;
+  return wall!.name === 'wall' && ext!.name === 'ext' && types[loc!.type]!.name === '*time.Location';
+}
 
 /** Nanoseconds since 1970 at a `*time.Location`. */
 export function instantText(
