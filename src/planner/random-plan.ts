@@ -112,7 +112,7 @@ export class RandomPlan {
         };
       }
       case 'aggregate': {
-        const by = this.pick([true, true, false]) ? [this.pick(columns)] : undefined;
+        const by = this.pick([true, true, false]) ? this.some(columns) : undefined;
         const keys = by?.map((each) => ({ column: this.fresh(each.name, each), value: reference(each) }));
         const values = [this.name(columns), this.name(columns)].map((name) => {
           const using = this.pick(this.#aggregates);
@@ -130,7 +130,7 @@ export class RandomPlan {
         const type = windowType(using, argument);
         const value = type ? { using, type } : { using: 'row_number' as const, type: { type: 'INT64' as const } };
         const made = { column: this.fresh(this.name(columns), value.type), function: value.using, argument };
-        const by = this.pick([true, false]) ? [reference(this.pick(columns))] : [];
+        const by = this.pick([true, false]) ? this.some(columns).map(reference) : [];
         const order = this.pick([true, false]) ? [this.key(columns)] : [];
         const preceding = this.pick([undefined, 0n, 2n]);
         return {
@@ -167,6 +167,11 @@ export class RandomPlan {
       ...theirs.map((from) => ({ column: this.fresh(`${from.name}r`, from), side: 'right' as const, from })),
     ];
     return { operator: 'join', left, right, kind, on, outputs };
+  }
+
+  /** One to three of them. */
+  some(columns: readonly PlanColumn[]): PlanColumn[] {
+    return [...new Set(Array.from({ length: this.pick([1, 2, 3]) }, () => this.pick(columns)))];
   }
 
   key(columns: readonly PlanColumn[]) {

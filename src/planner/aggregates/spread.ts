@@ -54,9 +54,11 @@ function varianceText(gathered: string): string {
   const states = statesText(gathered, stateType);
   const summed = (value: string) => `list_sum(list_transform(${states}, lambda e_: ${value}))`;
   const n = summed('e_.n');
-  const mean = `(${summed('e_.n * e_.mean')} / ${n})`;
-  const squares = summed(`e_.m2 + e_.n * (e_.mean - ${mean}) * (e_.mean - ${mean})`);
-  return `CASE WHEN ${n} > 1 THEN ${squares} / (${n} - 1) END`;
+  // From one of the means: their sum would be rounded, and equal values would have a spread.
+  const distance = `(e_.mean - ${states}[1].mean)`;
+  const mean = `(${summed(`e_.n * ${distance}`)} / ${n})`;
+  const squares = summed(`e_.m2 + e_.n * (${distance} - ${mean}) * (${distance} - ${mean})`);
+  return `CASE WHEN ${n} > 1 THEN ${squares} / (${n} - 1) WHEN isnan(${squares}) THEN ${squares} END`;
 }
 
 export const spreadFinishes = {

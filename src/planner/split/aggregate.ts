@@ -52,6 +52,8 @@ class Halves {
   readonly #merged: Value[] = [];
   /** What is there already, by its meaning: several quantiles of one column are made of one state. */
   readonly #known = new Map<string, PlanColumn>();
+  /** Columns made so far: each has a name of its own. */
+  #made = 0;
 
   constructor(plan: Aggregate, names: Names) {
     this.#plan = plan;
@@ -152,6 +154,6 @@ class Halves {
   }
 
   #column(kind: 'key' | 'value', type: Part['type']): PlanColumn {
-    return this.#names.column(`${kind}_${this.#keys.length + this.#known.size}`, type);
+    return this.#names.column(`${kind}_${this.#made++}`, type);
   }
 }

@@ -220,8 +220,8 @@ test.each(aggregateNames)(
         const type = aggregateType(name, reference(column));
         if (type === undefined) continue;
         const values = [{ column: { name: 'value', ...type, id: 100 }, function: name, argument: reference(column) }];
-        for (const key of [undefined, columns[4]!]) {
-          const by = key && [{ column: { ...key, id: 101 }, value: reference(key) }];
+        for (const keys of [undefined, [columns[4]!], [columns[4]!, columns[3]!]]) {
+          const by = keys?.map((key, i) => ({ column: { ...key, id: 101 + i }, value: reference(key) }));
           const plan: Relational = { operator: 'aggregate', source, values, ...(by ? { by } : {}) };
           const nodes = 2 + (compared++ % (mostNodes - 1));
           const expected: Cell[][] = await run(plan);
