@@ -56,6 +56,21 @@ describe('compileMutations', () => {
     expect(faults(source.replace('True', '1'))[0]).toMatch(/Expected arg 'no_budget' as type 'Bool', received 'Int'/);
   });
 
+  it.each(['pxtrace', 'px'])('%s knows the selectors of pods', (module) => {
+    const target = (selector: string) => {
+      const upsert = `pxtrace.UpsertTracepoint('t', 'tab', f, ${module}.${selector}, '5m')`;
+      return mutations(script("return [{'n': pxtrace.ArgExpr('n')}]", upsert)).upserts[0]!.target;
+    };
+    expect(target("PodProcess('shop/cart', 'app', 'serve')")).toMatchObject({
+      kind: 'pods',
+      pods: { namespace: 'shop', pod: 'cart', container: 'app', process: 'serve' },
+    });
+    expect(target("LabelSelector({'app': 'cart'}, 'shop')")).toMatchObject({
+      kind: 'pods',
+      pods: { namespace: 'shop', labels: { app: 'cart' } },
+    });
+  });
+
   it('gives what a script wants, spans aside', () => {
     const source = script(
       "return [{'n': pxtrace.ArgExpr('n'), 'r': pxtrace.RetExpr('$0')}, {'latency': pxtrace.FunctionLatency(), 'how': pxtrace.Outcome()}]",

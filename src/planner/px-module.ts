@@ -15,6 +15,7 @@ import { constantFunction, constantFunctionNames } from './px-constants.ts';
 import { binary, comparison, logical, unary } from './scalars.ts';
 import type { Session } from './session.ts';
 import { foreignTableFunctions, tableFunctionRelations } from './table-functions.ts';
+import { podSelectors } from './targets.ts';
 import { timeArgument } from './times.ts';
 import {
   type Argument,
@@ -36,6 +37,7 @@ const builtins: Readonly<Record<string, Builtin>> = {
   debug: (session, site) => display(session, site, '_'),
   export: exportRows,
   script_reference: scriptReference,
+  ...podSelectors,
   equals_any: (_session, site) => {
     const { value, comparisons } = bind(site, ['value', 'comparisons']);
     if (value!.value.kind === 'opaque') return value!.value;

@@ -57,6 +57,8 @@ pxtrace.UpsertTracepoint(name, table_name, probe_fn, target, ttl, no_budget=Fals
 pxtrace.DeleteTracepoint(name) | ends a tracepoint; its rows stay
 pxtrace.PodProcess(pod_name, container_name='', process_name='') | the processes of a pod 'namespace/name'
 pxtrace.LabelSelector(labels, namespace='default', container_name='', process_name='') | the processes of pods with these labels
+px.PodProcess(pod_name, container_name='', process_name='') | pxtrace.PodProcess
+px.LabelSelector(labels, namespace='default', container_name='', process_name='') | pxtrace.LabelSelector
 df.filter(key) | the rows for which a condition holds
 df.map(column_name, expr) | one more column
 df.keep(columns) | these columns
