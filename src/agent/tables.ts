@@ -14,10 +14,11 @@ import {
 } from '#model';
 import { type Catalog, catalogFunctions, type PlanInput, tableFunctionRelations } from '#planner';
 import type { Store, StoredTable } from '#store';
+import type { Tracepoint } from './held-tracepoint.ts';
 import type { Identity } from './identity.ts';
 import { functionRows, goroutineRows, type ProcessViews } from './process-rows.ts';
 import type { GoProcess, Processes } from './processes.ts';
-import { namespaceIn, type Tracepoint, type Tracepoints } from './tracepoints.ts';
+import { namespaceIn, type Tracepoints } from './tracepoints.ts';
 
 /** Where a process is in a cluster; the names are empty where they are not known (yet). */
 export interface Place {

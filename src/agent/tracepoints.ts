@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { UserError } from '#door';
 import {
   formatUpid,
@@ -7,109 +6,12 @@ import {
   type Relation,
   type RowBatch,
   sameRelation,
-  type TracepointState,
   type Upid,
 } from '#model';
 import { NameClash, type Store } from '#store';
-import { Counters } from './counters.ts';
 import { deployCalls } from './deploy-calls.ts';
 import type { Deployer, Deployment, DeploymentSink, OpenCall } from './deployment.ts';
-
-/** A tracepoint as the agent holds it. */
-export interface Tracepoint {
-  readonly id: string;
-  readonly logical: LogicalTracepoint;
-  readonly owner: string;
-  readonly state: TracepointState;
-  /** Why it is FAILED or TERMINATED; of a RUNNING one, what went wrong on the way; empty otherwise. */
-  readonly reason: string;
-  readonly rows: number;
-  /** Of these, what the store could not keep (the disk is full). */
-  readonly lost: number;
-  /** Milliseconds of the wall clock. */
-  readonly expiresAt: number;
-  /** Processes that are traced now. */
-  readonly processes: number;
-  /** Calls that were seen. */
-  readonly hits: number;
-  /** CPUs that its hits cost just now. */
-  readonly cost: number;
-  /** Of these, those that its selection of calls has kept. */
-  readonly kept: number;
-  /** Events that were lost, and rows that the store could not keep. */
-  readonly drops: number;
-  /** Calls without a row because their condition could not be decided. */
-  readonly undecided: number;
-  /** What was not seen, and why. */
-  readonly notices: readonly string[];
-}
-
-class Held implements Tracepoint {
-  readonly id = randomUUID();
-  readonly logical: LogicalTracepoint;
-  readonly owner: string;
-  state: TracepointState = 'PENDING';
-  reason = '';
-  rows = 0;
-  lost = 0;
-  expiresAt = 0;
-  relation: Relation | undefined;
-  timer: NodeJS.Timeout | undefined;
-  readonly counters = new Counters();
-  /** By UPID; of a target that is one process it stays when it has ended. */
-  readonly deployments = new Map<string, Deployment>();
-  /** Processes where it could not be placed, or was taken off again, and why. */
-  readonly refused = new Map<string, string>();
-  /** The last telling of processes (`follow`) that is under way. */
-  told: Promise<void> = Promise.resolve();
-  /** Counts of deployments that are gone. */
-  readonly #past = { hits: 0, kept: 0, drops: 0, undecided: 0 };
-  readonly #pastNotices: string[] = [];
-
-  constructor(logical: LogicalTracepoint, owner: string) {
-    this.logical = logical;
-    this.owner = owner;
-  }
-
-  get processes(): number {
-    return this.state === 'RUNNING' ? this.deployments.size : 0;
-  }
-
-  get hits(): number {
-    return [...this.deployments.values()].reduce((sum, { hits }) => sum + hits, this.#past.hits);
-  }
-
-  get cost(): number {
-    return [...this.deployments.values()].reduce((sum, { share }) => sum + share, 0);
-  }
-
-  get kept(): number {
-    return [...this.deployments.values()].reduce((sum, { kept }) => sum + kept, this.#past.kept);
-  }
-
-  get drops(): number {
-    return [...this.deployments.values()].reduce((sum, { drops }) => sum + drops, this.#past.drops) + this.lost;
-  }
-
-  get undecided(): number {
-    return [...this.deployments.values()].reduce((sum, { undecided }) => sum + undecided, this.#past.undecided);
-  }
-
-  get notices(): readonly string[] {
-    return [...this.#pastNotices, ...[...this.deployments.values()].flatMap(({ notices }) => notices)];
-  }
-
-  forget(key: string): void {
-    const deployment = this.deployments.get(key);
-    if (!deployment) return;
-    this.#past.hits += deployment.hits;
-    this.#past.kept += deployment.kept;
-    this.#past.drops += deployment.drops;
-    this.#past.undecided += deployment.undecided;
-    this.#pastNotices.push(...deployment.notices);
-    this.deployments.delete(key);
-  }
-}
+import { HeldTracepoint, noProcess, type Tracepoint } from './held-tracepoint.ts';
 
 /** Where what is seen of tracepoints without a table goes. */
 export interface Followed {
@@ -120,9 +22,6 @@ export interface Followed {
   ended(tracepoint: Tracepoint, running: readonly { readonly upid: Upid; readonly call: OpenCall }[]): void;
 }
 
-/** Of a tracepoint whose selector fits nothing yet. */
-const noProcess = 'waiting for a process that it fits';
-
 /** Ended tracepoints stay in the list for so long, for people who ask what became of them. */
 const keepEndedMs = 600_000;
 
@@ -130,9 +29,9 @@ const keepEndedMs = 600_000;
 export class Tracepoints {
   /** Without it nobody follows a tracepoint that has no table. */
   followed: Followed | undefined;
-  readonly #byName = new Map<string, Held>();
+  readonly #byName = new Map<string, HeldTracepoint>();
   /** Which tracepoint wrote last to a table. */
-  readonly #writers = new Map<string, Held>();
+  readonly #writers = new Map<string, HeldTracepoint>();
   /** Names of all tracepoints that have been placed with a table of these columns, also of those that have ended. */
   readonly #placed = new Map<string, { readonly relation: Relation; readonly names: Set<string> }>();
   /** The last upsert of each name that is under way. */
@@ -183,14 +82,14 @@ export class Tracepoints {
     const old = this.#byName.get(logical.name);
     if (
       old &&
-      (old.state === 'RUNNING' || (logical.target.kind !== 'upid' && !ended(old))) &&
+      (old.state === 'RUNNING' || (logical.target.kind !== 'upid' && !old.ended)) &&
       meaning(old.logical) === meaning(logical)
     ) {
       this.#renew(old, logical.ttlNs);
       return old;
     }
     if (old) await this.#end(old, 'TERMINATED', 'replaced');
-    const tracepoint = new Held(logical, owner);
+    const tracepoint = new HeldTracepoint(logical, owner);
     this.#byName.set(logical.name, tracepoint);
     this.#renew(tracepoint, logical.ttlNs);
     const { target } = logical;
@@ -221,7 +120,7 @@ export class Tracepoints {
     await turn;
   }
 
-  async #follow(tracepoint: Held, upids: readonly Upid[]): Promise<void> {
+  async #follow(tracepoint: HeldTracepoint, upids: readonly Upid[]): Promise<void> {
     if (tracepoint.state === 'TERMINATED') return;
     const { name } = tracepoint.logical;
     const fitting = new Map(upids.map((upid) => [formatUpid(upid), upid]));
@@ -238,13 +137,13 @@ export class Tracepoints {
         if (tracepoint.logical.table === '') this.followed?.refused(name, upid, message);
       }
     }
-    settle(tracepoint);
+    tracepoint.settle();
   }
 
-  async #leave(tracepoint: Held, key: string): Promise<void> {
+  async #leave(tracepoint: HeldTracepoint, key: string): Promise<void> {
     await tracepoint.deployments.get(key)?.close();
     tracepoint.forget(key);
-    settle(tracepoint);
+    tracepoint.settle();
   }
 
   /** False when there is none of that name. Its rows stay. */
@@ -288,7 +187,7 @@ export class Tracepoints {
     );
   }
 
-  async #arm(tracepoint: Held, logical: ProcessTracepoint): Promise<void> {
+  async #arm(tracepoint: HeldTracepoint, logical: ProcessTracepoint): Promise<void> {
     const key = formatUpid(logical.target.upid);
     const { name, table } = logical;
     const followed = table === '';
@@ -322,10 +221,10 @@ export class Tracepoints {
         }
         tracepoint.forget(key);
         if (state === 'FAILED') tracepoint.refused.set(key, reason);
-        settle(tracepoint);
+        tracepoint.settle();
       },
     });
-    if (ended(tracepoint)) {
+    if (tracepoint.ended) {
       await deployment.close();
       tracepoint.counters[Symbol.dispose]();
       throw new UserError(`tracepoint ${name} was ended while it was being armed: ${tracepoint.reason}`);
@@ -349,7 +248,7 @@ export class Tracepoints {
   }
 
   /** Several tracepoints may write one table with equal columns; only its sole writer may change them. */
-  #checkTable(tracepoint: Held, relation: Relation): void {
+  #checkTable(tracepoint: HeldTracepoint, relation: Relation): void {
     const { table, name, span, target } = tracepoint.logical;
     const others = target.kind !== 'upid' && tracepoint.deployments.size > 0 ? tracepoint.relation : undefined;
     if (others && !sameRelation(others, relation)) {
@@ -377,22 +276,22 @@ export class Tracepoints {
     }
   }
 
-  #renew(tracepoint: Held, ttlNs: bigint): void {
+  #renew(tracepoint: HeldTracepoint, ttlNs: bigint): void {
     const ms = Number(ttlNs / 1_000_000n);
     tracepoint.expiresAt = Date.now() + ms;
     this.#schedule(tracepoint);
   }
 
   /** Timers hold at most 2^31 ms. */
-  #schedule(tracepoint: Held): void {
+  #schedule(tracepoint: HeldTracepoint): void {
     clearTimeout(tracepoint.timer);
     const left = tracepoint.expiresAt - Date.now();
     if (left <= 0) void this.#end(tracepoint, 'TERMINATED', 'its time to live has passed');
     else tracepoint.timer = setTimeout(() => this.#schedule(tracepoint), Math.min(left, 2 ** 31 - 1));
   }
 
-  async #end(tracepoint: Held, state: 'FAILED' | 'TERMINATED', reason: string): Promise<void> {
-    if (ended(tracepoint)) return;
+  async #end(tracepoint: HeldTracepoint, state: 'FAILED' | 'TERMINATED', reason: string): Promise<void> {
+    if (tracepoint.ended) return;
     tracepoint.state = state;
     tracepoint.reason = reason;
     clearTimeout(tracepoint.timer);
@@ -418,22 +317,6 @@ export function namespaceIn(tracepoint: string): string {
 
 function deploy(deployer: Deployer, logical: ProcessTracepoint, sink: DeploymentSink): Promise<Deployment> {
   return deployer.deploy(logical, sink);
-}
-
-/** Over for good: one with a selector goes on looking for processes when it has failed in those that there are. */
-function ended({ state, logical }: Held): boolean {
-  return state === 'TERMINATED' || (state === 'FAILED' && logical.target.kind === 'upid');
-}
-
-/** The state of a tracepoint with a selector, from what its processes say. */
-function settle(tracepoint: Held): void {
-  if (tracepoint.state === 'TERMINATED') return;
-  const reasons = [...new Set(tracepoint.refused.values())];
-  if (tracepoint.deployments.size > 0) tracepoint.state = 'RUNNING';
-  else tracepoint.state = reasons.length > 0 ? 'FAILED' : 'PENDING';
-  const skipped = [...tracepoint.deployments.values()].flatMap((deployment) => deployment.skipped);
-  const told = [...new Set([...reasons, ...skipped])];
-  tracepoint.reason = told.length > 0 ? told.join('\n') : tracepoint.state === 'PENDING' ? noProcess : '';
 }
 
 /** What a tracepoint means: all but its time to live and its place in the script. */

@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto';
 import type { sonde } from '#api';
 import { formatUpid, type RowBatch, type Upid } from '#model';
 import type { Deployment, OpenCall } from '../deployment.ts';
+import type { Tracepoint } from '../held-tracepoint.ts';
 import { messageRows } from '../outbox.ts';
 import { runningCall, tracedCalls } from '../traced-calls.ts';
-import type { Followed, Tracepoint } from '../tracepoints.ts';
+import type { Followed } from '../tracepoints.ts';
 import { formatPlace, Journal, type Place, parsePlace } from './journal.ts';
 
 type Send = (reply: sonde.TraceReply) => Promise<void>;

@@ -1,7 +1,7 @@
 import { gauge, type Metric } from '#cluster';
 import type { StoredTable } from '#store';
 import { budget } from '../budget.ts';
-import type { Tracepoint } from '../tracepoints.ts';
+import type { Tracepoint } from '../held-tracepoint.ts';
 
 /**
  * What tracepoints have seen and lost, a sample each, by the `uid` of its object: the page is open to the pod network, and what somebody's tracepoint is called is for those who may
