@@ -67,7 +67,8 @@ export function placeDeclared(declared: DeclaredFunction, input: DeclaredInput):
       return error.message;
     }
   }
-  return `the function table says that arguments of ${fn.name} take ${frameBytes} bytes, those declared take ${first}`;
+  const receiver = receiverOf(fn.name).receiver === undefined ? '' : ' with the receiver, which is not to be declared';
+  return `the function table says that arguments of ${fn.name} take ${frameBytes} bytes, those declared take ${first}${receiver}`;
 }
 
 /** Index among the parameters where the hidden dictionary may be; -1: there is none. The likeliest first. */
