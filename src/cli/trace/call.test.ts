@@ -50,6 +50,10 @@ test('what is missing or cut says so', () => {
   expect(line({ resultsJson: '', notesJson: '{"results":"not captured: tail call to main.g"}' })).toBe(
     'main.f() = (<not captured: tail call to main.g>)',
   );
+  const none = 'not captured: the binary has no debug info';
+  expect(line({ argsJson: '', resultsJson: '', notesJson: JSON.stringify({ args: none, results: none }) })).toBe(
+    'main.f(<not captured: the binary has no debug info>) = (<not captured>)',
+  );
 });
 
 test('a call that did not return says how it ended', () => {

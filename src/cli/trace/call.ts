@@ -102,7 +102,12 @@ export function callText(call: sonde.TraceCall, most: number = mostShown): strin
 }
 
 function values(json: string, kind: 'args' | 'results', notes: Notes, most: number): string {
-  if (json === '' || json === 'null') return notes?.[kind] === undefined ? '' : missing(notes[kind]);
+  if (json === '' || json === 'null') {
+    const why = notes?.[kind];
+    if (why === undefined) return '';
+    // The reason once a call.
+    return kind === 'results' && why === notes?.args ? '<not captured>' : missing(why);
+  }
   const members = jsonMembers(json);
   if (members === undefined) return escapeJson(json);
   return members.map(({ name, text }) => `${escapeControls(name)}=${shown(name, text, kind, notes, most)}`).join(', ');
