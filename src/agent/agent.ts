@@ -145,6 +145,11 @@ export class Agent {
     return agent;
   }
 
+  /** While its client makes the first call: what a tracepoint will ask of the kernel. */
+  prepare(): void {
+    setImmediate(() => this.#kernel.prepare());
+  }
+
   /** What compiling and answering took would else stay for hours. */
   async #giveMemoryBack(): Promise<void> {
     this.#sys.trimMemory();

@@ -56,6 +56,13 @@ export class Kernel {
     return this.#cost;
   }
 
+  /** Finds out what every tracepoint needs to know, before there is one. */
+  prepare(): void {
+    if (missingCapabilities(this.#sys).length > 0 || !this.features.bpf.present) return;
+    void this.emitFeatures;
+    void this.hitCost();
+  }
+
   /** @throws MachineError that says what is missing and how to get it. */
   requirePrivileges(): void {
     const missing = missingCapabilities(this.#sys);

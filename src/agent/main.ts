@@ -68,6 +68,7 @@ rmSync(own, { force: true });
 // Another agent was quicker: everybody will talk to that one.
 if (!claimed) process.exit(0);
 agent.onEnd = end;
+agent.prepare();
 if (values.node !== undefined) {
   const { joinCluster } = await import('./cluster/join.ts');
   const broker = { namespace: values.broker ?? '', address: values['broker-address'], token: values.token };

@@ -102,10 +102,10 @@ export function goroutineOffsets(binary: GoBinary) {
 /** What is added to the binary's addresses in the process: 0 but for position-independent executables. */
 export function loadBias(sys: Sys, pid: number, executable: Executable, binary: GoBinary): number | undefined {
   const maps = readMaps(sys, pid);
-  // In every Go program: where each goroutine begins.
-  const fn = binary.functionNamed('runtime.goexit');
-  const offset = fn && binary.fileOffset(fn.entry);
-  if (!fn || !maps || offset === undefined) return undefined;
+  // Where the program begins is code of it in any executable.
+  const { entry } = binary.elf;
+  const offset = binary.fileOffset(entry);
+  if (!maps || offset === undefined) return undefined;
   const at = addressOfOffset(executableMappings(sys, pid, maps, sys.fstat(executable.fd)), offset);
-  return at === undefined ? undefined : at - fn.entry;
+  return at === undefined ? undefined : at - entry;
 }

@@ -151,6 +151,7 @@ export class ByteReader {
 
 /** Arguments of one call, as many as any engine takes. */
 const longestRun = 4096;
+const run: number[] = [];
 
 /** UTF-8 to text without a platform decoder (this package is plain ECMAScript); invalid bytes become U+FFFD. */
 export function decodeUtf8(bytes: Uint8Array): string {
@@ -161,10 +162,9 @@ export function decodeUtf8(bytes: Uint8Array): string {
     if (first < 0x80) {
       // A run of ASCII in one piece: nearly all names are one.
       const most = Math.min(bytes.length, i + longestRun);
-      let end = i + 1;
-      while (end < most && bytes[end]! < 0x80) end++;
-      text += String.fromCharCode.apply(null, bytes.subarray(i, end) as unknown as number[]);
-      i = end;
+      run.length = 0;
+      for (; i < most && bytes[i]! < 0x80; i++) run.push(bytes[i]!);
+      text += String.fromCharCode.apply(null, run);
       continue;
     }
     const length =

@@ -78,6 +78,8 @@ test('address and file offset', () => {
   expect(elf.read(symbol.address, symbol.size)).toEqual(bytes.subarray(offset, offset + symbol.size));
   expect(elf.fileOffset(address(1))).toBeUndefined();
   expect(() => elf.read(address(1), 4)).toThrow(SondeError);
+  expect(elf.view(symbol.address, symbol.size)).toEqual(bytes.subarray(offset, offset + symbol.size));
+  expect(elf.view(address(1), 4)).toBeUndefined();
   // .bss has addresses, but no bytes in the file.
   const bss = elf.header('.noptrbss')!;
   expect(elf.fileOffset(address(bss.address + bss.size - 1))).toBeUndefined();

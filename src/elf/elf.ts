@@ -3,7 +3,7 @@ import { MalformedElf } from './errors.ts';
 import { type Machine, parseHeader, readExactly } from './header.ts';
 import { type InflatePoints, inflateWindow } from './inflate-points.ts';
 import { gnuBuildId, goBuildId, type Note, parseNotes } from './notes.ts';
-import { packing, parseSections, type Section, sectionBytes, sectionTypes } from './section.ts';
+import { packing, parseSections, type Section, sectionBytes, sectionFlags, sectionTypes } from './section.ts';
 import { addressToOffset, offsetToAddress, parseSegments, type Segment, segmentTypes } from './segment.ts';
 import type { ByteSource, Inflate } from './source.ts';
 import { SymbolTable } from './symbols.ts';
@@ -32,6 +32,8 @@ export interface Elf {
   release(name?: string): void;
   /** `length` file-backed bytes at a virtual address (unbiased). Throws MalformedElf where the file has none. */
   read(at: Address, length: number): Uint8Array;
+  /** The same of one uncompressed section, of which parts are read once and kept until `release`: for many small reads. Undefined where the file has none. */
+  view(at: Address, length: number): Uint8Array | undefined;
   fileOffset(at: Address): FileOffset | undefined;
   address(offset: FileOffset): Address | undefined;
   /** `.symtab`, undefined in a stripped file. */
@@ -53,6 +55,7 @@ export function openElf(source: ByteSource, inflate: Inflate): Elf {
   const unpacked = new Map<string, Uint8Array>();
   const windows = new Map<string, SectionWindow>();
   let symbols: SymbolTable | undefined;
+  let viewed: Section | undefined;
   let notes: Note[] | undefined;
 
   const find = (name: string): Section | undefined => {
@@ -137,6 +140,16 @@ export function openElf(source: ByteSource, inflate: Inflate): Elf {
         throw new MalformedElf(`no ${length} bytes of the file at address 0x${at.toString(16)}`);
       }
       return readExactly(source, from, length, `address 0x${at.toString(16)}`);
+    },
+    view(at, length) {
+      const holds = ({ address, size }: Section) => address > 0 && at >= address && at + length <= address + size;
+      if (viewed === undefined || !holds(viewed)) viewed = sections.find(holds);
+      if (viewed === undefined || find(viewed.name) !== viewed) return undefined;
+      if (viewed.flags & sectionFlags.compressed || viewed.offset + viewed.size > source.size) return undefined;
+      const window = windowOf(viewed.name, undefined);
+      const offset = at - viewed.address;
+      window?.need(offset, offset + length);
+      return window?.bytes.subarray(offset, offset + length);
     },
     fileOffset: (at) => addressToOffset(segments, at),
     address: (offset) => offsetToAddress(segments, offset),

@@ -1,4 +1,4 @@
-import { type Address, address, decodeUtf8, SondeError } from '#base';
+import { type Address, address, decodeUtf8 } from '#base';
 import type { Elf } from '#elf';
 import { textStart, typesStart } from './open-pclntab.ts';
 import { minorVersion, swissMapBytes } from './runtime.ts';
@@ -135,12 +135,7 @@ class Descriptors {
   }
 
   #read(at: number, length: number): DataView | undefined {
-    try {
-      const bytes = this.#elf.read(address(at), length);
-      return new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-    } catch (error) {
-      if (!(error instanceof SondeError)) throw error;
-      return undefined;
-    }
+    const bytes = this.#elf.view(address(at), length);
+    return bytes && new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 }

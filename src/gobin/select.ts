@@ -88,19 +88,20 @@ export function instancesOf(name: string, { table, named, inlinableNames }: Sele
   const functions: GoFunction[] = [];
   const plainNames = new Set<string>();
   const isInstance = (candidate: string): boolean => {
-    if (!candidate.includes('[')) return false;
     const plain = withoutTypeArguments(candidate);
     if (plain !== name && !endsAtBorder(plain, name)) return false;
     plainNames.add(plain);
     return true;
   };
   for (let i = 0; i < (table?.count ?? 0); i++) {
-    if (table!.wrapper(i) || !isInstance(table!.name(i))) continue;
+    const candidate = table!.name(i);
+    if (!candidate.includes('[') || table!.wrapper(i) || !isInstance(candidate)) continue;
     const fn = named(table!.function(i));
     if (!bringsDictionary(fn)) functions.push(fn);
   }
   const inlined = new Set<string>();
-  for (const candidate of inlinableNames()) if (isInstance(candidate)) inlined.add(candidate);
+  for (const candidate of inlinableNames())
+    if (candidate.includes('[') && isInstance(candidate)) inlined.add(candidate);
   for (const fn of functions) inlined.delete(fn.name);
   return plainNames.size === 1 ? { functions, inlined: [...inlined] } : { functions: [], inlined: [] };
 }

@@ -23,7 +23,7 @@ const otherLimitMs = 2_000;
  */
 const agentEnvironment = { MALLOC_ARENA_MAX: '2', UV_THREADPOOL_SIZE: '32' };
 
-const nodeOptions = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=2', '--expose-gc'];
+const nodeOptions = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=8', '--expose-gc'];
 
 /** Node's own options, as the executable takes them: the single one has its own command line. */
 const runtimeArguments = () => (isSea() ? [`--node-options=${nodeOptions.join(' ')}`] : nodeOptions);
