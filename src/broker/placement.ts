@@ -3,6 +3,7 @@ import {
   type ClusterClock,
   ClusterError,
   NoSuchTarget,
+  reasonOf,
   settled,
   type TracepointObject,
   TracepointTaken,
@@ -45,7 +46,7 @@ export class Placement implements Holder {
 
   async place(logical: LogicalTracepoint, caller: Caller): Promise<Placed> {
     const { client, scopes } = this.#parts;
-    const object = await placedObject(logical, await scopes.ofToken(caller), this.#parts);
+    const { object, hint } = await placedObject(logical, await scopes.ofToken(caller), this.#parts);
     requireBound(caller, object);
     const subject = this.#subject(caller);
     try {
@@ -53,7 +54,7 @@ export class Placement implements Holder {
       const written = await writeTracepoint(subject, object, subjectOf(caller.token!.name).user);
       const outcome = await settled(client, written);
       // One that waits for its first process is there, and has no table to ask for yet.
-      if (outcome.state !== 'done') throw new UserError(outcome.reason ?? 'it could not be placed');
+      if (outcome.state !== 'done') throw new UserError(reasonOf(outcome, hint) ?? 'it could not be placed');
       return { id: written.metadata.uid ?? '', changed: !isSame(before, object) };
     } catch (error) {
       throw asFault(error, caller);

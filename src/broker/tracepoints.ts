@@ -10,6 +10,7 @@ import {
   type TracepointKind,
   type TracepointObject,
   toObject,
+  whyNoPod,
 } from '#cluster';
 import { formatUpid, type LogicalTracepoint, type Target } from '#model';
 import { compileMutations } from '#planner';
@@ -38,12 +39,15 @@ export async function compileTracepoints(
     if (!compiled.ok) throw new ScriptFault(compiled.diagnostics);
     const { upserts, deletes } = compiled.value;
     const objects: string[] = [];
+    const hints: string[] = [];
     const now = new Date(clock.now());
     const processes = upserts.some(({ target }) => target.kind === 'upid')
       ? (await allProcesses(nodes, scope)).processes
       : [];
     for (const upsert of upserts) {
-      const logical = { ...upsert, target: await exactTarget(upsert.target, client, scope) };
+      const { target, hint } = await exactTarget(upsert.target, client, scope);
+      const logical = { ...upsert, target };
+      hints.push(hint);
       objects.push(JSON.stringify(toObject(logical, namespaceOf(logical, processes), now)));
     }
     const held = deletes.length > 0 ? await heldTracepoints(client, scope) : [];
@@ -59,21 +63,22 @@ export async function compileTracepoints(
     const references = doomed.map(({ apiVersion, kind, metadata: { name, namespace } }) =>
       JSON.stringify({ apiVersion, kind, metadata: { name, namespace } }),
     );
-    return { status: none, objects, deletes: references };
+    return { status: none, objects, deletes: references, hints };
   } catch (error) {
-    return { status: statusOf(error), objects: [], deletes: [] };
+    return { status: statusOf(error), objects: [], deletes: [], hints: [] };
   }
 }
 
-/** The object of one tracepoint, for somebody of this scope. @throws ScriptFault */
+/** The object of one tracepoint, for somebody of this scope, and what is to be said if no process fits it. @throws ScriptFault */
 export async function placedObject(
   logical: LogicalTracepoint,
   scope: sonde.Scope,
   { nodes, client, clock }: { readonly nodes: Nodes; readonly client: ClusterClient; readonly clock: ClusterClock },
-): Promise<TracepointObject> {
+): Promise<{ readonly object: TracepointObject; readonly hint: string }> {
   const { processes } = logical.target.kind === 'upid' ? await allProcesses(nodes, scope) : { processes: [] };
-  const exact = { ...logical, target: await exactTarget(logical.target, client, scope) };
-  return toObject(exact, namespaceOf(exact, processes), new Date(clock.now()));
+  const { target, hint } = await exactTarget(logical.target, client, scope);
+  const exact = { ...logical, target };
+  return { object: toObject(exact, namespaceOf(exact, processes), new Date(clock.now())), hint };
 }
 
 /** Where the object belongs: the namespace of the target's pod; undefined for a process outside any pod. */
@@ -95,10 +100,16 @@ function namespaceOf({ target }: LogicalTracepoint, processes: readonly sonde.Pr
 }
 
 /** With whole names in the place of beginnings. What the asker may not see is left as it is: writing the object takes rights of its own. */
-async function exactTarget(target: Target, client: ClusterClient, scope: sonde.Scope): Promise<Target> {
-  if (target.kind !== 'pods' || !mayDo(scope, target.pods.namespace)) return target;
+async function exactTarget(
+  target: Target,
+  client: ClusterClient,
+  scope: sonde.Scope,
+): Promise<{ readonly target: Target; readonly hint: string }> {
+  if (target.kind !== 'pods' || !mayDo(scope, target.pods.namespace)) return { target, hint: '' };
   try {
-    return { ...target, pods: exactSelector(target.pods, await client.pods(target.pods.namespace)) };
+    const there = await client.pods(target.pods.namespace);
+    const pods = exactSelector(target.pods, there);
+    return { target: { ...target, pods }, hint: whyNoPod(pods, there) ?? '' };
   } catch (error) {
     if (!(error instanceof NoSuchTarget)) throw error;
     const { span } = target;

@@ -68,15 +68,15 @@ export function program(context: Context, finish: Finish): Command {
       finish(await (await import('./commands/check.ts')).check(context, paths, options)),
     );
 
-  bundle(px.command('explain'))
+  bundle(where(px.command('explain')))
     .summary("print a script's plans and SQL")
     .description(
-      'Prints of each output of a script its plan, the plan after the rules, and the SQL. Starts no agent; one that runs tells its tables.',
+      'Prints of each output of a script its plan, the plan after the rules, and the SQL. Starts no agent; one that runs tells its tables, as a cluster does.',
     )
     .argument('[script]', 'bundled script, such as px/upids, or a .pxl file')
     .option('-f, --file <file>', 'a .pxl file, a folder with one, or - for standard input')
     .usage('[options] [script] [-- --name value …]')
-    .action(async (script: string | undefined, options: { file?: string; bundle?: string }) =>
+    .action(async (script: string | undefined, options: Where & { file?: string; bundle?: string }) =>
       finish(await (await import('./commands/explain.ts')).explain(context, script, options)),
     );
 

@@ -6,7 +6,7 @@ export { Forward } from './forward.ts';
 export { counter, Durations, gauge, type Metric, processMetrics, serveHealth } from './health.ts';
 export { readManifests } from './manifests.ts';
 export { type KnownProcess, type MetadataEntry, metadataEntries, servicesOf } from './metadata.ts';
-export { type Outcome, outcomeOf, settled } from './outcome.ts';
+export { type Outcome, outcomeOf, reasonOf, settled } from './outcome.ts';
 export { type PodInfo, Pods, podInfo, selects } from './pods.ts';
 
 export {
@@ -30,6 +30,7 @@ export {
   podsNamed,
   type TargetKind,
   targetKinds,
+  whyNoPod,
   wordOf,
 } from './target.ts';
 export {

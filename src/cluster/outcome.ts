@@ -37,6 +37,11 @@ export async function outcomeOf(client: ClusterClient, object: TracepointObject,
   return { state: 'failed', reason: waiting || `no node has taken it up within ${patienceMs / 1000} s` };
 }
 
+/** With the hint that was given for the case that no process fits. */
+export function reasonOf({ state, reason }: Outcome, hint: string): string | undefined {
+  return state === 'waiting' && hint !== '' ? `${reason}\n  ${hint}` : reason;
+}
+
 /** Waits until it is settled. */
 export async function settled(client: ClusterClient, object: TracepointObject): Promise<Outcome> {
   const began = performance.now();

@@ -1,7 +1,7 @@
 import type { V1Pod } from '@kubernetes/client-node';
 import { describe, expect, it } from 'vitest';
 import { podInfo } from './pods.ts';
-import { exactSelector, NoSuchTarget, parseTarget, podsNamed } from './target.ts';
+import { exactSelector, NoSuchTarget, parseTarget, podsNamed, whyNoPod } from './target.ts';
 
 function pod(name: string, owner?: { kind: string; name: string; hash?: string }, containers = ['app']) {
   const made: V1Pod = {
@@ -78,6 +78,20 @@ describe('a name in a script', () => {
     expect(exact('cart-5d8f').pod).toBe('cart-5d8f');
     expect(exactSelector({ namespace: 'shop', pod: 'cart' }, [pods[2]!]).pod).toBe('cart-db');
     expect(exact('later').pod).toBe('later');
+  });
+
+  it('begins up to a hyphen, which may stand there', () => {
+    expect(exactSelector({ namespace: 'shop', pod: 'cart-' }, [pods[2]!]).pod).toBe('cart-db');
+  });
+
+  it('that nothing has is told with the nearest', () => {
+    const why = (selector: object) => whyNoPod({ namespace: 'shop', ...selector }, pods);
+    expect(why({ pod: 'cart' })).toBeUndefined();
+    expect(why({})).toBeUndefined();
+    expect(why({ pod: 'cartt' })).toBe('there is no shop/cartt now; did you mean shop/cart?');
+    expect(why({ pod: 'zzzzzz' })).toBe('there is no shop/zzzzzz now');
+    expect(why({ labels: { app: 'nothing' } })).toBe('no pod in namespace shop has the labels app=nothing now');
+    expect(whyNoPod({ namespace: 'default' }, pods)).toBe('namespace default has no pods now');
   });
 
   it('that several things begin with is refused with all of them', () => {

@@ -107,8 +107,24 @@ export function exactSelector(selector: PodSelector, pods: readonly PodInfo[]): 
   );
 }
 
+/** Why no pod fits a selector with an exact name now; undefined: one does. */
+export function whyNoPod({ namespace, pod: name, labels }: PodSelector, pods: readonly PodInfo[]): string | undefined {
+  const there = pods.filter((pod) => pod.namespace === namespace);
+  if (there.length === 0) return `namespace ${namespace} has no pods now`;
+  const known = new Set(there.flatMap(namesOf).map((each) => each.name));
+  if (name !== undefined && !known.has(name)) {
+    const near = nearest(name, known).map((each) => `${namespace}/${each}`);
+    return `there is no ${namespace}/${name} now${near.length > 0 ? `; did you mean ${near.join(' or ')}?` : ''}`;
+  }
+  const wanted = Object.entries(labels ?? {});
+  if (there.some((pod) => wanted.every(([key, value]) => pod.labels[key] === value))) return undefined;
+  const text = wanted.map(([key, value]) => `${key}=${value}`).join(',');
+  return `no pod in namespace ${namespace} has the labels ${text} now`;
+}
+
 function byBeginning(selector: PodSelector, name: string, pods: readonly PodInfo[]): PodSelector {
-  const outermost = new Set(pods.filter((pod) => pod.name.startsWith(`${name}-`)).map((pod) => namesOf(pod)[0]!.name));
+  const beginning = name.endsWith('-') ? name : `${name}-`;
+  const outermost = new Set(pods.filter((pod) => pod.name.startsWith(beginning)).map((pod) => namesOf(pod)[0]!.name));
   const [only, ...others] = [...outermost].sort();
   if (only === undefined) return selector;
   if (others.length === 0) return { ...selector, pod: only };

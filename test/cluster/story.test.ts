@@ -120,6 +120,24 @@ describe.skipIf(lacks !== undefined)(`the demo in a cluster${lacks === undefined
       deployment: `${namespace}/gotracing`,
       node: 'node1',
     });
+    const explained = await px('explain', '-f', script);
+    expect(explained.stderr).toBe('cluster test\n');
+    expect(explained.stdout).toMatch(/## in a cluster\neach node/);
+  });
+
+  it('what nothing fits is told with the nearest', async () => {
+    const script = join(cluster.folder, 'wrong.pxl');
+    const text = readFileSync(join(demo, 'capture_args.pxl'), 'utf8');
+    writeFileSync(
+      script,
+      text.replace('px.uint128(upid)', `px.PodProcess('${namespace}/gotracin')`).replaceAll('compute_e_data', 'wrong'),
+    );
+    const { code, stderr } = await px('run', '-f', script);
+    expect(stderr).toMatch(
+      /no process fits it yet.*\n {2}there is no \S+\/gotracin now; did you mean \S+\/gotracing\?$/m,
+    );
+    expect(code).not.toBe(0);
+    await px('tracepoint', 'delete', '-n', namespace, 'wrong');
   });
 
   it('kubectl get tracepoints shows it in the namespace of the pod', async () => {

@@ -27,6 +27,8 @@ export interface CompileTracepointsReply {
   objects: string[];
   /** to delete, JSON of apiVersion, kind and metadata each */
   deletes: string[];
+  /** of each object: what is to be said if no process fits it, or nothing */
+  hints: string[];
 }
 
 /** Whose rows may be seen: those of processes in pods of these namespaces, or all, also of processes outside any pod. */
@@ -566,7 +568,7 @@ export const CompileTracepointsRequest: MessageFns<CompileTracepointsRequest> = 
 };
 
 function createBaseCompileTracepointsReply(): CompileTracepointsReply {
-  return { status: undefined, objects: [], deletes: [] };
+  return { status: undefined, objects: [], deletes: [], hints: [] };
 }
 
 export const CompileTracepointsReply: MessageFns<CompileTracepointsReply> = {
@@ -579,6 +581,9 @@ export const CompileTracepointsReply: MessageFns<CompileTracepointsReply> = {
     }
     for (const v of message.deletes) {
       writer.uint32(26).string(v!);
+    }
+    for (const v of message.hints) {
+      writer.uint32(34).string(v!);
     }
     return writer;
   },
@@ -620,6 +625,14 @@ export const CompileTracepointsReply: MessageFns<CompileTracepointsReply> = {
             message.deletes.push(reader.string());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.hints.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -642,6 +655,7 @@ export const CompileTracepointsReply: MessageFns<CompileTracepointsReply> = {
       : undefined;
     message.objects = object.objects?.map((e) => e) || [];
     message.deletes = object.deletes?.map((e) => e) || [];
+    message.hints = object.hints?.map((e) => e) || [];
     return message;
   },
 };

@@ -9,18 +9,20 @@ import {
   type Relational,
   splitPlan,
 } from '#planner';
-import { connectAgent } from '../connect/agent.ts';
+import { withAgent } from '../connect/agent.ts';
+import { AgentVersionMismatch, NoAgent } from '../connect/errors.ts';
 import { agentCatalog } from '../connect/tables.ts';
+import { destination, type Where } from '../connect/where.ts';
 import type { Context } from '../context.ts';
 import { type ExitCode, exitCodes, UserError } from '../failure.ts';
 import { type PreparedScript, prepareScript } from '../run/prepare.ts';
 
-export interface ExplainOptions {
+export interface ExplainOptions extends Where {
   readonly file?: string;
   readonly bundle?: string;
 }
 
-/** Prints of each output of a script its plan as written, the plan after the rules, the SQL, and how it splits over a cluster's nodes. Of the agent, if one runs, it asks what tables there are. */
+/** Prints of each output of a script its plan as written, the plan after the rules, the SQL, and how it splits over a cluster's nodes. Of a cluster, or of the agent, if one runs, it asks what tables there are. */
 export async function explain(
   context: Context,
   script: string | undefined,
@@ -34,7 +36,7 @@ export async function explain(
     arguments: call.argValues,
   }));
   const compile = { calls, now: BigInt(Date.now()) * 1_000_000n };
-  const catalog = await knownTables(context);
+  const catalog = await knownTables(context, options);
   const logical = compileLogical(prepared.text, catalog, compile);
   const query = compileQuery(prepared.text, catalog, compile);
   if (!logical.ok || !query.ok) {
@@ -70,14 +72,13 @@ export async function explain(
 }
 
 /** An agent is asked if one runs, of this version; none is started. */
-async function knownTables(context: Context): Promise<Catalog> {
-  const agent = await connectAgent(context, { start: false }).catch(() => undefined);
+async function knownTables(context: Context, where: Where): Promise<Catalog> {
   try {
-    return (await (agent && agentCatalog(agent))) ?? offlineCatalog;
-  } catch {
+    return await withAgent(context, agentCatalog, { start: false, where });
+  } catch (error) {
+    const ofCluster = destination(context, where).kind === 'cluster';
+    if (ofCluster && !(error instanceof NoAgent || error instanceof AgentVersionMismatch)) throw error;
     return offlineCatalog;
-  } finally {
-    agent?.close();
   }
 }
 

@@ -326,3 +326,21 @@ test.each([
 ])('%s %s is a usage error', async (...option) => {
   expect((await runPx(words(...option), world())).code).toBe(2);
 });
+
+test('what is to be known of every process is told once', async () => {
+  await serve({
+    trace(call) {
+      for (const pod of ['cart-1', 'cart-2'])
+        armed(call, {
+          warnings: ['two traps a call'],
+          places: [sonde.ProcessInfo.fromPartial({ upid, pod, pid: 7, node: 'n' })],
+        });
+      end(call);
+    },
+  });
+  expect((await runPx(words(), world())).err).toBe(`warning: two traps a call
+armed: main.computeE in pod cart-1, pid 7 on node n
+armed: main.computeE in pod cart-2, pid 7 on node n
+1 call, 1 row, 0 drops
+`);
+});

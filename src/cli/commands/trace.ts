@@ -141,6 +141,8 @@ class TraceSession {
   #failures = 0;
   #interrupted = false;
   #farewell: ReturnType<typeof setTimeout> | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #warned = new Set<string>();
 
   constructor(context: Context, name: string, options: TraceOptions) {
     this.#context = context;
@@ -156,9 +158,6 @@ class TraceSession {
       if (!this.#interrupted) this.#interrupt();
     });
     let end: sonde.TraceEnd | undefined;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    if (!source.endsItself && this.#options.for !== undefined)
-      timer = setTimeout(() => void this.#stop(), Number(this.#options.for / 1_000_000n));
     try {
       for await (const { event } of source) {
         this.#farewell?.refresh();
@@ -168,7 +167,7 @@ class TraceSession {
       }
     } finally {
       clearTimeout(this.#farewell);
-      clearTimeout(timer);
+      clearTimeout(this.#timer);
       forget();
       unwatch();
       await this.#context.out.flush();
@@ -189,15 +188,29 @@ class TraceSession {
     await this.#source?.stop(this.#armed?.name ?? '').catch(() => this.#source?.cancel());
   }
 
+  /** --for counts from the first probe on. */
+  #beginTime(): void {
+    if (this.#source?.endsItself || this.#options.for === undefined) return;
+    this.#timer ??= setTimeout(() => void this.#stop(), Number(this.#options.for / 1_000_000n));
+  }
+
+  /** Once, however many processes it is about. */
+  #warn(warning: string): void {
+    if (this.#warned.has(warning)) return;
+    this.#warned.add(warning);
+    tell(this.#context, `warning: ${warning}`);
+  }
+
   async #onArmed(armed: sonde.TraceArmed): Promise<void> {
     for (const failure of armed.failures) tell(this.#context, `not traced: ${failure}`);
-    for (const warning of armed.warnings) tell(this.#context, `warning: ${warning}`);
+    for (const warning of armed.warnings) this.#warn(warning);
     this.#failures += armed.failures.length;
     for (const place of armed.places) this.#places.set(place.upid, place);
     // Of a cluster, where something else is to be told.
     if (armed.processes === 0 && armed.failures.length + armed.warnings.length > 0) return;
     this.#armed = armed;
     if (this.#options.open) return;
+    this.#beginTime();
     if (armed.places.length > 0) {
       const places = armed.places.map(
         ({ pod, pid, node }) => `${pod === '' ? '' : `pod ${pod}, `}pid ${pid} on node ${node}`,

@@ -6,7 +6,15 @@ import { type Context, tell } from '../context.ts';
 import { version } from '../version.ts';
 import { notInForce, requireSettings } from './agent-settings.ts';
 import { agentDirectory, logPath, socketPath } from './directory.ts';
-import { AgentGone, AgentVersionMismatch, CallFailed, NoAgent, SocketDenied, SocketPathTooLong } from './errors.ts';
+import {
+  AgentGone,
+  AgentVersionMismatch,
+  BrokerVersionMismatch,
+  CallFailed,
+  NoAgent,
+  SocketDenied,
+  SocketPathTooLong,
+} from './errors.ts';
 import { probeSocket } from './probe.ts';
 import { type Resume, Retry } from './retry.ts';
 import { logTail, startAgent } from './start.ts';
@@ -228,14 +236,15 @@ export class Agent {
   }
 
   /** An agent of another version, or of another state of the source: what one says the other would not understand, or not hear. */
-  #mismatch(metadata: Metadata | undefined): AgentVersionMismatch | undefined {
+  #mismatch(metadata: Metadata | undefined): AgentVersionMismatch | BrokerVersionMismatch | undefined {
     const text = (key: string): string | undefined => metadata?.get(key)[0]?.toString();
     const other = text('sonde-version');
     if (other === undefined || this.#anyVersion) return undefined;
-    if (other !== version()) return new AgentVersionMismatch(other, version());
+    const Mismatch = this.endpoint.cluster === undefined ? AgentVersionMismatch : BrokerVersionMismatch;
+    if (other !== version()) return new Mismatch(other, version());
     const api = text('sonde-api');
     if (api === apiFingerprint) return undefined;
-    return new AgentVersionMismatch(`${other} (API ${api ?? 'unknown'})`, `${version()} (API ${apiFingerprint})`);
+    return new Mismatch(`${other} (API ${api ?? 'unknown'})`, `${version()} (API ${apiFingerprint})`);
   }
 
   /** As grpc-js tells it, or, where it only says that the call was cut off, as the socket tells. */

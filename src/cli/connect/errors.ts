@@ -73,6 +73,18 @@ export class AgentVersionMismatch extends Failure {
   }
 }
 
+/** A cluster has what was deployed there, for all who use it. */
+export class BrokerVersionMismatch extends Failure {
+  readonly code = 'cli.broker-version';
+  readonly exitCode: ExitCode = exitCodes.agent;
+
+  constructor(broker: string, own: string) {
+    super(
+      `the cluster's broker is version ${broker}, px is ${own}: take a px of version ${broker}, or \`px deploy --image REF\` with an image of version ${own} (rows that agents hold go with it)`,
+    );
+  }
+}
+
 /** The socket is another user's. */
 export class SocketDenied extends Failure {
   readonly code = 'cli.socket-denied';

@@ -1,6 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { sonde } from '#api';
-import { type ClusterClient, outcomeOf, type TracepointObject, TracepointTaken, writeTracepoint } from '#cluster';
+import {
+  type ClusterClient,
+  outcomeOf,
+  reasonOf,
+  type TracepointObject,
+  TracepointTaken,
+  writeTracepoint,
+} from '#cluster';
 import { UserError } from '../failure.ts';
 import type { Step } from './progress.ts';
 
@@ -25,9 +32,11 @@ export async function placeTracepoints(
   for (;;) {
     const waited = performance.now() - began;
     const news = await Promise.all(objects.map((object) => outcomeOf(cluster, object, waited)));
-    const steps = news.map(({ state, ...rest }, i): Step => {
+    const steps = news.map((outcome, i): Step => {
+      const { state } = outcome;
       const label = `Deploying ${objects[i]!.spec.name}`;
-      return { label, state: state === 'waiting' ? 'failed' : state, ...rest };
+      const reason = reasonOf(outcome, compiled.hints[i] ?? '');
+      return { label, state: state === 'waiting' ? 'failed' : state, ...(reason === undefined ? {} : { reason }) };
     });
     report([{ label: 'Preparing schema', state: 'done' }, ...steps]);
     if (steps.every(({ state }) => state !== 'pending')) {
