@@ -140,6 +140,23 @@ describe('places of parameters and results', () => {
     ]);
   });
 
+  test('an instantiation is of the shape that its types have, whatever pointers in them lead to', async () => {
+    const main = `package main
+
+type a struct{ B *b }
+type b struct{ A *a }
+
+//go:noinline
+func get[T any](v *T) *T { return v }
+
+func main() { println(get(&a{}), get(&b{}), get(&[]*a{}), get(&[]*b{})) }
+`;
+    const binary = await open({ source: { 'main.go': main, 'go.mod': 'module fixture\n\ngo 1.18\n' } });
+    const shapes = [...binary.functions()].filter(({ name }) => name.startsWith('main.get['));
+    const told = shapes.map((fn) => binary.instantiations(fn).map(({ typeArguments }) => typeArguments));
+    expect(told.sort()).toEqual([['[]*main.a'], ['[]*main.b'], ['main.a'], ['main.b']]);
+  });
+
   test('Go 1.17: results are not listed, and that is said', { timeout: 600_000 }, async () => {
     const binary = await open({ toolchain: 'go1.17.13' });
     expect(places(binary, 'computeE')).toBe('iterations=RAX -> ?');

@@ -64,6 +64,45 @@ describe.each(builds)('type descriptors, %s %j', (toolchain, flags) => {
   });
 });
 
+test.each(['local', 'go1.27.3', 'go1.21.13'] as const)(
+  'named types of each kind have their names: %s',
+  async (toolchain) => {
+    const main = `package main
+
+import "fmt"
+
+type (
+	aMap    map[string]int
+	aFunc   func(int) error
+	aChan   chan int
+	aSlice  []int
+	anArray [2]int
+	aStruct struct{ A int }
+	aNumber int
+	anAny   any
+)
+
+func main() {
+	fmt.Println(aMap{}, aFunc(nil), aChan(nil), aSlice{}, anArray{}, aStruct{}, aNumber(1), []anAny{1})
+}
+`;
+    const source = { 'main.go': main, 'go.mod': 'module fixture\n\ngo 1.18\n' };
+    const binary = await open({ source, toolchain, flags: ['-ldflags=-s -w'] });
+    const names = ['aMap', 'aFunc', 'aChan', 'aSlice', 'anArray', 'aStruct', 'aNumber', 'anAny'];
+    const found = names.map((name) => binary.declaredTypes.named(`main.${name}`));
+    expect(found.map((ref) => ref && binary.type(ref).kind)).toEqual([
+      'map',
+      'func',
+      'chan',
+      'slice',
+      'array',
+      'struct',
+      'int',
+      'interface',
+    ]);
+  },
+);
+
 test('a position-independent file of another linker, whose lists of types are in no section of their own', async () => {
   const errors = (binary: GoBinary) => binary.dynamicTypes().filter(({ isError }) => isError).length;
   const source = { 'main.go': 'package main\n\nimport "C"\nimport "fmt"\n\nfunc main() { fmt.Println(1) }\n' };

@@ -85,7 +85,7 @@ export function minorVersion(goVersion: string | undefined): number | undefined 
 /** Bytes of `abi.MapType` (internal/abi/map.go); undefined where maps have buckets, up to Go 1.23. */
 export function swissMapBytes(minor: number): number | undefined {
   if (minor < 24) return undefined;
-  return minor < 27 ? 104 : 136;
+  return minor < 27 ? 112 : 136;
 }
 
 /**

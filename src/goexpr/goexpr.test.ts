@@ -63,6 +63,8 @@ describe('parseExpression', () => {
     ['m["k\\x41"]', { kind: 'index', index: { kind: 'string', bytes: new Uint8Array([0x6b, 0x41]) } }],
     ['x.(*net/http.T)', { kind: 'assertion', type: '*net/http.T' }],
     ['x.(map[string] []int).y', { operand: { kind: 'assertion', type: 'map[string][]int' } }],
+    ['x.( chan  int )', { kind: 'assertion', type: 'chan int' }],
+    ['x.(func(int, any) (string, error))', { kind: 'assertion', type: 'func(int,any)(string,error)' }],
     ['strings.HasPrefix(s, `a`)', { kind: 'call', args: [{ kind: 'name' }, { kind: 'string' }] }],
     ['$latency > 1m30s', { operator: '>', left: { kind: 'fact', fact: 'latency' }, right: { ns: 90_000_000_000n } }],
     ['0x_ff', { kind: 'integer', value: 255n }],

@@ -12,6 +12,7 @@ export {
   type BinaryOperator,
   type CallFact,
   callFacts,
+  compactType,
   type Expression,
   expressionText,
   type Range,

@@ -5,6 +5,7 @@ import {
   type BinaryOperator,
   binaryPower,
   callFacts,
+  compactType,
   type Expression,
   primaryPower,
   type UnaryOperator,
@@ -255,7 +256,7 @@ class Parser {
       else if (')]}'.includes(text)) nested--;
     }
     const close = this.#expect(')');
-    const type = this.#text.slice(open.end, close.start).replaceAll(/\s+/g, '');
+    const type = compactType(this.#text.slice(open.end, close.start));
     if (type === '') throw new Refusal('goexpr.syntax', 'a type is missing between the parentheses', close);
     return { kind: 'assertion', operand, type, start: operand.start, end: close.end };
   }

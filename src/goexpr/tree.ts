@@ -156,3 +156,11 @@ function powerOf(expression: Expression): number {
       return primaryPower;
   }
 }
+
+/** A type's text with blanks between words alone: `chan int`, `interface{}`, `map[string][]int`. */
+export function compactType(text: string): string {
+  return text
+    .trim()
+    .replaceAll(/\s+/g, ' ')
+    .replaceAll(/ ?([^\w ]) ?/g, '$1');
+}

@@ -44,6 +44,12 @@ test('how a limit is raised is told once', () => {
   );
 });
 
+test('a constant has its type in its name', () => {
+  const notes = { 'args.x': 'main.Tue' };
+  expect(goValue('{"(type)":"main.Weekday","=":1}', 'args.x', notes).text).toBe('main.Tue(1)');
+  expect(goValue('{"(type)":"main.Weekday","=":9}', 'args.x', {}).text).toBe('main.Weekday(9)');
+});
+
 test('what is too long is folded, the deepest first', () => {
   const json =
     '{"&":"0x10","Body":{"(type)":"*http.body","src":{"R":{"n":1}},"closed":false},"Host":"a","Via":[1,2],"None":[]}';

@@ -116,7 +116,9 @@ class Writer {
     if (lost !== undefined) return `${start}${typeof address === 'string' ? `(${address})` : ''}${lost}`;
     if ('=' in rest) {
       const inner = this.value(rest['='], path);
-      return type === undefined ? `${start}${inner}` : `${start}(${inner})`;
+      // A constant is of that type.
+      const isConstant = rest['='] instanceof Digits && inner !== rest['='].text;
+      return type === undefined ? `${start}${inner}` : isConstant ? inner : `${start}(${inner})`;
     }
     // Shown before.
     if (empty && typeof address === 'string') return type === undefined ? address : `${start}(${address})`;

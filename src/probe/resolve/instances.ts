@@ -5,7 +5,7 @@ import { needsSignature } from './probe.ts';
 import type { DictionaryTest, ResolvedProbe } from './resolved.ts';
 
 /** Most instantiations of one function that are told apart: each has programs of its own, which all its calls go through. */
-const mostInstances = 16;
+const mostInstances = 100;
 
 /** A function's calls with one dictionary. */
 export interface Instance {

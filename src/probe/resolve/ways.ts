@@ -1,7 +1,7 @@
 /** Ways to bytes: fields, pointers, elements, what interfaces hold. Every function answers undefined after a diagnostic. */
 import { decodeUtf8 } from '#base';
 import type { DynamicType, GoType, TypeRef } from '#gobin';
-import { type Expression, expressionText } from '#goexpr';
+import { compactType, type Expression, expressionText } from '#goexpr';
 import { boolean, type Computation, integer, text as textType, word } from '../computation/index.ts';
 import { element, guarded, hop, moved } from './access.ts';
 import { findField } from './fields.ts';
@@ -302,11 +302,21 @@ export function asserted(typing: Typing, operandExpression: Expression, wanted: 
   return { kind: 'place', type: dynamic, access: direct ? data : hop(data, 0), from };
 }
 
+const aliases: Readonly<Record<string, string>> = { any: 'interface{}', byte: 'uint8', rune: 'int32' };
+
+/** As debug info has it: there `any` is no name. */
+function withoutAliases(type: string): string {
+  return type.replaceAll(/(?<![\w./])(?:any|byte|rune)(?![\w./])/g, (name) => aliases[name]!);
+}
+
 /** Types of those names that `wanted` may mean: as it stands, in the function's own package, or by the last part of an import path. */
 function typesNamed(wanted: string, names: readonly string[], fn: string): string[] {
   const [, stars, bare] = /^(\**)(.*)$/.exec(wanted)!;
   const exact = names.filter((name) => name === wanted);
   if (exact.length > 0) return exact;
+  const spelled = withoutAliases(wanted);
+  const same = names.filter((name) => compactType(name) === spelled);
+  if (same.length > 0) return same;
   const slash = fn.lastIndexOf('/');
   const dot = fn.indexOf('.', slash + 1);
   const own = `${stars}${fn.slice(0, dot)}.${bare}`;
