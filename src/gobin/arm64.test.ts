@@ -11,7 +11,7 @@ import { decodeArm64 } from './arm64.ts';
 import { receiverOf } from './names.ts';
 import { openGoBinary } from './open.ts';
 import { openPclntab } from './open-pclntab.ts';
-import { flow, type GoFunction, type Place } from './types.ts';
+import { flow, type GoFunction, type Place, stackLocation } from './types.ts';
 
 function words(...values: number[]): Uint8Array {
   return new Uint8Array(Uint32Array.from(values).buffer);
@@ -226,3 +226,19 @@ function storesOf(word: number): { offset: number; register: number; size: numbe
     return [{ offset: (word << 11) >> 23, register: first, size }];
   return [];
 }
+
+test.each([
+  ['nop', 0xd503201f, { kind: 'nop' }],
+  ['mov x1, x0', 0xaa0003e1, { kind: 'move', writes: [1], from: 0 }],
+  ['ldr x1, [sp, #16]', 0xf9400be1, { kind: 'move', writes: [1], from: stackLocation + 16 }],
+  ['str x1, [sp, #16]', 0xf9000be1, { kind: 'move', writes: [stackLocation + 16], from: 1 }],
+  ['movz x1, #1', 0xd2800021, { kind: 'move', writes: [1] }],
+  ['ldr x1, [x2]', 0xf9400041, { kind: 'other', writes: [1] }],
+  ['str x1, [x2]', 0xf9000041, { kind: 'effect', writes: [] }],
+  ['ldrb w27, [x0] is there to fault', 0x3940001b, { kind: 'effect' }],
+  ['cmp x0, x1', 0xeb01001f, { kind: 'other', setsFlags: true }],
+  ['csel x0, x1, x2, gt', 0x9a82c020, { kind: 'select', writes: [0], setsFlags: false }],
+  ['add x0, x1, #1', 0x91000420, { kind: 'other', writes: [0], setsFlags: false }],
+])('role: %s', (_, word, role) => {
+  expect(decodeArm64(words(word), at).role(0)).toMatchObject(role);
+});

@@ -1,6 +1,6 @@
 import type { Address } from '#base';
 import { CodeBuilder } from './code.ts';
-import { type DecodeCode, flow } from './types.ts';
+import { type DecodeCode, flow, type InstructionRole, type Location, stackLocation } from './types.ts';
 
 /**
  * Decodes arm64 code by bit masks (Arm ARM, C4.1). Words that the function loads as literals are data: they are passed over as
@@ -21,8 +21,65 @@ export const decodeArm64: DecodeCode = (bytes, entry: Address) => {
       builder.add(4, kind, targetOf(word, at, kind));
     }
   }
-  return builder.finish(whole < bytes.length);
+  return builder.finish((start) => roleOf(view.getUint32(start, true)), whole < bytes.length);
 };
+
+function roleOf(word: number): InstructionRole {
+  const arithmetic = is(word, 0x1f000000, 0x11000000) || is(word, 0x1f000000, 0x0b000000);
+  const logical = is(word, 0x1f800000, 0x12000000) || is(word, 0x1f000000, 0x0a000000);
+  const compares = is(word, 0x1fe00000, 0x1a400000) || is(word, 0xff200c00, 0x1e200000);
+  const opc = (word >>> 29) & 3;
+  const setsFlags = compares || (arithmetic && (opc & 1) === 1) || (logical && opc === 3);
+  const kind = kindOf(word);
+  const rt = word & 31;
+  const slot = stackLocation + ((word >>> 10) & 0xfff) * 8;
+  // str and ldr of a doubleword at a distance from the stack pointer, mov between registers
+  if (is(word, 0xffc003e0, 0xf90003e0)) return { kind, setsFlags, writes: [slot], from: rt };
+  if (is(word, 0xffc003e0, 0xf94003e0)) return { kind, setsFlags, writes: [rt], from: slot };
+  if (is(word, 0xffe0ffe0, 0xaa0003e0)) return { kind, setsFlags, writes: [rt], from: (word >>> 16) & 31 };
+  return { kind, setsFlags, writes: writtenBy(word) };
+}
+
+/** DWARF number of V0. */
+const firstVector = 64;
+
+function writtenBy(word: number): Location[] {
+  const found: Location[] = [];
+  const [integers, floats] = effectsOf(word);
+  for (let n = 0; n < 32; n++) {
+    if ((integers >>> n) & 1) found.push(n);
+    if ((floats >>> n) & 1) found.push(firstVector + n);
+  }
+  return found;
+}
+
+/** What it may write: integer and float registers, a bit each. */
+function effectsOf(word: number): readonly [number, number] {
+  const first = new CodeBuilder(new Uint8Array(4), 0 as Address);
+  addEffects(first, word);
+  const { registers, floats } = first.prefix;
+  return [registers[0]!, floats[0]!];
+}
+
+function kindOf(word: number): InstructionRole['kind'] {
+  if (word === 0xd503201f) return 'nop';
+  // csel, csinc, csinv, csneg, fcsel
+  if (is(word, 0x1fe00000, 0x1a800000) || is(word, 0xff200c00, 0x1e200c00)) return 'select';
+  // movz, movn, movk, adr(p); orr with the zero register, which is mov
+  if (is(word, 0x1f800000, 0x12800000) || is(word, 0x1f000000, 0x10000000)) return 'move';
+  if (is(word, 0x7fe0ffe0, 0x2a0003e0)) return 'move';
+  const op0 = (word >>> 25) & 15;
+  if ((op0 & 5) !== 4) return 'other';
+  if (((word >>> 5) & 31) === stackPointer) return 'move';
+  const form = (word >>> 28) & 3;
+  const isVector = (word & vector) !== 0;
+  const isStore = ((word >>> 22) & (form === 3 && !isVector ? 3 : 1)) === 0 && !is(word, 0x3b000000, 0x18000000);
+  // A load into the assembler's own register is there to fault.
+  return isStore || (form === 3 && !isVector && (word & 31) === temporary) ? 'effect' : 'other';
+}
+
+/** REGTMP of Go's assembler. */
+const temporary = 27;
 
 /** Offsets of words that a literal load of this code reads. */
 function literalWords(view: DataView, size: number): ReadonlySet<number> {

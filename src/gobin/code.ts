@@ -1,5 +1,5 @@
 import type { Address } from '#base';
-import { type DecodedCode, flow, type PrefixEffects } from './types.ts';
+import { type DecodedCode, flow, type InstructionRole, type PrefixEffects } from './types.ts';
 
 /** Beyond this many instructions nobody looks for an entry site. */
 const mostEffects = 64;
@@ -80,23 +80,30 @@ export class CodeBuilder {
 
   /**
    * `invalid`: the bytes behind the last instruction could not be decoded. `effects`: tells those of the first instructions later; without, they
-   * have been told.
+   * have been told. `role`: of the instruction in the function's bytes from one offset to another.
    */
-  finish(invalid = false, effects?: DecodedCode['effects']): DecodedCode {
+  finish(
+    role: (start: number, end: number) => InstructionRole,
+    invalid = false,
+    effects?: DecodedCode['effects'],
+  ): DecodedCode {
     const count = this.#count;
     const room = this.#room;
     room.offsets[count] = this.#end;
     spare = room;
     const told = effects ?? (() => this.prefix);
+    const offsets = room.offsets.slice(0, count + 1);
+    const roles: InstructionRole[] = [];
     return {
       entry: this.#entry,
       bytes: this.#bytes,
       count,
-      offsets: room.offsets.slice(0, count + 1),
+      offsets,
       flow: room.flow.slice(0, count),
       targets: room.targets.slice(0, count),
       invalidAt: invalid ? count : -1,
       effects: told,
+      role: (index) => (roles[index] ??= role(offsets[index]!, offsets[index + 1]!)),
       get prefix() {
         return told(mostEffects);
       },

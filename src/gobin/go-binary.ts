@@ -66,7 +66,7 @@ export interface GoBinary {
    * arguments that has several instances, or one that is inlined everywhere. Undefined: it names one function, or none. Throws BadPattern.
    */
   selectFunctions(text: string): FunctionSet | undefined;
-  /** The inlined copies of the function of exactly that name; none without debug info. */
+  /** The inlined copies of the function of exactly that name; without debug info nothing is known of their parameters. */
   inlinedCopies(name: string): readonly InlinedCopy[];
   /** The places of a line, by any suffix of its file's path that only one file has. Undefined without debug info. */
   line(file: string, line: number): LineSpots | undefined;

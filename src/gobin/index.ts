@@ -36,13 +36,18 @@ export {
   type InlinedCopy,
   type Instantiation,
   type InstructionClass,
+  type InstructionRole,
   type LineSpot,
   type LineSpots,
+  type Location,
   type Place,
   type PlaceVariables,
   type PrefixEffects,
   type RuntimeOffsets,
   type SourceLine,
+  type Stretch,
+  stackLocation,
   type TypeRef,
 } from './types.ts';
+export { ValueFlow } from './value-flow.ts';
 export { createX86Decoder, createX86Formatter, type IcedX86 } from './x86.ts';

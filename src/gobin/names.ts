@@ -13,6 +13,11 @@ export function withoutTypeArguments(name: string): string {
   return text;
 }
 
+/** Is a name of the function table that of debug info? Up to Go 1.25 the table has `main.Map[...]` for all instances of a generic function. */
+export function sameName(listed: string, name: string): boolean {
+  return listed === name || (listed.includes('[...]') && withoutTypeArguments(listed) === withoutTypeArguments(name));
+}
+
 /** `go.shape.int,go.shape.string` of `main.Map[go.shape.int,go.shape.string]`: what is in its brackets. */
 export function typeArgumentsIn(name: string): string {
   let text = '';

@@ -12,17 +12,18 @@ import { findDynamicTypes } from './dynamic-types.ts';
 import { type GoBinary, NotGo, type OpenOptions } from './go-binary.ts';
 import { Handovers } from './handovers.ts';
 import { implementations } from './implementations.ts';
+import { inlinedCopies, inlinedNames } from './inlined-copies.ts';
 import { type Dictionaries, dictionaryInClosure, findDictionaries, instantiationsOf } from './instantiations.ts';
 import { findFunction } from './lookup.ts';
 import { hasDictionary, isShapeClosure, receiverOf } from './names.ts';
 import { openPclntab } from './open-pclntab.ts';
 import { findPackageVariable } from './package-variables.ts';
 import { functionPattern } from './pattern.ts';
-import type { Pclntab } from './pclntab.ts';
+import type { InlinedCall, Pclntab } from './pclntab.ts';
 import { findTlsG, runtimeOffsets, tlsFunctions } from './runtime.ts';
 import { instancesOf, type SelectInput, selectFunctions } from './select.ts';
 import { contestedParameters, listingOf, type SignatureInput, signatureOf } from './signature.ts';
-import { inlinedCopies, lineSpots, type SpotInput } from './spots.ts';
+import { lineSpots, type SpotInput } from './spots.ts';
 import type {
   Closure,
   DecodedCode,
@@ -31,6 +32,7 @@ import type {
   FunctionSet,
   GoFunction,
   GoSignature,
+  InlinedCopy,
   RuntimeOffsets,
   SourceLine,
 } from './types.ts';
@@ -142,6 +144,15 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
   };
   const handovers = new Handovers(code);
   const spotInput = (info: DebugInfo): SpotInput => ({ architecture, info, table: table(), handovers });
+  /** By function. */
+  const inlinedCalls = new Map<number, readonly InlinedCall[]>();
+  const callsIn = (index: number): readonly InlinedCall[] => {
+    const known = inlinedCalls.get(index) ?? table()?.inlinedCalls(index) ?? [];
+    inlinedCalls.set(index, known);
+    return known;
+  };
+  const copies = (name: string): InlinedCopy[] =>
+    inlinedCopies(name, { architecture, debug: debug.info, table: table(), callsIn, handovers });
 
   let dynamic: readonly DynamicType[] | undefined;
   let dictionaries: Dictionaries | undefined;
@@ -152,7 +163,7 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
       return table();
     },
     named: (fn) => (fn.name.includes('[...]') ? { ...fn, name: debug.info?.nameAt(fn.entry) ?? fn.name } : fn),
-    inlinableNames: () => debug.info?.inlinableNames() ?? [],
+    inlinableNames: () => debug.info?.inlinableNames() ?? inlinedNames(table(), callsIn),
     implementations: (interfaceName, method) =>
       implementations(
         {
@@ -196,8 +207,7 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
     },
     findFunction: (name) => guarded(() => findFunction(asListed(name), debug.info, table(), nearest)),
     selectFunctions: (text) => guarded(() => select(asListed(text))),
-    inlinedCopies: (name) =>
-      guarded(() => (debug.info === undefined ? [] : inlinedCopies(name, spotInput(debug.info)))),
+    inlinedCopies: (name) => guarded(() => copies(name)),
     line: (file, number) => guarded(() => debug.info && lineSpots(file, number, spotInput(debug.info))),
     functionNamed(name) {
       const functions = table();
@@ -289,6 +299,7 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
     release() {
       pclntab = undefined;
       descriptors = undefined;
+      inlinedCalls.clear();
       dynamic = undefined;
       elf.release();
       debug.release();

@@ -41,6 +41,19 @@ export interface FunctionData {
   read(at: Address, size: number): Uint8Array | undefined;
 }
 
+/** A call in whose place the compiler has put the code of what is called. */
+export interface InlinedCall {
+  /** As tracebacks show it. */
+  readonly name: string;
+  /**
+   * The instruction by which tracebacks find the line of the call. Where it is a `nop` of its own, the compiler has put it there for that, and each
+   * call runs it once (cmd/compile/internal/ssagen, `OpInlMark`); else it is any instruction of that line.
+   */
+  readonly mark: Address;
+  /** Where its code lies, with that of the calls inlined into it. */
+  readonly ranges: readonly { readonly start: number; readonly end: number }[];
+}
+
 /** A function that was called, and where in its source. */
 export interface SourceFrame {
   readonly function: string;
@@ -262,8 +275,43 @@ export class Pclntab {
     return frames;
   }
 
-  /** The innermost inlined call that an instruction belongs to (Go, runtime/symtabinl.go). `parent`: an instruction of the place that it was inlined into. */
+  /** All calls that were inlined into a function. */
+  inlinedCalls(index: number): InlinedCall[] {
+    const tree = this.#inlineTree(index);
+    if (tree === undefined) return [];
+    const calls = new Map<
+      number,
+      Omit<InlinedCall, 'ranges'> & { readonly ranges: { start: number; end: number }[] }
+    >();
+    this.#eachValue(index, tree.indexes, new ByteReader(this.#bytes), (start, end, value) => {
+      // The calls around it too: the mark of a call is an instruction of what it was inlined into.
+      for (let call = value, depth = 0; call >= 0 && depth < mostInlined; depth++) {
+        let known = calls.get(call);
+        if (known === undefined) {
+          const read = tree.call(call);
+          if (read === undefined) break;
+          known = { name: read.name, mark: (this.entry(index) + read.parent) as Address, ranges: [] };
+          calls.set(call, known);
+        }
+        const last = known.ranges.at(-1);
+        if (last?.end === start) last.end = end;
+        else known.ranges.push({ start, end });
+        call = this.#valueAt(index, tree.indexes, known.mark) ?? -1;
+      }
+      return false;
+    });
+    return [...calls.values()];
+  }
+
+  /** The innermost inlined call that an instruction belongs to. `parent`: an instruction of the place that it was inlined into. */
   #inlinedCall(index: number, pc: Address): { readonly name: string; readonly parent: number } | undefined {
+    const tree = this.#inlineTree(index);
+    const call = tree && this.#valueAt(index, tree.indexes, pc);
+    return call === undefined || call < 0 ? undefined : tree!.call(call);
+  }
+
+  /** Which call an instruction belongs to is told by a table by pc, the calls by number (Go, runtime/symtabinl.go). Undefined: there are none. */
+  #inlineTree(index: number) {
     if (this.#functionData === undefined) return undefined;
     const since = this.#since;
     const record = this.#records[index]! + (since >= 18 ? 28 : 32);
@@ -272,24 +320,25 @@ export class Pclntab {
     const tables = this.#at(record).u32();
     const pointers = this.#bytes[end - 1]!;
     if (tables <= inlining.index || pointers <= inlining.tree) return undefined;
-    const table = end + 4 * inlining.index;
     this.#need(end, end + 4 * tables + 8 * (pointers + 1));
-    const call = this.#valueAt(index, this.#at(table).u32(), pc);
-    if (call === undefined || call < 0) return undefined;
+    const indexes = this.#at(end + 4 * inlining.index).u32();
     const data = end + 4 * tables;
-    const tree =
+    const start =
       since >= 18
         ? this.#relative(data + 4 * inlining.tree)
         : Number(this.#at(((data + 7) & ~7) + 8 * inlining.tree).u64());
-    if (tree === undefined || tree === 0) return undefined;
-    const size = since >= 20 ? 16 : 20;
-    const bytes = this.#functionData.read((tree + size * call) as Address, size);
-    if (bytes === undefined) return undefined;
-    const fields = new ByteReader(bytes, since >= 20 ? 4 : 12);
-    const name = fields.i32();
-    const parent = fields.i32();
-    if (name < 0 || this.#names + name >= this.#bytes.length) return undefined;
-    return { name: this.#cstring(this.#names + name), parent };
+    if (start === undefined || start === 0) return undefined;
+    const call = (number: number): { readonly name: string; readonly parent: number } | undefined => {
+      const size = since >= 20 ? 16 : 20;
+      const bytes = this.#functionData!.read((start + size * number) as Address, size);
+      if (bytes === undefined) return undefined;
+      const fields = new ByteReader(bytes, since >= 20 ? 4 : 12);
+      const name = fields.i32();
+      const parent = fields.i32();
+      if (name < 0 || this.#names + name >= this.#bytes.length) return undefined;
+      return { name: this.#cstring(this.#names + name), parent };
+    };
+    return { indexes, call };
   }
 
   #relative(at: number): number | undefined {
@@ -333,23 +382,41 @@ export class Pclntab {
     return this.#reader;
   }
 
-  /** A pc-value table holds pairs of varints: change of the value (zigzag), then how far it holds (Go, "Go 1.2 Runtime Symbol Information"). */
   #valueAt(index: number, table: number, wanted: Address): number | undefined {
-    if (table === 0 || this.#values + table >= this.#bytes.length) return undefined;
-    const reader = this.#at(this.#values + table);
-    let pc: number = this.entry(index);
+    let found: number | undefined;
+    this.#eachValue(index, table, this.#reader, (_, end, value) => {
+      if (wanted >= end) return false;
+      found = value;
+      return true;
+    });
+    return found;
+  }
+
+  /**
+   * A pc-value table holds pairs of varints: change of the value (zigzag), then how far it holds (Go, "Go 1.2 Runtime Symbol Information"). `isEnough`
+   * ends the walk; if it reads, the reader is one of its own.
+   */
+  #eachValue(
+    index: number,
+    table: number,
+    reader: ByteReader,
+    isEnough: (start: number, end: number, value: number) => boolean,
+  ): void {
+    if (table === 0 || this.#values + table >= this.#bytes.length) return;
+    reader.seek(this.#values + table);
+    let start: number = this.entry(index);
     let value = -1;
     let ready = reader.offset;
     for (let step = 0; step < mostSteps; step++) {
       // A step is two numbers of at most 10 bytes.
       if (reader.offset + 20 > ready) this.#need(reader.offset, (ready = reader.offset + 4096));
       const change = reader.uleb();
-      if (change === 0 && step > 0) return undefined;
+      if (change === 0 && step > 0) return;
       value += (change & 1) !== 0 ? -((change + 1) / 2) : change / 2;
-      pc += reader.uleb() * this.#quantum;
-      if (wanted < pc) return value;
+      const end = start + reader.uleb() * this.#quantum;
+      if (isEnough(start, end, value)) return;
+      start = end;
     }
-    return undefined;
   }
 
   #flag(index: number): number {

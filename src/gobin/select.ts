@@ -39,8 +39,8 @@ function byNames(matches: (name: string) => boolean, { table, named, inlinableNa
   for (let i = 0; i < (table?.count ?? 0); i++) {
     const name = table!.name(i);
     if (linkerMade.test(name)) continue;
-    // Of a generic function the table has the plain name: with its arguments it may match what it does not without.
-    const fn = name.includes('[...]') ? named(table!.function(i)) : undefined;
+    // Of a generic function the table may have the plain name: with its arguments it may match what it does not without.
+    const fn = name.includes('[') ? named(table!.function(i)) : undefined;
     if (!matches(fn?.name ?? name) || table!.wrapper(i) || (fn && bringsDictionary(fn))) continue;
     functions.push(fn ?? table!.function(i));
   }

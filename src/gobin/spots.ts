@@ -3,9 +3,9 @@ import type { Architecture } from './abi.ts';
 import type { DebugInfo } from './debuginfo.ts';
 import type { Handovers } from './handovers.ts';
 import { findLine } from './lines.ts';
-import { isSourceName, parametersInOrder } from './parameters.ts';
+import { isSourceName } from './parameters.ts';
 import type { Pclntab } from './pclntab.ts';
-import type { InlinedCopy, LineSpot, LineSpots, TypeRef } from './types.ts';
+import type { LineSpot, LineSpots, TypeRef } from './types.ts';
 import { variablesAt } from './variables.ts';
 
 /** What it takes to say which variables are where in the middle of a function. */
@@ -14,22 +14,6 @@ export interface SpotInput {
   readonly info: DebugInfo;
   readonly table: Pclntab | undefined;
   readonly handovers: Handovers;
-}
-
-/** The inlined copies of the function of exactly that name. */
-export function inlinedCopies(name: string, { architecture, info, table, handovers }: SpotInput): InlinedCopy[] {
-  const resolve = (ref: TypeRef) => info.type(ref);
-  return info.copies(name).map(({ owner, copy }) => {
-    const into = { name: owner.name, entry: owner.entry, end: owner.end, assembly: false };
-    const isHandover = (pc: number) => handovers.has(into, pc);
-    const at: InlinedCopy['at'] = (pc) => {
-      const frameBytes = table?.frameSize(pc);
-      if (frameBytes === undefined) return undefined;
-      const parameters = parametersInOrder(copy.parameters);
-      return { variables: variablesAt(parameters, { architecture, pc, frameBytes, resolve, isHandover }), frameBytes };
-    };
-    return { into, ranges: copy.ranges, at };
-  });
 }
 
 /** The places of a line, by any suffix of its file's path that only one file has. Undefined without function table. */

@@ -123,8 +123,20 @@ export interface InlinedCopy {
   readonly into: GoFunction;
   /** Where its instructions lie: in several pieces, often. */
   readonly ranges: readonly { readonly start: number; readonly end: number }[];
-  /** Its parameters where they are at one of its instructions; undefined where the frame's size there is not known. */
-  at(pc: Address): PlaceVariables | undefined;
+  /** As in `InlinedCall`. */
+  readonly mark?: Address;
+  /**
+   * Its parameters where they are at one of its instructions; undefined where the frame's size there is not known. `isGiven`: is a parameter in the first of these
+   * stretches as the caller gave it? The body may assign to it. `all`: all that its list has.
+   */
+  at(pc: Address, isGiven?: (here: Stretch, all: readonly Stretch[]) => boolean): PlaceVariables | undefined;
+}
+
+/** start ≤ pc < end, where a list has a variable in these places, its parts one after the other; undefined: not in a place that can be followed. */
+export interface Stretch {
+  readonly start: number;
+  readonly end: number;
+  readonly places: readonly (Location | undefined)[];
 }
 
 /** A place of a line of the source, in one function. */
@@ -195,7 +207,30 @@ export interface DecodedCode {
   readonly prefix: PrefixEffects;
   /** Those of the first `most` at least, where the prefix has so many: less to be decoded than all of it. */
   effects(most: number): PrefixEffects;
+  /** What instruction i is for; decoded when asked. */
+  role(index: number): InstructionRole;
 }
+
+/** What an instruction is for, as far as it tells whether it stays where the source has it. */
+export interface InstructionRole {
+  /**
+   * - `nop`: the shortest one
+   * - `move`: brings a value or a constant to a register or a place on the stack: the register allocator puts these anywhere
+   * - `effect`: writes memory that is not known to be the stack, or is there to fault: stays where the source has it
+   * - `select`: a conditional move
+   */
+  readonly kind: 'nop' | 'move' | 'effect' | 'select' | 'other';
+  readonly setsFlags: boolean;
+  /** Where it writes, as far as that is in registers or at a known distance from the stack pointer. */
+  readonly writes: readonly Location[];
+  /** It does no more than bring what is in one place to another, which `writes` has. */
+  readonly from?: Location;
+}
+
+/** A register by its DWARF number, or `stackLocation` and the distance in bytes from the stack pointer. */
+export type Location = number;
+
+export const stackLocation = 128;
 
 /** What the first instructions change: tells up to where the registers and the memory of the entry are still in place. */
 export interface PrefixEffects {

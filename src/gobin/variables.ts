@@ -2,7 +2,15 @@ import { type LocationPiece, type LocationRange, type Parameter, parseLocation }
 import { type Architecture, abiRegisters, partsOf } from './abi.ts';
 import { rangeAt } from './evidence.ts';
 import { parameterName } from './parameters.ts';
-import type { GoType, GoVariable, Place, TypeRef } from './types.ts';
+import {
+  type GoType,
+  type GoVariable,
+  type Location,
+  type Place,
+  type Stretch,
+  stackLocation,
+  type TypeRef,
+} from './types.ts';
 
 /** What is needed to tell where variables are at one instruction in the middle of a function. */
 export interface VariableInput {
@@ -13,17 +21,24 @@ export interface VariableInput {
   readonly resolve: (ref: TypeRef) => GoType;
   /** Does the function begin at an address of it, or a call return to it? There values are where the calling convention puts them. */
   readonly isHandover: (pc: number) => boolean;
+  /** Of parameters: is what a list has from this address on what the caller gave? Left out: what they have become is meant. */
+  readonly isGiven?: ((here: Stretch, all: readonly Stretch[]) => boolean) | undefined;
 }
 
 /** The compiler keeps the value nowhere at this instruction: not yet, no more, or it needs none (a constant). */
 const dead = 'dead here';
+
+/** It may have been assigned to, or not yet be there. */
+const notGiven = 'what the caller gave is dead here, or told nowhere';
+
+const shared = 'debug info has it where another parameter is';
 
 /** The expression of some parts of a value does not tell which: a string's length alone is told as the string's place. */
 const someParts = 'debug info tells the places of some of its parts here, not of which';
 
 /** Variables with their places at an instruction, by their location lists; where a list says nothing there, the reason. Stack places count from the stack pointer. */
 export function variablesAt(variables: readonly Parameter[], input: VariableInput): GoVariable[] {
-  return variables.map((variable, i): GoVariable => {
+  const found = variables.map((variable, i): GoVariable => {
     const name = parameterName(variable, i);
     const type = variable.type ?? 0;
     const shape = variable.type === undefined ? undefined : input.resolve(type);
@@ -33,12 +48,52 @@ export function variablesAt(variables: readonly Parameter[], input: VariableInpu
     if (range === undefined || range.expression.length === 0) return { name, type, places: [], unknown: dead };
     // What lies in one place all the time is kept whole.
     const whole = range.end === Number.MAX_SAFE_INTEGER;
+    const { isGiven } = input;
+    if (isGiven !== undefined) {
+      const stretches = locations.map((each) => stretchOf(each, input));
+      const here = stretches[locations.indexOf(range)]!;
+      if (whole || !isGiven(here, stretches)) return { name, type, places: [], unknown: notGiven };
+    }
     const parts = whole ? undefined : partsOf(shape, input.resolve);
     const words = () => wordsOfSlice(locations, input);
     const places = placesOf(parseLocation(range.expression), shape, parts, words, input);
     if (typeof places === 'string') return { name, type, places: [], unknown: places };
     return places.length === 0 ? { name, type, places, unknown: dead } : { name, type, places };
   });
+  return input.isGiven === undefined
+    ? found
+    : found.map((each) => (isShared(each, found) ? unknown(each, shared) : each));
+}
+
+/** Is it told to be where another one is? What is assigned to a variable has its name from the start, also where the variable still has its first value. */
+function isShared({ places: [first], name }: GoVariable, all: readonly GoVariable[]): boolean {
+  return all.some(({ places: [other], name: others }) => {
+    if (first === undefined || other === undefined || name === others || first.kind !== other.kind) return false;
+    if (first.kind !== 'stack') return first.register === (other as typeof first).register;
+    return other.kind === 'stack' && first.frameOffset === other.frameOffset;
+  });
+}
+
+const unknown = ({ name, type }: GoVariable, reason: string): GoVariable => ({
+  name,
+  type,
+  places: [],
+  unknown: reason,
+});
+
+function stretchOf({ start, end, expression }: LocationRange, { architecture, frameBytes }: VariableInput): Stretch {
+  const places = parseLocation(expression).map((piece): Location | undefined => {
+    if (piece.kind === 'register') return piece.register;
+    return piece.kind === 'frame'
+      ? stackLocation + fromStackPointer(piece.offset, architecture, frameBytes)
+      : undefined;
+  });
+  return { start, end, places };
+}
+
+/** The CFA is behind the return address on amd64. */
+function fromStackPointer(offset: number, architecture: Architecture, frameBytes: number): number {
+  return offset + (architecture === 'amd64' ? 8 : 0) + frameBytes;
 }
 
 type ValueParts = readonly { readonly offset: number; readonly size: number }[];
@@ -67,8 +122,7 @@ function placesOf(
       const kind = piece.register >= firstFloat ? 'float-register' : 'register';
       places.push({ kind, register: piece.register, offset, size: Math.min(bytes, 8) });
     } else if (piece.kind === 'frame') {
-      // The CFA is behind the return address on amd64.
-      const frameOffset = piece.offset + (architecture === 'amd64' ? 8 : 0) + frameBytes;
+      const frameOffset = fromStackPointer(piece.offset, architecture, frameBytes);
       places.push({ kind: 'stack', frameOffset, offset, size: bytes });
     } else if (piece.kind !== 'none') return dead;
     next = offset + bytes;

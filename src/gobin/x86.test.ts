@@ -1,7 +1,7 @@
 import * as iced from 'iced-x86';
 import { describe, expect, test } from 'vitest';
 import { address } from '#base';
-import { flow } from './types.ts';
+import { flow, stackLocation } from './types.ts';
 import { createX86Decoder, createX86Formatter } from './x86.ts';
 
 const decode = createX86Decoder(iced);
@@ -79,4 +79,30 @@ test('text', () => {
   expect(format(bytes('55'), at)).toBe('push %rbp');
   expect(format(bytes('eb13'), at)).toMatch(/^jmp .*401015/i);
   expect(format(bytes('06'), at)).toBe('(bad)');
+});
+
+const slot = (bytes: number) => stackLocation + bytes;
+
+test.each([
+  ['nop', '90', { kind: 'nop', writes: [] }],
+  ['mov %rax,%rcx', '4889c1', { kind: 'move', writes: [2], from: 0 }],
+  ['mov %eax,%eax cuts off', '89c0', { kind: 'move', writes: [0] }],
+  ['mov 8(%rsp),%rax', '488b442408', { kind: 'move', writes: [0], from: slot(8) }],
+  ['mov %rax,8(%rsp)', '4889442408', { kind: 'move', writes: [slot(8)], from: 0 }],
+  ['movups %xmm1,8(%rsp)', '0f114c2408', { kind: 'move', writes: [slot(8)], from: 18 }],
+  ['mov $1,%ecx', 'b901000000', { kind: 'move', writes: [2] }],
+  ['xor %eax,%eax', '31c0', { kind: 'move', writes: [0], setsFlags: true }],
+  ['lea 8(%rsp),%rax', '488d442408', { kind: 'move', writes: [0] }],
+  ['lea 8(%rcx),%rax', '488d4108', { kind: 'other', writes: [0] }],
+  ['mov (%rcx),%rax', '488b01', { kind: 'other', writes: [0] }],
+  ['mov %rax,(%rcx)', '488901', { kind: 'effect', writes: [] }],
+  ['incq (%rax)', '48ff00', { kind: 'effect', setsFlags: true }],
+  ['test %al,(%rcx)', '8401', { kind: 'effect', setsFlags: true }],
+  ['cmp %rcx,%rax', '4839c8', { kind: 'other', writes: [], setsFlags: true }],
+  ['cmovne %rax,%rdi', '480f45f8', { kind: 'select', writes: [5], setsFlags: false }],
+  ['movzbl %al,%ecx', '0fb6c8', { kind: 'move', writes: [2] }],
+])('role: %s', (_, hex, role) => {
+  const found = decode(bytes(hex), at).role(0);
+  expect(found).toMatchObject(role);
+  expect(found.from).toBe('from' in role ? role.from : undefined);
 });

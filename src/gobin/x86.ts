@@ -1,6 +1,6 @@
 import type { Address } from '#base';
 import { CodeBuilder } from './code.ts';
-import { type DecodeCode, flow } from './types.ts';
+import { type DecodeCode, flow, type InstructionRole, type Location, stackLocation } from './types.ts';
 
 /** The parts of the package iced-x86 that are used here; it is handed in, because this part is plain ECMAScript. */
 export interface IcedX86 {
@@ -14,6 +14,9 @@ export interface IcedX86 {
     number(register: number): number;
   };
   readonly Formatter: new (syntax: number) => IcedFormatter;
+  readonly Mnemonic: { readonly [name in (typeof moves)[number] | 'Lea' | 'Xor' | 'Test']: number };
+  readonly Register: { readonly RSP: number; readonly RIP: number; readonly None: number };
+  readonly OpKind: { readonly Register: number; readonly Memory: number };
 }
 
 interface IcedDecoder {
@@ -29,11 +32,21 @@ interface IcedInstruction {
   readonly flowControl: number;
   readonly op0Kind: number;
   readonly nearBranchTarget: bigint;
+  readonly mnemonic: number;
+  readonly op0Register: number;
+  readonly op1Kind: number;
+  readonly op1Register: number;
+  readonly memoryBase: number;
+  readonly memoryIndex: number;
+  readonly memoryDisplacement: bigint;
+  readonly rflagsModified: number;
   free(): void;
 }
 
 interface IcedUse {
   readonly register?: number;
+  /** Of a use of memory. */
+  readonly base?: number;
   readonly access: number;
   free(): void;
 }
@@ -110,12 +123,99 @@ export function createX86Decoder(iced: IcedX86): DecodeCode {
   return (bytes, entry) => {
     const builder = new CodeBuilder(bytes, entry);
     const whole = pass(builder, bytes, 0);
-    return builder.finish(!whole, (most) => {
+    const role = (start: number, end: number) => roleOf(iced, bytes.subarray(start, end));
+    return builder.finish(role, !whole, (most) => {
       const first = new CodeBuilder(bytes, entry);
       pass(first, bytes, most);
-      return first.finish().prefix;
+      return first.finish(role).prefix;
     });
   };
+}
+
+/** Behind a REX prefix or none: cmov (Intel SDM, 0F 40–4F). */
+function isConditionalMove(bytes: Uint8Array): boolean {
+  const at = bytes[0]! >> 4 === 4 ? 1 : 0;
+  return bytes[at] === 0x0f && bytes[at + 1]! >> 4 === 4;
+}
+
+const nothing: InstructionRole = { kind: 'other', setsFlags: false, writes: [] };
+
+function roleOf(iced: IcedX86, bytes: Uint8Array): InstructionRole {
+  if (bytes.length === 1 && bytes[0] === 0x90) return { ...nothing, kind: 'nop' };
+  const decoder = new iced.Decoder(64, bytes, 0);
+  const instruction = new iced.Instruction();
+  const infos = new iced.InstructionInfoFactory();
+  try {
+    decoder.decodeOut(instruction);
+    if (instruction.isInvalid) return nothing;
+    const { Mnemonic, OpKind, Register } = iced;
+    const { mnemonic, op0Kind, op1Kind, memoryBase, memoryIndex } = instruction;
+    const onStack = memoryBase === Register.RSP && memoryIndex === Register.None;
+    const slot = stackLocation + Number(BigInt.asIntN(64, instruction.memoryDisplacement));
+    const info = infos.info(instruction);
+    const registers = written(iced, info);
+    const memory = memoryWritten(iced, info);
+    info.free();
+    const writes = [...registers, ...(memory === 'stack' ? [slot] : [])];
+    const isMove = moves.some((name) => mnemonic === Mnemonic[name]);
+    const fromMemory = op1Kind === OpKind.Memory;
+    const isRead = isMove && fromMemory && onStack;
+    const isStored = isMove && memory === 'stack' && op1Kind === OpKind.Register;
+    const isCopy = isMove && op0Kind === OpKind.Register && op1Kind === OpKind.Register;
+    const isConstant =
+      (isMove && !fromMemory && op1Kind !== OpKind.Register && memory === 'none') ||
+      (mnemonic === Mnemonic.Lea && (onStack || memoryBase === Register.RIP)) ||
+      (mnemonic === Mnemonic.Xor && op1Kind === OpKind.Register && instruction.op0Register === instruction.op1Register);
+    const isFault = mnemonic === Mnemonic.Test && op0Kind === OpKind.Memory;
+    const kind =
+      memory === 'elsewhere' || isFault
+        ? 'effect'
+        : isRead || memory === 'stack' || isCopy || isConstant
+          ? 'move'
+          : isConditionalMove(bytes)
+            ? 'select'
+            : 'other';
+    // Into itself, it cuts off upper bits.
+    const isSame = isCopy && instruction.op0Register === instruction.op1Register;
+    const isCut = isSame || (mnemonic === Mnemonic.Movzx && !isRead);
+    const source = isRead ? slot : isStored || isCopy ? locationOf(iced, instruction.op1Register) : undefined;
+    const from = isCut || writes.length !== 1 || source === undefined ? {} : { from: source };
+    return { kind, setsFlags: instruction.rflagsModified !== 0, writes, ...from };
+  } finally {
+    infos.free();
+    instruction.free();
+    decoder.free();
+  }
+}
+
+/** As the compiler brings values from place to place (cmd/compile/internal/amd64, moveByType, loadByType, storeByType). */
+const moves = ['Mov', 'Movzx', 'Movups', 'Movsd', 'Movss'] as const;
+
+/** DWARF number of XMM0. */
+const firstVector = 17;
+
+function locationOf(iced: IcedX86, register: number): Location | undefined {
+  if (iced.RegisterExt.isGPR(register)) return dwarfNumber[iced.RegisterExt.number(register)]!;
+  return iced.RegisterExt.isVectorRegister(register) ? firstVector + iced.RegisterExt.number(register) : undefined;
+}
+
+function written(iced: IcedX86, info: IcedInfo): Location[] {
+  const found = new Set<Location>();
+  for (const use of info.usedRegisters() as IcedUse[]) {
+    const location = writes(use.access) ? locationOf(iced, use.register!) : undefined;
+    if (location !== undefined) found.add(location);
+    use.free();
+  }
+  return [...found];
+}
+
+function memoryWritten(iced: IcedX86, info: IcedInfo): 'none' | 'stack' | 'elsewhere' {
+  let found: 'none' | 'stack' | 'elsewhere' = 'none';
+  for (const use of info.usedMemory() as IcedUse[]) {
+    if (writes(use.access)) found = use.base === iced.Register.RSP && found === 'none' ? 'stack' : 'elsewhere';
+    use.free();
+  }
+  return found;
 }
 
 function addEffects(builder: CodeBuilder, iced: IcedX86, info: IcedInfo): void {

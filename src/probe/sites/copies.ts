@@ -7,10 +7,13 @@ import {
   type GoSignature,
   type InlinedCopy,
   type LineSpot,
+  type Location,
+  type Stretch,
+  ValueFlow,
 } from '#gobin';
 import type { Site } from '../types.ts';
 import { type SiteContext, site } from './choose.ts';
-import { copyShape, type Flow, flowOf } from './copy.ts';
+import { blockOf, copyShape, type Flow, flowOf } from './copy.ts';
 import { classify } from './entry.ts';
 import { tableTargets } from './tables.ts';
 
@@ -38,11 +41,34 @@ export interface LinePlace extends CopyPlace {
   readonly inlined: boolean;
 }
 
+/** What is found out once of a function that has copies or lines. */
+interface Known {
+  readonly code: DecodedCode;
+  readonly flow: Flow | undefined;
+  /** Of the instruction at an address. */
+  readonly index: ReadonlyMap<number, number>;
+  readonly values: ValueFlow | undefined;
+}
+
+/** Has a variable at an instruction the value that it has wherever its list begins to have it in another place? Then nothing is assigned to it. */
+function isSteady({ index, values }: Known, at: number, here: Stretch, all: readonly Stretch[]): boolean {
+  const valueAt = (address: number, place: Location) => values?.before(index.get(address) ?? -1, place);
+  return here.places.every((place, part) => {
+    if (place === undefined) return true;
+    const value = valueAt(at, place);
+    if (value === undefined) return false;
+    return all.every(({ start, places }) => {
+      const there = places[part];
+      return there === undefined || places.length !== here.places.length || valueAt(start, there) === value;
+    });
+  });
+}
+
 /** Chooses sites for inlined copies and lines; the code of a function that has several is decoded once. */
 export class CopySites {
   readonly #context: SiteContext;
   readonly #code: (fn: GoFunction) => DecodedCode;
-  readonly #known = new Map<Address, { readonly code: DecodedCode; readonly flow: Flow | undefined }>();
+  readonly #known = new Map<Address, Known>();
 
   constructor(context: SiteContext, code: (fn: GoFunction) => DecodedCode) {
     this.#context = context;
@@ -51,16 +77,30 @@ export class CopySites {
 
   /** A text says why no instruction tells the copy's calls. */
   choose(copy: InlinedCopy): CopyPlace | string {
-    const { code, flow: around } = this.#flow(copy.into);
+    const known = this.#flow(copy.into);
+    const { code, flow: around, index } = known;
     if (around === undefined) return 'the flow of the code around it is not known';
     const inCopy = new Uint8Array(code.count);
     for (let i = 0; i < code.count; i++) {
       const at = code.entry + code.offsets[i]!;
       if (copy.ranges.some(({ start, end }) => at >= start && at < end)) inCopy[i] = 1;
     }
-    const shape = copyShape(around, (i) => inCopy[i] === 1);
+    const has = (i: number) => inCopy[i] === 1;
+    const shape = copyShape(around, {
+      has,
+      role: (i) => code.role(i),
+      isJump: (i) => code.flow[i] === flow.conditional || code.flow[i] === flow.indirectJump,
+      isCall: (i) => code.flow[i] === flow.call || code.flow[i] === flow.indirectCall,
+      mark: copy.mark === undefined ? undefined : index.get(copy.mark),
+    });
     if (typeof shape === 'string') return shape;
-    const entry = this.#best(copy, code, shape.entry);
+    // In one place since before the copy's first instructions, or brought there by the caller.
+    const first = code.entry + code.offsets[blockOf(around.graph, shape.entry[0]!)[0]!]!;
+    const isOfCaller = (maker: number) => !has(maker) && code.role(maker).kind !== 'select';
+    const isGiven = (pc: Address) => (here: Stretch, all: readonly Stretch[]) =>
+      (here.start <= first || isOfCaller((index.get(here.start) ?? 0) - 1)) && isSteady(known, pc, here, all);
+    const at = (pc: Address) => copy.at(pc, isGiven(pc));
+    const entry = this.#best({ at }, code, shape.entry);
     if (entry === undefined) return 'the kernel takes no probe on its first instructions';
     const end = shape.end === undefined ? undefined : this.#site(code, shape.end, 'return');
     const endFrame = end && copy.at(end.address)?.frameBytes;
@@ -131,14 +171,25 @@ export class CopySites {
     return site(code, index, role, this.#context, []);
   }
 
-  #flow(fn: GoFunction) {
+  #flow(fn: GoFunction): Known {
     let known = this.#known.get(fn.entry);
     if (known === undefined) {
       const code = this.#code(fn);
       const { functionName } = this.#context;
       const isNoReturn = (offset: number) => noReturn.test(functionName?.((code.entry + offset) as Address) ?? '');
       const graph = flowGraph(code, tableTargets(code, this.#context), isNoReturn);
-      known = { code, flow: graph && flowOf(graph) };
+      const index = new Map<number, number>();
+      for (let i = 0; i < code.count; i++) index.set(code.entry + code.offsets[i]!, i);
+      let values: ValueFlow | undefined;
+      known = {
+        code,
+        flow: graph && flowOf(graph),
+        index,
+        get values() {
+          values ??= graph && new ValueFlow(code, graph);
+          return values;
+        },
+      };
       this.#known.set(fn.entry, known);
     }
     return known;

@@ -1,4 +1,4 @@
-import { dominators, type FlowGraph, nearestCommon } from '#gobin';
+import { dominators, type FlowGraph, type InstructionRole, nearestCommon } from '#gobin';
 
 /** Where an inlined copy begins and ends, by instruction. */
 export interface CopyShape {
@@ -37,67 +37,154 @@ export function flowOf(graph: FlowGraph): Flow {
   };
 }
 
+/** What is known of an inlined copy in the code of the function that has it, by instruction. */
+export interface CopyCode {
+  /** Is it of the copy, by its place in the source? */
+  has(instruction: number): boolean;
+  role(instruction: number): InstructionRole;
+  isJump(instruction: number): boolean;
+  isCall(instruction: number): boolean;
+  /** The instruction that the compiler has written down as the place of the call. */
+  readonly mark: number | undefined;
+}
+
+const mixed = 'the compiler has mixed its code with other code, so that no instruction tells its calls';
+
 /**
- * Finds both in the flow of the function that has the copy: the instruction that dominates all of the copy's, and the one behind it that post-dominates
- * them. A copy's instructions may lie in several pieces with others between; turns of its own loops are no calls, turns of loops around it are.
+ * Finds both in the flow of the function that has the copy. That an instruction has its place in the copy's source does not say that calls run it once: what brings a value
+ * is put anywhere, what computes one may be put where it is needed, behind the call, and before a branch that a conditional move has replaced. Calls are told by
+ * the compiler's mark of the copy where that is a `nop` of its own; else by what dominates all that computes, if some of that stays where the source has it (jumps, calls, writes)
+ * or the mark agrees. A copy's instructions may lie in several pieces with others between; turns of its own loops are no calls, turns of loops around it are.
  * A text says why no instruction tells its calls.
  */
-export function copyShape(flow: Flow, inCopy: (instruction: number) => boolean): CopyShape | string {
+export function copyShape(flow: Flow, copy: CopyCode): CopyShape | string {
   const { graph, dominators: idom } = flow;
   const { count } = graph;
   const isReached = (node: number) => node === 0 || idom[node] !== -1;
   const own: number[] = [];
-  for (let i = 0; i < count; i++) if (inCopy(i) && isReached(i)) own.push(i);
+  for (let i = 0; i < count; i++) if (copy.has(i) && isReached(i)) own.push(i);
   if (own.length === 0) return 'nothing is left of its code there';
-  const head = nearestCommon(idom, 0, own);
-  const entry = entryOf(graph, head, inCopy);
+  const mark = copy.mark !== undefined && isReached(copy.mark) ? copy.mark : undefined;
+  const isFixed = (i: number) => copy.isJump(i) || copy.isCall(i) || copy.role(i).kind === 'effect';
+  const computing = own.filter((i) => isFixed(i) || copy.role(i).kind !== 'move');
+  const core = computing.length > 0 ? computing : own;
+  const isMarked = mark !== undefined && copy.role(mark).kind === 'nop';
+  const head = isMarked ? mark : nearestCommon(idom, 0, core);
+  if (!own.some(isFixed)) {
+    if (!isMarked && (mark === undefined || !isEquivalent(flow, mark, head))) return mixed;
+    if (isSelected(graph, own, head, copy)) return 'the compiler has made a conditional move of the branch around it';
+  }
+  const entry = isMarked ? stretch(graph, head, copy) : entryOf(flow, head, copy);
   if (typeof entry === 'string') return entry;
-  const end = endOf(flow, own, head, inCopy);
+  const end = endOf(flow, isMarked ? [...core, mark] : core, head, (i) => core.includes(i));
   return end === undefined ? { entry } : { entry, end };
 }
 
-function entryOf(graph: FlowGraph, head: number, inCopy: (node: number) => boolean): number[] | string {
-  const { successors, predecessors } = graph;
-  if (!inCopy(head)) {
-    // An instruction of the caller decides where in the copy it goes on: it counts calls if every way from it leads there.
-    if (!alwaysEnters(graph, head, inCopy)) return 'its code is entered at several places';
-    return [head];
-  }
-  const turns = backTo(graph, head, inCopy);
-  if (turns.size === 0) return straightFrom(graph, head, inCopy);
-  // The first instruction is the head of a loop of the copy's own: what runs right before the loop tells a call.
-  const before = predecessors[head]!.filter((node) => !turns.has(node));
-  if (before.length === 1 && successors[before[0]!]!.length === 1) return [before[0]!];
-  return 'its first instruction is the head of a loop';
+/** Are both run equally often, each once between two times of the other? */
+function isEquivalent({ graph, dominators: idom, postDominators: ipdom }: Flow, a: number, b: number): boolean {
+  const { count } = graph;
+  const [first, second] = nearestCommon(idom, 0, [a, b]) === a ? [a, b] : [b, a];
+  if (nearestCommon(idom, 0, [a, b]) !== first || nearestCommon(ipdom, count, [a, b]) !== second) return false;
+  return !comesBack(graph, first, second) && !comesBack(graph, second, first);
 }
 
-/** Predecessors of `head` from which a turn of a loop inside the copy comes back to it. */
-function backTo({ successors, predecessors }: FlowGraph, head: number, inCopy: (node: number) => boolean): Set<number> {
+/** Is there a way from `node` back to it that does not pass `other`? */
+function comesBack({ successors }: FlowGraph, node: number, other: number): boolean {
+  if (node === other) return false;
   const seen = new Set<number>();
-  const work = [head];
+  const work = [node];
   while (work.length > 0) {
     for (const next of successors[work.pop()!]!) {
-      if (seen.has(next) || !inCopy(next)) continue;
+      if (next === node) return true;
+      if (next === other || seen.has(next)) continue;
       seen.add(next);
       work.push(next);
     }
   }
-  return new Set(seen.has(head) ? predecessors[head]!.filter((node) => seen.has(node)) : []);
+  return false;
 }
 
-/** `head` and what of the copy always follows it: nothing else leads there. */
-function straightFrom(
-  { successors, predecessors }: FlowGraph,
-  head: number,
-  inCopy: (node: number) => boolean,
-): number[] {
-  const found = [head];
-  for (let at = head; successors[at]!.length === 1; ) {
-    at = successors[at]![0]!;
-    if (predecessors[at]!.length !== 1 || !inCopy(at) || found.includes(at)) break;
-    found.push(at);
+/** Copies of so few instructions may be computed whether or not they are called (cmd/compile/internal/ssa, branchelim.go: two values). */
+const mostSelected = 4;
+
+/** Does a conditional move behind the copy, by a comparison that is none of the copy's, choose between its result and another? */
+function isSelected(graph: FlowGraph, own: readonly number[], head: number, copy: CopyCode): boolean {
+  if (own.length > mostSelected) return false;
+  const block = blockOf(graph, head);
+  let isOwn = false;
+  for (const i of block) {
+    const { kind, setsFlags } = copy.role(i);
+    if (kind === 'select' && i > head && !isOwn) return true;
+    if (setsFlags && kind !== 'select') isOwn = copy.has(i);
   }
-  return found;
+  return false;
+}
+
+/** The instructions that are run one after the other with this one, calls among them. */
+export function blockOf({ successors, predecessors }: FlowGraph, node: number): number[] {
+  const block = [node];
+  for (let at = node; predecessors[at]!.length === 1; block.unshift(at)) {
+    at = predecessors[at]![0]!;
+    if (successors[at]!.length !== 1 || block.includes(at)) break;
+  }
+  for (let at = node; successors[at]!.length === 1; block.push(at)) {
+    at = successors[at]![0]!;
+    if (predecessors[at]!.length !== 1 || block.includes(at)) break;
+  }
+  return block;
+}
+
+/** `node`, then what is run with it: up to the copy's last instruction there, then what of the copy comes right before. */
+function stretch(graph: FlowGraph, node: number, copy: CopyCode): number[] {
+  const block = blockOf(graph, node);
+  const at = block.indexOf(node);
+  const last = block.findLastIndex((i, k) => k >= at && copy.has(i));
+  const before = block.slice(0, at).reverse();
+  const others = before.findIndex((i) => !copy.has(i) || copy.isCall(i));
+  return [...block.slice(at, Math.max(at, last) + 1), ...(others < 0 ? before : before.slice(0, others))];
+}
+
+function entryOf({ graph, dominators: idom }: Flow, head: number, copy: CopyCode): number[] | string {
+  if (!copy.has(head)) {
+    // An instruction of the caller decides where in the copy it goes on: it counts calls if every way from it leads there.
+    if (!alwaysEnters(graph, head, copy.has)) return 'its code is entered at several places';
+    return [head];
+  }
+  const loop = ownLoop(graph, head, copy);
+  if (loop.size === 0) return stretch(graph, head, copy);
+  // A loop of the copy's own: what runs right before it tells a call.
+  let before = head;
+  while (before >= 0 && loop.has(before)) before = idom[before]!;
+  if (before >= 0 && alwaysEnters(graph, before, (i) => loop.has(i))) return stretch(graph, before, copy);
+  return 'its first instruction is the head of a loop';
+}
+
+/** The instructions of a loop of the copy's own that `head` is in, one whose jumps are the copy's; none: it is in none. */
+function ownLoop(graph: FlowGraph, head: number, copy: CopyCode): ReadonlySet<number> {
+  const { successors, predecessors } = graph;
+  const reached = new Set<number>();
+  const work = [head];
+  while (work.length > 0) {
+    const at = work.pop()!;
+    if (copy.isJump(at) && !copy.has(at)) continue;
+    for (const next of successors[at]!) {
+      if (reached.has(next)) continue;
+      if (!copy.has(next) && !blockOf(graph, next).some(copy.has)) continue;
+      reached.add(next);
+      work.push(next);
+    }
+  }
+  if (!reached.has(head)) return new Set();
+  const loop = new Set([head]);
+  work.push(head);
+  while (work.length > 0) {
+    for (const before of predecessors[work.pop()!]!) {
+      if (!reached.has(before) || loop.has(before)) continue;
+      loop.add(before);
+      work.push(before);
+    }
+  }
+  return loop;
 }
 
 /** Does every way from `head` that does not end in a panic come to the copy, before it comes back to `head` or leaves the function? */
