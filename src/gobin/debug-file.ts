@@ -28,7 +28,7 @@ export function debugFileTrust(elf: Elf, debugFile: Elf): DebugFileTrust {
     if (equal(elf, debugFile, ['.text', '.rodata'])) return 'image';
     // The function table has every function's name, place, and lines; the list of types each type's place among all.
     const table = tableSections.filter((name) => elf.header(name));
-    const same = equal(elf, debugFile, table) && equalTypes(elf, debugFile);
+    const same = table.length > 0 && equal(elf, debugFile, table) && equalTypes(elf, debugFile);
     if (mainPackage(ids[0]) === mainPackage(ids[1]) && same) return 'objects';
   }
   throw new OtherDebugFile(ids[0] || gnu[0] || '', ids[1] || gnu[1] || '');

@@ -1,5 +1,5 @@
 import { type Address, address, SondeError } from '#base';
-import type { Elf } from '#elf';
+import type { Elf, Section, SectionWindow } from '#elf';
 import { readBuildInfo } from './buildinfo.ts';
 import { pclntabHeader } from './pclntab.ts';
 import { relativeRelocations } from './relocations.ts';
@@ -34,6 +34,8 @@ interface Ranges {
 
 /** The function table's section. */
 export const tableSections = ['.gopclntab', '.data.rel.ro.gopclntab'] as const;
+
+const tableAlignment = 32;
 
 /** Where moduledata may lie: a section of its own from Go 1.26 on, before that it is among other data. */
 const places = ['.go.module', '.noptrdata', '.data', '.data.rel.ro'] as const;
@@ -127,16 +129,56 @@ export class Moduledata {
   }
 }
 
+/** The function table, in the file: `window` begins with it. */
+export interface FunctionTablePlace {
+  readonly address: Address;
+  readonly window: SectionWindow;
+  readonly header: NonNullable<ReturnType<typeof pclntabHeader>>;
+}
+
 /** Undefined: the file has no function table of Go's. */
-export function moduledataOf(elf: Elf): Moduledata | undefined {
+export function findFunctionTable(elf: Elf): FunctionTablePlace | undefined {
   for (const name of tableSections) {
-    const section = elf.header(name);
-    const window = section && elf.window(name);
-    window?.need(0, 128);
-    const header = window && pclntabHeader(window.bytes);
-    if (header !== undefined) return new Moduledata(elf, section!.address, header.layout);
+    const found = tableIn(elf, name, () => [0]);
+    if (found !== undefined) return found;
+  }
+  // Up to Go 1.25 another linker puts that of a position-independent file together with other data.
+  return tableIn(elf, '.data.rel.ro', (window, section) => {
+    const known = elf.symbols()?.find('runtime.pclntab')?.address;
+    if (known !== undefined) return [known - section.address];
+    window.need(0, window.bytes.length);
+    const first = -section.address & (tableAlignment - 1);
+    return Array.from(
+      { length: Math.floor(window.bytes.length / tableAlignment) },
+      (_, i) => first + tableAlignment * i,
+    );
+  });
+}
+
+function tableIn(
+  elf: Elf,
+  name: string,
+  offsets: (window: SectionWindow, section: Section) => Iterable<number>,
+): FunctionTablePlace | undefined {
+  const section = elf.header(name);
+  const window = section && elf.window(name);
+  if (window === undefined) return undefined;
+  for (const offset of offsets(window, section!)) {
+    if (offset < 0 || offset + 128 > window.bytes.length) continue;
+    window.need(offset, offset + 128);
+    const bytes = window.bytes.subarray(offset);
+    const header = pclntabHeader(bytes);
+    if (header === undefined) continue;
+    const need = (from: number, to: number) => window.need(offset + from, offset + to);
+    return { address: address(section!.address + offset), window: { bytes, need }, header };
   }
   return undefined;
+}
+
+/** Undefined: the file has no function table of Go's. */
+export function moduledataOf(elf: Elf): Moduledata | undefined {
+  const table = findFunctionTable(elf);
+  return table && new Moduledata(elf, table.address, table.header.layout);
 }
 
 function sectionOrNone(elf: Elf, name: string): Uint8Array | undefined {

@@ -1,31 +1,23 @@
 import { type Address, address } from '#base';
 import type { Elf } from '#elf';
-import { Moduledata, moduledataOf, tableSections } from './moduledata.ts';
-import { Pclntab, pclntabHeader } from './pclntab.ts';
+import { findFunctionTable, Moduledata, moduledataOf } from './moduledata.ts';
+import { Pclntab } from './pclntab.ts';
 
-/**
- * Finds and opens the function table of a Go binary, stripped or not. Undefined: the file has none. Throws MalformedPclntab.
- * The section is `.gopclntab`, in position-independent files up to Go 1.25 `.data.rel.ro.gopclntab`.
- */
+/** Finds and opens the function table of a Go binary, stripped or not. Undefined: the file has none. Throws MalformedPclntab. */
 export function openPclntab(elf: Elf): Pclntab | undefined {
-  for (const name of tableSections) {
-    const section = elf.header(name);
-    const window = section && elf.window(name);
-    window?.need(0, 128);
-    const header = window && pclntabHeader(window.bytes);
-    if (header === undefined) continue;
-    let found: Moduledata | undefined;
-    const moduledata = () => (found ??= new Moduledata(elf, section!.address, header.layout));
-    // Layout 1.16 has absolute addresses and ignores the start.
-    const start = header.layout === '1.16' ? address(0) : (header.textStart ?? findTextStart(elf, moduledata()));
-    if (start === undefined) continue;
-    const read = (at: Address, size: number) => {
-      const inside = elf.sections.some(({ address: from, size: room }) => at >= from && at + size <= from + room);
-      return inside ? elf.read(at, size) : undefined;
-    };
-    return new Pclntab(window!, start, { start: () => moduledata().gofunc, read });
-  }
-  return undefined;
+  const table = findFunctionTable(elf);
+  if (table === undefined) return undefined;
+  const { header, window } = table;
+  let found: Moduledata | undefined;
+  const moduledata = () => (found ??= new Moduledata(elf, table.address, header.layout));
+  // Layout 1.16 has absolute addresses and ignores the start.
+  const start = header.layout === '1.16' ? address(0) : (header.textStart ?? findTextStart(elf, moduledata()));
+  if (start === undefined) return undefined;
+  const read = (at: Address, size: number) => {
+    const inside = elf.sections.some(({ address: from, size: room }) => at >= from && at + size <= from + room);
+    return inside ? elf.read(at, size) : undefined;
+  };
+  return new Pclntab(window, start, { start: () => moduledata().gofunc, read });
 }
 
 /** Address of `runtime.types`, from which the offsets of type descriptors count; undefined where nothing says it. */
@@ -37,13 +29,8 @@ export function typesStart(elf: Elf): Address | undefined {
 export function textStart(elf: Elf): Address | undefined {
   const known = elf.symbols()?.find('runtime.text')?.address;
   if (known !== undefined) return known;
-  for (const name of tableSections) {
-    const window = elf.header(name) && elf.window(name);
-    window?.need(0, 128);
-    const header = window && pclntabHeader(window.bytes);
-    if (header !== undefined) return header.textStart ?? findTextStart(elf, moduledataOf(elf));
-  }
-  return undefined;
+  const table = findFunctionTable(elf);
+  return table && (table.header.textStart ?? findTextStart(elf, moduledataOf(elf)));
 }
 
 /** From moduledata, as a stripped file has it too; else from the symbol table; else the start of `.text`. */

@@ -77,6 +77,19 @@ describe('stripped', () => {
     expect(startStripped).toBe(stripped.elf.entry - (whole.elf.entry - start));
   });
 
+  test('of a statically linked position-independent file: among other data', { timeout: 300_000 }, async () => {
+    const flags = ['-buildmode=pie', '-tags=netgo,osusergo'];
+    const linked = (more: string) => `-ldflags=${more}-linkmode=external -extldflags=-static-pie`;
+    const cgo = { source: demo, toolchain: 'go1.21.13', env: { CGO_ENABLED: '1' } } as const;
+    const { elf, tab } = await load({ ...cgo, flags: [...flags, linked('')] });
+    expect(elf.sections.some(({ name }) => name.endsWith('gopclntab'))).toBe(false);
+    const [index] = tab.findByName('main.computeE');
+    expect(tab.entry(index!)).toBe(elf.symbols()!.find('main.computeE')!.address);
+    const stripped = await load({ ...cgo, flags: [...flags, linked('-s -w ')] });
+    expect(stripped.elf.symbols()).toBeUndefined();
+    expect(stripped.tab.count).toBe(tab.count);
+  });
+
   test('by another linker, position-independent: the text start waits for a relocation', {
     timeout: 300_000,
   }, async () => {
