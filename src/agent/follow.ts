@@ -5,7 +5,7 @@ import { listPids, readCgroups, readCommandLine, readExecutableLink, readProcess
 import type { Execs } from './execs.ts';
 import type { Processes } from './processes.ts';
 
-/** New processes of whose exec the kernel did not tell are found within this: forks, and where it cannot tell. */
+/** New processes of whose exec the kernel did not tell are found within this: forks, those of other pid namespaces, and where it cannot tell. */
 const periodMs = 400;
 
 /** What a process was when it was last looked at. */
@@ -87,11 +87,9 @@ export class Follower {
     this.#timer.unref();
   }
 
+  /** One whose pid is not known here is found by the next look over all. */
   #execed(pid: number | undefined): void {
-    if (pid === undefined) {
-      void this.look();
-      return;
-    }
+    if (pid === undefined) return;
     if (this.#started.size === 0) void this.#inTurn(() => this.#lookAtStarted());
     this.#started.add(pid);
   }
