@@ -16,6 +16,7 @@ import {
   type IcedX86,
   NotGo,
   openGoBinary,
+  UnknownPclntab,
 } from './index.ts';
 
 const decode = createX86Decoder(createRequire(import.meta.url)('iced-x86') as IcedX86);
@@ -376,6 +377,19 @@ describe('an index', () => {
 });
 
 describe('other kinds of files', () => {
+  test.each([
+    ['stripped', ['-ldflags=-s -w'], UnknownPclntab],
+    ['with debug info', [], undefined],
+  ])('a function table of no known layout: %s', async (_case, flags, error) => {
+    const bytes = new Uint8Array(readFileSync(await goFixture({ source: 'src/gobin/testdata/shapes', flags })));
+    const { offset } = openGoBinary(bytesSource(bytes), { inflate: nodeInflate, decode }).elf.header('.gopclntab')!;
+    bytes.set([0x10, 0x9c, 0xfc, 0x02], offset);
+    const binary = openGoBinary(bytesSource(bytes), { inflate: nodeInflate, decode });
+    const look = () => binary.findFunction('main.main');
+    if (error === undefined) expect(look()).toMatchObject({ kind: 'found' });
+    else expect(look).toThrow(error);
+  });
+
   test('stripped: functions and lines, no signature', async () => {
     const binary = await open({ flags: ['-ldflags=-s -w'] });
     expect([binary.hasDebugInfo, binary.hasSymbolTable]).toEqual([false, false]);

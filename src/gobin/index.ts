@@ -14,7 +14,7 @@ export { openGoBinary } from './open.ts';
 export { openPclntab } from './open-pclntab.ts';
 export type { PackageVariable, VariableLookup } from './package-variables.ts';
 export { BadPattern, functionPattern } from './pattern.ts';
-export { MalformedPclntab, Pclntab, type PclntabLayout } from './pclntab.ts';
+export { MalformedPclntab, Pclntab, type PclntabLayout, UnknownPclntab } from './pclntab.ts';
 export { findTlsG, minorVersion, type RuntimeInput, runtimeOffsets, tlsFunctions } from './runtime.ts';
 export { analyse, type CodeShape, indexAt, type ShapeInput } from './shape.ts';
 export {

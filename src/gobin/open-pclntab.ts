@@ -1,7 +1,7 @@
-import { type Address, address } from '#base';
+import { type Address, address, ByteReader } from '#base';
 import type { Elf } from '#elf';
-import { findFunctionTable, Moduledata, moduledataOf } from './moduledata.ts';
-import { Pclntab } from './pclntab.ts';
+import { findFunctionTable, Moduledata, moduledataOf, tableSections } from './moduledata.ts';
+import { Pclntab, UnknownPclntab } from './pclntab.ts';
 
 /** Finds and opens the function table of a Go binary, stripped or not. Undefined: the file has none. Throws MalformedPclntab. */
 export function openPclntab(elf: Elf): Pclntab | undefined {
@@ -18,6 +18,15 @@ export function openPclntab(elf: Elf): Pclntab | undefined {
     return inside ? elf.read(at, size) : undefined;
   };
   return new Pclntab(window, start, { start: () => moduledata().gofunc, read });
+}
+
+/** Why a file with a function table has none that `openPclntab` can read. Undefined: it has no such section. */
+export function unknownPclntab(elf: Elf): UnknownPclntab | undefined {
+  const section = tableSections.find((name) => elf.header(name) !== undefined);
+  const window = section && elf.window(section);
+  if (window === undefined || window.bytes.length < 4) return undefined;
+  window.need(0, 4);
+  return new UnknownPclntab(new ByteReader(window.bytes).u32());
 }
 
 /** Address of `runtime.types`, from which the offsets of type descriptors count; undefined where nothing says it. */

@@ -16,7 +16,7 @@ import { inlinedCopies, inlinedNames } from './inlined-copies.ts';
 import { type Dictionaries, dictionaryInClosure, findDictionaries, instantiationsOf } from './instantiations.ts';
 import { findFunction } from './lookup.ts';
 import { hasDictionary, isShapeClosure, receiverOf } from './names.ts';
-import { openPclntab } from './open-pclntab.ts';
+import { openPclntab, unknownPclntab } from './open-pclntab.ts';
 import { findPackageVariable } from './package-variables.ts';
 import { functionPattern } from './pattern.ts';
 import type { InlinedCall, Pclntab } from './pclntab.ts';
@@ -62,7 +62,12 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
     window.need(from, end - text!.address);
     return window.bytes.subarray(from, end - text!.address);
   };
-  const table = (): Pclntab | undefined => (pclntab ??= openPclntab(elf));
+  const table = (): Pclntab | undefined => {
+    pclntab ??= openPclntab(elf);
+    const fault = pclntab === undefined && !debug.exists ? unknownPclntab(elf) : undefined;
+    if (fault !== undefined) throw fault;
+    return pclntab;
+  };
 
   /** Everything on the stack: assembly, and compilers without register arguments (arm64 before Go 1.18). */
   const stackOnly = (fn: GoFunction, producer: string): boolean =>

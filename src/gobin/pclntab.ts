@@ -13,6 +13,17 @@ export class MalformedPclntab extends SondeError {
   }
 }
 
+/** The function table is of no layout that is known here. */
+export class UnknownPclntab extends SondeError {
+  readonly code = 'gobin.unknown-pclntab';
+
+  constructor(magic: number) {
+    super(
+      `no function can be found: the binary has no debug info, and its function table begins with 0x${magic.toString(16)}, which no Go from 1.16 to 1.27 writes; it was obfuscated (garble does that), or a newer Go has built it`,
+    );
+  }
+}
+
 /** Layouts by the first Go version that had them (Go, internal/abi: PCLnTabMagic). 1.17 has 1.16's, 1.19 has 1.18's. */
 const layouts = new Map([
   [0xfffffffa, { since: 16, magic: '1.16' }],
