@@ -158,6 +158,53 @@ func main() { println(get(&a{}), get(&b{}), get(&[]*a{}), get(&[]*b{})) }
     expect(told.sort()).toEqual([['[]*main.a'], ['[]*main.b'], ['main.a'], ['main.b']]);
   });
 
+  test('of functions that range over a function, results without names are not listed, and that is said', async () => {
+    const body = (code: string) =>
+      `for i, v := range ${code} {\n\t\tif v == want {\n\t\t\treturn i, nil\n\t\t}\n\t}\n\treturn 0, nil`;
+    const main = `package main
+
+import "slices"
+
+//go:noinline
+func inlined(list []int, want int) (int, error) {
+	${body('slices.All(list)')}
+}
+
+//go:noinline
+func called(list []int, want int) (int, error) {
+	defer func() { recover() }()
+	${body('each(list)')}
+}
+
+//go:noinline
+func named(list []int, want int) (at int, err error) {
+	${body('slices.All(list)')}
+}
+
+//go:noinline
+func each(list []int) func(func(int, int) bool) {
+	return func(yield func(int, int) bool) { yield(0, list[0]) }
+}
+
+func main() {
+	list := []int{1, 2}
+	inlined(list, 2)
+	called(list, 2)
+	named(list, 2)
+}
+`;
+    const binary = await open({ source: { 'main.go': main, 'go.mod': 'module fixture\n\ngo 1.23\n' } });
+    const told = ['inlined', 'called', 'named', 'each'].map((name) =>
+      formatSignature(binary, found(binary, `main.${name}`)),
+    );
+    expect(told).toEqual([
+      'func(list []int, want int) ?',
+      'func(list []int, want int) ?',
+      'func(list []int, want int) (at int, err error)',
+      'func(list []int) func(func(int, int) bool)',
+    ]);
+  });
+
   test('Go 1.17: results are not listed, and that is said', { timeout: 600_000 }, async () => {
     const binary = await open({ toolchain: 'go1.17.13' });
     expect(places(binary, 'computeE')).toBe('iterations=RAX -> ?');

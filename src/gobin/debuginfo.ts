@@ -1,5 +1,7 @@
 import { address, encodeUtf8, SondeError } from '#base';
 import {
+  attribute,
+  type Die,
   type Dwarf,
   type FunctionTable,
   type InlinedSubroutine,
@@ -8,6 +10,7 @@ import {
   readSubprogram,
   type Scope,
   type Subprogram,
+  tag,
 } from '#dwarf';
 import { type FunctionIndex, hashName, hashTail } from './function-index.ts';
 import { TypeReader } from './gotypes.ts';
@@ -161,6 +164,18 @@ export class DebugInfo {
   *inlinableNames(): Generator<string> {
     const table = this.functions;
     for (let i = 0; i < table.abstractDie.length; i++) yield table.abstractName(i);
+  }
+
+  /** Is a function whose name begins so inlined into a subprogram? */
+  inlines(subprogram: Die, start: string): boolean {
+    for (const child of this.dwarf.children(subprogram)) {
+      if (child.tag !== tag.inlinedSubroutine && child.tag !== tag.lexicalBlock) continue;
+      const origin = this.dwarf.number(child, attribute.abstractOrigin);
+      const die = origin === undefined ? undefined : this.dwarf.die(origin);
+      if (die !== undefined && this.dwarf.string(die, attribute.name)?.startsWith(start) === true) return true;
+      if (this.inlines(child, start)) return true;
+    }
+    return false;
   }
 
   /** The subprogram whose code begins at an address. */

@@ -110,6 +110,10 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
       listing: listingOf(producer),
       frameBytes: index < 0 ? undefined : functions!.argumentBytes(index),
       resolve: (ref) => info.type(ref),
+      loopsOverFunction: () => {
+        const body = `${fn.name}-range`;
+        return (functions?.findByName(`${body}1`).length ?? 0) > 0 || info.inlines(subprogram.die, body);
+      },
     };
   };
   const signature = (fn: GoFunction): GoSignature => {

@@ -18,6 +18,8 @@ export interface SignatureInput {
   /** Bytes of the argument frame by the function table (`_func.args`); undefined: not known. */
   readonly frameBytes: number | undefined;
   readonly resolve: (ref: TypeRef) => GoType;
+  /** Has it the body of a loop over a function (Go ≥ 1.23), which is a function of its own? Left out: no. */
+  readonly loopsOverFunction?: () => boolean;
 }
 
 export interface Listing {
@@ -72,6 +74,8 @@ const reasons = {
   frame: 'it has another frame than its parameters would make',
   nameless: 'it has none with a name, and debug info of Go before 1.22 does not list others',
   results: 'debug info of Go 1.17 does not list results in registers',
+  // The compiler names them #rv1 and so on where such a loop returns (cmd/compile/internal/rangefunc), and debug info has none of that name.
+  loop: 'it ranges over a function: of such functions debug info does not tell results without names, nor whether there are any (they can be declared: signature=, --signature)',
   stackResult: 'its place on the stack depends on blank parameters, which debug info of Go before 1.22 does not list',
 } as const;
 
@@ -82,6 +86,11 @@ export function signatureOf(input: SignatureInput): GoSignature {
   const parameters = listed.filter((_, i) => i !== dictionary);
   const results = resultsInOrder(input.subprogram.parameters);
   const shown = input.listing.results ? results : [];
+  const resultsUnknown = !input.listing.results
+    ? reasons.results
+    : results.length === 0 && input.loopsOverFunction?.() === true
+      ? reasons.loop
+      : undefined;
   const typeOf = (parameter: Parameter): GoType =>
     parameter.type === undefined ? noType : input.resolve(parameter.type);
   const resultTypes = results.map(typeOf);
@@ -96,7 +105,7 @@ export function signatureOf(input: SignatureInput): GoSignature {
     return {
       parameters: parameters.map((parameter, i) => variable(parameterName(parameter, i), parameter, [], unknown)),
       results: shown.map((result, i) => variable(resultName(result, i), result, [], unknown)),
-      ...(!input.listing.results && { resultsUnknown: reasons.results }),
+      ...(resultsUnknown !== undefined && { resultsUnknown }),
     };
   }
   const nameless = parameters.length === 0 && !found.fits && !input.listing.blanks && input.frameBytes !== undefined;
@@ -111,7 +120,7 @@ export function signatureOf(input: SignatureInput): GoSignature {
     }),
     ...(found.dictionary.length > 0 && { dictionary: found.dictionary }),
     ...(nameless && { parametersUnknown: reasons.nameless }),
-    ...(!input.listing.results && { resultsUnknown: reasons.results }),
+    ...(resultsUnknown !== undefined && { resultsUnknown }),
   };
 }
 
