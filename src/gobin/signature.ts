@@ -3,7 +3,7 @@ import { type Architecture, alignmentOf, assignAbi, UnassignableType } from './a
 import { compare, type Evidence, locationAt } from './evidence.ts';
 import { argumentBytes } from './frame.ts';
 import { hasDictionary, receiverOf } from './names.ts';
-import { parameterName, parametersInOrder, resultName, resultsInOrder } from './parameters.ts';
+import { isSourceName, parameterName, parametersInOrder, resultName, resultsInOrder } from './parameters.ts';
 import type { GoSignature, GoType, GoVariable, Place, TypeRef } from './types.ts';
 
 export interface SignatureInput {
@@ -75,7 +75,7 @@ const reasons = {
   nameless: 'it has none with a name, and debug info of Go before 1.22 does not list others',
   results: 'debug info of Go 1.17 does not list results in registers',
   // The compiler names them #rv1 and so on where such a loop returns (cmd/compile/internal/rangefunc), and debug info has none of that name.
-  loop: 'it ranges over a function: of such functions debug info does not tell results without names, nor whether there are any (they can be declared: signature=, --signature)',
+  loop: 'it ranges over a function: of such functions debug info does not list results that have no names (they can be declared: signature=, --signature)',
   stackResult: 'its place on the stack depends on blank parameters, which debug info of Go before 1.22 does not list',
 } as const;
 
@@ -85,12 +85,10 @@ export function signatureOf(input: SignatureInput): GoSignature {
   const dictionary = listed.findIndex(isDictionary);
   const parameters = listed.filter((_, i) => i !== dictionary);
   const results = resultsInOrder(input.subprogram.parameters);
-  const shown = input.listing.results ? results : [];
-  const resultsUnknown = !input.listing.results
-    ? reasons.results
-    : results.length === 0 && input.loopsOverFunction?.() === true
-      ? reasons.loop
-      : undefined;
+  // Those that the compiler has named are all listed, or none of them.
+  const mayLack = results.every(({ name }) => isSourceName(name)) && input.loopsOverFunction?.() === true;
+  const resultsUnknown = !input.listing.results ? reasons.results : mayLack ? reasons.loop : undefined;
+  const shown = resultsUnknown === undefined ? results : [];
   const typeOf = (parameter: Parameter): GoType =>
     parameter.type === undefined ? noType : input.resolve(parameter.type);
   const resultTypes = results.map(typeOf);
