@@ -160,13 +160,21 @@ describe.each(['local', 'go1.21.13', 'go1.17.13'] as const)('a program built by 
       function: 'main.small',
       columns: { calls: 'Count()', sum: "Sum(pxtrace.ArgExpr('a'))" },
     });
+    const counts = writeProbeScript(sonde.folder, {
+      upid: await sonde.upid(process.pid),
+      name: `counted_${toolchain.replaceAll('.', '_')}`,
+      function: 'main.small',
+      columns: { calls: 'Count()' },
+    });
     await sonde.ok(['run', '-f', file]);
+    await sonde.ok(['run', '-f', counts]);
     process.write('go\n');
     await process.until('done', () => process.lines.length > 1);
-    const rows = await sonde.rows<{ calls: number; sum: number }>(['run', '-f', file]);
-    const total = (of: 'calls' | 'sum') => rows.reduce((sum, row) => sum + row[of], 0);
+    const total = async (script: string, of: 'calls' | 'sum') =>
+      (await sonde.rows<{ calls: number; sum: number }>(['run', '-f', script])).reduce((sum, row) => sum + row[of], 0);
     // Of main.once, of main.often five for each of its, and by the variable.
-    expect([total('calls'), total('sum')]).toEqual([10 + 50 + 10, 45 + 100 + 45]);
+    expect([await total(file, 'calls'), await total(file, 'sum')]).toEqual([10 + 50 + 10, 45 + 100 + 45]);
+    expect(await total(counts, 'calls')).toBe(10 + 50 + 10);
   });
 
   it('a pattern: every function that it fits, wrappers by what they wrap', async () => {

@@ -325,3 +325,13 @@ describe('diagnostics', () => {
     expect(message('s[0:1:2]')).toBe(`a slice with a capacity is not supported (at character 6 of 's[0:1:2]')`);
   });
 });
+
+it('calls that are counted and nothing more are counted once: where hits are', () => {
+  const usesMap = (...captures: Capture[]) =>
+    compiled(tracepoint('main.ints', ...captures)).compiled.programs.map(({ program }) =>
+      program.maps.some(({ map }) => map === 'groups'),
+    );
+  const count: Capture = { kind: 'aggregate', function: 'count' };
+  expect(usesMap(count)).toEqual([false]);
+  expect(usesMap(count, { kind: 'cpu' })).toEqual([true]);
+});

@@ -131,6 +131,8 @@ export interface GroupLayout {
   readonly key: EventLayout;
   readonly valueBytes: number;
   readonly details: number;
+  /** Its calls are counted and nothing more of them is wanted: the probe's own count of hits is all that there is. */
+  readonly bare: boolean;
   readonly columns: readonly GroupColumn[];
 }
 

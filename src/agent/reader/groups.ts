@@ -34,8 +34,8 @@ export class GroupReader {
       const next = new Uint8Array(new Uint32Array([this.#maps.inner[this.#current]!]).buffer);
       const attr = new Struct(32).u32(0, this.#maps.outer).pointer(8, index).pointer(16, next);
       await this.#sys.bpfInBackground(bpfCommand.BPF_MAP_UPDATE_ELEM, attr);
-      const entries = this.#empty(full);
-      return entries.length === 0 ? undefined : this.#decoder.rows(entries, timeNs());
+      const rows = this.#decoder.rows(this.#empty(full), timeNs());
+      return rows.rows === 0 ? undefined : rows;
     });
     return this.#turn;
   }

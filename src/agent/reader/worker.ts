@@ -56,7 +56,7 @@ class Ring {
     const { groups } = description;
     if (groups === undefined) this.#decoder.addTarget(0, upid, plans, this.#image);
     else {
-      this.#groups = new GroupReader(sys, groups, new GroupDecoder(relation, plans, upid, this.#image));
+      this.#groups = new GroupReader(sys, groups, new GroupDecoder(relation, plans, upid, () => words, this.#image));
       this.#groupTimer = setInterval(() => void this.sendGroups(), groupMs);
     }
     this.#readiness = this.#ring.onReadable(() => {

@@ -9,6 +9,7 @@ import {
   upidWords,
 } from '#model';
 import { bucketEnd, bucketStart } from '../emit/buckets.ts';
+import { controlOffset } from '../emit/control.ts';
 import type { GroupColumn, GroupLayout, ProbePlan } from '../types.ts';
 import { Notes } from './notes.ts';
 import type { RecordBytes } from './record.ts';
@@ -46,9 +47,20 @@ export class GroupDecoder {
   readonly #upid: { readonly high: bigint; readonly low: bigint };
   readonly #target: TargetContext;
   readonly #notes = new Notes();
+  readonly #counters: () => BigUint64Array;
+  /** Calls of bare groups that are in rows, by probe. */
+  readonly #counted: bigint[];
 
-  /** `relation`: the table's. `services`: what values are named by. */
-  constructor(relation: Relation, plans: readonly ProbePlan[], upid: Upid, services?: BinaryServices) {
+  /** `relation`: the table's. `counters`: the words of the control map. `services`: what values are named by. */
+  constructor(
+    relation: Relation,
+    plans: readonly ProbePlan[],
+    upid: Upid,
+    counters: () => BigUint64Array,
+    services?: BinaryServices,
+  ) {
+    this.#counters = counters;
+    this.#counted = plans.map(() => 0n);
     this.#builder = new RowBatchBuilder(relation.columns.map(({ type }) => type));
     this.#plans = plans;
     this.#upid = upidWords(upid);
@@ -57,7 +69,7 @@ export class GroupDecoder {
 
   /** The rows of one turn, which ended at `timeNs` (wall clock). */
   rows(entries: readonly GroupEntry[], timeNs: bigint): RowBatch {
-    for (const [plan, groups] of this.#groups(entries)) {
+    for (const [plan, groups] of this.#groups([...this.#bare(), ...entries])) {
       for (const group of groups) {
         const builder = this.#builder;
         builder.column(0).uint128(this.#upid.high, this.#upid.low);
@@ -69,6 +81,25 @@ export class GroupDecoder {
       }
     }
     return this.#builder.finish();
+  }
+
+  /** What the counts of hits of bare groups have grown by, as entries that one CPU has made. */
+  #bare(): GroupEntry[] {
+    const words = this.#counters();
+    const entries: GroupEntry[] = [];
+    this.#plans.forEach(({ group }, probe) => {
+      if (group?.bare !== true) return;
+      const hits = Atomics.load(words, controlOffset(probe, 'hits') / 8);
+      const calls = hits - this.#counted[probe]!;
+      if (calls === 0n) return;
+      this.#counted[probe] = hits;
+      const key = new Uint8Array(group.key.size);
+      new DataView(key.buffer).setUint32(groupKey.probe, probe, true);
+      const values = new BigUint64Array(group.valueBytes / 8);
+      values[0] = calls;
+      entries.push({ key, values: new Uint8Array(values.buffer) });
+    });
+    return entries;
   }
 
   /** Details find their group by its key, in which kind, bucket and the values of top keys are zero. */

@@ -55,6 +55,7 @@ export function groupEntryProgram(
     if (context.estimate === true) countEstimate(asm, context, probe, out);
     noteProbe(asm, probe, context.probes, out);
     countProbe(asm, probe, 'hits');
+    if (group.layout.bare) return;
     const [skipped, unwanted] = [asm.newLabel(), group.both ? asm.newLabel() : out];
     const condition = group.conditions.entry;
     if (condition !== undefined) decide(asm, context, probe, condition, unwanted);

@@ -106,11 +106,13 @@ export function planGroup(resolved: ResolvedProbe, context: PlanContext): GroupP
   const ofReturn = conditions.return === undefined ? [] : leavesOf(conditions.return);
   latency ||= ofReturn.some((source) => 'root' in source && source.root.kind === 'latency');
   const atReturn = latency || times.includes('return');
+  const bare = resolved.calls === undefined && !atReturn && times.length + words.length + details.length === 0;
   return {
     layout: {
       key: keyPlan.layout,
       valueBytes: 8 + groupWordSize * words.length,
       details: details.length,
+      bare,
       columns,
     },
     key: keyPlan,
