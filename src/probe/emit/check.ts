@@ -10,6 +10,8 @@ import {
   opcodeClass,
   type Program,
   r0,
+  r1,
+  r2,
   registerOperand,
   sleepingHelpers,
   slots,
@@ -71,6 +73,8 @@ export function checkStack(program: Pick<Program, 'name' | 'instructions'>): voi
   let slept = false;
   let written = new Set<number>();
   let pointer: number | undefined;
+  /** Offset of what r1 hands to a helper, whose r2 says how many bytes it writes. */
+  let handed: number | undefined;
   let next = 0;
   let firstSleep = 0;
   let sleep = 0;
@@ -101,9 +105,13 @@ export function checkStack(program: Pick<Program, 'name' | 'instructions'>): voi
     } else if (opcode === (opcodeClass.alu64 | arithmetic.mov | registerOperand) && source === fp) {
       pointer = destination;
     } else if (opcode === (opcodeClass.alu64 | arithmetic.add) && destination === pointer) {
-      // For a helper to write to: 16 bytes are the most that are read of it.
+      // For a helper to write to: 16 bytes, if it is not told how many.
       for (const at of [0, 4, 8]) written.add(immediate + at);
+      handed = pointer === r1 ? immediate : undefined;
       pointer = undefined;
+    } else if (opcode === (opcodeClass.alu64 | arithmetic.mov) && destination === r2 && handed !== undefined) {
+      for (let at = 16; at + 8 <= immediate; at += 8) written.add(handed + at);
+      handed = undefined;
     }
   }
 }

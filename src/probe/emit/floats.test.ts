@@ -188,6 +188,22 @@ describe('what the checks refuse', () => {
     expect(() => checkStack(build(true))).not.toThrow();
   });
 
+  it('a stack word behind what a helper has written', () => {
+    const build = (bytes: number) => {
+      const asm = new Assembler();
+      sleep(asm);
+      asm.mov(r1, fp);
+      asm.alu('add', r1, immediate(-160));
+      asm.mov(r2, immediate(bytes));
+      asm.call('probe_read_user');
+      asm.load(8, r1, fp, -136);
+      asm.exit();
+      return asm.program('stack');
+    };
+    expect(() => checkStack(build(24))).toThrow(/reads its stack at -136/);
+    expect(() => checkStack(build(32))).not.toThrow();
+  });
+
   it('a sleep between reserve and submit', () => {
     const asm = new Assembler();
     const out = asm.newLabel();

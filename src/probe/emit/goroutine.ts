@@ -9,6 +9,9 @@ import { type FrameBytes, frameBytesOfSite } from './record.ts';
 
 /** `g.stack.lo` and `g.stack.hi` (runtime2.go: `stack` is the first field of `g` in every version). */
 const gStack = 0;
+const stackBytes = 16;
+/** One longer read costs less than two. */
+const mostToGoid = 256;
 
 /** Puts zeros where the record's header is taken from: nothing is known of the goroutine yet. */
 export function clearGoroutine(asm: Assembler): void {
@@ -34,7 +37,8 @@ export function findGoroutine(
   asm.load(8, r8, r6, machine.g);
   asm.load(8, r9, r6, machine.stackPointer);
   const second = asm.newLabel();
-  acceptG(asm, fallback ? second : done, frameBytes);
+  const bytes = bytesOfG(runtime);
+  acceptG(asm, fallback ? second : done, frameBytes, bytes);
   if (fallback) {
     asm.jump(found);
     asm.label(second);
@@ -48,23 +52,37 @@ export function findGoroutine(
     asm.jumpIf('ne', r0, immediate(0), done);
     asm.load(8, r8, fp, frame.scratch);
     readWord(asm, r8, r8, runtime.tlsG!, done);
-    acceptG(asm, done, frameBytes);
+    acceptG(asm, done, frameBytes, bytes);
     asm.label(found);
   }
   asm.store(8, fp, frame.g, r8);
   asm.store(8, fp, frame.flags, immediate(headerFlags.g));
-  readGoid(asm, runtime, done);
+  if (bytes > stackBytes) asm.load(8, r1, fp, placeOfG(bytes) + runtime.gGoid!);
+  readGoid(asm, runtime, done, bytes > stackBytes);
   asm.label(done);
 }
 
-/** r8 is `g` if r9, the stack pointer, is in (g.stack.lo, g.stack.hi]; then the depth is stored. Else goes to `refused`. */
-export function acceptG(asm: Assembler, refused: Label, frameBytes: FrameBytes = 0): void {
+/** How much of `g` is read: its stack and, where that lies near enough for one read, its goid. */
+function bytesOfG({ gGoid }: RuntimeOffsets): number {
+  return gGoid === undefined || gGoid > mostToGoid ? stackBytes : (gGoid + 15) & ~7;
+}
+
+/** Where it is read to: nothing that is built on the stack is kept across `findGoroutine`. */
+function placeOfG(bytes: number): number {
+  return bytes === stackBytes ? frame.scratch : frame.keys - bytes;
+}
+
+/**
+ * r8 is `g` if r9, the stack pointer, is in (g.stack.lo, g.stack.hi]; then the depth is stored. Else goes to `refused`. `bytes`: so much of `g` is
+ * read.
+ */
+export function acceptG(asm: Assembler, refused: Label, frameBytes: FrameBytes = 0, bytes: number = stackBytes): void {
+  const place = placeOfG(bytes);
   asm.mov(r3, r8);
-  if (gStack !== 0) asm.alu('add', r3, immediate(gStack));
-  readUser(asm, fp, frame.scratch, 16, refused);
-  asm.load(8, r1, fp, frame.scratch);
+  readUser(asm, fp, place, bytes, refused);
+  asm.load(8, r1, fp, place + gStack);
   asm.jumpIf('le', r9, r1, refused);
-  asm.load(8, r1, fp, frame.scratch + 8);
+  asm.load(8, r1, fp, place + gStack + 8);
   asm.jumpIf('gt', r9, r1, refused);
   asm.alu('sub', r1, r9);
   if (frameBytes !== 'cookie' && frameBytes !== 0) asm.alu('sub', r1, immediate(frameBytes));
@@ -76,13 +94,13 @@ export function acceptG(asm: Assembler, refused: Label, frameBytes: FrameBytes =
   asm.store(8, fp, frame.depth, r1);
 }
 
-/** The goid of the `g` in r8; where that is 0 (g0, the signal g) of `m.curg`. Goes to `done` where it cannot be read. */
-export function readGoid(asm: Assembler, runtime: RuntimeOffsets, done: Label): void {
+/** The goid of the `g` in r8 (`known`: it is in r1); where that is 0 (g0, the signal g) of `m.curg`. Goes to `done` where it cannot be read. */
+export function readGoid(asm: Assembler, runtime: RuntimeOffsets, done: Label, known = false): void {
   const { gGoid, gM, mCurg } = runtime;
   if (gGoid === undefined) return;
   const have = asm.newLabel();
   const id: Register = r1;
-  readWord(asm, id, r8, gGoid, done);
+  if (!known) readWord(asm, id, r8, gGoid, done);
   asm.jumpIf('ne', id, immediate(0), have);
   if (gM === undefined || mCurg === undefined) {
     asm.jump(done);
