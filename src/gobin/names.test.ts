@@ -5,7 +5,7 @@ import { bytesSource } from '#elf';
 import { nodeInflate } from '../../testing/binary-file.ts';
 import { goFixture } from '../../testing/go-fixtures.ts';
 import { createX86Decoder, type IcedX86, openGoBinary } from './index.ts';
-import { linkerSpellings } from './names.ts';
+import { linkerSpellings, withoutShapes } from './names.ts';
 
 describe('spellings of a name', () => {
   test.each([
@@ -47,3 +47,9 @@ test.each([[], ['-ldflags=-s -w']])(
     expect(found('ex.ample.com/a-b.c/x-y.z.(*T).Do')).toBe('ex.ample.com/a-b.c/x-y%2ez.(*T).Do');
   },
 );
+
+test('a generic function by the name that Go gives it in stack traces', () => {
+  const name = 'main.main.(*Tree[go.shape.string,go.shape.map[string]int]).All.func1';
+  expect(withoutShapes(name)).toBe('main.main.(*Tree[...]).All.func1');
+  expect(withoutShapes('main.(*T).m-fm')).toBe('main.(*T).m-fm');
+});

@@ -18,6 +18,19 @@ export function sameName(listed: string, name: string): boolean {
   return listed === name || (listed.includes('[...]') && withoutTypeArguments(listed) === withoutTypeArguments(name));
 }
 
+/** `main.Map[...].func1` of `main.Map[go.shape.int].func1`, as Go's own stack traces have it: the shapes are not what anybody wrote. */
+export function withoutShapes(name: string): string {
+  if (!name.includes('go.shape.')) return name;
+  let text = '';
+  let depth = 0;
+  for (const character of name) {
+    if (character === '[' && depth++ === 0) text += '[...]';
+    else if (character === ']') depth--;
+    else if (depth === 0) text += character;
+  }
+  return text;
+}
+
 /** `go.shape.int,go.shape.string` of `main.Map[go.shape.int,go.shape.string]`: what is in its brackets. */
 export function typeArgumentsIn(name: string): string {
   let text = '';

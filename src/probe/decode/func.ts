@@ -1,3 +1,4 @@
+import { withoutShapes } from '#gobin';
 import type { GraphRenderer, Place } from './graph.ts';
 import { word } from './snapshot.ts';
 
@@ -10,7 +11,7 @@ export function funcJson(renderer: GraphRenderer, place: Place, path: string): s
     return renderer.missing(path, chunk === undefined ? renderer.why(place.depth, 0) : 'its memory could not be read');
   }
   const code = word(renderer.view, chunk.start);
-  const name = JSON.stringify(renderer.target.functionName?.(code) ?? `0x${code.toString(16)}`);
+  const name = JSON.stringify(withoutShapes(renderer.target.functionName?.(code) ?? `0x${code.toString(16)}`));
   const captured = renderer.target.dynamicType(renderer.graph, code);
   const inner = `${path}.captured`;
   const type = captured === undefined ? undefined : renderer.type(captured);
