@@ -106,6 +106,14 @@ describe.skipIf(lacks !== undefined)(`the demo in a cluster${lacks === undefined
     expect(left.trim()).toBe('tracepoint.sonde.dev/compute-e-data');
   });
 
+  it('px trace of somebody without the right says which it takes', async () => {
+    await cluster.kubectl('-n', 'sonde', 'create', 'rolebinding', 'bob', '--role=px-user', '--user=bob');
+    const words = ['trace', '-n', namespace, 'deploy/gotracing', 'main.computeE'];
+    const { code, stderr } = await clusterPx(cluster, words, cluster.user('bob'));
+    expect(stderr).toMatch(/^cluster test\napplying Tracepoint .* is forbidden: User "bob" cannot patch resource/);
+    expect(code).toBe(3);
+  });
+
   it('a query knows the names around the pod', async () => {
     const script = join(cluster.folder, 'names.pxl');
     const columns = ['pod', 'service', 'deployment', 'node'].map((name) => `df.${name} = df.ctx['${name}']`);

@@ -39,6 +39,7 @@ export class ClusterTrace implements AsyncIterable<sonde.TraceReply> {
   readonly #settings: TraceSettings;
   readonly #over = new AbortController();
   readonly #name = `px-trace-${randomBytes(4).toString('hex')}`;
+  /** Of the object, once it is written. */
   #reference: ReturnType<typeof tracepointReference> | undefined;
   #cancelStream: () => void = () => {};
 
@@ -54,7 +55,7 @@ export class ClusterTrace implements AsyncIterable<sonde.TraceReply> {
   /** Takes the probes off; what they have seen still comes, and then the end. */
   async stop(): Promise<void> {
     this.#over.abort();
-    if (this.#reference !== undefined) await this.#cluster.delete(this.#reference);
+    await this.#delete();
   }
 
   /** The iteration ends at once. */
@@ -67,7 +68,6 @@ export class ClusterTrace implements AsyncIterable<sonde.TraceReply> {
     const { target, namespace, notes } = await this.#resolve();
     if (notes.length > 0) yield armed({ failures: [...notes] });
     const tracepoint = namespace === '' ? this.#name : `${namespace}/${this.#name}`;
-    this.#reference = tracepointReference(this.#name, namespace);
     if (this.#settings.open) {
       yield* this.#openCalls(await this.#write(target, namespace), tracepoint);
       return;
@@ -84,6 +84,7 @@ export class ClusterTrace implements AsyncIterable<sonde.TraceReply> {
         yield value;
       }
       const object = await this.#write(target, namespace);
+      if (this.#over.signal.aborted) return;
       void this.#renew(target, namespace, renewal.signal);
       await this.#untilArmed(object);
       for (;;) {
@@ -98,7 +99,7 @@ export class ClusterTrace implements AsyncIterable<sonde.TraceReply> {
     } finally {
       renewal.abort();
       this.#cancelStream();
-      await this.#cluster.delete(this.#reference);
+      await this.#delete();
     }
   }
 
@@ -121,7 +122,7 @@ export class ClusterTrace implements AsyncIterable<sonde.TraceReply> {
         if (reason !== '') reasons.push(`node ${node}: ${reason}`);
       }
     } finally {
-      await this.#cluster.delete(this.#reference!);
+      await this.#delete();
     }
     yield { event: { $case: 'end', value: { ...end, reason: reasons.join('\n') } } };
   }
@@ -176,7 +177,13 @@ export class ClusterTrace implements AsyncIterable<sonde.TraceReply> {
     };
     const now = new Date(await this.#cluster.time());
     const object = toObject(logical, namespace === '' ? undefined : namespace, now);
-    return writeTracepoint(this.#cluster, object, await this.#cluster.userName());
+    const written = await writeTracepoint(this.#cluster, object, await this.#cluster.userName());
+    this.#reference = tracepointReference(this.#name, namespace);
+    return written;
+  }
+
+  async #delete(): Promise<void> {
+    if (this.#reference !== undefined) await this.#cluster.delete(this.#reference);
   }
 
   /** Until a process is armed. @throws UserError with what the nodes say when none can be. */
