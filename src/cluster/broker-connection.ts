@@ -9,6 +9,8 @@ import { gauge, type Metric } from './health.ts';
 
 /** How long a connection may take to be made and admitted. */
 const patienceMs = 10_000;
+/** How long until something answers at the address: what is sent to a pod that has just gone, before the Service knows, nobody answers. */
+const answerMs = 3_000;
 /** After a failure, at first; each doubles it, up to the other. All agents come when a broker has started: each at a time of its own. */
 const [firstWaitMs, mostWaitMs] = [200, 4_000];
 /** Where the broker is and what it is known by is asked so often while nobody answers there. */
@@ -110,6 +112,11 @@ export class BrokerConnection {
     const timer = setTimeout(() => {
       if (!this.#welcome) socket.destroy(new NotConnected(`not let in within ${patienceMs / 1000} s`));
     }, patienceMs);
+    const silence = setTimeout(
+      () => socket.destroy(new NotConnected(`nothing answers within ${answerMs / 1000} s`)),
+      answerMs,
+    );
+    socket.once('connect', () => clearTimeout(silence));
     try {
       await once(socket, 'secureConnect');
       socket.setNoDelay(true).setKeepAlive(true, 15_000);
@@ -123,6 +130,7 @@ export class BrokerConnection {
       throw new NotConnected(`${host}:${port}: ${(error as Error).message}`, { cause: error });
     } finally {
       clearTimeout(timer);
+      clearTimeout(silence);
     }
   }
 
