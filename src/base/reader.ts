@@ -134,11 +134,15 @@ export class ByteReader {
 
   /** Bytes up to a NUL, which is consumed; decoded as UTF-8. */
   cstring(): string {
+    const start = this.#offset;
+    this.skipCstring();
+    return decodeUtf8(this.bytes.subarray(start, this.#offset - 1));
+  }
+
+  skipCstring(): void {
     const end = this.bytes.indexOf(0, this.#offset);
     if (end < 0) throw new EndOfInput(this.#offset, 1, this.bytes.length);
-    const text = decodeUtf8(this.bytes.subarray(this.#offset, end));
     this.#offset = end + 1;
-    return text;
   }
 
   #take(count: number): number {

@@ -57,6 +57,30 @@ export function readDie(
   };
 }
 
+/** One attribute of the DIE at `offset`, of which nothing else is made; undefined where it has none. `reader`: of `.debug_info`. */
+export function readAttribute(
+  reader: ByteReader,
+  offset: number,
+  unit: { readonly offset: number; readonly offsetSize: number },
+  abbrevs: AbbrevTable,
+  wanted: number,
+): AttributeValue['value'] | undefined {
+  reader.seek(offset);
+  const code = reader.uleb();
+  if (code === 0 || code >= abbrevs.limit || abbrevs.kinds[code] === 255) return undefined;
+  const start = abbrevs.specStart[code];
+  for (let i = start; i < start + 2 * abbrevs.specCount[code]; i += 2) {
+    const formCode = abbrevs.specs[i + 1];
+    const isWanted = abbrevs.specs[i] === wanted;
+    if (formCode === form.implicitConst) {
+      if (isWanted) return narrow(abbrevs.implicit.get(i + 1) ?? 0n);
+    } else if (isWanted) return readForm(reader, formCode, unit);
+    else if (formCode === form.string) reader.skipCstring();
+    else readForm(reader, formCode, unit);
+  }
+  return undefined;
+}
+
 function narrow(value: bigint): number | bigint {
   return value >= -0x1f_ffff_ffff_ffffn && value <= 0x1f_ffff_ffff_ffffn ? Number(value) : value;
 }

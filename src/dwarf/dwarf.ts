@@ -1,7 +1,7 @@
-import { decodeUtf8, SondeError } from '#base';
+import { ByteReader, decodeUtf8, SondeError } from '#base';
 import { type AbbrevTable, compileAbbrevs } from './abbrev.ts';
 import { attribute, form, languageGo, tag } from './constants.ts';
-import { type Die, readDie } from './die.ts';
+import { type Die, readAttribute, readDie } from './die.ts';
 import { MalformedDwarf } from './errors.ts';
 import { FunctionTable } from './functions.ts';
 import { type LineHeader, readLineHeader } from './line.ts';
@@ -132,9 +132,11 @@ export class Dwarf {
     for (const unit of this.units()) {
       if (this.root(unit).name !== 'runtime') continue;
       this.#info.need(unit.offset, unit.end);
-      for (const { die } of scanAttribute(this.#info.bytes, unit, this.#table(unit), attribute.goRuntimeType)) {
-        const offset = this.number(this.die(die)!, attribute.goRuntimeType);
-        if (offset !== undefined && offset !== 0) yield { die, offset };
+      const table = this.#table(unit);
+      const reader = new ByteReader(this.#info.bytes);
+      for (const { die } of scanAttribute(this.#info.bytes, unit, table, attribute.goRuntimeType)) {
+        const offset = readAttribute(reader, die, unit, table, attribute.goRuntimeType);
+        if (typeof offset === 'number' && offset !== 0) yield { die, offset };
       }
     }
   }
