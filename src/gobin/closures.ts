@@ -78,15 +78,16 @@ function fieldOf(
   const pointer = debug.type(type);
   const elem = pointer.kind === 'pointer' ? pointer.elem : undefined;
   if (elem === undefined) return { ...field, type };
+  const reference = { ...field, type, byReference: true } as const;
   const { size } = debug.type(elem);
   const room = Math.min(...all.map((each) => each.offset - offset).filter((bytes) => bytes > 0));
-  if (size > mostByValue || room < size) return { ...field, type };
+  if (size > mostByValue || room < size) return reference;
   const isScalar = !['struct', 'array'].includes(debug.type(elem).kind);
   const seen = own && accessBefore(debug, captured, own);
   const first = own && seen === undefined ? firstAccess(own.code(own.start, own.end), offset) : seen;
   if (first === 'address') return { ...field, type: elem };
   // A load alone may be that of a first field.
-  if (seen === 'load' || isScalar) return { ...field, type };
+  if (seen === 'load' || isScalar) return reference;
   return { ...field, unknown: 'debug info does not tell whether it is captured by value or by reference' };
 }
 

@@ -7,6 +7,7 @@ import type { Descriptors } from './descriptors.ts';
 import type { VariableLookup } from './package-variables.ts';
 import type { Pclntab } from './pclntab.ts';
 import type {
+  CapturedAtEntry,
   Closure,
   DecodeCode,
   DecodedCode,
@@ -100,6 +101,8 @@ export interface GoBinary {
   constants(type: TypeRef): ReadonlyMap<string, string> | undefined;
   /** Functions with captured variables (Go 1.23 and later), of the whole program or, where that is large, of main and of these packages. */
   closures(packages: readonly string[]): readonly Closure[];
+  /** What a closure has captured, at its entry; undefined: it is none, or debug info does not tell (Go ≥ 1.23 does). */
+  captured(fn: GoFunction): CapturedAtEntry | undefined;
   /** Name of the type whose descriptor is at an address, with or without debug info; undefined where there is none. */
   descriptorName(at: Address): string | undefined;
   code(fn: GoFunction): DecodedCode;

@@ -18,6 +18,7 @@ export { MalformedPclntab, Pclntab, type PclntabLayout, UnknownPclntab } from '.
 export { findTlsG, minorVersion, type RuntimeInput, runtimeOffsets, tlsFunctions } from './runtime.ts';
 export { analyse, type CodeShape, indexAt, type ShapeInput } from './shape.ts';
 export {
+  type CapturedAtEntry,
   type CapturedVariable,
   type Closure,
   type CodeRange,

@@ -53,9 +53,14 @@ export function hasDictionary(name: string): boolean {
   return !/\.(func|gowrap|deferwrap)\d+|-fm$|-range\d+/.test(withoutTypeArguments(name));
 }
 
-/** Is it a closure, or the body of a loop over a function, inside of a function that is instantiated for type shapes? */
+/** Is it a closure, or the body of a loop over a function? */
+export function isClosure(name: string): boolean {
+  return /\.func\d+|-range\d+/.test(withoutTypeArguments(name));
+}
+
+/** Is it one inside of a function that is instantiated for type shapes? */
 export function isShapeClosure(name: string): boolean {
-  return /[[,]go\.shape\./.test(name) && /\.func\d+|-range\d+/.test(withoutTypeArguments(name));
+  return /[[,]go\.shape\./.test(name) && isClosure(name);
 }
 
 /** `main.(*Server).Handle`, `main.Point.Sum`: is there a receiver? By the name alone; undefined where that does not tell (closures, wrappers). */

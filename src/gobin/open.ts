@@ -15,7 +15,7 @@ import { implementations } from './implementations.ts';
 import { inlinedCopies, inlinedNames } from './inlined-copies.ts';
 import { type Dictionaries, dictionaryInClosure, findDictionaries, instantiationsOf } from './instantiations.ts';
 import { findFunction } from './lookup.ts';
-import { hasDictionary, isShapeClosure, receiverOf } from './names.ts';
+import { hasDictionary, isClosure, isShapeClosure, receiverOf } from './names.ts';
 import { openPclntab, unknownPclntab } from './open-pclntab.ts';
 import { findPackageVariable } from './package-variables.ts';
 import { functionPattern } from './pattern.ts';
@@ -290,6 +290,13 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
         closures.set(wanted, known);
       }
       return known;
+    },
+    captured(fn) {
+      if (!isClosure(fn.name)) return undefined;
+      const closures = binary.closures([receiverOf(fn.name).package]);
+      const found = closures.find(({ code, name }) => code === fn.entry && name === fn.name);
+      const place = { kind: 'register', register: abiRegisters[architecture].closure, offset: 0, size: 8 } as const;
+      return found && { context: { name: 'context', type: 0, places: [place] }, variables: found.captured };
     },
     code,
     fileOffset: (at) => elf.fileOffset(at),

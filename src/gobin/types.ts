@@ -45,8 +45,11 @@ export interface Closure {
 }
 
 /** Where in what the func points to it lies, and its type: an interface with methods, of which no more than its name is known, or one that is not known, which nothing else is then. */
-export type CapturedVariable = { readonly name: string; readonly offset: number } & (
-  | { readonly type: TypeRef }
+export type CapturedVariable = {
+  readonly name: string;
+  readonly offset: number;
+} /** `byReference`: of the pointer to it that the func has captured. */ & (
+  | { readonly type: TypeRef; readonly byReference?: true }
   | { readonly interface: string }
   | { readonly unknown: string }
 );
@@ -88,6 +91,14 @@ export interface GoSignature {
   readonly parametersUnknown?: string;
   /** Why there are no results, where only these are not known (Go 1.17). */
   readonly resultsUnknown?: string;
+  /** Of a closure: what it has captured, looked for where expressions are to be typed. */
+  readonly captured?: CapturedAtEntry;
+}
+
+/** `context`: the pointer to what the func points to, at the entry; the variables lie there at their offsets. */
+export interface CapturedAtEntry {
+  readonly context: GoVariable;
+  readonly variables: readonly CapturedVariable[];
 }
 
 /** The pointer to a dictionary at the entry: in an integer register; or, of a closure, at `offset` of what that register points to. */

@@ -1,6 +1,7 @@
 import type { Address, FileOffset } from '#base';
 import type {
   Architecture,
+  CapturedAtEntry,
   Closure,
   DeclaredFunction,
   DecodedCode,
@@ -58,6 +59,8 @@ export interface BinaryView {
   constants?(type: TypeRef): ReadonlyMap<string, string> | undefined;
   /** Functions with captured variables, of these packages at least; without, funcs are shown by name alone. */
   closures?(packages: readonly string[]): readonly Closure[];
+  /** What a closure has captured, at its entry. */
+  captured?(fn: GoFunction): CapturedAtEntry | undefined;
 }
 
 /** What all stages together ask. */

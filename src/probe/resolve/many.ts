@@ -16,7 +16,7 @@ import { signatureOfProbe, unknownSignature } from './declared.ts';
 import { resolveFunction } from './function.ts';
 import { type FunctionInstances, Instances } from './instances.ts';
 import { resolveLine } from './line.ts';
-import { namesOf, needsSignature, resolveColumns } from './probe.ts';
+import { hasExpressions, namesOf, needsSignature, resolveColumns } from './probe.ts';
 import type { ResolvedProbe } from './resolved.ts';
 import { uniform } from './uniform.ts';
 
@@ -89,6 +89,7 @@ export function resolveProbes(
   const wanted = many ? { ...probe, columns: withPlace(probe.columns) } : probe;
   const wantsSignature = needsSignature(probe) || !many;
   const none: GoSignature = { parameters: [], results: [] };
+  const named = hasExpressions(probe);
   const failures: Diagnostic[][] = [];
   const undecidable: (readonly Diagnostic[])[] = [];
   const { places: copied, skipped } = placesOf(names, binary, copies);
@@ -97,7 +98,9 @@ export function resolveProbes(
     signature: GoSignature,
     rest: Pick<ResolvedProbe, 'names' | 'copy' | 'dictionary' | 'shapesOnly'>,
   ) => {
-    const { diagnostics, unselected, ...found } = resolveColumns(wanted, { function: fn, signature }, binary, graph);
+    const captured = named && rest.copy === undefined ? binary.captured?.(fn) : undefined;
+    const place = { function: fn, signature: captured === undefined ? signature : { ...signature, captured } };
+    const { diagnostics, unselected, ...found } = resolveColumns(wanted, place, binary, graph);
     // What its instantiations have and the shape does not (fields behind pointers) is no mistake.
     if (diagnostics.length > 0 && rest.dictionary !== undefined && rest.dictionary.is === undefined) return [];
     if (unselected.length > 0) {

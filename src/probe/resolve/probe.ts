@@ -59,6 +59,12 @@ export function needsSignature(probe: LogicalProbe): boolean {
   );
 }
 
+/** Has a probe texts in which variables may stand? */
+export function hasExpressions(probe: LogicalProbe): boolean {
+  if (probe.when !== undefined || probe.calls?.per !== undefined) return true;
+  return probe.columns.some(({ capture }) => ['argument', 'log', 'aggregate'].includes(capture.kind));
+}
+
 /**
  * The columns of a probe at one place. Without a value a column is `missing`, beside the diagnostics that say why. `unselected`: those among them for which it cannot be
  * told there which calls are wanted.

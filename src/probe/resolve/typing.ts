@@ -1,5 +1,5 @@
 import type { Diagnostic, Span } from '#base';
-import type { GoType, GoVariable } from '#gobin';
+import type { CapturedVariable, GoType, GoVariable } from '#gobin';
 import { type CallFact, type Expression, expressionText } from '#goexpr';
 import {
   type Computation,
@@ -20,6 +20,8 @@ import { binaryOf, unaryOf } from './operators.ts';
 import type { Access, ConditionLeaf, ResolvedValue } from './resolved.ts';
 import { didYouMean, typeName, variablesText } from './type-text.ts';
 import { asserted, dereferenced, indexed, selected, sliced } from './ways.ts';
+
+type CapturedOfType = Extract<CapturedVariable, { readonly type: unknown }>;
 
 /** Types one expression. Every method answers undefined after a diagnostic. */
 export class Typing {
@@ -85,9 +87,21 @@ export class Typing {
     const found = this.variable(name);
     if (found !== undefined) return this.#start(found.variable, found.from);
     const { signature, side, function: fn } = this.scope;
+    const captured = side === 'result' ? undefined : signature.captured;
+    const own = captured?.variables.find((variable) => variable.name === name);
+    if (captured !== undefined && own !== undefined && 'type' in own) return this.#captured(captured.context, own);
     const other = side === 'argument' ? signature.results : signature.parameters;
     if (other.some((variable) => variable.name === name)) return this.#wrongSide(name, side);
     return this.#noVariable(name, fn);
+  }
+
+  /** A variable that a closure has captured: in what its context points to, or behind a pointer there. */
+  #captured(context: GoVariable, { name, offset, type: own, byReference }: CapturedOfType): Operand | undefined {
+    const pointer = this.scope.binary.type(own);
+    const type = byReference && pointer.kind === 'pointer' && pointer.elem !== undefined ? pointer.elem : own;
+    if (this.scope.graph.isRedacted(name, type)) return this.redacted(name);
+    const access = { variable: context, offset: 0, hops: type === own ? [offset] : [offset, 0] };
+    return { kind: 'place', type, access, from: 'entry' };
   }
 
   #wrongSide(name: string, side: Scope['side']): undefined {
@@ -163,6 +177,8 @@ export class Typing {
       own.map((variable) => variable.name),
     );
     hints.push(own.length === 0 ? `it has no ${what}s` : `its ${what}s: ${variablesText(own, binary)}`);
+    const captured = side === 'result' ? [] : (signature.captured?.variables ?? []);
+    if (captured.length > 0) hints.push(`captured: ${captured.map((variable) => variable.name).join(', ')}`);
     return this.fail('probe.no-such-variable', `${fn} has no ${what} '${name}'`, hints);
   }
 
