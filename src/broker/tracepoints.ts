@@ -126,13 +126,16 @@ function noSuchProcess(target: Extract<Target, { kind: 'upid' }>) {
   };
 }
 
-/** The tracepoints that somebody may see. */
+/** The tracepoints that somebody may see, by the names that scripts know. */
 export async function heldTracepoints(client: ClusterClient, scope: sonde.Scope): Promise<TracepointObject[]> {
+  return (await allObjects(client, scope)).filter(({ metadata, spec }) => objectName(spec.name) === metadata.name);
+}
+
+/** Those that are of no use too: their status says why. */
+async function allObjects(client: ClusterClient, scope: sonde.Scope): Promise<TracepointObject[]> {
   const kinds: readonly TracepointKind[] = ['Tracepoint', 'ClusterTracepoint'];
   const lists = await Promise.all(kinds.map((kind) => client.listTracepoints(kind)));
-  return lists
-    .flatMap(({ items }) => items)
-    .filter(({ metadata, spec }) => mayDo(scope, metadata.namespace ?? '') && objectName(spec.name) === metadata.name);
+  return lists.flatMap(({ items }) => items).filter(({ metadata }) => mayDo(scope, metadata.namespace ?? ''));
 }
 
 /** The tracepoints that somebody may see, each with what its nodes say of it. */
@@ -141,8 +144,8 @@ export async function listTracepoints(
   clock: ClusterClock,
   scope: sonde.Scope,
 ): Promise<sonde.TracepointInfo[]> {
-  const held = await heldTracepoints(client, scope);
-  return held
+  const objects = await allObjects(client, scope);
+  return objects
     .map((object) => infoOf(object, clock.now()))
     .sort((a, b) => (`${a.namespace}/${a.name}` < `${b.namespace}/${b.name}` ? -1 : 1));
 }

@@ -84,3 +84,8 @@ it('a cluster-wide object cannot select pods', () => {
   const object = toObject(logical, undefined, now);
   expect(() => toLogical({ ...object, spec: { ...object.spec, target: {} } })).toThrow(/needs a upid/);
 });
+
+it('an object has the name of its tracepoint', () => {
+  const object = { ...toObject(logical, 'shop', now), metadata: { name: 'other', namespace: 'shop' } };
+  expect(() => toLogical(object)).toThrow(/^metadata\.name: the object of the tracepoint .* has the name /);
+});

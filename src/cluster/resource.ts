@@ -195,6 +195,9 @@ const callCaptures = [
 
 /** @throws UnusableTracepoint for what a schema cannot refuse. */
 export function toLogical({ metadata, spec }: TracepointObject): LogicalTracepoint {
+  const name = objectName(spec.name);
+  if (metadata.name !== name)
+    throw new UnusableTracepoint(`metadata.name: the object of the tracepoint ${spec.name} has the name ${name}`);
   const ttlNs = parseDuration(spec.ttl);
   if (ttlNs === undefined || ttlNs <= 0n) throw new UnusableTracepoint(`spec.ttl: '${spec.ttl}' is no time such as 5m`);
   if (

@@ -8,6 +8,7 @@ import {
   metadataEntries,
   type NodeStatus,
   type ObjectWatch,
+  objectName,
   type Pod,
   Pods,
   type Surroundings,
@@ -367,8 +368,11 @@ function knownProcess({ upid, podUid, container, commandLine }: GoProcess): Know
   return { upid: formatUpid(upid), podUid, container, commandLine };
 }
 
-/** What `Tracepoints` and those who follow one know it by. */
-function nameOf({ metadata: { namespace }, spec }: TracepointObject): string {
+/** What `Tracepoints` and those who follow one know it by; an object that has not the name for it has no part in it. */
+function nameOf(object: TracepointObject): string {
+  const { metadata, spec } = object;
+  const { namespace } = metadata;
+  if (metadata.name !== objectName(spec.name)) return keyOf(object);
   return namespace === undefined ? spec.name : `${namespace}/${spec.name}`;
 }
 
