@@ -83,7 +83,7 @@ export class RandomTypes {
   any(depth: number): RandomType {
     const random = this.#random;
     if (depth === 0 || random.chance(35)) return scalar(random);
-    switch (random.next(22)) {
+    switch (random.next(23)) {
       case 0:
       case 1:
       case 2:
@@ -119,6 +119,8 @@ export class RandomTypes {
         return this.#wide();
       case 20:
         return random.of(funcs);
+      case 21:
+        return this.#thin(depth);
       default:
         return random.of([time, bytes, sized]);
     }
@@ -201,6 +203,21 @@ export class RandomTypes {
     return this.#declared('T', structOf(fields));
   }
 
+  /** A pointer beside what has no size: an interface has it in its data word from Go 1.26 on, unless it is padded for a last field of no size. */
+  #thin(depth: number): RandomType {
+    const random = this.#random;
+    const of = (name: string, type: RandomType): Field => ({ name, type, embedded: false });
+    const pointer = random.of<() => RandomType>([
+      () => pointerTo(this.any(depth - 1)),
+      () => this.#map(1),
+      () => channelOf(scalar(random)),
+      () => random.of(funcs),
+    ])();
+    const fields = [of(random.of(['_', 'E']), noSize), of('P', pointer)];
+    const type = structOf(random.chance(30) ? [...fields, of('Z', noSize)] : fields);
+    return random.chance(20) ? arrayOf(1, this.#declared('T', type)) : this.#declared('T', type);
+  }
+
   #map(depth: number): RandomType {
     const random = this.#random;
     const elem = this.any(depth - 1);
@@ -209,7 +226,9 @@ export class RandomTypes {
   }
 
   #interface(depth: number): RandomType {
-    const held = Array.from({ length: 3 }, () => this.any(Math.min(depth - 1, 2)));
+    const held = Array.from({ length: 3 }, () =>
+      this.#random.chance(15) ? this.#thin(1) : this.any(Math.min(depth - 1, 2)),
+    );
     return {
       text: 'interface{}',
       comparable: false,
@@ -221,6 +240,8 @@ export class RandomTypes {
     };
   }
 }
+
+const noSize: RandomType = { text: 'struct{}', comparable: true, value: () => 'struct{}{}' };
 
 const scalarText = /^(u?int\d*|uintptr|bool|float\d+|string)$/;
 
