@@ -158,6 +158,32 @@ func main() { println(get(&a{}), get(&b{}), get(&[]*a{}), get(&[]*b{})) }
     expect(told.sort()).toEqual([['[]*main.a'], ['[]*main.b'], ['main.a'], ['main.b']]);
   });
 
+  test.each(['local', 'go1.21.13'] as const)(
+    'blank results of functions that are inlined elsewhere are in order: %s',
+    async (toolchain) => {
+      const main = `package main
+
+type frame struct{ A, B, C, D, E int }
+
+var n int
+
+func next(x int) (_ frame, more bool, _ error, last int) { return frame{A: n}, x > 3, nil, x * 2 }
+
+var called = next
+
+func main() {
+	_, more, _, last := next(n)
+	println(more, last)
+	called(1)
+}
+`;
+      const binary = await open({ source: { 'main.go': main, 'go.mod': 'module fixture\n\ngo 1.18\n' }, toolchain });
+      expect(formatSignature(binary, found(binary, 'main.next'))).toBe(
+        'func(x int) (_ frame, more bool, _ error, last int)',
+      );
+    },
+  );
+
   test('of functions that range over a function, results without names are not listed, blank ones among others too, and that is said', async () => {
     const body = (code: string) =>
       `for i, v := range ${code} {\n\t\tif v == want {\n\t\t\treturn i, nil\n\t\t}\n\t}\n\treturn 0, nil`;

@@ -23,16 +23,25 @@ export function parametersInOrder(all: readonly Parameter[], dictionary?: number
   return named;
 }
 
-/** Results in order, each once: a function with `defer` lists the copy in memory as well, under the same name. */
+/** The same of results: `~r0` (up to Go 1.21 `~b0` where others have names); the number counts results. */
+const blankResult = /^~[rb](\d+)$/;
+
+/** Results in declaration order as parameters are, each once: a function with `defer` lists the copy in memory as well, under the same name. */
 export function resultsInOrder(all: readonly Parameter[]): Parameter[] {
-  const results: Parameter[] = [];
+  const named: Parameter[] = [];
+  const blank = new Map<number, Parameter>();
   for (const parameter of all) {
     if (!parameter.isResult) continue;
-    const twin =
-      parameter.name !== '_' && parameter.name !== '' && results.some((other) => other.name === parameter.name);
-    if (!twin) results.push(parameter);
+    const { name } = parameter;
+    const at = blankResult.exec(name)?.[1];
+    if (at !== undefined) {
+      if (!blank.has(Number(at))) blank.set(Number(at), parameter);
+    } else if (name === '_' || name === '' || !named.some((other) => other.name === name)) named.push(parameter);
   }
-  return results;
+  for (const [at, parameter] of [...blank].sort(([a], [b]) => a - b)) {
+    named.splice(Math.min(at, named.length), 0, parameter);
+  }
+  return named;
 }
 
 /** What a user is shown: the source name, else `#i` among the parameters. */
