@@ -34,10 +34,11 @@ function roleOf(word: number): InstructionRole {
   const rt = word & 31;
   const slot = stackLocation + ((word >>> 10) & 0xfff) * 8;
   // str and ldr of a doubleword at a distance from the stack pointer, mov between registers
-  if (is(word, 0xffc003e0, 0xf90003e0)) return { kind, setsFlags, writes: [slot], from: rt };
-  if (is(word, 0xffc003e0, 0xf94003e0)) return { kind, setsFlags, writes: [rt], from: slot };
-  if (is(word, 0xffe0ffe0, 0xaa0003e0)) return { kind, setsFlags, writes: [rt], from: (word >>> 16) & 31 };
-  return { kind, setsFlags, writes: writtenBy(word) };
+  if (is(word, 0xffc003e0, 0xf90003e0)) return { kind, setsFlags, writes: [slot], reads: [rt], from: rt };
+  if (is(word, 0xffc003e0, 0xf94003e0)) return { kind, setsFlags, writes: [rt], reads: [slot], from: slot };
+  if (is(word, 0xffe0ffe0, 0xaa0003e0))
+    return { kind, setsFlags, writes: [rt], reads: [(word >>> 16) & 31], from: (word >>> 16) & 31 };
+  return { kind, setsFlags, writes: writtenBy(word), reads: [] };
 }
 
 /** DWARF number of V0. */

@@ -48,7 +48,9 @@ export {
   type SourceLine,
   type Stretch,
   stackLocation,
+  type Trust,
   type TypeRef,
 } from './types.ts';
 export { ValueFlow } from './value-flow.ts';
+export { isWhole } from './variables.ts';
 export { createX86Decoder, createX86Formatter, type IcedX86 } from './x86.ts';

@@ -31,12 +31,12 @@ function ofDebugInfo(
   return debug.copies(name).map(({ owner, copy }) => {
     const into = { name: owner.name, entry: owner.entry, end: owner.end, assembly: false };
     const parameters = parametersInOrder(copy.parameters);
-    const at: InlinedCopy['at'] = (pc, isGiven) => {
+    const at: InlinedCopy['at'] = (pc, isTrusted) => {
       const frameBytes = table?.frameSize(pc);
       if (frameBytes === undefined) return undefined;
       const resolve = (ref: TypeRef) => debug.type(ref);
       const isThere = (at: number) => handovers.has(into, at);
-      const input = { architecture, pc, frameBytes, resolve, isHandover: isThere, isGiven };
+      const input = { architecture, pc, frameBytes, resolve, isHandover: isThere, isTrusted };
       return { variables: variablesAt(parameters, input), frameBytes };
     };
     const index = table?.findByPc(owner.entry) ?? -1;

@@ -31,12 +31,12 @@ export function lineSpots(
     if (index < 0) return [];
     const into = table.function(index);
     const isHandover = (pc: number) => handovers.has(into, pc);
-    const at: LineSpot['at'] = (pc) => {
+    const at: LineSpot['at'] = (pc, isTrusted) => {
       const frameBytes = table.frameSize(pc);
       const scope = info.scopeAt(into.entry, pc);
       if (frameBytes === undefined || scope === undefined) return undefined;
       const named = scope.variables.filter(({ name }) => isSourceName(name));
-      const variables = variablesAt(named, { architecture, pc, frameBytes, resolve, isHandover });
+      const variables = variablesAt(named, { architecture, pc, frameBytes, resolve, isHandover, isTrusted });
       return { variables, frameBytes, function: scope.function, inlined: scope.inlined };
     };
     return [{ into: { ...into, name: info.nameAt(into.entry) ?? into.name }, ...run, at }];

@@ -137,11 +137,14 @@ export interface InlinedCopy {
   /** As in `InlinedCall`. */
   readonly mark?: Address;
   /**
-   * Its parameters where they are at one of its instructions; undefined where the frame's size there is not known. `isGiven`: is a parameter in the first of these
-   * stretches as the caller gave it? The body may assign to it. `all`: all that its list has.
+   * Its parameters where they are at one of its instructions; undefined where the frame's size there is not known. They are what the caller gave as long as the
+   * body has not assigned to them.
    */
-  at(pc: Address, isGiven?: (here: Stretch, all: readonly Stretch[]) => boolean): PlaceVariables | undefined;
+  at(pc: Address, isTrusted?: Trust): PlaceVariables | undefined;
 }
+
+/** Why what the list of a variable says in the first of these stretches is not to be trusted; undefined: it is. `all`: all that the list has. */
+export type Trust = (here: Stretch, all: readonly Stretch[]) => string | undefined;
 
 /** start ≤ pc < end, where a list has a variable in these places, its parts one after the other; undefined: not in a place that can be followed. */
 export interface Stretch {
@@ -159,7 +162,10 @@ export interface LineSpot {
   /** Addresses of it at which the compiler says that a statement begins. */
   readonly statements: readonly number[];
   /** What can be named at one of its instructions, and the function that it is written in. */
-  at(pc: Address): (PlaceVariables & { readonly function: string; readonly inlined: boolean }) | undefined;
+  at(
+    pc: Address,
+    isTrusted?: Trust,
+  ): (PlaceVariables & { readonly function: string; readonly inlined: boolean }) | undefined;
 }
 
 /** What a line of the source is in the binary. */
@@ -232,8 +238,9 @@ export interface InstructionRole {
    */
   readonly kind: 'nop' | 'move' | 'effect' | 'select' | 'other';
   readonly setsFlags: boolean;
-  /** Where it writes, as far as that is in registers or at a known distance from the stack pointer. */
+  /** Where it writes and reads, as far as that is in registers or at a known distance from the stack pointer; of calls what they themselves do. */
   readonly writes: readonly Location[];
+  readonly reads: readonly Location[];
   /** It does no more than bring what is in one place to another, which `writes` has. */
   readonly from?: Location;
 }

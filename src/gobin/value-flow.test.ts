@@ -15,7 +15,7 @@ function flowIn(...instructions: readonly string[]): ValueFlow {
     instructions.flatMap((hex) => hex.match(/../g)!.map((byte) => Number.parseInt(byte, 16))),
   );
   const code = decode(bytes, address(0x1000));
-  return new ValueFlow(code, flowGraph(code, [], () => false)!);
+  return new ValueFlow(code, flowGraph(code, [], () => false)!, () => new Set([rax!]));
 }
 
 test('a move makes another place hold the same value, anything else a new one', () => {
@@ -46,4 +46,16 @@ test('in a loop a place that is written holds a value of each turn, one that is 
   const values = flowIn('48ffc1', '4839c1', '7cf8', 'c3');
   expect(values.before(0, rax)).toBe(values.before(3, rax));
   expect(values.before(0, rcx)).not.toBe(values.before(1, rcx));
+});
+
+test('what is read afterwards: by an instruction, by a call or a return that hands it over', () => {
+  // mov %rbx,8(%rsp); call +0; mov 8(%rsp),%rcx; ret
+  const values = flowIn('48895c2408', 'e800000000', '488b4c2408', 'c3');
+  expect([rax, rbx, rcx].map((place) => values.isRead(0, place!))).toEqual([true, true, false]);
+  expect([values.isRead(1, rbx!), values.isRead(1, slot), values.isRead(3, slot), values.isRead(3, rax!)]).toEqual([
+    false,
+    true,
+    false,
+    true,
+  ]);
 });

@@ -18,13 +18,16 @@ const mostRounds = 40;
 export class ValueFlow {
   readonly #code: DecodedCode;
   readonly #graph: FlowGraph;
+  readonly #handedOver: (instruction: number) => ReadonlySet<Location>;
   /** By location: its column in a state. */
   readonly #columns = new Map<Location, number>();
   /** The state before an instruction that begins a block. */
   readonly #states = new Map<number, Int32Array>();
   readonly #isKnown: boolean;
 
-  constructor(code: DecodedCode, graph: FlowGraph) {
+  /** `handedOver`: the registers in which a call has arguments, or a return results. */
+  constructor(code: DecodedCode, graph: FlowGraph, handedOver: (instruction: number) => ReadonlySet<Location>) {
+    this.#handedOver = handedOver;
     this.#code = code;
     this.#graph = graph;
     for (let n = 0; n < registers; n++) this.#columns.set(n, n);
@@ -56,6 +59,41 @@ export class ValueFlow {
       wanted = this.#columns.get(source)!;
     }
     return known[wanted]!;
+  }
+
+  /** The instruction that made it; undefined: it came with the call, or ways met. */
+  maker(value: number): number | undefined {
+    return value > 0 ? Math.floor((value - 1) / this.#columns.size) : undefined;
+  }
+
+  /** Did it become a value of its own where ways met? */
+  isMet(value: number): boolean {
+    return value < -this.#columns.size;
+  }
+
+  /** Does an instruction read this value, and no other? */
+  isMadeOf(maker: number, value: number): boolean {
+    const { reads } = this.#code.role(maker);
+    return reads.length > 0 && reads.every((place) => this.before(maker, place) === value);
+  }
+
+  /** Is what a place holds before an instruction read afterwards, on some way, before the place is written again? */
+  isRead(instruction: number, location: Location): boolean {
+    const { successors } = this.#graph;
+    const seen = new Set<number>();
+    const work = [instruction];
+    while (work.length > 0) {
+      const i = work.pop()!;
+      if (seen.has(i)) continue;
+      seen.add(i);
+      const { reads, writes } = this.#code.role(i);
+      if (reads.includes(location)) return true;
+      const isCall = this.#isCall(i);
+      if ((isCall || this.#code.flow[i] === flow.return) && this.#handedOver(i).has(location)) return true;
+      if (isCall && location < registers) continue;
+      if (!writes.includes(location)) work.push(...successors[i]!);
+    }
+    return false;
   }
 
   #made(instruction: number, column: number): number {

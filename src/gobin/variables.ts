@@ -9,6 +9,7 @@ import {
   type Place,
   type Stretch,
   stackLocation,
+  type Trust,
   type TypeRef,
 } from './types.ts';
 
@@ -21,49 +22,51 @@ export interface VariableInput {
   readonly resolve: (ref: TypeRef) => GoType;
   /** Does the function begin at an address of it, or a call return to it? There values are where the calling convention puts them. */
   readonly isHandover: (pc: number) => boolean;
-  /** Of parameters: is what a list has from this address on what the caller gave? Left out: what they have become is meant. */
-  readonly isGiven?: ((here: Stretch, all: readonly Stretch[]) => boolean) | undefined;
+  /** Why what a list says in the first of these stretches is not to be trusted; undefined: it is. Left out: all of it is. */
+  readonly isTrusted?: Trust | undefined;
 }
 
 /** The compiler keeps the value nowhere at this instruction: not yet, no more, or it needs none (a constant). */
 const dead = 'dead here';
 
-/** It may have been assigned to, or not yet be there. */
-const notGiven = 'what the caller gave is dead here, or told nowhere';
-
-const shared = 'debug info has it where another parameter is';
+const shared = 'debug info has it where another variable is';
 
 /** The expression of some parts of a value does not tell which: a string's length alone is told as the string's place. */
 const someParts = 'debug info tells the places of some of its parts here, not of which';
 
-/** Variables with their places at an instruction, by their location lists; where a list says nothing there, the reason. Stack places count from the stack pointer. */
+/** Variables with their places at an instruction, by their location lists; where a list says nothing there, or what cannot be trusted, the reason. Stack places count from the stack pointer. */
 export function variablesAt(variables: readonly Parameter[], input: VariableInput): GoVariable[] {
-  const found = variables.map((variable, i): GoVariable => {
-    const name = parameterName(variable, i);
-    const type = variable.type ?? 0;
-    const shape = variable.type === undefined ? undefined : input.resolve(type);
-    if (shape === undefined || shape.size === 0) return { name, type, places: [] };
-    const locations = variable.locations();
-    const range = rangeAt(locations, input.pc);
-    if (range === undefined || range.expression.length === 0) return { name, type, places: [], unknown: dead };
-    // What lies in one place all the time is kept whole.
-    const whole = range.end === Number.MAX_SAFE_INTEGER;
-    const { isGiven } = input;
-    if (isGiven !== undefined) {
-      const stretches = locations.map((each) => stretchOf(each, input));
-      const here = stretches[locations.indexOf(range)]!;
-      if (whole || !isGiven(here, stretches)) return { name, type, places: [], unknown: notGiven };
-    }
-    const parts = whole ? undefined : partsOf(shape, input.resolve);
-    const words = () => wordsOfSlice(locations, input);
-    const places = placesOf(parseLocation(range.expression), shape, parts, words, input);
-    if (typeof places === 'string') return { name, type, places: [], unknown: places };
-    return places.length === 0 ? { name, type, places, unknown: dead } : { name, type, places };
+  const listed = variables.map((variable, i): GoVariable => listedAt(variable, parameterName(variable, i), input));
+  const { isTrusted } = input;
+  if (isTrusted === undefined) return listed;
+  return listed.map((each, i): GoVariable => {
+    if (each.places.length === 0) return each;
+    const { name, type } = each;
+    if (isShared(each, listed)) return { name, type, places: [], unknown: shared };
+    const locations = variables[i]!.locations();
+    const range = rangeAt(locations, input.pc)!;
+    const stretches = locations.map((location) => stretchOf(location, input));
+    const doubt = isTrusted(stretches[locations.indexOf(range)]!, stretches);
+    return doubt === undefined ? each : { name, type, places: [], unknown: doubt };
   });
-  return input.isGiven === undefined
-    ? found
-    : found.map((each) => (isShared(each, found) ? unknown(each, shared) : each));
 }
+
+function listedAt(variable: Parameter, name: string, input: VariableInput): GoVariable {
+  const type = variable.type ?? 0;
+  const shape = variable.type === undefined ? undefined : input.resolve(type);
+  if (shape === undefined || shape.size === 0) return { name, type, places: [] };
+  const locations = variable.locations();
+  const range = rangeAt(locations, input.pc);
+  if (range === undefined || range.expression.length === 0) return { name, type, places: [], unknown: dead };
+  // What lies in one place all the time is kept whole.
+  const parts = isWhole(range) ? undefined : partsOf(shape, input.resolve);
+  const words = () => wordsOfSlice(locations, input);
+  const places = placesOf(parseLocation(range.expression), shape, parts, words, input);
+  if (typeof places === 'string') return { name, type, places: [], unknown: places };
+  return places.length === 0 ? { name, type, places, unknown: dead } : { name, type, places };
+}
+
+export const isWhole = ({ end }: { readonly end: number }): boolean => end === Number.MAX_SAFE_INTEGER;
 
 /** Is it told to be where another one is? What is assigned to a variable has its name from the start, also where the variable still has its first value. */
 function isShared({ places: [first], name }: GoVariable, all: readonly GoVariable[]): boolean {
@@ -73,13 +76,6 @@ function isShared({ places: [first], name }: GoVariable, all: readonly GoVariabl
     return other.kind === 'stack' && first.frameOffset === other.frameOffset;
   });
 }
-
-const unknown = ({ name, type }: GoVariable, reason: string): GoVariable => ({
-  name,
-  type,
-  places: [],
-  unknown: reason,
-});
 
 function stretchOf({ start, end, expression }: LocationRange, { architecture, frameBytes }: VariableInput): Stretch {
   const places = parseLocation(expression).map((piece): Location | undefined => {

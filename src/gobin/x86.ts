@@ -89,6 +89,9 @@ const nearBranch64 = 3;
 /** iced's `OpAccess` Write, CondWrite, ReadWrite, ReadCondWrite. */
 const writes = (access: number): boolean => access >= 3 && access <= 6;
 
+/** iced's `OpAccess` Read, CondRead, CondWrite, ReadWrite, ReadCondWrite. */
+const reads = (access: number): boolean => access === 1 || access === 2 || (access >= 4 && access <= 6);
+
 /** DWARF number of machine register n (System V psABI, figure 3.36): only the first eight differ. */
 const dwarfNumber = [0, 2, 1, 3, 7, 6, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15] as const;
 
@@ -138,7 +141,7 @@ function isConditionalMove(bytes: Uint8Array): boolean {
   return bytes[at] === 0x0f && bytes[at + 1]! >> 4 === 4;
 }
 
-const nothing: InstructionRole = { kind: 'other', setsFlags: false, writes: [] };
+const nothing: InstructionRole = { kind: 'other', setsFlags: false, writes: [], reads: [] };
 
 function roleOf(iced: IcedX86, bytes: Uint8Array): InstructionRole {
   if (bytes.length === 1 && bytes[0] === 0x90) return { ...nothing, kind: 'nop' };
@@ -153,10 +156,12 @@ function roleOf(iced: IcedX86, bytes: Uint8Array): InstructionRole {
     const onStack = memoryBase === Register.RSP && memoryIndex === Register.None;
     const slot = stackLocation + Number(BigInt.asIntN(64, instruction.memoryDisplacement));
     const info = infos.info(instruction);
-    const registers = written(iced, info);
+    const registers = used(iced, info);
     const memory = memoryWritten(iced, info);
     info.free();
-    const writes = [...registers, ...(memory === 'stack' ? [slot] : [])];
+    const writes = [...registers.written, ...(memory === 'stack' ? [slot] : [])];
+    const readsSlot = onStack && (op1Kind === OpKind.Memory || (op0Kind === OpKind.Memory && !isStore(iced, mnemonic)));
+    const reads = [...registers.read, ...(readsSlot ? [slot] : [])];
     const isMove = moves.some((name) => mnemonic === Mnemonic[name]);
     const fromMemory = op1Kind === OpKind.Memory;
     const isRead = isMove && fromMemory && onStack;
@@ -180,7 +185,7 @@ function roleOf(iced: IcedX86, bytes: Uint8Array): InstructionRole {
     const isCut = isSame || (mnemonic === Mnemonic.Movzx && !isRead);
     const source = isRead ? slot : isStored || isCopy ? locationOf(iced, instruction.op1Register) : undefined;
     const from = isCut || writes.length !== 1 || source === undefined ? {} : { from: source };
-    return { kind, setsFlags: instruction.rflagsModified !== 0, writes, ...from };
+    return { kind, setsFlags: instruction.rflagsModified !== 0, writes, reads, ...from };
   } finally {
     infos.free();
     instruction.free();
@@ -199,14 +204,19 @@ function locationOf(iced: IcedX86, register: number): Location | undefined {
   return iced.RegisterExt.isVectorRegister(register) ? firstVector + iced.RegisterExt.number(register) : undefined;
 }
 
-function written(iced: IcedX86, info: IcedInfo): Location[] {
-  const found = new Set<Location>();
+/** Does it overwrite its first operand whole? */
+const isStore = ({ Mnemonic }: IcedX86, mnemonic: number) => moves.some((name) => mnemonic === Mnemonic[name]);
+
+function used(iced: IcedX86, info: IcedInfo): { readonly written: Location[]; readonly read: Location[] } {
+  const written = new Set<Location>();
+  const read = new Set<Location>();
   for (const use of info.usedRegisters() as IcedUse[]) {
-    const location = writes(use.access) ? locationOf(iced, use.register!) : undefined;
-    if (location !== undefined) found.add(location);
+    const location = locationOf(iced, use.register!);
+    if (location !== undefined && writes(use.access)) written.add(location);
+    if (location !== undefined && reads(use.access)) read.add(location);
     use.free();
   }
-  return [...found];
+  return { written: [...written], read: [...read] };
 }
 
 function memoryWritten(iced: IcedX86, info: IcedInfo): 'none' | 'stack' | 'elsewhere' {

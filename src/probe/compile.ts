@@ -191,6 +191,10 @@ function siteContext(binary: CompilableBinary, options: CompileOptions): SiteCon
     fileOffset: (address) => binary.fileOffset(address),
     format: options.instructionText,
     functionName: (address) => binary.functionAt?.(address)?.name,
+    signature: (entry) => {
+      const fn = binary.functionAt?.(entry);
+      return fn === undefined ? undefined : binary.signature(fn);
+    },
     read: (address, size) => {
       const last = (address + size - 1) as Address;
       if (binary.fileOffset(address) === undefined || binary.fileOffset(last) === undefined) return undefined;

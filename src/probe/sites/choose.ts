@@ -1,5 +1,13 @@
 import type { Address, Diagnostic, FileOffset } from '#base';
-import { type Architecture, analyse, type CodeShape, type DecodedCode, flow, type GoFunction } from '#gobin';
+import {
+  type Architecture,
+  analyse,
+  type CodeShape,
+  type DecodedCode,
+  flow,
+  type GoFunction,
+  type GoSignature,
+} from '#gobin';
 import type { ProbeSites, Resolution, Site } from '../types.ts';
 import { chooseEntry, classify, type EntryChoice, instructionBytes } from './entry.ts';
 import { tableTargets } from './tables.ts';
@@ -16,6 +24,8 @@ export interface SiteContext {
   readonly format: (bytes: Uint8Array, at: Address) => string;
   /** Name of the function that starts at an address. */
   readonly functionName?: (address: Address) => string | undefined;
+  /** Of the function that starts at an address. */
+  readonly signature?: (entry: Address) => GoSignature | undefined;
   /** Bytes of the binary at an address, for switch tables; undefined where there are none. */
   readonly read?: (address: Address, size: number) => Uint8Array | undefined;
 }

@@ -1,14 +1,17 @@
 import type { Address } from '#base';
 import {
+  abiRegisters,
   type DecodedCode,
   flow,
   flowGraph,
   type GoFunction,
   type GoSignature,
   type InlinedCopy,
+  isWhole,
   type LineSpot,
   type Location,
   type Stretch,
+  type Trust,
   ValueFlow,
 } from '#gobin';
 import type { Site } from '../types.ts';
@@ -32,6 +35,9 @@ export interface CopyPlace {
 /** Functions that never return: a call of one ends what is known of the flow. */
 const noReturn = /^runtime\.(?:panic|gopanic|goPanic|throw|fatal|abort|goexit)/;
 
+/** It may have been assigned to, or not yet be there. */
+const notGiven = 'what the caller gave is dead here, or told nowhere';
+
 /** Decision 88. */
 const resultsUnknown = 'debug info does not tell reliably where the results of an inlined copy are';
 
@@ -51,16 +57,53 @@ interface Known {
 }
 
 /** Has a variable at an instruction the value that it has wherever its list begins to have it in another place? Then nothing is assigned to it. */
-function isSteady({ index, values }: Known, at: number, here: Stretch, all: readonly Stretch[]): boolean {
+function isSteady({ code, index, values }: Known, at: number, here: Stretch, all: readonly Stretch[]): boolean {
   const valueAt = (address: number, place: Location) => values?.before(index.get(address) ?? -1, place);
+  // Made of what was there before, in the same place, since ways met: then it is a new value each turn of a loop, of which the list may not have the others.
+  const isUpdate = (value: number) => {
+    const maker = values!.maker(value);
+    if (maker === undefined) return false;
+    const { reads, writes } = code.role(maker);
+    return reads.some((place) => writes.includes(place) && values!.isMet(values!.before(maker, place) ?? 0));
+  };
   return here.places.every((place, part) => {
     if (place === undefined) return true;
     const value = valueAt(at, place);
-    if (value === undefined) return false;
+    if (value === undefined || isUpdate(value)) return false;
     return all.every(({ start, places }) => {
       const there = places[part];
       return there === undefined || places.length !== here.places.length || valueAt(start, there) === value;
     });
+  });
+}
+
+/**
+ * Does a variable count the turns of a loop, and has at an instruction the value of the turn? Then one of its values is there since ways met, and every other one is made of that
+ * and nothing else.
+ */
+function isCounter({ index, values }: Known, at: number, here: Stretch, all: readonly Stretch[]): boolean {
+  const now = index.get(at);
+  const [place] = here.places;
+  if (values === undefined || now === undefined || place === undefined || here.places.length !== 1) return false;
+  const counted = values.before(now, place);
+  if (counted === undefined || !values.isMet(counted)) return false;
+  return all.every(({ start, places: [there] }) => {
+    const value = there === undefined ? undefined : values.before(index.get(start) ?? -1, there);
+    if (value === undefined || value === counted) return value !== undefined;
+    const maker = values.maker(value);
+    return maker !== undefined && values.isMadeOf(maker, counted);
+  });
+}
+
+/** Has a variable at an instruction what a call returned? Calls are made in the order of the source, and their results are what the list has behind them. */
+function isOfCall({ code, index, values }: Known, at: number, here: Stretch): boolean {
+  return here.places.every((place) => {
+    const value = place === undefined ? undefined : values?.before(index.get(at) ?? -1, place);
+    const maker = value === undefined ? undefined : values!.maker(value);
+    return (
+      place === undefined ||
+      (maker !== undefined && (code.flow[maker] === flow.call || code.flow[maker] === flow.indirectCall))
+    );
   });
 }
 
@@ -97,8 +140,14 @@ export class CopySites {
     // In one place since before the copy's first instructions, or brought there by the caller.
     const first = code.entry + code.offsets[blockOf(around.graph, shape.entry[0]!)[0]!]!;
     const isOfCaller = (maker: number) => !has(maker) && code.role(maker).kind !== 'select';
-    const isGiven = (pc: Address) => (here: Stretch, all: readonly Stretch[]) =>
-      (here.start <= first || isOfCaller((index.get(here.start) ?? 0) - 1)) && isSteady(known, pc, here, all);
+    const isGiven =
+      (pc: Address): Trust =>
+      (here, all) =>
+        !isWhole(here) &&
+        (here.start <= first || isOfCaller((index.get(here.start) ?? 0) - 1)) &&
+        isSteady(known, pc, here, all)
+          ? undefined
+          : notGiven;
     const at = (pc: Address) => copy.at(pc, isGiven(pc));
     const entry = this.#best({ at }, code, shape.entry);
     if (entry === undefined) return 'the kernel takes no probe on its first instructions';
@@ -115,13 +164,26 @@ export class CopySites {
 
   /** One place for each straight piece of code in which a statement of the line begins. */
   line(spot: LineSpot): LinePlace[] {
-    const { code, flow: around } = this.#flow(spot.into);
+    const known = this.#flow(spot.into);
+    const { code, flow: around } = known;
+    const trustAt =
+      (pc: Address): Trust =>
+      (here, all) => {
+        if (isWhole(here)) return undefined;
+        const isNeeded = here.places.some(
+          (place) => place !== undefined && known.values?.isRead(known.index.get(pc)!, place),
+        );
+        if (!isNeeded) return 'dead here';
+        const isTold = isSteady(known, pc, here, all) || isCounter(known, pc, here, all) || isOfCall(known, pc, here);
+        return isTold ? undefined : 'debug info does not tell which of its values it has here';
+      };
+    const steady = { at: (pc: Address) => spot.at(pc, trustAt(pc)) };
     const places: LinePlace[] = [];
     let piece: number[] = [];
     const finish = () => {
       const at = (i: number) => code.entry + code.offsets[i]!;
       const starts = piece.some((i) => spot.statements.includes(at(i)));
-      const entry = starts ? this.#best(spot, code, piece) : undefined;
+      const entry = starts ? this.#best(steady, code, piece) : undefined;
       const scope = entry && spot.at(entry.site.address);
       if (entry !== undefined && scope !== undefined) {
         places.push({
@@ -171,6 +233,21 @@ export class CopySites {
     return site(code, index, role, this.#context, []);
   }
 
+  /** Of a function that nothing is known of: all that there are. */
+  #handedOver(entry: Address, isReturn: boolean): ReadonlySet<Location> {
+    const signature = this.#context.signature?.(entry);
+    const { integers } = abiRegisters[this.#context.architecture];
+    const isKnown =
+      signature?.unknown === undefined &&
+      (isReturn ? signature?.resultsUnknown : signature?.parametersUnknown) === undefined;
+    if (signature === undefined || !isKnown) return new Set(integers);
+    const hidden = signature.dictionary === undefined ? [] : signature.dictionary;
+    const variables = isReturn ? signature.results : signature.parameters;
+    const places = [...(isReturn ? [] : hidden), ...variables.flatMap((each) => each.places)];
+    if (variables.some(({ unknown }) => unknown !== undefined)) return new Set(integers);
+    return new Set(places.flatMap((place) => (place.kind === 'stack' ? [] : [place.register])));
+  }
+
   #flow(fn: GoFunction): Known {
     let known = this.#known.get(fn.entry);
     if (known === undefined) {
@@ -180,13 +257,21 @@ export class CopySites {
       const graph = flowGraph(code, tableTargets(code, this.#context), isNoReturn);
       const index = new Map<number, number>();
       for (let i = 0; i < code.count; i++) index.set(code.entry + code.offsets[i]!, i);
+      const places = new Map<number, ReadonlySet<Location>>();
+      const handedOver = (i: number) => {
+        const isReturn = code.flow[i] === flow.return;
+        const entry = isReturn ? fn.entry : code.entry + code.targets[i]!;
+        const known = places.get(entry) ?? this.#handedOver(entry as Address, isReturn);
+        places.set(isReturn ? -1 : entry, known);
+        return known;
+      };
       let values: ValueFlow | undefined;
       known = {
         code,
         flow: graph && flowOf(graph),
         index,
         get values() {
-          values ??= graph && new ValueFlow(code, graph);
+          values ??= graph && new ValueFlow(code, graph, handedOver);
           return values;
         },
       };
