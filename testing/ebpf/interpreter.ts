@@ -20,6 +20,7 @@ import {
   registerOperand,
   slots,
 } from '#asm';
+import { loopWithoutJump } from './loops.ts';
 import { UserMemory } from './memory.ts';
 
 /** The program did what no verifier would let pass: a bug in the emitter. */
@@ -107,8 +108,13 @@ const mostSteps = 1_000_000;
 
 /** Runs `program` once; returns r0. Memory that nobody has written is garbage (0xAA), or, on the stack, refused. */
 export function run(program: Pick<Program, 'instructions' | 'maps'>, world: World): bigint {
+  const loop = looked.has(program) ? undefined : loopWithoutJump(program);
+  if (loop !== undefined) throw new BadProgram(`kernel 6.1 takes no loop that is closed without a jump: ${loop}`);
+  looked.add(program);
   return new Run(program, world).run();
 }
+
+const looked = new WeakSet<object>();
 
 interface Region {
   readonly base: bigint;

@@ -52,6 +52,8 @@ class Walk {
     if (this.#walk.takesTurns) {
       asm.label(turn);
       turns.save();
+      // By a jump, though it is the next instruction: the loop was entered there (kernel 6.1; see `loopWithoutJump`).
+      asm.jump(resume);
     }
     asm.label(resume);
     turns.resume();
