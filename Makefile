@@ -12,7 +12,7 @@ help:
 	@echo 'make test     all checks and tests (root)'
 	@echo 'make test-matrix  values against every Go version and build flag, and in real servers (MATRIX=servers); what it takes: time (root)'
 	@echo 'make install  put px into $$PREFIX/bin (PREFIX=$(PREFIX))'
-	@echo 'make dist     dist/px: a single executable that needs no Node.js, to bring to another host'
+	@echo 'make dist     dist/px: a single executable that needs nothing else, to bring to another host'
 	@echo 'make bench    measure; results on standard output (root)'
 	@echo 'make fuzz     run every fuzz target for a while (SECONDS_EACH=30)'
 	@echo 'make images   the images of Sonde and its demo as OCI archives in dist/, without a container engine'
@@ -35,6 +35,7 @@ test-matrix: packages
 	@PATH="$(CURDIR)/node_modules/.bin:$$PATH" vitest run --config test/matrix/config.ts $(MATRIX)
 
 dist: packages
+	@bash tools/go.sh
 	@$(NODE) --disable-warning=ExperimentalWarning tools/dist/build.ts
 
 bench: packages

@@ -1,7 +1,7 @@
-/** The single executable, alone in an empty root with /proc and the C library: the first story, on a host that has nothing else. */
+/** The single executable, alone in an empty root with /proc: the first story, on a host that has nothing else. */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { killStarted, temporaryFolder } from '../testing/process.ts';
 import { PxEnvironment } from '../testing/px.ts';
@@ -12,9 +12,6 @@ import { DemoServer } from '../testing/targets.ts';
 let sonde: PxEnvironment;
 let emptyRoot: string;
 let demo: DemoServer;
-
-/** The C and C++ libraries and their loader: all that the executable and what it unpacks take from a host. */
-const libraries = /(ld-linux|lib(c|m|dl|pthread|rt|gcc_s|stdc\+\+|atomic)\.so)/;
 
 beforeAll(async () => {
   const folder = temporaryFolder('sonde-dist-');
@@ -27,12 +24,6 @@ beforeAll(async () => {
   emptyRoot = join(folder, 'root');
   mkdirSync(join(emptyRoot, 'proc'), { recursive: true });
   copyFileSync(executable, join(emptyRoot, 'px'));
-  const needed = execFileSync('ldd', [executable], { encoding: 'utf8' }).match(/\/\S+/g)!;
-  for (const library of needed) {
-    expect(library).toMatch(libraries);
-    mkdirSync(join(emptyRoot, dirname(library)), { recursive: true });
-    copyFileSync(library, join(emptyRoot, library));
-  }
   // Each px has a mount namespace of its own: what is mounted goes with it, and with the agent.
   const inRoot = join(folder, 'px-in-root');
   writeFileSync(

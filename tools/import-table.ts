@@ -143,7 +143,7 @@ export const folders: Readonly<Record<string, FolderRow>> = {
   },
   // rolldown (a part of vitest) has the parser by which the check of imports reads TypeScript.
   tools: {
-    files: [typescript, /^[\w-]+\.(sh|mjs)$/, /^buf[\w.]*\.ya?ml$/],
+    files: [typescript, /^[\w-]+\.(sh|mjs)$/, /^dist\/launcher\/main\.go$/, /^buf[\w.]*\.ya?ml$/],
     packages: [...testPackages, 'rolldown'],
     folders: ['testing'],
   },

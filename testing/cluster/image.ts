@@ -180,7 +180,7 @@ export function fillSonde(folder: string): void {
  * Cuts off what an ELF file has behind its last segment: symbols for debuggers, and the table of sections, of which nothing is needed to run it (System V gABI, chapter 5). A
  * sixth of the image.
  */
-function withoutSections(path: string): void {
+export function withoutSections(path: string): void {
   const bytes = readFileSync(path);
   const is64 = bytes.readUInt32BE(0) === 0x7f454c46 && bytes[4] === 2;
   if (!is64) throw new RangeError(`${path} is no 64-bit ELF file`);
@@ -207,7 +207,7 @@ function runtimePackages(): string[] {
 }
 
 /** The shared libraries outside the image that these files need, by the paths at which the loader looks for them. */
-function librariesOf(files: readonly string[]): Set<string> {
+export function librariesOf(files: readonly string[]): Set<string> {
   const libraries = new Set<string>();
   for (const file of files) {
     const text = execFileSync('ldd', [file], { encoding: 'utf8' });

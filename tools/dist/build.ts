@@ -1,32 +1,34 @@
 /**
- * `make dist`: dist/px, one file to bring to a host that has no Node.js: the runtime, our source, the packages that it needs at
- * run time with their licences. It wants the C and C++ libraries of the host (glibc 2.28 or later) and writes what it unpacks below the
- * user's cache folder.
+ * `make dist`: dist/px, one file to bring to a host that has nothing else: a static program (launcher/main.go), and behind it, compressed, our source, the
+ * packages that it needs at run time with their licences, Node.js, and the C and C++ libraries with their loader. It writes what it unpacks below the user's
+ * cache folder.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
+  appendFileSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   rmSync,
   statSync,
-  writeFileSync,
 } from 'node:fs';
-import { stripTypeScriptTypes } from 'node:module';
 import { tmpdir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
-import { constants, zstdCompressSync } from 'node:zlib';
+import { basename, dirname, join, relative } from 'node:path';
+import { librariesOf, withoutSections } from '../../testing/cluster/image.ts';
 
 const root = dirname(dirname(import.meta.dirname));
 const output = process.argv[2] ?? join(root, 'dist', 'px');
 
 /** What the tree of an installation has beside its packages (tools/install.sh). */
 const folders = ['scripts', 'k8s', 'src'];
-const loader = { file: 'load.cjs', bytes: Buffer.from('module.exports = (url) => import(url);\n') };
-const single = ['package.json', 'package-lock.json', 'LICENSE', loader.file];
+const single = ['package.json', 'package-lock.json', 'LICENSE'];
+/** As launcher/main.go knows it. */
+const magic = 'sonde-px';
 
 /** The folders of the packages that are not for development alone, as far as this machine has them. */
 function packages(): string[] {
@@ -49,48 +51,53 @@ function ofPackage(path: string): string[] {
   return below(path).filter((file) => !file.startsWith(`${path}/node_modules/`));
 }
 
-/** The runtime is the executable itself; types, maps and C sources are for developers. */
+/** The runtime has a folder of its own; types, maps and C sources are for developers. */
 function isNeeded(path: string): boolean {
   if (/^node_modules\/(\.bin|\.package-lock\.json|node-linux-[^/]+|@types|undici-types)(\/|$)/.test(path)) return false;
   if (/\.(d\.[cm]?ts|map|md|cc?|hh?|S|asm)$/.test(path)) return false;
   return !/\.test\.ts$/.test(path) && !(path.startsWith('node_modules/') && /\.ts$/.test(path));
 }
 
+/** Node.js, all libraries that it and the packages' own need, and the loader that finds them there. */
+function fillRuntime(runtime: string, natives: readonly string[]): void {
+  mkdirSync(runtime);
+  const nodePackage = join(root, 'node_modules', `node-linux-${process.arch}`);
+  const node = join(runtime, 'node');
+  copyFileSync(realpathSync(join(nodePackage, 'bin', 'node')), node);
+  copyFileSync(join(nodePackage, 'LICENSE'), join(runtime, 'LICENSE'));
+  withoutSections(node);
+  for (const library of librariesOf([node, ...natives])) {
+    const name = basename(library);
+    copyFileSync(realpathSync(library), join(runtime, /^ld-linux/.test(name) ? 'ld.so' : name));
+  }
+}
+
 const staging = mkdtempSync(join(tmpdir(), 'sonde-dist-'));
 try {
+  const tree = join(staging, 'tree');
   const files = [...single, ...folders.flatMap(below), ...packages().flatMap(ofPackage)].filter(isNeeded).sort();
-  const hash = createHash('sha256').update(process.version);
-  const assets: Record<string, string> = {};
-  const packed = join(staging, 'packed');
-  for (const [index, file] of files.entries()) {
-    const bytes = file === loader.file ? loader.bytes : readFileSync(join(root, file));
-    hash.update(file).update('\0').update(bytes);
-    assets[`tree/${file}`] = join(packed, String(index));
-    mkdirSync(packed, { recursive: true });
-    writeFileSync(
-      join(packed, String(index)),
-      zstdCompressSync(bytes, { params: { [constants.ZSTD_c_compressionLevel]: 12 } }),
-    );
+  for (const file of files) {
+    mkdirSync(dirname(join(tree, file)), { recursive: true });
+    copyFileSync(join(root, file), join(tree, file));
   }
-  const id = join(staging, 'id');
-  writeFileSync(id, hash.digest('hex').slice(0, 16));
-  assets.id = id;
-  const main = join(staging, 'bootstrap.mjs');
-  writeFileSync(main, stripTypeScriptTypes(readFileSync(join(import.meta.dirname, 'bootstrap.ts'), 'utf8')));
-  const config = join(staging, 'sea.json');
+  const natives = files.filter((file) => /\.node$|\.so$/.test(file)).map((file) => join(tree, file));
+  for (const native of natives) withoutSections(native);
+  fillRuntime(join(tree, 'runtime'), natives);
+  const packed = join(staging, 'tree.tar.gz');
+  const same = ['--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner', '--mode=go-w'];
+  execFileSync('tar', [...same, '-I', 'gzip -9n', '-cf', packed, '-C', tree, '.'], { stdio: 'pipe' });
+  const bytes = readFileSync(packed);
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(bytes.length));
+  const id = createHash('sha256').update(bytes).digest('hex').slice(0, 16);
   mkdirSync(dirname(output), { recursive: true });
-  const settings = {
-    main,
-    mainFormat: 'module',
-    output,
-    disableExperimentalSEAWarning: true,
-    execArgv: ['--disable-warning=ExperimentalWarning'],
-    // The agent's own flags come as --node-options.
-    execArgvExtension: 'cli',
-    assets,
-  };
-  writeFileSync(config, JSON.stringify(settings));
-  execFileSync(process.execPath, ['--build-sea', config], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const env = { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false -trimpath', GOTOOLCHAIN: 'local' };
+  const launcher = join(import.meta.dirname, 'launcher', 'main.go');
+  execFileSync('go', ['build', '-ldflags=-s -w', '-o', output, launcher], {
+    env,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  appendFileSync(output, Buffer.concat([bytes, length, Buffer.from(id + magic)]));
   console.log(`dist: ${output}, ${Math.round(statSync(output).size / 1e6)} MB, ${files.length} files in it`);
 } finally {
   rmSync(staging, { recursive: true, force: true });

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
-import { closeSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
-import { isSea } from 'node:sea';
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { packageRoot } from '../version.ts';
@@ -25,8 +25,12 @@ const agentEnvironment = { MALLOC_ARENA_MAX: '2', UV_THREADPOOL_SIZE: '32' };
 
 const nodeOptions = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=8', '--expose-gc'];
 
-/** Node's own options, as the executable takes them: the single one has its own command line. */
-const runtimeArguments = () => (isSea() ? [`--node-options=${nodeOptions.join(' ')}`] : nodeOptions);
+/** How Node is called: what the single executable has unpacked brings its own, with loader and libraries. */
+function runtime(): [string, ...string[]] {
+  const own = fileURLToPath(new URL('runtime', packageRoot));
+  if (!existsSync(own)) return [process.execPath];
+  return [join(own, 'ld.so'), '--library-path', own, join(own, 'node')];
+}
 
 /** The agent's program; SONDE_AGENT names another one (tests). */
 function agentProgram(env: Readonly<Record<string, string | undefined>>): string {
@@ -76,7 +80,8 @@ async function launch(directory: string, env: Readonly<Record<string, string | u
   let ended: string | undefined;
   let endedAt = 0;
   try {
-    const child = spawn(process.execPath, [...runtimeArguments(), agentProgram(env), '--dir', directory], {
+    const [program, ...before] = runtime();
+    const child = spawn(program, [...before, ...nodeOptions, agentProgram(env), '--dir', directory], {
       detached: true,
       stdio: ['pipe', log, log],
       cwd: '/',
