@@ -63,6 +63,23 @@ it('by value and by reference, at the entry', { timeout: 120_000 }, async () => 
   }
 });
 
+it('what is on the heap is shown by its own name at a line, not as a pointer', { timeout: 120_000 }, async () => {
+  const file = await goFixture({ source: main });
+  await using target = await startProcess(file, { ready: /^ready$/m });
+  const line = 1 + source.split('\n').findIndex((each) => each.includes('return total +'));
+  const columns = [{ name: 'total', capture: { kind: 'argument' as const, text: 'total' } }];
+  const tracer = trace(target.pid, openGoFile(file), [{ function: `main.go:${line}`, columns }], { multi: true });
+  try {
+    target.write('go\n');
+    await target.waitFor(/^done$/m);
+    // Control may come to the line more than once a call, and the pointer may be known at one of its instructions only.
+    const shown = tracer.rows().flatMap(({ total }) => (total === null ? [] : [total]));
+    expect([...new Set(shown)]).toEqual([5n, 11n]);
+  } finally {
+    tracer.close();
+  }
+});
+
 it('what is not captured, or redacted, is said', async () => {
   const file = await goFixture({ source: main });
   await using target = await startProcess(file, { ready: /^ready$/m });

@@ -5,7 +5,7 @@ import type { Handovers } from './handovers.ts';
 import { findLine } from './lines.ts';
 import { isSourceName } from './parameters.ts';
 import type { Pclntab } from './pclntab.ts';
-import type { LineSpot, LineSpots, TypeRef } from './types.ts';
+import type { GoVariable, LineSpot, LineSpots, TypeRef } from './types.ts';
 import { variablesAt } from './variables.ts';
 
 /** What it takes to say which variables are where in the middle of a function. */
@@ -36,10 +36,25 @@ export function lineSpots(
       const scope = info.scopeAt(into.entry, pc);
       if (frameBytes === undefined || scope === undefined) return undefined;
       const named = scope.variables.filter(({ name }) => isSourceName(name));
-      const variables = variablesAt(named, { architecture, pc, frameBytes, resolve, isHandover, isTrusted });
+      const located = { architecture, pc, frameBytes, resolve, isHandover, isTrusted };
+      const variables = referred(variablesAt(named, located), info);
       return { variables, frameBytes, function: scope.function, inlined: scope.inlined };
     };
     return [{ into: { ...into, name: info.nameAt(into.entry) ?? into.name }, ...run, at }];
   });
   return { ...found, spots };
+}
+
+/** Debug info has a variable that is on the heap, or that a closure has captured by reference, as `&v`, a pointer. Each name once, the innermost. */
+function referred(variables: readonly GoVariable[], info: DebugInfo): GoVariable[] {
+  const byName = new Map<string, GoVariable>();
+  for (const variable of variables) {
+    const pointer = variable.name.startsWith('&') ? info.type(variable.type) : undefined;
+    const shown: GoVariable =
+      pointer?.kind === 'pointer' && pointer.elem !== undefined
+        ? { ...variable, name: variable.name.slice(1), type: pointer.elem, byReference: true }
+        : variable;
+    byName.set(shown.name, shown);
+  }
+  return [...byName.values()];
 }

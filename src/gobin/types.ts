@@ -76,6 +76,8 @@ export interface GoVariable {
   readonly type: TypeRef;
   /** Empty for a value of size 0. */
   readonly places: readonly Place[];
+  /** What lies there is a pointer to it. */
+  readonly byReference?: true;
   /** Set when the places cannot be trusted: why (shown as the reason of "not captured"); then `places` is empty. */
   readonly unknown?: string;
 }

@@ -2,7 +2,7 @@ import type { GoVariable, PackageVariable } from '#gobin';
 import type { Access, Guard, ResolvedValue } from './resolved.ts';
 
 export function startOf(variable: GoVariable | PackageVariable): Access {
-  return { variable, offset: 0, hops: [] };
+  return { variable, offset: 0, hops: 'byReference' in variable && variable.byReference === true ? [0] : [] };
 }
 
 /** Bytes that lie `by` bytes on in the same object. */
