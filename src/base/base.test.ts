@@ -88,6 +88,7 @@ describe('nearest', () => {
     expect(nearest('main.compteE', names)[0]).toBe('main.computeE');
     expect(nearest('zzzzzz', names)).toEqual([]);
     expect(nearest('tial', ['tail', 'head'])).toEqual(['tail']);
+    expect(nearest('main.(*Stor).Add', ['time.Time.Add', 'main.(*Store).Add'])[0]).toBe('main.(*Store).Add');
   });
 
   it('does not take the number of a closure for a name', () => {

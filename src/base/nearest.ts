@@ -1,6 +1,6 @@
 /**
  * The candidates nearest to a misspelt name, best first: same name in another case, then a shared last component
- * (`computeE` for `main.computeE`), then small edit distance.
+ * (`computeE` for `main.computeE`), of those the ones with small edit distance first, then small edit distance.
  */
 export function nearest(name: string, candidates: Iterable<string>, most = 3): string[] {
   const wanted = name.toLowerCase();
@@ -12,7 +12,8 @@ export function nearest(name: string, candidates: Iterable<string>, most = 3): s
     const lower = candidate.toLowerCase();
     let score: number;
     if (lower === wanted) score = 0;
-    else if (tail(lower) === wantedTail) score = 0.5;
+    else if (tail(lower) === wantedTail)
+      score = Math.min(editDistance(wanted, lower, limit), limit + 1) / (2 * limit + 2);
     else {
       if (Math.abs(lower.length - wanted.length) > limit || lettersApart(letters, lower) > 2 * limit) continue;
       score = editDistance(wanted, lower, limit);
