@@ -1,5 +1,6 @@
 import { type Address, address, ByteReader, decodeUtf8, EndOfInput, encodeUtf8, SondeError } from '#base';
 import { type SectionWindow, wholeWindow } from '#elf';
+import { NameIndex } from './name-index.ts';
 import type { GoFunction, SourceLine } from './types.ts';
 
 /** `.gopclntab` does not hold together. `offset` counts from its start. */
@@ -43,6 +44,8 @@ const mostInlined = 100;
 
 /** Deepest that a pc-value table is followed: far above any real one. */
 const mostSteps = 1 << 20;
+/** Whoever looks for so many names looks for more: then they are put into an index. */
+const indexedFrom = 8;
 
 /** What the compiler has written about functions beside the table. */
 export interface FunctionData {
@@ -110,6 +113,8 @@ export class Pclntab {
   readonly #functionData: FunctionData | undefined;
   #dataStart: Address | 'unknown' | undefined;
   readonly #reader: ByteReader;
+  #searches = 0;
+  #index: NameIndex | undefined;
   /** By their offsets: thousands of functions share one. */
   readonly #fileNames = new Map<number, string>();
 
@@ -205,9 +210,14 @@ export class Pclntab {
   findByName(name: string): readonly number[] {
     const wanted = encodeUtf8(name);
     const found: number[] = [];
-    this.#need(0, this.#bytes.length);
-    for (let i = 0; i < this.count; i++) {
+    const look = (i: number) => {
       if (this.#nameIs(this.#nameStart(i), wanted)) found.push(i);
+    };
+    this.#need(0, this.#bytes.length);
+    if (++this.#searches < indexedFrom) for (let i = 0; i < this.count; i++) look(i);
+    else {
+      this.#index ??= new NameIndex(this.#bytes, this.count, (i) => this.#nameStart(i));
+      this.#index.candidates(wanted).forEach(look);
     }
     return found.length > 1 ? found.sort((a, b) => Number(this.wrapper(a)) - Number(this.wrapper(b))) : found;
   }
