@@ -92,7 +92,7 @@ export function resolveProbes(
   const named = hasExpressions(probe);
   const failures: Diagnostic[][] = [];
   const undecidable: (readonly Diagnostic[])[] = [];
-  const { places: copied, skipped } = placesOf(names, binary, copies);
+  const { places: copied, skipped } = placesOf(names, binary, copies, needsSignature(probe));
   const resolve = (
     fn: GoFunction,
     signature: GoSignature,
@@ -204,7 +204,12 @@ export function resolveFunctions(probe: LogicalProbe, binary: BinaryView): Resol
 }
 
 /** The inlined copies of all functions of those names, those that cannot be probed with the reason. */
-function placesOf(names: readonly string[], binary: BinaryView, sites: CopySites | undefined) {
+function placesOf(
+  names: readonly string[],
+  binary: BinaryView,
+  sites: CopySites | undefined,
+  wantsParameters: boolean,
+) {
   const places: { readonly name: string; readonly copy: NonNullable<ResolvedProbe['copy']> }[] = [];
   const skipped: Skipped[] = [];
   if (sites === undefined || binary.inlinedCopies === undefined) return { places, skipped };
@@ -218,7 +223,7 @@ function placesOf(names: readonly string[], binary: BinaryView, sites: CopySites
       const place =
         places.length >= mostCopies
           ? `more than ${mostCopies} inlined copies: name fewer functions`
-          : sites.choose(copy);
+          : sites.choose(copy, wantsParameters);
       if (typeof place === 'string') reasons.set(place, [...(reasons.get(place) ?? []), copy.into.name]);
       else places.push({ name, copy: place });
     }

@@ -10,6 +10,7 @@ import {
   isWhole,
   type LineSpot,
   type Location,
+  type PlaceVariables,
   type Stretch,
   type Trust,
   ValueFlow,
@@ -107,6 +108,8 @@ function isOfCall({ code, index, values }: Known, at: number, here: Stretch): bo
   });
 }
 
+const withoutVariables = (known: PlaceVariables | undefined) => known && { ...known, variables: [] };
+
 /** Chooses sites for inlined copies and lines; the code of a function that has several is decoded once. */
 export class CopySites {
   readonly #context: SiteContext;
@@ -118,8 +121,8 @@ export class CopySites {
     this.#code = code;
   }
 
-  /** A text says why no instruction tells the copy's calls. */
-  choose(copy: InlinedCopy): CopyPlace | string {
+  /** `wantsParameters`: they are read at the entry; else nothing is told of them. A text says why no instruction tells the copy's calls. */
+  choose(copy: InlinedCopy, wantsParameters: boolean): CopyPlace | string {
     const known = this.#flow(copy.into);
     const { code, flow: around, index } = known;
     if (around === undefined) return 'the flow of the code around it is not known';
@@ -148,7 +151,8 @@ export class CopySites {
         isSteady(known, pc, here, all)
           ? undefined
           : notGiven;
-    const at = (pc: Address) => copy.at(pc, isGiven(pc));
+    const at = (pc: Address) =>
+      wantsParameters ? copy.at(pc, isGiven(pc)) : withoutVariables(copy.at(pc, () => notGiven));
     const entry = this.#best({ at }, code, shape.entry);
     if (entry === undefined) return 'the kernel takes no probe on its first instructions';
     const end = shape.end === undefined ? undefined : this.#site(code, shape.end, 'return');
