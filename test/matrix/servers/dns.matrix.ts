@@ -70,13 +70,15 @@ watch('CoreDNS', serveDns, [
     },
   },
   {
-    // Inlined; its slice's words are on the stack, in two places.
+    // Inlined; its slice's words are on the stack, in two places, and not told at each copy.
     function: `${coredns}/plugin/hosts.a`,
-    check({ args }) {
+    check({ args, notes }) {
       const { zone, ttl, ips } = args as Any;
-      deepStrictEqual([ttl, ips], [3600, [`192.0.2.${host(zone)}`]]);
+      strictEqual(ttl, 3600);
+      if (notes?.['args.ips'] === undefined) deepStrictEqual(ips, [`192.0.2.${host(zone)}`]);
+      else host(zone);
     },
-    lacks: { results: /inlined copy/ },
+    lacks: { results: /inlined copy/, 'args.ips': /dead here/ },
   },
   {
     function: `${coredns}/plugin/file.(*Zone).Lookup`,
