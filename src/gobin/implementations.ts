@@ -1,5 +1,6 @@
 import { type Address, address, decodeUtf8 } from '#base';
 import type { Elf } from '#elf';
+import { asWritten } from './names.ts';
 import { textStart, typesStart } from './open-pclntab.ts';
 import { minorVersion, swissMapBytes } from './runtime.ts';
 import type { DynamicType, GoType, TypeRef } from './types.ts';
@@ -38,9 +39,12 @@ export function implementations(
   const text = textStart(elf);
   if (base === undefined || text === undefined) return undefined;
   const reader = new Descriptors(elf, base, minorVersion(input.goVersion) ?? 26);
-  const found = types.find(
-    ({ address: at, type }) => reader.kind(at) === kinds.interface && input.type(type).name === interfaceName,
-  );
+  const all = types.filter(({ address: at }) => reader.kind(at) === kinds.interface);
+  const nameOf = ({ type }: DynamicType) => asWritten(input.type(type).name);
+  const name = asWritten(interfaceName);
+  // By the end of its path, too, if only one ends so.
+  const ending = all.filter((each) => nameOf(each).endsWith(`/${name}`));
+  const found = all.find((each) => nameOf(each) === name) ?? (ending.length === 1 ? ending[0] : undefined);
   if (found === undefined) return undefined;
   const wanted = reader.interfaceMethods(found.address);
   const methods = wanted.map(({ name }) => name);

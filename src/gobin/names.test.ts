@@ -28,9 +28,9 @@ test.each([[], ['-ldflags=-s -w']])(
       source: {
         'go.mod': 'module ex.ample.com/a-b.c\n\ngo 1.18\n',
         'main.go':
-          'package main\n\nimport p "ex.ample.com/a-b.c/x-y.z"\n\nfunc main() { println(p.Do(1), (&p.T{}).Do(2)) }\n',
+          'package main\n\nimport p "ex.ample.com/a-b.c/x-y.z"\n\nvar doers = []p.Doer{&p.T{}}\nvar e error = p.E(1)\n\nfunc main() { println(p.Do(1), doers[0].Do(2), e.Error()) }\n',
         'x-y.z/a.go':
-          'package p\n\ntype T struct{ a int }\n\n//go:noinline\nfunc Do(x int) int { return x }\n\n//go:noinline\nfunc (t *T) Do(x int) int { return t.a + x }\n',
+          'package p\n\ntype Doer interface{ Do(int) int }\ntype T struct{ a int }\ntype E int\n\nfunc (e E) Error() string { return "" }\n\n//go:noinline\nfunc Do(x int) int { return x }\n\n//go:noinline\nfunc (t *T) Do(x int) int { return t.a + x }\n',
       },
     });
     const binary = openGoBinary(bytesSource(new Uint8Array(readFileSync(path))), {
@@ -45,6 +45,13 @@ test.each([[], ['-ldflags=-s -w']])(
     expect(found('ex.ample.com/a-b.c/x-y%2ez.Do')).toBe('ex.ample.com/a-b.c/x-y%2ez.Do');
     expect(found('x-y.z.Do')).toBe('ex.ample.com/a-b.c/x-y%2ez.Do');
     expect(found('ex.ample.com/a-b.c/x-y.z.(*T).Do')).toBe('ex.ample.com/a-b.c/x-y%2ez.(*T).Do');
+    const all = (pattern: string) => binary.selectFunctions(pattern)?.functions.map(({ name }) => name);
+    const method = 'ex.ample.com/a-b.c/x-y%2ez.(*T).Do';
+    expect(all('ex.ample.com/a-b.c/x-y.z.(*T).*')).toEqual([method]);
+    expect(all('re:x-y\\.z\\.Do$')).toEqual(['ex.ample.com/a-b.c/x-y%2ez.Do']);
+    for (const path of ['ex.ample.com/a-b.c/x-y.z', 'ex.ample.com/a-b.c/x-y%2ez', 'x-y.z'])
+      expect(all(`impl:${path}.Doer.Do`)).toEqual([method]);
+    expect(all('impl:error.Error')).toContain('ex.ample.com/a-b.c/x-y%2ez.E.Error');
   },
 );
 

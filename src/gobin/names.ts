@@ -105,6 +105,11 @@ export function linkerSpellings(name: string): string[] {
   return [...spellings];
 }
 
+/** As people write it: `gopkg.in/yaml.v3.Unmarshal` of the linker's `gopkg.in/yaml%2ev3.Unmarshal`. */
+export function asWritten(name: string): string {
+  return name.replaceAll('%2e', '.');
+}
+
 /** As cmd/internal/objabi, PathToPrefix: dots in the last element; in all of it controls, `%`, `"` and what is not ASCII. */
 function escapePath(path: string): string {
   const last = path.lastIndexOf('/') + 1;

@@ -1,5 +1,5 @@
 import { SondeError } from '#base';
-import { receiverOf, withoutTypeArguments } from './names.ts';
+import { asWritten, receiverOf, withoutTypeArguments } from './names.ts';
 
 /** A pattern that stands for several functions cannot be read. */
 export class BadPattern extends SondeError {
@@ -27,7 +27,8 @@ export function functionPattern(text: string, modulePath: string | undefined): F
   if (text.startsWith('module:')) return { kind: 'names', matches: moduleMatcher(text.slice(7), modulePath) };
   if (text.startsWith('impl:')) {
     const dot = text.lastIndexOf('.');
-    if (dot < 6 || dot === text.length - 1 || text.indexOf('.') === dot)
+    const isBuiltIn = text.startsWith('impl:error.');
+    if (dot < 6 || dot === text.length - 1 || (text.indexOf('.') === dot && !isBuiltIn))
       throw new BadPattern(`'${text}' does not name a method of an interface: it is written impl:io.Reader.Read`);
     return { kind: 'implementations', interface: text.slice(5, dot), method: text.slice(dot + 1) };
   }
@@ -39,9 +40,10 @@ export function functionPattern(text: string, modulePath: string | undefined): F
   return undefined;
 }
 
-/** Both spellings of a name, for people who write the one or the other. */
+/** All spellings of a name, for people who write the one or the other. */
 function either(matches: (name: string) => boolean): (name: string) => boolean {
-  return (name) => matches(name) || (name.includes('[') && matches(withoutTypeArguments(name)));
+  const plainOrNot = (name: string) => matches(name) || (name.includes('[') && matches(withoutTypeArguments(name)));
+  return (name) => plainOrNot(name) || (name.includes('%2e') && plainOrNot(asWritten(name)));
 }
 
 function expressionMatcher(source: string): (name: string) => boolean {
@@ -58,7 +60,7 @@ function moduleMatcher(glob: string, modulePath: string | undefined): (name: str
     throw new BadPattern('the binary does not tell its module (no build info), so module: stands for nothing in it');
   const matches = globMatcher(glob);
   return (name) => {
-    const path = receiverOf(name).package.replaceAll('%2e', '.');
+    const path = asWritten(receiverOf(name).package);
     return (path === 'main' || path === modulePath || path.startsWith(`${modulePath}/`)) && matches(name);
   };
 }

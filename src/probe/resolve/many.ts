@@ -162,9 +162,10 @@ function findInstances(probe: LogicalProbe, binary: BinaryView): Resolution<Foun
   return places.length === 0 ? undefined : { ok: true, value: { places, names: [], many: false } };
 }
 
-/** `bufio`, where no function is called so: a package without a path. */
+/** `bufio`, `gopkg.in/yaml.v3`, where no function is called so: a package without a path, or with a dot behind it. */
 function packageNamed(name: string, binary: BinaryView): FunctionSet | undefined {
-  if (!/^[\p{L}_][\p{L}\p{Nd}_]*$/u.test(name) || binary.findFunction(name).kind !== 'missing') return undefined;
+  const isPath = /^[^()[\]]*\/[^()[\]]*$/.test(name) || /^[\p{L}_][\p{L}\p{Nd}_]*$/u.test(name);
+  if (!isPath || binary.findFunction(name).kind !== 'missing') return undefined;
   const set = binary.selectFunctions?.(`${name}.*`);
   return set !== undefined && set.functions.length + set.inlined.length > 0 ? set : undefined;
 }
