@@ -152,6 +152,33 @@ describe.each(['local', 'go1.21.13', 'go1.17.13'] as const)('a program built by 
     expect(lines).toEqual([expect.stringMatching(inlined), called]);
   });
 
+  it('callers and stacks of copies are those of the calls that were inlined', async () => {
+    const process = await start();
+    const file = writeProbeScript(sonde.folder, {
+      upid: await sonde.upid(process.pid),
+      name: `stacks_${toolchain.replaceAll('.', '_')}`,
+      function: 'main.small',
+      columns: { caller: 'Caller()', stack: 'Stack()' },
+    });
+    await sonde.ok(['run', '-f', file]);
+    process.write('go\n');
+    await process.until('done', () => process.lines.length > 1);
+    const rows = await sonde.rows<{ caller: string; stack: string }>(['run', '-f', file]);
+    const seen: Record<string, number> = {};
+    for (const { caller, stack } of rows) {
+      const names = (JSON.parse(stack) as string[]).map((each) => each.split(' ')[0]);
+      expect((JSON.parse(stack) as string[])[0]).toBe(caller);
+      const key = `${caller.replace(/ .*:/, ' ')} < ${names[1]}`;
+      seen[key] = (seen[key] ?? 0) + 1;
+    }
+    const line = (text: string) => source.split('\n').findIndex((each) => each.includes(text)) + 1;
+    expect(seen).toEqual({
+      [`main.once ${line('small(n, 3)')} < main.main`]: 10,
+      [`main.often ${line('small(i, 2)')} < main.main`]: 50,
+      [`main.main ${line('call(i, 1)')} < runtime.main`]: 10,
+    });
+  });
+
   it('aggregates: of copies and calls, each once', async () => {
     const process = await start();
     const file = writeProbeScript(sonde.folder, {

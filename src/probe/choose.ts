@@ -105,7 +105,9 @@ function noCopy({ group, entry, return: exit }: PlannedProbe, copy: CopyPlace): 
   if (group?.atReturn === true && copy.end === undefined)
     return 'no instruction tells where a call of it ends, so there is no latency to be added up';
   const stacks = [entry, exit].some((event) => event?.sources.some(({ kind }) => kind === 'stack'));
-  return stacks ? 'inlined copies have no frame, so no stack of their own' : undefined;
+  return stacks && copy.call === undefined
+    ? 'where it was called from is not known there, so it has no stack'
+    : undefined;
 }
 
 /** A function that has no code of its own, of whose copies none can be probed so. */

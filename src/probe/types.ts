@@ -80,8 +80,8 @@ export type ValueShape =
     }
   /** A value of a type of the graph. `holes`: bytes of it that could not be captured. */
   | GraphShape
-  /** Where calls came from, as `function file:line`: a JSON array of a stack's, or `one`: the innermost alone, as text. */
-  | { readonly kind: 'frames'; readonly slot: number; readonly one?: true }
+  /** Where calls came from, as `function file:line`: a JSON array of a stack's, or `one`: the innermost alone, as text. `inlinedAt`: of an inlined copy's the first one. */
+  | { readonly kind: 'frames'; readonly slot: number; readonly one?: true; readonly inlinedAt?: Address }
   /** An object of parts in order. */
   | { readonly kind: 'object'; readonly fields: readonly { readonly name: string; readonly value: ValueShape }[] }
   | { readonly kind: 'computed'; readonly computation: Computation<ValueShape> }

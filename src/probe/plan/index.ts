@@ -11,6 +11,7 @@ export {
   rootsOf,
   type ScalarSource,
   type SlotSource,
+  type StackInside,
   sourceText,
   valueText,
   type Way,

@@ -93,7 +93,15 @@ export class LayoutBuilder {
         }
         const slot = this.#slot(source);
         if (typeof slot !== 'number') return slot;
-        if (value.kind === 'stack') return { kind: 'frames', slot, ...(value.one === true ? { one: true } : {}) };
+        if (value.kind === 'stack') {
+          const { one, inlined } = value;
+          return {
+            kind: 'frames',
+            slot,
+            ...(one === true ? { one } : {}),
+            ...(inlined === undefined ? {} : { inlinedAt: inlined.at }),
+          };
+        }
         if (value.kind === 'goroutine' && value.code === true) return { kind: 'frames', slot, one: true };
         return {
           kind: 'slot',

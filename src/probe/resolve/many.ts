@@ -99,7 +99,11 @@ export function resolveProbes(
     rest: Pick<ResolvedProbe, 'names' | 'copy' | 'dictionary' | 'shapesOnly'>,
   ) => {
     const captured = named && rest.copy === undefined ? binary.captured?.(fn) : undefined;
-    const place = { function: fn, signature: captured === undefined ? signature : { ...signature, captured } };
+    const place = {
+      function: fn,
+      signature: captured === undefined ? signature : { ...signature, captured },
+      inlined: rest.copy?.call,
+    };
     const { diagnostics, unselected, ...found } = resolveColumns(wanted, place, binary, graph);
     // What its instantiations have and the shape does not (fields behind pointers) is no mistake.
     if (diagnostics.length > 0 && rest.dictionary !== undefined && rest.dictionary.is === undefined) return [];

@@ -10,6 +10,7 @@ import {
 import type { CaptureColumn, Column, LogicalProbe } from '#model';
 import type { BinaryView } from '../binary.ts';
 import { TypeGraphBuilder } from '../graph/index.ts';
+import type { InlinedCallSite } from '../sites/index.ts';
 import { numberTexts, type Resolution } from '../types.ts';
 import { startOf } from './access.ts';
 import { resolveAggregate } from './aggregate.ts';
@@ -71,14 +72,18 @@ export function hasExpressions(probe: LogicalProbe): boolean {
  */
 export function resolveColumns(
   probe: LogicalProbe,
-  place: { readonly function: GoFunction; readonly signature: GoSignature },
+  place: {
+    readonly function: GoFunction;
+    readonly signature: GoSignature;
+    readonly inlined?: InlinedCallSite | undefined;
+  },
   binary: BinaryView,
   graph: TypeGraphBuilder,
 ): Pick<ResolvedProbe, 'columns' | 'condition' | 'calls'> & {
   readonly diagnostics: readonly Diagnostic[];
   readonly unselected: readonly Diagnostic[];
 } {
-  const { function: fn, signature } = place;
+  const { function: fn, signature, inlined } = place;
   graph.addPackage(receiverOf(fn.name).package);
   const diagnostics: Diagnostic[] = [];
   const columns: ResolvedColumn[] = [];
@@ -129,8 +134,11 @@ export function resolveColumns(
       case 'stack': {
         const what =
           capture.kind === 'caller' ? `where ${fn.name} was called from` : `stack of ${fn.name}, callers first to last`;
-        const value: ResolvedValue =
-          capture.kind === 'caller' ? { kind: 'stack', frames: 1, one: true } : { kind: 'stack', frames: mostFrames };
+        const value: ResolvedValue = {
+          kind: 'stack',
+          ...(capture.kind === 'caller' ? { frames: 1, one: true } : { frames: mostFrames }),
+          ...(inlined === undefined ? {} : { inlined }),
+        };
         columns.push({ column: named(name, textForm, what), from: 'entry', value });
         break;
       }

@@ -21,12 +21,20 @@ import { blockOf, copyShape, type Flow, flowOf } from './copy.ts';
 import { classify } from './entry.ts';
 import { tableTargets } from './tables.ts';
 
+/** Where a call was inlined: an instruction by whose function and line it is known. `inside`: has the function around a frame? */
+export interface InlinedCallSite {
+  readonly at: Address;
+  readonly inside: 'frame' | 'frameless';
+}
+
 /** An inlined copy that can be probed. */
 export interface CopyPlace {
   readonly into: GoFunction;
   readonly entry: Site;
   /** Where a call is over; undefined: no instruction tells. */
   readonly end?: Site;
+  /** Undefined: nothing tells where the call is. */
+  readonly call?: InlinedCallSite;
   /** Bytes between the stack pointer at a site and the return address. */
   readonly frameBytes: { readonly entry: number; readonly end: number };
   /** Parameters as they are at `entry`. */
@@ -161,6 +169,9 @@ export class CopySites {
       into: copy.into,
       entry: entry.site,
       ...(end === undefined || endFrame === undefined ? {} : { end }),
+      ...(copy.mark === undefined
+        ? {}
+        : { call: { at: copy.mark, inside: entry.frameBytes === 0 ? 'frameless' : 'frame' } as const }),
       frameBytes: { entry: entry.frameBytes, end: endFrame ?? 0 },
       signature: { parameters: entry.variables, results: [], resultsUnknown },
     };
