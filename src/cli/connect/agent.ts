@@ -301,6 +301,7 @@ export async function withAgent<T>(
       }
     }
   }
+  if (to?.kind === 'local' && to.why !== undefined) tell(context, `this machine (${to.why})`);
   for (let attempt = 0; ; attempt++) {
     const agent = await connectAgent(context, options);
     try {

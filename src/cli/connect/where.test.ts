@@ -23,9 +23,10 @@ it.each<[string, Where, Record<string, string>, unknown]>([
     { kind: 'cluster', asked: true },
   ],
   ['a kubeconfig that is not there', {}, { KUBECONFIG: '/nowhere' }, { kind: 'local' }],
-  ['--local', { local: true }, { KUBECONFIG: kubeconfig, PX_TARGET: 'prod' }, { kind: 'local' }],
+  ['--local', { local: true }, { KUBECONFIG: kubeconfig, PX_TARGET: 'prod' }, { kind: 'local', why: '--local' }],
+  ['--local, no kubeconfig', { local: true }, {}, { kind: 'local' }],
   ['--context', { context: 'test' }, { PX_TARGET: 'local' }, { kind: 'cluster', context: 'test' }],
-  ['PX_TARGET=local', {}, { KUBECONFIG: kubeconfig, PX_TARGET: 'local' }, { kind: 'local' }],
+  ['PX_TARGET=local', {}, { KUBECONFIG: kubeconfig, PX_TARGET: 'local' }, { kind: 'local', why: 'PX_TARGET' }],
   ['PX_TARGET', {}, { PX_TARGET: 'prod' }, { kind: 'cluster', context: 'prod' }],
 ])('%s', (_, where, env, expected) => {
   expect(go(where, env)).toEqual(expected);
