@@ -68,7 +68,7 @@ function chooseProbe(probe: LogicalProbe, counter: number, set: ResolvedSet, inp
     if (resolved.copy !== undefined) {
       const reason = noCopy(plan, resolved.copy);
       if (reason === undefined) {
-        chosen.push({ resolved, plan, sites: copySites(resolved.function, resolved.copy), many });
+        chosen.push({ resolved, plan, sites: copySites(resolved.function, resolved.copy, plan), many });
         continue;
       }
       skipped.push({ function: `copies of ${resolved.function.name}`, reason });
@@ -95,7 +95,7 @@ function functionSites(
   const { entry, group } = plan;
   return chooseSites(resolved.function, binary.code(resolved.function), sites, {
     entry: entry !== undefined || (group !== undefined && (group.both || !group.atReturn)),
-    returns: plan.return !== undefined || group?.atReturn === true,
+    returns: wantsReturns(plan),
     intact: entryIntact(plan, binary.architecture),
   });
 }
@@ -119,8 +119,12 @@ function everyCopy({ function: name }: LogicalProbe, reason: string): Diagnostic
 }
 
 /** The sites of an inlined copy are chosen with its parameters' places. */
-function copySites(fn: GoFunction, { entry, end }: CopyPlace): ProbeSites {
-  return { function: fn, entry, returns: end === undefined ? [] : [end], warnings: [] };
+function copySites(fn: GoFunction, { entry, end }: CopyPlace, plan: PlannedProbe): ProbeSites {
+  return { function: fn, entry, returns: end === undefined || !wantsReturns(plan) ? [] : [end], warnings: [] };
+}
+
+function wantsReturns(plan: PlannedProbe): boolean {
+  return plan.return !== undefined || plan.group?.atReturn === true;
 }
 
 /** What must still be in place at the entry site: the registers and stack words that the record is filled from. */

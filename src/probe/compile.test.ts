@@ -225,6 +225,16 @@ describe('events', () => {
 });
 
 describe('inlined copies', () => {
+  it('have a probe where their calls end only if that is asked for', () => {
+    const ends = (...captures: Capture[]) =>
+      compiled(tracepoint('strings.TrimPrefix', ...captures)).sites.reduce(
+        (sum, { returns }) => sum + returns.length,
+        0,
+      );
+    expect(ends({ kind: 'aggregate', function: 'count' })).toBe(0);
+    expect(ends({ kind: 'latency' })).toBeGreaterThan(0);
+  });
+
   it('share their programs, however much of a frame lies above them', () => {
     const { compiled: target } = compiled(tracepoint('sync.*', { kind: 'latency' }));
     for (const role of ['entry', 'return']) {
