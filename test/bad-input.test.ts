@@ -1,5 +1,5 @@
 /** What bad input gets: the fault, its place, what is near it, an exit code. In seconds, not after a timeout. */
-import { chmodSync, existsSync, mkdirSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { goFixture } from '../testing/go-fixtures.ts';
@@ -79,6 +79,14 @@ describe('the process', () => {
   it('not a Go program; no such process; no such name', async () => {
     const sleeper = await startProcess('/bin/sleep', { args: ['60'] });
     await refused(sonde.run(['trace', String(sleeper.pid), 'main.main']), 1, /not a Go/i, /sleep/);
+    // As UPX marks what it packs; the loader passes over these bytes of the header.
+    const packed = join(sonde.folder, 'packed');
+    const bytes = readFileSync('/bin/sleep');
+    writeFileSync(packed, Buffer.concat([bytes.subarray(0, 9), Buffer.from('UPX!'), bytes.subarray(13)]), {
+      mode: 0o755,
+    });
+    const packer = await startProcess(packed, { args: ['60'] });
+    await refused(sonde.run(['trace', String(packer.pid), 'main.main']), 1, /not a Go/i, /packed by UPX.*upx -d/);
     await refused(sonde.run(['trace', '4194000', 'main.main']), 1, /4194000/);
     await refused(sonde.run(['trace', 'no-such-name', 'main.main']), 1, /no-such-name/);
   });

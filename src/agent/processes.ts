@@ -17,6 +17,7 @@ import {
 import type { Executable } from './executable.ts';
 import type { Identity } from './identity.ts';
 import { inflate } from './inflate.ts';
+import { packedHints } from './packed.ts';
 import { executableOf } from './process-executable.ts';
 import { sharedObjectHints } from './shared-objects.ts';
 
@@ -128,14 +129,14 @@ export class Processes {
       ]);
     if (stat.state === 'Z') throw new UserError(`process ${pid} (${stat.comm}) has ended and waits for its parent`);
     // A permission problem must be told as such, not as "not a Go program".
-    executableOf(pid)[Symbol.dispose]();
+    using executable = executableOf(pid);
     const process = this.#inspect(pid);
     if (process) return process;
     throw new UserError([
       {
         id: 'agent.not-go',
         message: `process ${pid} (${stat.comm}) is not a Go program`,
-        hints: [...sharedObjectHints(this.#sys, pid), 'px ps lists the Go processes'],
+        hints: [...packedHints(executable), ...sharedObjectHints(this.#sys, pid), 'px ps lists the Go processes'],
       },
     ]);
   }
