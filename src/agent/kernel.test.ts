@@ -25,6 +25,13 @@ describe('what is missing is said, with what to do', () => {
     expect(() => new Kernel(sys).requirePrivileges()).toThrow(/this kernel does not offer eBPF: .*ENOSYS.*px doctor/s);
   });
 
+  it('only where it is asked for: nothing is lost by looking early', () => {
+    const sys = machine(all);
+    sys.refuse = (call) => (call.startsWith('bpf') ? 'ENOSYS' : undefined);
+    expect(() => new Kernel(sys).prepare()).not.toThrow();
+    expect(() => new Kernel(new FakeSys()).prepare()).not.toThrow();
+  });
+
   it('names a kernel without uprobes', () => {
     const sys = machine(all);
     // No uprobe PMU in /sys, and no link of that kind.

@@ -56,11 +56,15 @@ export class Kernel {
     return this.#cost;
   }
 
-  /** Finds out what every tracepoint needs to know, before there is one. */
+  /** Finds out what every tracepoint needs to know, before there is one. What cannot be found out is said to the first that asks. */
   prepare(): void {
-    if (missingCapabilities(this.#sys).length > 0 || !this.features.bpf.present) return;
-    void this.emitFeatures;
-    void this.hitCost();
+    try {
+      if (missingCapabilities(this.#sys).length > 0 || !this.features.bpf.present) return;
+      void this.emitFeatures;
+      this.hitCost().catch(() => {});
+    } catch (error) {
+      if (!(error instanceof SondeError)) throw error;
+    }
   }
 
   /** @throws MachineError that says what is missing and how to get it. */
