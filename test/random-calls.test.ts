@@ -63,6 +63,8 @@ function namedIn(stderr: string): Set<string> {
 }
 
 it.each([
+  ['go1.27.3', 8],
+  ['go1.27.3', 12],
   ['local', 1],
   ['local', 2],
   ['local', 3],

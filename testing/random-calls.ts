@@ -75,6 +75,7 @@ function helper(index: number, before: readonly Helper[], random: Random): Helpe
     one(`s := ${a}\n\tfor i := 0; i < n&3; i++ {\n\t\ts += i * ${b}\n\t}\n\treturn s`),
     one('G += n\n\treturn G & 63'),
     one(`return arr[n&7] + ${a}`),
+    one(`return n*${a} ^ ${b}`),
     one(`switch n & 3 {\n\tcase 0:\n\t\treturn ${a}\n\tcase 1:\n\t\treturn n + ${b}\n\t}\n\treturn 3`),
     one(`return sink(n) + ${a}`),
     one(`n = n*${a} + ${b}\n\treturn n * n & 255`),

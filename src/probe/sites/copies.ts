@@ -19,7 +19,7 @@ import { type SiteContext, site } from './choose.ts';
 import { blockOf, copyShape, flowOf } from './copy.ts';
 import { classify } from './entry.ts';
 import { tableTargets } from './tables.ts';
-import { isCounter, isOfCall, isSteady, type Known } from './trust.ts';
+import { isCounter, isMadeBy, isOfCall, isSteady, type Known } from './trust.ts';
 
 /** Where a call was inlined: an instruction by whose function and line it is known. `inside`: has the function around a frame? */
 export interface InlinedCallSite {
@@ -96,6 +96,7 @@ export class CopySites {
       (here, all) =>
         !isWhole(here) &&
         (here.start <= first || isOfCaller((index.get(here.start) ?? 0) - 1)) &&
+        !isMadeBy(known, pc, here, has) &&
         isSteady(known, pc, here, all)
           ? undefined
           : notGiven;

@@ -66,18 +66,60 @@ export function copyShape(flow: Flow, copy: CopyCode): CopyShape | string {
   if (own.length === 0) return 'nothing is left of its code there';
   const mark = copy.mark !== undefined && isReached(copy.mark) ? copy.mark : undefined;
   const isFixed = (i: number) => copy.isJump(i) || copy.isCall(i) || copy.role(i).kind === 'effect';
+  const fixed = own.filter(isFixed);
   const computing = own.filter((i) => isFixed(i) || copy.role(i).kind !== 'move');
-  const core = computing.length > 0 ? computing : own;
+  const core = fixed.length > 0 ? withoutHoisted(flow, fixed, computing, copy) : computing.length > 0 ? computing : own;
   const isMarked = mark !== undefined && copy.role(mark).kind === 'nop';
   const head = isMarked ? mark : nearestCommon(idom, 0, core);
-  if (!own.some(isFixed)) {
-    if (!isMarked && (mark === undefined || !isEquivalent(flow, mark, head))) return mixed;
+  if (fixed.length === 0) {
+    if (!isMarked && (mark === undefined || !isEquivalent(flow, mark, head) || isBeforeLoop(graph, head))) return mixed;
     if (isSelected(graph, own, head, copy)) return 'the compiler has made a conditional move of the branch around it';
   }
   const entry = isMarked ? stretch(graph, head, copy) : entryOf(flow, head, copy);
   if (typeof entry === 'string') return entry;
   const end = endOf(flow, isMarked ? [...core, mark] : core, head, (i) => core.includes(i));
   return end === undefined ? { entry } : { entry, end };
+}
+
+/** Of what computes, that which is in the loops of what stays in its place: from Go 1.27 on the compiler computes before a loop what is the same in each turn. */
+function withoutHoisted(
+  { graph, dominators: idom }: Flow,
+  fixed: readonly number[],
+  computing: readonly number[],
+  copy: CopyCode,
+): readonly number[] {
+  const head = nearestCommon(idom, 0, fixed);
+  const turns = cycleOf(graph, head);
+  if (turns.size === 0) return computing;
+  if (copy.has(head) && ownLoop(graph, head, copy).size > 0) return fixed;
+  return computing.filter((i) => turns.has(i));
+}
+
+/** The instructions that are run between two times of one; none if it is in no loop. */
+function cycleOf({ successors, predecessors }: FlowGraph, node: number): ReadonlySet<number> {
+  const walk = (next: readonly (readonly number[])[]) => {
+    const seen = new Set<number>();
+    const work = [node];
+    while (work.length > 0) {
+      for (const each of next[work.pop()!]!) {
+        if (seen.has(each)) continue;
+        seen.add(each);
+        work.push(each);
+      }
+    }
+    return seen;
+  };
+  const behind = walk(successors);
+  return new Set(behind.has(node) ? [...walk(predecessors)].filter((each) => behind.has(each)) : []);
+}
+
+/** Does a loop that it is not in begin behind the straight piece of code that it is in? */
+function isBeforeLoop(graph: FlowGraph, node: number): boolean {
+  const last = blockOf(graph, node).at(-1)!;
+  return graph.successors[last]!.some((next) => {
+    const turns = cycleOf(graph, next);
+    return turns.size > 0 && !turns.has(node);
+  });
 }
 
 /** Are both run equally often, each once between two times of the other? */

@@ -60,3 +60,17 @@ export function isOfCall({ code, index, values }: Known, at: number, here: Stret
     );
   });
 }
+
+/** Has an instruction of the copy made a part of what a variable is? Then the body has assigned to it, be it that the value is computed before the call (Go 1.27). */
+export function isMadeBy(
+  { index, values }: Known,
+  at: number,
+  here: Stretch,
+  copy: (maker: number) => boolean,
+): boolean {
+  return here.places.some((place) => {
+    const value = place === undefined ? undefined : values?.before(index.get(at) ?? -1, place);
+    const maker = value === undefined ? undefined : values!.maker(value);
+    return maker !== undefined && copy(maker);
+  });
+}
