@@ -5,6 +5,8 @@ import { type DecodedCode, flow } from './types.ts';
 export interface CodeShape {
   /** The stack check's own conditional jump: the last one of the prologue that leads to `runtime.morestack*` and back to the entry. */
   readonly check: number;
+  /** First and last instruction of what comes between the check's call of morestack and the jump back to the entry; undefined where there is no check. */
+  readonly resume?: readonly [first: number, last: number];
   /** Something in the function other than the stack check's way back jumps to the first instruction: no site tells a call from a turn of the loop. */
   readonly loopHead: boolean;
   /** Instructions [0, straight) run in order, once a call (but for the stack check's way back); nothing jumps to one of them but the first. */
@@ -59,10 +61,11 @@ export function analyse(code: DecodedCode, input: ShapeInput): CodeShape {
     if (target === 0) backToEntry.push(-1);
     else lowest = Math.min(lowest, target);
   }
-  const { check, ways } = findCheck(code, input.isMorestack);
+  const { check, ways, resume } = findCheck(code, input.isMorestack);
   const tablesUnknown = indirectJumps.length > 0 && input.tableTargets === undefined;
   return {
     check,
+    ...(resume && { resume }),
     loopHead: backToEntry.some((jump) => !ways.has(jump)),
     straight: tablesUnknown && check < 0 ? Math.min(1, code.count) : straightLength(code, lowest, check),
     returns,
@@ -90,8 +93,9 @@ function straightLength(code: DecodedCode, lowestTarget: number, check: number):
 function findCheck(
   code: DecodedCode,
   isMorestack: (address: Address) => boolean,
-): { check: number; ways: ReadonlySet<number> } {
+): { check: number; ways: ReadonlySet<number>; resume: CodeShape['resume'] } {
   const ways = new Set<number>();
+  let resume: CodeShape['resume'];
   let check = -1;
   for (let i = 0; i < code.count; i++) {
     const kind = code.flow[i];
@@ -99,28 +103,29 @@ function findCheck(
     if (kind !== flow.conditional) break;
     const way = wayBack(code, code.targets[i]!, isMorestack);
     // The first conditional jump that is not the check's ends the prologue.
-    if (way < 0) break;
-    ways.add(way);
+    if (way === undefined) break;
+    resume = way;
+    ways.add(way[1]);
     check = i;
   }
-  return { check, ways };
+  return { check, ways, resume };
 }
 
-/** From offset `start`: straight on to a call of morestack, straight on to a jump to the entry. That jump's index, or -1. */
-function wayBack(code: DecodedCode, start: number, isMorestack: (address: Address) => boolean): number {
-  let called = false;
+/** From offset `start`: straight on to a call of morestack, straight on to a jump to the entry. The instruction behind that call, and that jump. */
+function wayBack(code: DecodedCode, start: number, isMorestack: (address: Address) => boolean): CodeShape['resume'] {
+  let behindCall = -1;
   const first = indexAt(code, start);
-  if (first < 0) return -1;
+  if (first < 0) return undefined;
   for (let i = first; i < Math.min(code.count, first + mostBlock); i++) {
     const kind = code.flow[i];
     const target = code.targets[i]!;
     if (kind === flow.call) {
-      if (called || !isMorestack((code.entry + target) as Address)) return -1;
-      called = true;
-    } else if (kind === flow.jump) return called && target === 0 ? i : -1;
-    else if (kind !== flow.next) return -1;
+      if (behindCall >= 0 || !isMorestack((code.entry + target) as Address)) return undefined;
+      behindCall = i + 1;
+    } else if (kind === flow.jump) return behindCall >= 0 && target === 0 ? [behindCall, i] : undefined;
+    else if (kind !== flow.next) return undefined;
   }
-  return -1;
+  return undefined;
 }
 
 /** Index of the instruction that starts at `offset`; -1 when none does. */

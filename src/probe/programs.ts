@@ -59,7 +59,7 @@ export function entryPrograms(context: EmitContext, chosen: readonly Chosen[]): 
         event: plan.entry,
         sites: [entry],
         frameBytes,
-        like: JSON.stringify(entry.notTaken ?? null),
+        like: JSON.stringify([entry.notTaken, entry.grown]),
       },
     ];
   });
@@ -80,8 +80,8 @@ export function groupPrograms(context: EmitContext, chosen: readonly Chosen[], s
       if (role === 'entry' ? group.atReturn && !group.both : !group.atReturn) return;
       const { layout: _, ...made } = group;
       const frameBytes = resolved.copy?.frameBytes[role === 'entry' ? 'entry' : 'end'];
-      const notTaken = role === 'entry' ? own[0]!.notTaken : undefined;
-      const key = many ? alikeKey([made, selection, notTaken, frameBytes === undefined]) : `probe ${probe}`;
+      const { notTaken, grown } = role === 'entry' ? own[0]! : {};
+      const key = many ? alikeKey([made, selection, notTaken, grown, frameBytes === undefined]) : `probe ${probe}`;
       const known = alike.get(key);
       const added = { probe, group, selection, frameBytes, sites: own };
       if (known) known.probes.push(added);

@@ -22,6 +22,7 @@ import { filterProcess } from './filter.ts';
 import { frame, mapNames } from './frame.ts';
 import { findGoroutine } from './goroutine.ts';
 import type { GroupSizes } from './group-sizes.ts';
+import { leaveOutGrown } from './grown.ts';
 import { closeCall, findOpenCall, openCall, openKey } from './open.ts';
 import {
   build,
@@ -57,6 +58,8 @@ export function groupEntryProgram(
     countProbe(asm, probe, 'hits');
     if (group.layout.bare) return;
     const [skipped, unwanted] = [asm.newLabel(), group.both ? asm.newLabel() : out];
+    const lost = asm.newLabel();
+    if (site.grown !== undefined) leaveOutGrown(asm, context.machine, site.grown, context.bias ?? 0, lost);
     const condition = group.conditions.entry;
     if (condition !== undefined) decide(asm, context, probe, condition, unwanted);
     if (selection !== undefined) select(asm, context, selection, options.frameBytes, skipped);
@@ -76,8 +79,13 @@ export function groupEntryProgram(
     if (asm.isUsed(skipped)) {
       asm.label(skipped);
       countProbe(asm, probe, 'skipped');
+      if (asm.isUsed(lost)) asm.jump(unwanted);
     }
-    if (!group.both || !(asm.isUsed(skipped) || asm.isUsed(unwanted))) return;
+    if (asm.isUsed(lost)) {
+      asm.label(lost);
+      countProbe(asm, probe, 'entryDrops');
+    }
+    if (!group.both || !(asm.isUsed(skipped) || asm.isUsed(lost) || asm.isUsed(unwanted))) return;
     asm.label(unwanted);
     findGoroutine(asm, context.machine, context.runtime, context.features, options.frameBytes);
     openKey(asm, probe, out);

@@ -13,6 +13,7 @@ import { filterProcess } from './filter.ts';
 import { saveFloats } from './floats.ts';
 import { frame, mapNames } from './frame.ts';
 import { acceptG, clearGoroutine, findGoroutine, readGoid } from './goroutine.ts';
+import { leaveOutGrown } from './grown.ts';
 import type { Machine } from './machine.ts';
 import { closeCall, findOpenCall, openCall, openKey } from './open.ts';
 import { beginWaiting, NotingAssembler, waitOrGoOn } from './pages.ts';
@@ -82,7 +83,7 @@ export function entryProgram(
   context: EmitContext,
   probe: ProbeNumber,
   event: EventPlan,
-  site: Pick<Site, 'notTaken'>,
+  site: Pick<Site, 'notTaken' | 'grown'>,
   options: ProgramOptions = {},
   { selection, tracked, dictionary, quiet = false }: Keeping = { tracked: false },
 ): Program {
@@ -101,6 +102,8 @@ export function entryProgram(
     if (context.estimate === true) countEstimate(asm, context, probe, out);
     noteProbe(asm, probe, context.probes, out);
     countProbe(asm, probe, 'hits');
+    const full = asm.newLabel();
+    if (site.grown !== undefined) leaveOutGrown(asm, context.machine, site.grown, context.bias ?? 0, full);
     const unwanted = tracked ? asm.newLabel() : out;
     if (event.condition !== undefined) decide(asm, context, probe, event.condition, unwanted);
     const skipped = asm.newLabel();
@@ -116,7 +119,6 @@ export function entryProgram(
       loadDictionary(asm, context.machine, dictionary.test, out);
       asm.store(8, fp, frame.dictionary, r1);
     }
-    const full = asm.newLabel();
     reserve(asm, event.layout.size, full);
     writeEvent(asm, context, eventKinds.entry, probe, event);
     writeSite(asm, probe, false);

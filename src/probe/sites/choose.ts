@@ -10,6 +10,7 @@ import {
 } from '#gobin';
 import type { ProbeSites, Resolution, Site } from '../types.ts';
 import { chooseEntry, classify, type EntryChoice, instructionBytes } from './entry.ts';
+import { grownTest } from './grown.ts';
 import { tableTargets } from './tables.ts';
 import { allIntact, alwaysIntact, type Intact } from './wants.ts';
 
@@ -69,7 +70,8 @@ export function chooseSites(
     const choice = chooseEntry(context.architecture, code, shape, intact, exits);
     if (choice === undefined) diagnostics.push(noEntry(fn, shape));
     else {
-      entry = site(code, choice.index, 'entry', context, diagnostics, choice);
+      const grown = grownTest(context.architecture, code, shape, intact);
+      entry = site(code, choice.index, 'entry', context, diagnostics, { ...choice, ...(grown && { grown }) });
       if (choice.class === 'stepped') warnings.push(steppedWarning(code, choice, context));
     }
   }
@@ -148,6 +150,7 @@ export function site(
     class: choice?.class ?? classify(context.architecture, code, index),
     role,
     ...(choice?.notTaken && { notTaken: choice.notTaken }),
+    ...(choice?.grown && { grown: choice.grown }),
     // Of the sites of thousands of functions nobody reads it.
     get text() {
       text ??= textOf(code, index, context);

@@ -1,4 +1,5 @@
 import type { Architecture, CodeShape, DecodedCode, InstructionClass } from '#gobin';
+import type { Site } from '../types.ts';
 import { notTaken } from './flags.ts';
 import { classifyArm64 } from './kernel-arm64.ts';
 import { classifyX86 } from './kernel-x86.ts';
@@ -10,6 +11,7 @@ export interface EntryChoice {
   readonly class: InstructionClass;
   /** The site is the stack check's own jump: count only when it is not taken. */
   readonly notTaken?: NonNullable<ReturnType<typeof notTaken>>;
+  readonly grown?: NonNullable<Site['grown']>;
 }
 
 /** Bytes of instruction `index`. */
