@@ -38,7 +38,17 @@ let rings = 0;
  * Compiles a tracepoint for the image that the process runs now, loads and attaches it, and checks that the breakpoints are
  * in the process's memory. Whatever fails, nothing is left behind. `failed` hears later that no more rows can be made, and why.
  */
-export async function arm(
+export async function arm(...tracepoint: Parameters<typeof tryToArm>): Promise<Armed> {
+  for (;;) {
+    try {
+      return await tryToArm(...tracepoint);
+    } catch (error) {
+      if (!tracepoint[0].kernel.followLess(error)) throw error;
+    }
+  }
+}
+
+async function tryToArm(
   parts: DeployerParts,
   logical: ProcessTracepoint,
   sink: DeploymentSink,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { FakeSys } from '#sys';
+import { VerifierRejected } from '#bpf';
+import { errno, FakeSys, SyscallFailed } from '#sys';
 import { Kernel } from './kernel.ts';
 
 const statusOf = (capabilities: bigint) =>
@@ -50,5 +51,29 @@ describe('the process filter', () => {
     sys.statuses.set('/proc/8/ns/pid', { device: 4n, inode: 0xeffffffcn });
     expect(new Kernel(sys).filter(8)).toEqual({ tgid: 8 });
     expect(() => new Kernel(sys).filter(9)).toThrow(/process 9 has ended/);
+  });
+});
+
+describe('a program that is too long for the verifier', () => {
+  const refused = (name: 'E2BIG' | 'EACCES') =>
+    new VerifierRejected('entry_0', 'BPF program is too large', new SyscallFailed('bpf(BPF_PROG_LOAD)', errno[name]));
+
+  it('is made again, to follow less, as long as that is something; later ones begin there', () => {
+    const sys = machine(all);
+    // Where `may_goto` is not known.
+    sys.refuse = (call, attr) =>
+      call === 'bpf(BPF_PROG_LOAD)' && new TextDecoder().decode(attr!.bytes.subarray(48, 56)) === 'try_loop'
+        ? 'EINVAL'
+        : undefined;
+    const kernel = new Kernel(sys);
+    expect(kernel.emitFeatures).toMatchObject({ mayGoto: false, checkedSteps: 64 });
+    expect(kernel.followLess(refused('EACCES'))).toBe(false);
+    const steps = [];
+    while (kernel.followLess(refused('E2BIG'))) steps.push(kernel.emitFeatures.checkedSteps);
+    expect(steps).toEqual([32, 16, 8]);
+  });
+
+  it('with may_goto is a fault of ours', () => {
+    expect(new Kernel(machine(all)).followLess(refused('E2BIG'))).toBe(false);
   });
 });

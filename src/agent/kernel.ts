@@ -1,9 +1,10 @@
 import { SondeError } from '#base';
-import { calibrate, type HitCost, type KernelFeatures, kernelFeatures, readKernelBtf } from '#bpf';
+import { calibrate, type HitCost, type KernelFeatures, kernelFeatures, readKernelBtf, VerifierRejected } from '#bpf';
 import { MachineError, UserError } from '#door';
 import type { EmitFeatures, FloatState, ProcessFilter } from '#probe';
 import {
   capabilities,
+  errno,
   isFirstPidNamespace,
   missingCapabilities,
   readLockdown,
@@ -13,6 +14,13 @@ import {
 } from '#sys';
 import { Floats } from './floats.ts';
 
+/**
+ * `EmitFeatures.checkedSteps` at first, and at least. The verifier of Linux 6.1 takes some 7,000 of its million instructions for each, where a program
+ * has several ways to where the walk begins.
+ */
+const firstCheckedSteps = 64;
+const leastCheckedSteps = 8;
+
 /** What this kernel and our rights offer, found by trying, once; and what a hit costs here. */
 export class Kernel {
   readonly floats: Floats;
@@ -20,6 +28,7 @@ export class Kernel {
   #features: KernelFeatures | undefined;
   #emitFeatures: EmitFeatures | undefined;
   #cost: Promise<HitCost> | undefined;
+  #checkedSteps = firstCheckedSteps;
 
   constructor(sys: Sys) {
     this.#sys = sys;
@@ -38,7 +47,18 @@ export class Kernel {
 
   get emitFeatures(): EmitFeatures {
     this.#emitFeatures ??= this.#findEmitFeatures();
-    return this.#emitFeatures;
+    return { ...this.#emitFeatures, checkedSteps: this.#checkedSteps };
+  }
+
+  /**
+   * From now on programs follow half as many references: one was too long for the verifier, which without `may_goto` looks at every step.
+   * False: it is not for that, or nothing would be left.
+   */
+  followLess(refused: unknown): boolean {
+    const tooLong = refused instanceof VerifierRejected && refused.errno === errno.E2BIG;
+    if (!tooLong || this.emitFeatures.mayGoto === true || this.#checkedSteps <= leastCheckedSteps) return false;
+    this.#checkedSteps /= 2;
+    return true;
   }
 
   /** How programs read float registers, or why they cannot: for `compileTarget`. */

@@ -152,6 +152,8 @@ export const walkCut = {
   full: 1,
   /** The walk went all its steps and was not done. */
   steps: 2,
+  /** It went as many as the verifier lets pass. */
+  checked: 4,
 } as const;
 
 /** The snapshot of the objects that an event's values refer to: chunks, the values' own first. Offsets count from the record's start. */

@@ -14,6 +14,8 @@ export interface EmitFeatures {
   readonly fsbaseOffset?: number;
   /** `may_goto` (6.9): without, loops are checked by the verifier turn by turn, which takes longer. */
   readonly mayGoto?: boolean;
+  /** Without `mayGoto`: so many steps a walk over objects takes at most, each of which the verifier looks at. Default 256. */
+  readonly checkedSteps?: number;
   /** Sleepable uprobe programs (6.0): they can wait for a page. */
   readonly sleepable?: boolean;
   /** Undefined: programs do not look at float registers. */

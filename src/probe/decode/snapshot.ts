@@ -83,6 +83,8 @@ export class Snapshot {
       return `the event is full at ${this.#size} bytes (${limitText(limits, 'eventBytes')})`;
     if ((this.#cut & walkCut.steps) !== 0)
       return `more than ${mostReferences(limits)} references, as many as the event's size allows (${limitText(limits, 'eventBytes')})`;
+    if ((this.#cut & walkCut.checked) !== 0)
+      return 'more references than a program may follow on this kernel (Linux 6.9 lifts that)';
     return undefined;
   }
 }

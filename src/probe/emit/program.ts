@@ -342,7 +342,8 @@ function countAllDrops(asm: Assembler, { probes, tree = false }: EmitContext): v
 }
 
 function walkOptions({ dynamicTypes = false, features }: EmitContext) {
-  return { dynamicTypes, mayGoto: features.mayGoto ?? false };
+  const { mayGoto = false, checkedSteps = 256 } = features;
+  return { dynamicTypes, mayGoto, checkedSteps };
 }
 
 function writeEvent(asm: Assembler, context: EmitContext, kind: EventKind, probe: ProbeNumber, event: EventPlan): void {

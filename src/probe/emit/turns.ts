@@ -55,9 +55,15 @@ export class Turns {
     asm.jumpIf('sle', r2, immediate(0), allowed);
     if (this.#walk.mayGoto) this.#walk.load(r3, 'steps');
     else asm.mov(r3, r6);
-    asm.alu('add', r3, immediate(turn.steps));
+    asm.alu('add', r3, immediate(this.#stepsOfTurn()));
     asm.label(allowed);
     this.#walk.store('turnSteps', r3);
+  }
+
+  #stepsOfTurn(): number {
+    const { mayGoto, checkedSteps, layout } = this.#walk;
+    // Of few steps each value has some, in two turns.
+    return mayGoto ? layout.turn.steps : Math.min(layout.turn.steps, Math.ceil(checkedSteps / 2 / layout.roots.length));
   }
 
   /** `register` = the address of the state of value `root`, an index. */

@@ -4,6 +4,8 @@ import { chunkHeaderSize, type WalkLayout, walkState } from '#model';
 export interface WalkOptions {
   readonly dynamicTypes: boolean;
   readonly mayGoto: boolean;
+  /** As in `EmitFeatures`. */
+  readonly checkedSteps: number;
 }
 
 /** What all parts of a walk have: its layout, the places that they go to, and the words of its state (r7 is the record). */
@@ -12,6 +14,7 @@ export class WalkCode {
   readonly layout: WalkLayout;
   readonly dynamicTypes: boolean;
   readonly mayGoto: boolean;
+  readonly checkedSteps: number;
   /** There are several values, which take turns. */
   readonly takesTurns: boolean;
   /** The present entry. */
@@ -29,6 +32,7 @@ export class WalkCode {
     this.layout = layout;
     this.dynamicTypes = options.dynamicTypes;
     this.mayGoto = options.mayGoto;
+    this.checkedSteps = options.checkedSteps;
     this.takesTurns = layout.roots.length > 1;
     this.loop = asm.newLabel();
     this.free = this.mayGoto ? asm.newLabel() : this.loop;

@@ -6,9 +6,6 @@ import { mapNames } from './frame.ts';
 import { Turns } from './turns.ts';
 import { WalkCode, type WalkOptions } from './walk-code.ts';
 
-/** Steps without `may_goto`: the verifier looks at each, which takes it about 1 µs an instruction. */
-const mostCheckedSteps = 256;
-
 /**
  * Copies what the event's values refer to: goes over the chunks of the snapshot in order (the values' own are there already), over
  * the references of each one's type, and appends a chunk for what each leads to, as Cheney's collector does: no queue, no recursion, one
@@ -78,9 +75,12 @@ class Walk {
   #step(turn: Label): void {
     const asm = this.#walk.asm;
     const { roots, steps } = this.#walk.layout;
+    const { mayGoto, checkedSteps } = this.#walk;
+    // A turn that begins is an iteration, too.
+    const iterations = this.#walk.takesTurns ? 2 * steps + roots.length : steps;
     const more = asm.newLabel();
     const over = asm.newLabel();
-    if (this.#walk.mayGoto) {
+    if (mayGoto) {
       asm.mayGoto(over);
       this.#walk.load(r1, 'steps');
       asm.jumpIf('ge', r1, immediate(steps), over);
@@ -89,17 +89,15 @@ class Walk {
       this.#walk.store('steps', r1);
       asm.jump(more);
     } else {
-      // A turn that begins is an iteration, too.
-      const most = this.#walk.takesTurns ? 2 * steps + roots.length : steps;
       asm.alu('add', r6, immediate(1));
-      asm.jumpIf('gt', r6, immediate(Math.min(most, mostCheckedSteps)), over);
+      asm.jumpIf('gt', r6, immediate(Math.min(iterations, checkedSteps)), over);
       this.#untilTurn(r6, turn);
       asm.jump(more);
     }
     asm.label(over);
-    this.#walk.noteCut(walkCut.steps);
+    this.#walk.noteCut(mayGoto || iterations <= checkedSteps ? walkCut.steps : walkCut.checked);
     asm.jump(this.#walk.done);
-    if (this.#walk.mayGoto) {
+    if (mayGoto) {
       asm.label(this.#walk.free);
       asm.mayGoto(this.#walk.done);
     }
