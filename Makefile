@@ -5,12 +5,13 @@ DESTDIR ?=
 # npm brings the Node that everything here runs on; whatever Node the machine has only runs npm.
 NODE := node_modules/.bin/node
 
-.PHONY: help demo test test-matrix install uninstall dist bench fuzz clean packages images cluster-binaries test-cluster
+.PHONY: help demo test test-matrix test-kernel install uninstall dist bench fuzz clean packages images cluster-binaries test-cluster
 
 help:
 	@echo 'make demo     build the demo server, trace it live, show the rows, clean up (root)'
 	@echo 'make test     all checks and tests (root)'
 	@echo 'make test-matrix  values against every Go version and build flag, and in real servers (MATRIX=servers); what it takes: time (root)'
+	@echo 'make test-kernel KERNEL=6.1  the story on a kernel of Debian'"'"'s, in a virtual machine without hardware to speed it up (TEST=test/….test.ts; root)'
 	@echo 'make install  put px into $$PREFIX/bin (PREFIX=$(PREFIX))'
 	@echo 'make dist     dist/px: a single executable that needs nothing else, to bring to another host'
 	@echo 'make bench    measure; results on standard output (root)'
@@ -33,6 +34,10 @@ test: packages
 test-matrix: packages
 	@bash tools/go.sh
 	@PATH="$(CURDIR)/node_modules/.bin:$$PATH" vitest run --config test/matrix/config.ts $(MATRIX)
+
+test-kernel: packages
+	@bash tools/go.sh
+	@bash tools/test-kernel.sh $(KERNEL) $(TEST)
 
 dist: packages
 	@bash tools/go.sh

@@ -42,9 +42,11 @@ export interface GroupPlan {
 }
 
 /** Most bytes of a key and of the numbers: both lie on the stack. */
-const mostKeyBytes = 160;
+const mostKeyBytes = 176;
 const mostValueBytes = 152;
 const mostWords = 6;
+
+const keyIsFull = `the key is full: it has ${mostKeyBytes} bytes, a string takes ${keyStringBytes + 16} of them`;
 
 /** Why the condition of a probe with aggregates cannot be decided where they are made. */
 export function groupRefusal({ columns, condition }: ResolvedProbe): string | undefined {
@@ -84,7 +86,7 @@ export function planGroup(resolved: ResolvedProbe, context: PlanContext): GroupP
       slot = { slot: shape.slot };
       if (fn === 'top_keys') {
         const place = key.addAt(of.from, of.value);
-        if (place.kind !== 'slot') return { column, source: { kind: 'missing', reason: 'the key is full' } };
+        if (place.kind !== 'slot') return { column, source: { kind: 'missing', reason: keyIsFull } };
         const detail = details.push({ ...slot, keySlot: place.slot, unsigned }) - 1;
         return { column, source: { kind: 'top', detail, shape: place } };
       }
