@@ -127,7 +127,9 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
       return offset === undefined ? undefined : { register: abiRegisters[architecture].closure, offset };
     }
     const place = hasDictionary(fn.name) ? signature(fn).dictionary?.[0] : undefined;
-    return place?.kind === 'register' ? { register: place.register } : undefined;
+    if (place?.kind === 'register') return { register: place.register };
+    if (place?.kind !== 'stack') return undefined;
+    return { register: abiRegisters[architecture].stackPointer, offset: place.frameOffset };
   };
   const contested = (fn: GoFunction): readonly string[] => {
     const input = signatureInput(fn);

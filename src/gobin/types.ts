@@ -103,7 +103,10 @@ export interface CapturedAtEntry {
   readonly variables: readonly CapturedVariable[];
 }
 
-/** The pointer to a dictionary at the entry: in an integer register; or, of a closure, at `offset` of what that register points to. */
+/**
+ * The pointer to a dictionary at the entry: in an integer register; or at `offset` of what that register points to, which is what a closure has captured, or,
+ * where no register was left for it, the stack.
+ */
 export interface DictionaryPlace {
   readonly register: number;
   readonly offset?: number;

@@ -55,8 +55,11 @@ export interface Site {
     /** Flags that are inverted (XOR) before the test: arm64's `b.ls` is taken when C is clear or Z is set. */
     readonly flagsInverted?: number;
   };
-  /** Of an entry: how a call is told that began again as its stack had to grow, and has lost arguments that are wanted. `pc`: where it goes on, an address of the file. */
-  readonly grown?: { readonly by: 'register' } | { readonly by: 'pc'; readonly pc: number };
+  /**
+   * Of an entry: how a call is told that began again as its stack had to grow, and has lost arguments that are wanted. `pc`: where it goes on, an address of the
+   * file, which the goroutine's `sched.pc` then has; `inRbx`: RBX, too.
+   */
+  readonly grown?: { readonly pc: number; readonly inRbx: boolean };
   /** Text of the instruction for people. */
   readonly text: string;
 }

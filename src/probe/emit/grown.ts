@@ -9,7 +9,7 @@ import { readUser } from './read.ts';
 const schedPc = 64;
 const rbx = 3;
 
-/** To `lost` for a call that began again as its stack had to grow (amd64, see `grownTest`): the goroutine went on at the place behind the call of morestack. Loses r0–r5. */
+/** To `lost` for a call that began again as its stack had to grow (amd64, see `grownTest`): the goroutine went on last at the place behind the call of morestack in this function, and RBX still has that place, where nothing has loaded it since. Loses r0–r5. */
 export function leaveOutGrown(
   asm: Assembler,
   machine: Machine,
@@ -22,8 +22,12 @@ export function leaveOutGrown(
   asm.alu('add', r3, immediate(schedPc));
   readUser(asm, fp, frame.scratch, 8, known);
   asm.load(8, r1, fp, frame.scratch);
-  if (grown.by === 'register') asm.load(8, r2, r6, machine.register(rbx));
-  else asm.loadConstant(r2, BigInt(grown.pc) + BigInt(bias));
-  asm.jumpIf('eq', r1, r2, lost);
+  asm.loadConstant(r2, BigInt(grown.pc) + BigInt(bias));
+  asm.jumpIf('ne', r1, r2, known);
+  if (!grown.inRbx) asm.jump(lost);
+  else {
+    asm.load(8, r2, r6, machine.register(rbx));
+    asm.jumpIf('eq', r1, r2, lost);
+  }
   asm.label(known);
 }

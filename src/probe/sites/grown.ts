@@ -25,6 +25,5 @@ export function grownTest(
     abi.integers.some((register) => isWanted(intact.registers, register) && !loaded.has(register)) ||
     abi.floats.some((register) => isWanted(intact.floats, register - abi.firstFloat) && !loaded.has(register));
   if (!isLost) return undefined;
-  const pc = code.entry + code.offsets[first]!;
-  return loaded.has(rbx) ? { by: 'pc', pc } : { by: 'register' };
+  return { pc: code.entry + code.offsets[first]!, inRbx: !loaded.has(rbx) };
 }
