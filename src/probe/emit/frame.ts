@@ -35,9 +35,6 @@ export const frame = {
   keys: -96,
 } as const;
 
-/** Most bytes of what is built on the stack: it has 512. */
-export const mostStackBytes = 512 + frame.keys;
-
 /**
  * Names of the maps that the programs of a tracepoint use: `kicks` (CPU → ring of its kicker) only those that want float registers, the last
  * two only where they walk over objects.

@@ -213,13 +213,15 @@ export class CopySites {
       const graph = flowGraph(code, tableTargets(code, this.#context), isNoReturn);
       const index = new Map<number, number>();
       for (let i = 0; i < code.count; i++) index.set(code.entry + code.offsets[i]!, i);
-      const places = new Map<number, ReadonlySet<Location>>();
+      /** Where callees have their arguments, by entry. */
+      const ofCallees = new Map<number, ReadonlySet<Location>>();
+      let results: ReadonlySet<Location> | undefined;
       const handedOver = (i: number) => {
-        const isReturn = code.flow[i] === flow.return;
-        const entry = isReturn ? fn.entry : code.entry + code.targets[i]!;
-        const known = places.get(entry) ?? this.#handedOver(entry as Address, isReturn);
-        places.set(isReturn ? -1 : entry, known);
-        return known;
+        if (code.flow[i] === flow.return) return (results ??= this.#handedOver(fn.entry, true));
+        const entry = code.entry + code.targets[i]!;
+        const places = ofCallees.get(entry) ?? this.#handedOver(entry as Address, false);
+        ofCallees.set(entry, places);
+        return places;
       };
       let values: ValueFlow | undefined;
       known = {
