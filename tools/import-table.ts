@@ -138,7 +138,7 @@ export const folders: Readonly<Record<string, FolderRow>> = {
   fuzz: { files: [typescript, /^corpus\//], packages: testPackages, folders: ['testing'] },
   bench: {
     files: [typescript, /^[\w-]+\/[\w.-]+$/, /^[\w-]+\.py$/],
-    packages: [...testPackages, '@duckdb/node-api'],
+    packages: testPackages,
     folders: ['testing'],
   },
   // rolldown (a part of vitest) has the parser by which the check of imports reads TypeScript.
@@ -188,7 +188,6 @@ export const rootFiles: readonly string[] = [
 /** Only these parts may import these packages, whatever the rows above say. A row that disagrees fails the check. */
 export const onlyIn: Readonly<Record<string, readonly string[]>> = {
   koffi: ['sys'],
-  '@duckdb/node-api': ['store'],
   '@duckdb/node-bindings': ['store'],
   '@grpc/grpc-js': ['door', 'otlp', 'agent', 'broker', 'cli'],
   'iced-x86': ['agent'],
