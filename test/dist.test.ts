@@ -1,6 +1,15 @@
 /** The single executable, alone in an empty root with /proc: the first story, on a host that has nothing else. */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { killStarted, temporaryFolder } from '../testing/process.ts';
@@ -44,6 +53,12 @@ it('unpacks itself once and says so', async () => {
   expect(first.stdout).toMatch(/^px \d/);
   expect(first.stderr).toMatch(/^px: unpacking into \/home\/\.cache\/sonde\/px-[0-9a-f]+ \(once\) …\n$/);
   expect((await sonde.ok(['version'])).stderr).toBe('');
+});
+
+it.runIf(existsSync('/var/lib/dpkg'))('has the licences of the libraries that it brings', () => {
+  const [tree] = globSync(join(emptyRoot, 'home/.cache/sonde/px-*/runtime'));
+  const licences = readdirSync(join(tree!, 'licences')).map((file) => file.split(' ')[0]);
+  expect(licences.sort()).toEqual(['libatomic1', 'libc6', 'libgcc-s1', 'libstdc++6']);
 });
 
 it('runs the first story', async () => {

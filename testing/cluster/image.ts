@@ -17,6 +17,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { goFixture } from '../go-fixtures.ts';
 import { root } from '../root.ts';
+import { copyLicences, librariesOf, withoutSections } from './libraries.ts';
 
 const version: string = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version;
 
@@ -167,51 +168,25 @@ export function fillSonde(folder: string): void {
   const found = execFileSync('find', [home, '-name', '*.node', '-o', '-name', '*.so'], { encoding: 'utf8' });
   natives.push(join(home, nodePackage, 'bin', 'node'), ...found.split('\n').filter((line) => line !== ''));
   for (const file of natives) withoutSections(file);
-  for (const library of librariesOf(natives)) {
+  const libraries = librariesOf(natives);
+  for (const library of libraries) {
     mkdirSync(dirname(join(folder, library)), { recursive: true });
     copyFileSync(realpathSync(library), join(folder, library));
   }
+  copyFileSync(join(root, 'LICENSE'), join(home, 'LICENSE'));
+  copyFileSync(join(root, nodePackage, 'LICENSE'), join(home, nodePackage, 'LICENSE'));
+  copyLicences(libraries, join(home, 'licences'));
   mkdirSync(join(folder, 'etc'));
   writeFileSync(join(folder, 'etc', 'passwd'), 'root:x:0:0:root:/:\nnobody:x:65534:65534:nobody:/:\n');
   for (const mount of ['tmp', 'run/sonde', 'proc', 'sys', 'dev']) mkdirSync(join(folder, mount), { recursive: true });
 }
 
-/**
- * Cuts off what an ELF file has behind its last segment: symbols for debuggers, and the table of sections, of which nothing is needed to run it (System V gABI, chapter 5). A
- * sixth of the image.
- */
-export function withoutSections(path: string): void {
-  const bytes = readFileSync(path);
-  const is64 = bytes.readUInt32BE(0) === 0x7f454c46 && bytes[4] === 2;
-  if (!is64) throw new RangeError(`${path} is no 64-bit ELF file`);
-  const [at, size, count] = [Number(bytes.readBigUInt64LE(32)), bytes.readUInt16LE(54), bytes.readUInt16LE(56)];
-  let end = at + size * count;
-  for (let i = 0; i < count; i++) {
-    const header = at + size * i;
-    end = Math.max(end, Number(bytes.readBigUInt64LE(header + 8) + bytes.readBigUInt64LE(header + 32)));
-  }
-  // e_shoff, e_shnum, e_shstrndx.
-  bytes.writeBigUInt64LE(0n, 40);
-  bytes.fill(0, 60, 64);
-  writeFileSync(path, bytes.subarray(0, end));
-}
-
 /** Folders of the packages that the lock file has for running, as far as they are installed on this platform. */
-function runtimePackages(): string[] {
+export function runtimePackages(): string[] {
   const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
     packages: Readonly<Record<string, { dev?: boolean; devOptional?: boolean }>>;
   };
   return Object.entries(lock.packages)
     .filter(([path, { dev, devOptional }]) => path !== '' && !dev && !devOptional && existsSync(join(root, path)))
     .map(([path]) => path);
-}
-
-/** The shared libraries outside the image that these files need, by the paths at which the loader looks for them. */
-export function librariesOf(files: readonly string[]): Set<string> {
-  const libraries = new Set<string>();
-  for (const file of files) {
-    const text = execFileSync('ldd', [file], { encoding: 'utf8' });
-    for (const [, path] of text.matchAll(/^\s*(?:\S+ => )?(\/(?:usr\/)?lib\S+) \(/gm)) libraries.add(path!);
-  }
-  return libraries;
 }

@@ -8,7 +8,6 @@ import { createHash } from 'node:crypto';
 import {
   appendFileSync,
   copyFileSync,
-  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -19,7 +18,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, relative } from 'node:path';
-import { librariesOf, withoutSections } from '../../testing/cluster/image.ts';
+import { runtimePackages } from '../../testing/cluster/image.ts';
+import { copyLicences, librariesOf, withoutSections } from '../../testing/cluster/libraries.ts';
 
 const root = dirname(dirname(import.meta.dirname));
 const output = process.argv[2] ?? join(root, 'dist', 'px');
@@ -29,16 +29,6 @@ const folders = ['scripts', 'k8s', 'src'];
 const single = ['package.json', 'package-lock.json', 'LICENSE'];
 /** As launcher/main.go knows it. */
 const magic = 'sonde-px';
-
-/** The folders of the packages that are not for development alone, as far as this machine has them. */
-function packages(): string[] {
-  const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
-    packages: Record<string, { dev?: boolean }>;
-  };
-  return Object.entries(lock.packages)
-    .filter(([path, { dev }]) => path !== '' && dev !== true && existsSync(join(root, path)))
-    .map(([path]) => path);
-}
 
 function below(folder: string): string[] {
   return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
@@ -66,7 +56,9 @@ function fillRuntime(runtime: string, natives: readonly string[]): void {
   copyFileSync(realpathSync(join(nodePackage, 'bin', 'node')), node);
   copyFileSync(join(nodePackage, 'LICENSE'), join(runtime, 'LICENSE'));
   withoutSections(node);
-  for (const library of librariesOf([node, ...natives])) {
+  const libraries = librariesOf([node, ...natives]);
+  copyLicences(libraries, join(runtime, 'licences'));
+  for (const library of libraries) {
     const name = basename(library);
     copyFileSync(realpathSync(library), join(runtime, /^ld-linux/.test(name) ? 'ld.so' : name));
   }
@@ -75,7 +67,7 @@ function fillRuntime(runtime: string, natives: readonly string[]): void {
 const staging = mkdtempSync(join(tmpdir(), 'sonde-dist-'));
 try {
   const tree = join(staging, 'tree');
-  const files = [...single, ...folders.flatMap(below), ...packages().flatMap(ofPackage)].filter(isNeeded).sort();
+  const files = [...single, ...folders.flatMap(below), ...runtimePackages().flatMap(ofPackage)].filter(isNeeded).sort();
   for (const file of files) {
     mkdirSync(dirname(join(tree, file)), { recursive: true });
     copyFileSync(join(root, file), join(tree, file));
