@@ -105,7 +105,7 @@ function noCopy({ group, entry, return: exit }: PlannedProbe, copy: CopyPlace): 
   if (group?.atReturn === true && copy.end === undefined)
     return 'no instruction tells where a call of it ends, so there is no latency to be added up';
   const stacks = [entry, exit].some((event) => event?.sources.some(({ kind }) => kind === 'stack'));
-  return stacks && copy.call === undefined
+  return stacks && copy.stackStart === undefined
     ? 'where it was called from is not known there, so it has no stack'
     : undefined;
 }

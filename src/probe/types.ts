@@ -5,6 +5,7 @@ import type { Column, EventKind, EventLayout, Hole } from '#model';
 import type { Computation } from './computation/index.ts';
 import type { TypeGraph } from './graph/index.ts';
 import type { PartStep, PlaceNames, TreePart } from './resolve/index.ts';
+import type { StackStart } from './sites/index.ts';
 
 /** What of the kernel and the process a program may use: found by trying, passed in as data. */
 export interface EmitFeatures {
@@ -87,8 +88,8 @@ export type ValueShape =
     }
   /** A value of a type of the graph. `holes`: bytes of it that could not be captured. */
   | GraphShape
-  /** Where calls came from, as `function file:line`: a JSON array of a stack's, or `one`: the innermost alone, as text. `inlinedAt`: of an inlined copy's the first one. */
-  | { readonly kind: 'frames'; readonly slot: number; readonly one?: true; readonly inlinedAt?: Address }
+  /** Where calls came from, as `function file:line`: a JSON array of a stack's, or `one`: the innermost alone, as text. `start`: the first one's place in the code, of an inlined copy or a line. */
+  | { readonly kind: 'frames'; readonly slot: number; readonly one?: true; readonly start?: StackStart }
   /** An object of parts in order. */
   | { readonly kind: 'object'; readonly fields: readonly { readonly name: string; readonly value: ValueShape }[] }
   | { readonly kind: 'computed'; readonly computation: Computation<ValueShape> }

@@ -69,7 +69,7 @@ export function writeValue(
     return;
   }
   if (shape.kind === 'frames') {
-    const frames = framesOf(slot, shape.inlinedAt, record, context.target, name, notes);
+    const frames = framesOf(slot, shape, record, context.target, name, notes);
     column.text(shape.one === true ? frames[0]! : JSON.stringify(frames));
     return;
   }
@@ -139,7 +139,7 @@ export function json(
     return own.root(shape.type, { at, end, depth: 0 }, shape.holes, path);
   }
   if (shape.kind === 'frames') {
-    const frames = framesOf(slot, shape.inlinedAt, record, target, path, notes);
+    const frames = framesOf(slot, shape, record, target, path, notes);
     return JSON.stringify(shape.one === true ? frames[0] : frames);
   }
   switch (slot.kind) {
@@ -180,10 +180,10 @@ function noteConstant(shape: ValueShape & { kind: 'slot' }, value: bigint, path:
   if (name !== undefined) notes.add(path, name);
 }
 
-/** `function file:line` of each return address in a slot, what was inlined there first. `inlinedAt`: an instruction of the first one, which is no return address. */
+/** `function file:line` of each return address in a slot, what was inlined there first. `start`: the first one is no return address. */
 function framesOf(
   slot: Slot,
-  inlinedAt: number | undefined,
+  { start, one }: Extract<ValueShape, { kind: 'frames' }>,
   { view, offset }: RecordBytes,
   target: TargetContext,
   path: string,
@@ -196,11 +196,11 @@ function framesOf(
   const first = slot.kind === 'stack' ? at + 8 : at;
   const frames: string[] = [];
   for (let i = 0; i < kept; i++) {
-    const pc = i === 0 && inlinedAt !== undefined ? inlinedAt + target.bias : wordAt(view, first + 8 * i) - 1;
+    const pc = i === 0 && start !== undefined ? start.at + target.bias : wordAt(view, first + 8 * i) - 1;
     frames.push(...(target.frames?.(pc) ?? [`0x${(pc + 1).toString(16)}`]));
   }
-  if (slot.kind === 'stack' && slot.frames > 1 && count > kept) notes.add(path, `cut: more than ${kept} frames`);
-  return frames;
+  if (slot.kind === 'stack' && one !== true && count > kept) notes.add(path, `cut: more than ${kept} frames`);
+  return start?.isOwn === true ? frames.slice(1) : frames;
 }
 
 function noteString(

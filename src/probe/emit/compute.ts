@@ -5,6 +5,7 @@ import type { Root, ScalarSource, SlotSource, Way } from '../plan/index.ts';
 import { frame } from './frame.ts';
 import type { Machine } from './machine.ts';
 import { readUser } from './read.ts';
+import type { FrameBytes } from './record.ts';
 
 /** What reading depends on. */
 export interface Reading {
@@ -13,6 +14,8 @@ export interface Reading {
   readonly probes: number;
   /** Addresses of the file plus this are the process's. */
   readonly bias?: number;
+  /** Of inlined copies and lines: bytes between the stack pointer at the site and the return address. */
+  readonly frameBytes?: FrameBytes | undefined;
 }
 
 /** Where control goes when a value cannot be read. */

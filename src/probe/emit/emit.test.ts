@@ -39,7 +39,7 @@ function event(...sources: SlotSource[]): EventPlan {
   const slots = sources.map((source, index): Slot => {
     const place = { offset: at, status: headerSize + index };
     const isString = source.kind === 'string-parts' || source.kind === 'string-header';
-    at += isString ? 8 + ((source.maxBytes + 7) & ~7) : 8;
+    at += isString ? 8 + ((source.maxBytes + 7) & ~7) : source.kind === 'stack' ? 8 + 8 * source.frames : 8;
     if (isString) return { kind: 'string', ...place, maxBytes: source.maxBytes };
     if (source.kind === 'graph-memory' || source.kind === 'graph-parts') return { kind: 'graph', ...place };
     if (source.kind === 'float' || source.kind === 'float-register') {
@@ -617,6 +617,46 @@ describe('checkReservations', () => {
       asm.exit();
     });
     expect(() => checkReservations(twice)).toThrow(/without a record/);
+  });
+});
+
+describe.each(['amd64', 'arm64'] as const)('a stack that begins in the middle of a function, on %s', (architecture) => {
+  const frameBytes = 0x48;
+  const on = machine(architecture);
+  const set = (offset: number, value: bigint) =>
+    new DataView(world.context.buffer, world.context.byteOffset).setBigUint64(offset, value, true);
+
+  /** What is found from a site at which the stack pointer is `own` below where that of the caller was as it called; the caller has a frame, too. */
+  function found(own: number, ownFrame: boolean) {
+    world = newWorld(16, 272);
+    Object.assign(world, { tgid: 42 });
+    world.control[0] = 1n;
+    g = addGoroutine(world, 0xc0_0000_1000n, 18n, 0xc0_0010_0000n, 0xc0_0010_8000n);
+    const sp = g.high - 0x100n - BigInt(own);
+    // The word with the return address, under which the caller's frame pointer is kept.
+    const word = on.link === undefined ? sp + BigInt(own) : sp;
+    const callers = g.high - 0x80n;
+    world.user.write64(callers, 0n);
+    world.user.write64(callers + 8n, 0x2222n);
+    if (own > 0 || on.link === undefined) world.user.write64(word, 0x1111n);
+    if (own > 0) world.user.write64(word - 8n, callers);
+    if (on.link !== undefined) set(on.link, own > 0 ? 0x7777n : 0x1111n);
+    set(on.g, g.at);
+    set(on.stackPointer, sp);
+    set(on.framePointer, ownFrame ? word - 8n : callers);
+    const plan = event({ kind: 'stack', frames: 4 });
+    run(entryProgram(context(undefined, { machine: on }), 1, plan, site, { frameBytes: own }), world);
+    const bytes = world.records[0]!;
+    const view = new DataView(bytes.buffer, bytes.byteOffset);
+    const at = plan.layout.slots[0]!.offset;
+    return [0, 1, 2, 3].map((i) => view.getBigUint64(at + 8 * i, true));
+  }
+
+  it('finds the caller with a frame of its own, before that is made and behind its end, and without one', () => {
+    const expected = [3n, 0n, 0x1111n, 0x2222n];
+    expect(found(frameBytes, true)).toEqual(expected);
+    expect(found(frameBytes, false)).toEqual(expected);
+    expect(found(0, false)).toEqual(expected);
   });
 });
 

@@ -18,6 +18,7 @@ import { bucketsPerDoubling, groupKey, groupWord, groupWordSize, type Slot, slot
 import { leavesOf } from '../computation/index.ts';
 import type { EventPlan, GroupPlan, KernelCondition, SelectionPlan, SlotSource, When } from '../plan/index.ts';
 import type { Site } from '../types.ts';
+import type { Reading } from './compute.ts';
 import { filterProcess } from './filter.ts';
 import { frame, mapNames } from './frame.ts';
 import { findGoroutine } from './goroutine.ts';
@@ -62,8 +63,8 @@ export function groupEntryProgram(
     if (site.grown !== undefined) leaveOutGrown(asm, context.machine, site.grown, context.bias ?? 0, lost);
     const condition = group.conditions.entry;
     if (condition !== undefined) decide(asm, context, probe, condition, unwanted);
-    if (selection !== undefined) select(asm, context, selection, options.frameBytes, skipped);
-    const emitter = new GroupEmitter(asm, context, probe, group, sizes);
+    if (selection !== undefined) select(asm, { ...context, ...options }, selection, skipped);
+    const emitter = new GroupEmitter(asm, { ...context, ...options }, probe, group, sizes);
     if (group.both || emitter.wantsGoroutine) {
       findGoroutine(asm, context.machine, context.runtime, context.features, options.frameBytes);
     }
@@ -113,9 +114,9 @@ export function groupReturnProgram(
     if (!group.both) {
       countProbe(asm, probe, 'hits');
       if (condition !== undefined) decideAt(kind, condition);
-      if (selection !== undefined) select(asm, context, selection, options.frameBytes, skipped);
+      if (selection !== undefined) select(asm, { ...context, ...options }, selection, skipped);
     }
-    const emitter = new GroupEmitter(asm, context, probe, group, sizes);
+    const emitter = new GroupEmitter(asm, { ...context, ...options }, probe, group, sizes);
     if (group.both) {
       findGoroutine(asm, context.machine, context.runtime, context.features, options.frameBytes);
       openKey(asm, probe, out);
@@ -164,7 +165,7 @@ function isLatency(source: SlotSource): boolean {
 /** On the stack: the entry's time (later the latency), the key, the numbers, and what a new entry of the map begins with. */
 class GroupEmitter {
   readonly #asm: Assembler;
-  readonly #context: EmitContext;
+  readonly #context: EmitContext & Pick<Reading, 'frameBytes'>;
   readonly #probe: ProbeNumber;
   readonly #group: GroupPlan;
   readonly #sizes: GroupSizes;
@@ -173,7 +174,13 @@ class GroupEmitter {
   readonly #values: number;
   readonly #zero: number;
 
-  constructor(asm: Assembler, context: EmitContext, probe: ProbeNumber, group: GroupPlan, sizes: GroupSizes) {
+  constructor(
+    asm: Assembler,
+    context: EmitContext & Pick<Reading, 'frameBytes'>,
+    probe: ProbeNumber,
+    group: GroupPlan,
+    sizes: GroupSizes,
+  ) {
     this.#asm = asm;
     this.#context = context;
     this.#probe = probe;

@@ -6,7 +6,7 @@ import { type EventPlan, type KernelCondition, rootsOf, type SelectionPlan, type
 import type { DictionaryTest } from '../resolve/index.ts';
 import { type EmitFeatures, gates, type ProcessFilter, type Site } from '../types.ts';
 import { checkReservations, checkStack } from './check.ts';
-import { requireCondition } from './compute.ts';
+import { type Reading, requireCondition } from './compute.ts';
 import { allDropsOffset, estimateOffset, unwindDropsOffset, waitedNsOffset } from './control.ts';
 import { loadDictionary, requireDictionary } from './dictionary.ts';
 import { filterProcess } from './filter.ts';
@@ -74,7 +74,7 @@ export interface Keeping {
 export interface ProgramOptions {
   /** Of a program for many probes: ends its name. */
   readonly group?: number;
-  /** Of inlined copies: bytes between the stack pointer at its sites and the return address. */
+  /** Of inlined copies and lines: bytes between the stack pointer at their sites and the return address. */
   readonly frameBytes?: FrameBytes;
 }
 
@@ -107,7 +107,7 @@ export function entryProgram(
     const unwanted = tracked ? asm.newLabel() : out;
     if (event.condition !== undefined) decide(asm, context, probe, event.condition, unwanted);
     const skipped = asm.newLabel();
-    if (selection !== undefined) select(asm, context, selection, options.frameBytes, skipped);
+    if (selection !== undefined) select(asm, { ...context, ...options }, selection, skipped);
     if (wantsFloats(event)) {
       askForFloats(asm, context);
       noteProbe(asm, probe, context.probes, out);
@@ -120,7 +120,7 @@ export function entryProgram(
       asm.store(8, fp, frame.dictionary, r1);
     }
     reserve(asm, event.layout.size, full);
-    writeEvent(asm, context, eventKinds.entry, probe, event);
+    writeEvent(asm, { ...context, ...options }, eventKinds.entry, probe, event);
     writeSite(asm, probe, false);
     if (event.layout.walk) walk(asm, event.layout.walk, walkOptions(context));
     if (waiting !== undefined) waitOrGoOn(asm, waiting, waitedNsOffset(context.probes));
@@ -200,7 +200,7 @@ export function returnProgram(
     }
     if (options.hits) countProbe(asm, probe, 'hits');
     if (sent.condition !== undefined) decide(asm, context, probe, sent.condition, out);
-    if (options.hits && selection !== undefined) select(asm, context, selection, options.frameBytes, skipped);
+    if (options.hits && selection !== undefined) select(asm, { ...context, ...options }, selection, skipped);
     if (wantsFloats(sent)) {
       askForFloats(asm, context);
       noteProbe(asm, probe, context.probes, out);
@@ -218,7 +218,7 @@ export function returnProgram(
     }
     const full = asm.newLabel();
     reserve(asm, sent.layout.size, full);
-    writeEvent(asm, context, eventKinds[kind], probe, sent);
+    writeEvent(asm, { ...context, ...options }, eventKinds[kind], probe, sent);
     writeSite(asm, probe, options.sites > 1 && context.features.attachCookie);
     if (sent.layout.walk) walk(asm, sent.layout.walk, walkOptions(context));
     if (waiting !== undefined) waitOrGoOn(asm, waiting, waitedNsOffset(context.probes));
@@ -346,7 +346,13 @@ function walkOptions({ dynamicTypes = false, features }: EmitContext) {
   return { dynamicTypes, mayGoto, checkedSteps };
 }
 
-function writeEvent(asm: Assembler, context: EmitContext, kind: EventKind, probe: ProbeNumber, event: EventPlan): void {
+function writeEvent(
+  asm: Assembler,
+  context: EmitContext & Pick<Reading, 'frameBytes'>,
+  kind: EventKind,
+  probe: ProbeNumber,
+  event: EventPlan,
+): void {
   writeHeader(asm, { kind, probe, target: context.target, layout: event.layout });
   event.layout.slots.forEach((slot, index) => {
     writeSlot(asm, context, slot, event.sources[index] as SlotSource, context.entries ?? []);

@@ -1,11 +1,10 @@
-import { type Assembler, fp, immediate, type Label, r0, r1, r2, r3, r4, r6, r7, r8, r9 } from '#asm';
+import { type Assembler, fp, immediate, type Label, r0, r1, r2, r3, r4, r7, r8, r9 } from '#asm';
 import type { SelectionPlan } from '../plan/index.ts';
 import type { Reading } from './compute.ts';
 import { frame, mapNames } from './frame.ts';
 import { readUser } from './read.ts';
-import type { FrameBytes } from './record.ts';
 import { writeSlot } from './slot.ts';
-import { firstReturnAddress } from './stack.ts';
+import { callerFrame } from './stack.ts';
 
 /** Words (u64) of what is known of the calls of a probe as it was written, or of those with one key. */
 export const selectionState = {
@@ -28,17 +27,10 @@ export function selectionKeysName({ counter, per }: SelectionPlan): string {
 
 /**
  * Goes to `skipped` for a call that is not kept. Before anything is reserved; loses all but r6. Nothing here sleeps.
- * `frameBytes`: between the stack pointer and the return address.
  */
-export function select(
-  asm: Assembler,
-  reading: Reading,
-  plan: SelectionPlan,
-  frameBytes: FrameBytes | undefined,
-  skipped: Label,
-): void {
+export function select(asm: Assembler, reading: Reading, plan: SelectionPlan, skipped: Label): void {
   const { counter, within, sample, rate, first, per } = plan;
-  if (within !== undefined) walkFrames(asm, reading, within, frameBytes, skipped);
+  if (within !== undefined) walkFrames(asm, reading, within, skipped);
   if (sample === undefined && rate === undefined && first === undefined) return;
   if (per === undefined) asm.loadMapValue(r8, mapNames.selection, selectionStateSize * counter);
   else findKey(asm, reading, selectionKeysName(plan), per, skipped);
@@ -131,20 +123,18 @@ export const noExist = 1;
 
 /**
  * Goes on if a return address on the goroutine's stack lies in one of the ranges, else to `skipped`. By frame pointers, which every Go frame that calls
- * anything keeps; at the sites of entries the register still holds the caller's, and the return address is where the call has put it. In an inlined copy it may
- * hold that of the function around: then its return address is looked at twice.
+ * anything keeps.
  */
 function walkFrames(
   asm: Assembler,
-  { machine, bias = 0 }: Reading,
+  reading: Reading,
   ranges: NonNullable<SelectionPlan['within']>,
-  frameBytes: FrameBytes | undefined,
   skipped: Label,
 ): void {
   const loop = asm.newLabel();
   const found = asm.newLabel();
-  firstReturnAddress(asm, machine, r8, skipped, frameBytes);
-  asm.load(8, r9, r6, machine.framePointer);
+  const { bias = 0 } = reading;
+  callerFrame(asm, reading, skipped);
   asm.mov(r7, immediate(0));
   asm.label(loop);
   // A return address may be the one behind the function's last instruction, and is never its first.

@@ -35,7 +35,7 @@ export function writeSlot(
     return;
   }
   if (source.kind === 'stack') {
-    if (slot.kind === 'stack') writeStack(asm, reading.machine, slot, source.inside);
+    if (slot.kind === 'stack') writeStack(asm, reading, slot);
     return;
   }
   const fails = {

@@ -1,34 +1,28 @@
 import { type Assembler, fp, immediate, type Label, r0, r3, r6, r7, r8, r9 } from '#asm';
 import { type Slot, slotStatus } from '#model';
-import type { StackInside } from '../plan/index.ts';
+import type { Reading } from './compute.ts';
 import { frame } from './frame.ts';
-import type { Machine } from './machine.ts';
 import { readUser } from './read.ts';
-import { type FrameBytes, frameBytesOfSite } from './record.ts';
+import { frameBytesOfSite } from './record.ts';
 
 /**
  * Fills a slot with the return addresses of the goroutine's stack, by its frame pointers, which every Go frame that calls anything keeps; loses all but r6, r7.
- * The steps are written out one after the other: no loop for the verifier to follow. More frames than there is room for: the count says one more. `inside`: the first one is that of an
- * inlined copy, which is left empty; the frame pointer is that of the function around, if that has a frame.
+ * The steps are written out one after the other: no loop for the verifier to follow. More frames than there is room for: the count says one more. In the middle of a function
+ * the first place is left empty.
  */
-export function writeStack(
-  asm: Assembler,
-  machine: Machine,
-  slot: Extract<Slot, { kind: 'stack' }>,
-  inside: StackInside | undefined,
-): void {
+export function writeStack(asm: Assembler, reading: Reading, slot: Extract<Slot, { kind: 'stack' }>): void {
   const failed = asm.newLabel();
   const done = asm.newLabel();
-  if (inside !== undefined) asm.mov(r8, immediate(0));
-  else firstReturnAddress(asm, machine, r8, failed);
-  asm.load(8, r9, r6, machine.framePointer);
+  const isInside = reading.frameBytes !== undefined;
+  if (isInside) asm.mov(r8, immediate(0));
+  else callerFrame(asm, reading, failed);
   for (let i = 0; i < slot.frames; i++) {
     asm.store(8, r7, slot.offset + 8 + 8 * i, r8);
     asm.store(8, r7, slot.offset, immediate(i + 1));
     // The bottom of the stack; and who wants one frame is not told of others.
     if (slot.frames === 1) continue;
-    if (i === 0 && inside === 'frameless') {
-      firstReturnAddress(asm, machine, r8, done);
+    if (i === 0 && isInside) {
+      callerFrame(asm, reading, failed);
       continue;
     }
     asm.jumpIf('eq', r9, immediate(0), done);
@@ -46,22 +40,45 @@ export function writeStack(
   asm.label(done);
 }
 
-/** `destination` = where the call under way returns to. `frameBytes`: between the stack pointer and where that lies, inside of a function; undefined: at its ends. */
-export function firstReturnAddress(
-  asm: Assembler,
-  machine: Machine,
-  destination: 8 | 1,
-  failed: Label,
-  frameBytes?: FrameBytes,
-): void {
-  if (machine.link !== undefined && frameBytes === undefined) {
-    asm.load(8, destination, r6, machine.link);
-    return;
+/** r8 = where the function under way returns to, r9 = its caller's frame pointer. Loses all but r6, r7. */
+export function callerFrame(asm: Assembler, reading: Reading, failed: Label): void {
+  const { machine, frameBytes } = reading;
+  asm.load(8, r9, r6, machine.framePointer);
+  if (frameBytes !== undefined) callerFromInside(asm, reading, frameBytes, failed);
+  else if (machine.link !== undefined) asm.load(8, r8, r6, machine.link);
+  else {
+    asm.load(8, r3, r6, machine.stackPointer);
+    readUser(asm, fp, frame.scratch, 8, failed);
+    asm.load(8, r8, fp, frame.scratch);
   }
+}
+
+/**
+ * The same in the middle of a function. A frame keeps the caller's frame pointer right below the return address, and its own frame pointer is where that is: if the register holds another one,
+ * it is the caller's still, or again (prologue, epilogue, a function without a frame). On arm64 the return address is the frame's last word, and in a register where there is no frame.
+ */
+function callerFromInside(
+  asm: Assembler,
+  { machine }: Reading,
+  frameBytes: NonNullable<Reading['frameBytes']>,
+  failed: Label,
+): void {
+  const [callers, done] = [asm.newLabel(), asm.newLabel()];
+  const { link } = machine;
   if (frameBytes === 'cookie') frameBytesOfSite(asm);
-  asm.load(8, r3, r6, machine.stackPointer);
-  if (frameBytes === 'cookie') asm.alu('add', r3, r0);
-  else if (frameBytes !== undefined) asm.alu('add', r3, immediate(frameBytes));
-  readUser(asm, fp, frame.scratch, 8, failed);
-  asm.load(8, destination, fp, frame.scratch);
+  else asm.mov(r0, immediate(frameBytes));
+  if (link !== undefined) {
+    asm.load(8, r8, r6, link);
+    asm.jumpIf('eq', r0, immediate(0), done);
+  }
+  asm.load(8, r8, r6, machine.stackPointer);
+  if (link === undefined) asm.alu('add', r8, r0);
+  asm.alu('sub', r8, immediate(8));
+  asm.mov(r3, r8);
+  readUser(asm, fp, frame.scratch, 16, failed);
+  asm.jumpIf('ne', r9, r8, callers);
+  asm.load(8, r9, fp, frame.scratch);
+  asm.label(callers);
+  asm.load(8, r8, fp, frame.scratch + 8);
+  asm.label(done);
 }

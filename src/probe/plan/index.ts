@@ -11,7 +11,6 @@ export {
   rootsOf,
   type ScalarSource,
   type SlotSource,
-  type StackInside,
   sourceText,
   valueText,
   type Way,

@@ -94,12 +94,12 @@ export class LayoutBuilder {
         const slot = this.#slot(source);
         if (typeof slot !== 'number') return slot;
         if (value.kind === 'stack') {
-          const { one, inlined } = value;
+          const { one, start } = value;
           return {
             kind: 'frames',
             slot,
             ...(one === true ? { one } : {}),
-            ...(inlined === undefined ? {} : { inlinedAt: inlined.at }),
+            ...(start === undefined ? {} : { start }),
           };
         }
         if (value.kind === 'goroutine' && value.code === true) return { kind: 'frames', slot, one: true };

@@ -42,15 +42,12 @@ export interface ScalarSource extends Way {
   readonly size: number;
 }
 
-/** A stack of an inlined copy begins in the middle of a function: one with a frame, or one that calls nothing and has none. */
-export type StackInside = 'frame' | 'frameless';
-
 /** How the emitter fills a slot. */
 export type SlotSource =
   | ScalarSource
   | (FloatRoot & { readonly size: number })
-  /** Return addresses, from the frame pointers. `inside`: of an inlined copy, whose own call has none; its place is left empty. */
-  | { readonly kind: 'stack'; readonly frames: number; readonly inside?: StackInside }
+  /** Return addresses, from the frame pointers. What begins in the middle of a function (`StackStart`) has none, and its place is left empty. */
+  | { readonly kind: 'stack'; readonly frames: number }
   | { readonly kind: 'cpu' }
   | { readonly kind: 'thread' }
   /** The control map's count of all drops. */
@@ -89,12 +86,7 @@ export function slotSource(
   noFloats: () => string | undefined,
   stringBytes: number = defaultLimits.stringBytes,
 ): SlotSource | string {
-  if (value.kind === 'stack')
-    return {
-      kind: 'stack',
-      frames: value.frames,
-      ...(value.inlined === undefined ? {} : { inside: value.inlined.inside }),
-    };
+  if (value.kind === 'stack') return { kind: 'stack', frames: value.frames };
   if (value.kind === 'cpu' || value.kind === 'thread' || value.kind === 'drops') return { kind: value.kind };
   if (value.kind === 'goroutine') return { kind: 'goroutine', offset: value.offset };
   const { access } = value;

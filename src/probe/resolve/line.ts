@@ -74,7 +74,7 @@ export function resolveLine(
       const fn = { ...place.into, name: place.function };
       const { diagnostics, unselected, ...found } = resolveColumns(
         probe,
-        { function: fn, signature: place.signature },
+        { function: fn, signature: place.signature, stackStart: place.stackStart },
         binary,
         graph,
       );

@@ -102,7 +102,7 @@ export function resolveProbes(
     const place = {
       function: fn,
       signature: captured === undefined ? signature : { ...signature, captured },
-      inlined: rest.copy?.call,
+      stackStart: rest.copy?.stackStart,
     };
     const { diagnostics, unselected, ...found } = resolveColumns(wanted, place, binary, graph);
     // What its instantiations have and the shape does not (fields behind pointers) is no mistake.

@@ -10,7 +10,7 @@ import {
 import type { CaptureColumn, Column, LogicalProbe } from '#model';
 import type { BinaryView } from '../binary.ts';
 import { TypeGraphBuilder } from '../graph/index.ts';
-import type { InlinedCallSite } from '../sites/index.ts';
+import type { StackStart } from '../sites/index.ts';
 import { numberTexts, type Resolution } from '../types.ts';
 import { startOf } from './access.ts';
 import { resolveAggregate } from './aggregate.ts';
@@ -75,7 +75,7 @@ export function resolveColumns(
   place: {
     readonly function: GoFunction;
     readonly signature: GoSignature;
-    readonly inlined?: InlinedCallSite | undefined;
+    readonly stackStart?: StackStart | undefined;
   },
   binary: BinaryView,
   graph: TypeGraphBuilder,
@@ -83,7 +83,7 @@ export function resolveColumns(
   readonly diagnostics: readonly Diagnostic[];
   readonly unselected: readonly Diagnostic[];
 } {
-  const { function: fn, signature, inlined } = place;
+  const { function: fn, signature, stackStart } = place;
   graph.addPackage(receiverOf(fn.name).package);
   const diagnostics: Diagnostic[] = [];
   const columns: ResolvedColumn[] = [];
@@ -136,8 +136,10 @@ export function resolveColumns(
           capture.kind === 'caller' ? `where ${fn.name} was called from` : `stack of ${fn.name}, callers first to last`;
         const value: ResolvedValue = {
           kind: 'stack',
-          ...(capture.kind === 'caller' ? { frames: 1, one: true } : { frames: mostFrames }),
-          ...(inlined === undefined ? {} : { inlined }),
+          ...(capture.kind === 'caller'
+            ? { frames: stackStart?.isOwn === true ? 2 : 1, one: true }
+            : { frames: mostFrames }),
+          ...(stackStart === undefined ? {} : { start: stackStart }),
         };
         columns.push({ column: named(name, textForm, what), from: 'entry', value });
         break;

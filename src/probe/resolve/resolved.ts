@@ -2,7 +2,7 @@ import type { Address } from '#base';
 import type { DictionaryPlace, GoFunction, GoSignature, GoVariable, PackageVariable } from '#gobin';
 import type { AggregateFunction, Column } from '#model';
 import type { Computation } from '../computation/index.ts';
-import type { CopyPlace, InlinedCallSite } from '../sites/index.ts';
+import type { CopyPlace, StackStart } from '../sites/index.ts';
 import type { NumberText } from '../types.ts';
 
 /** A number: take the 8 bytes found so far as a pointer, and go to so many bytes behind where it points. Else: go to an element, then `offset` bytes on. */
@@ -54,8 +54,8 @@ export type ResolvedValue =
       /** An error, whose text is wanted: empty for nil. */
       readonly error?: true;
     }
-  /** Return addresses, innermost first; `one`: where the call comes from. `inlined`: of an inlined copy. */
-  | { readonly kind: 'stack'; readonly frames: number; readonly one?: true; readonly inlined?: InlinedCallSite }
+  /** Return addresses, innermost first; `one`: where the call comes from. `start`: of an inlined copy or a line. */
+  | { readonly kind: 'stack'; readonly frames: number; readonly one?: true; readonly start?: StackStart }
   | { readonly kind: 'cpu' }
   | { readonly kind: 'thread' }
   /** How many events of the tracepoint have been dropped so far. */

@@ -45,9 +45,11 @@ export function resolveSelection(
     else if (typed.value.kind === 'missing')
       fail('probe.no-key', `'${per.text}' is no key, because it is not captured: ${typed.value.reason}`, []);
     else if (!['int', 'uint', 'bool', 'string', 'address'].includes(typed.value.kind)) {
-      fail('probe.no-key', `'${per.text}' is no key: it is neither a number, a bool nor a string`, [
-        'name a field of it',
-      ]);
+      const [why, hint] =
+        typed.value.kind === 'computed'
+          ? ['it is computed', 'name what it is computed from']
+          : ['it is neither a number, a bool nor a string', 'name a field of it'];
+      fail('probe.no-key', `'${per.text}' is no key: ${why}`, [hint]);
     } else selection = { ...selection, per: typed.value };
   }
   return diagnostics.length > 0 ? { ok: false, diagnostics } : { ok: true, value: selection };

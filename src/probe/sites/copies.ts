@@ -21,10 +21,13 @@ import { classify } from './entry.ts';
 import { tableTargets } from './tables.ts';
 import { isCounter, isMadeBy, isOfCall, isSteady, type Known } from './trust.ts';
 
-/** Where a call was inlined: an instruction by whose function and line it is known. `inside`: has the function around a frame? */
-export interface InlinedCallSite {
+/**
+ * Where in the code of a function a stack begins, which has no return address for it: an instruction by whose function and line it is known. Of an inlined copy it is where the
+ * copy was inlined, its caller; `isOwn`: of a line it is in the line itself, which is no caller.
+ */
+export interface StackStart {
   readonly at: Address;
-  readonly inside: 'frame' | 'frameless';
+  readonly isOwn?: true;
 }
 
 /** An inlined copy that can be probed. */
@@ -33,8 +36,8 @@ export interface CopyPlace {
   readonly entry: Site;
   /** Where a call is over; undefined: no instruction tells. */
   readonly end?: Site;
-  /** Undefined: nothing tells where the call is. */
-  readonly call?: InlinedCallSite;
+  /** Undefined: nothing tells where it was called from. */
+  readonly stackStart?: StackStart;
   /** Bytes between the stack pointer at a site and the return address. */
   readonly frameBytes: { readonly entry: number; readonly end: number };
   /** Parameters as they are at `entry`. */
@@ -110,9 +113,7 @@ export class CopySites {
       into: copy.into,
       entry: entry.site,
       ...(end === undefined || endFrame === undefined ? {} : { end }),
-      ...(copy.mark === undefined
-        ? {}
-        : { call: { at: copy.mark, inside: entry.frameBytes === 0 ? 'frameless' : 'frame' } as const }),
+      ...(copy.mark === undefined ? {} : { stackStart: { at: copy.mark } }),
       frameBytes: { entry: entry.frameBytes, end: endFrame ?? 0 },
       signature: { parameters: entry.variables, results: [], resultsUnknown },
     };
@@ -145,6 +146,7 @@ export class CopySites {
         places.push({
           into: spot.into,
           entry: entry.site,
+          stackStart: { at: entry.site.address, isOwn: true },
           frameBytes: { entry: entry.frameBytes, end: 0 },
           signature: { parameters: entry.variables, results: [] },
           function: scope.function,

@@ -1,5 +1,5 @@
 export { chooseSites, type SiteContext, type SiteWants } from './choose.ts';
-export { type CopyPlace, CopySites, type InlinedCallSite, type LinePlace } from './copies.ts';
+export { type CopyPlace, CopySites, type LinePlace, type StackStart } from './copies.ts';
 export { classifyArm64 } from './kernel-arm64.ts';
 export { classifyX86 } from './kernel-x86.ts';
 export { chooseRuntimeSites, type FunctionCode, type RuntimeSites, runtimeProbes } from './runtime.ts';
