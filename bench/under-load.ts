@@ -1,11 +1,14 @@
 /**
  * `node bench/under-load.ts [rounds] [seconds]`: requests a second that caddy answers with a file while the calls of 1, 100 and 1,000 functions of `net/http` (and, where
  * that has not so many, of its other packages) are counted, interleaved with no probe; as a share of the rounds without before and behind. Nothing is refused here:
- * the budget would not let most of it be.
+ * the budget would not let most of it be. Beside them the least that probes at these places can cost: an empty program.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Assembler, immediate, r0 } from '#asm';
+import { attachUprobes, loadProgram } from '#bpf';
+import type { ProcessTracepoint } from '#model';
 import { TestDeployer } from '../testing/deployer.ts';
 import { freePort } from '../testing/free-port.ts';
 import { goFixture } from '../testing/go-fixtures.ts';
@@ -34,34 +37,46 @@ const alive = setInterval(() => {}, 1_000);
 interface Load {
   readonly perSecond: number;
   readonly failed: number;
-  readonly p99: number;
+  /** Of the server, a request. */
+  readonly cpuUs: number;
 }
 
 async function ask(): Promise<Load> {
-  const { stdout } = await startProcess(load, {
+  const before = cpuMs();
+  const command = await startProcess(load, {
     args: [`http://127.0.0.1:${port}/page.html`, String(connections), String(seconds)],
-  }).then(async (command) => {
-    await command.exited;
-    return command;
   });
-  const [perSecond, failed, , p99] = stdout.trim().split(' ').map(Number);
-  return { perSecond: perSecond!, failed: failed!, p99: p99! };
+  await command.exited;
+  const [perSecond, failed] = command.stdout.trim().split(' ').map(Number);
+  return { perSecond: perSecond!, failed: failed!, cpuUs: ((cpuMs() - before) * 1000) / (perSecond! * seconds) };
+}
+
+/** Of the server, in user space and in the kernel. */
+function cpuMs(): number {
+  const fields = readFileSync(`/proc/${server.pid}/stat`, 'utf8')
+    .replace(/^.*\) /s, '')
+    .split(' ');
+  return 10 * (Number(fields[11]) + Number(fields[12]));
 }
 
 const { upid } = sonde.processes.find(String(server.pid))[0]!;
 
-/** Counts the calls of each function of a pattern for the time of one load. */
-async function counted(
-  pattern: string,
-): Promise<Load & { readonly functions: number; readonly hits: number; readonly stepped: number }> {
-  const deployment = await sonde.placeLogical({
+function counting(pattern: string): ProcessTracepoint {
+  return {
     name: 'load',
     table: 'load',
     target: { kind: 'upid', upid },
     ttlNs: 0n,
     noBudget: true,
     probes: [{ function: pattern, columns: [{ name: 'calls', capture: { kind: 'aggregate', function: 'count' } }] }],
-  });
+  };
+}
+
+/** Counts the calls of each function of a pattern for the time of one load. */
+async function counted(
+  pattern: string,
+): Promise<Load & { readonly functions: number; readonly hits: number; readonly stepped: number }> {
+  const deployment = await sonde.placeLogical(counting(pattern));
   const { functions, hits: before } = deployment;
   const steppedBefore = deployment.cost(0, 1);
   const result = await ask();
@@ -69,6 +84,19 @@ async function counted(
   const stepped = deployment.cost(0, 1) - steppedBefore;
   await deployment.close();
   return { ...result, functions: functions.length, hits, stepped };
+}
+
+/** Has the kernel run a program that does nothing at the same places. */
+async function emptyProgram(pattern: string): Promise<Load> {
+  const { sys } = sonde;
+  const asm = new Assembler();
+  asm.mov(r0, immediate(0));
+  asm.exit();
+  using program = loadProgram(sys, asm.program('empty'), new Map(), { multi: true });
+  const { pid } = server;
+  const sites = sonde.sites(counting(pattern)).map(({ offset }) => ({ offset, cookie: 0 }));
+  using _ = attachUprobes(sys, program, { executable: `/proc/${pid}/exe`, pid, sites });
+  return await ask();
 }
 
 const patterns = [
@@ -81,35 +109,51 @@ let failed = 0;
 try {
   await ask(); // warm
   for (const pattern of patterns) {
-    const shares: number[] = [];
-    const rates: number[] = [];
-    const without: number[] = [];
-    let last: Awaited<ReturnType<typeof counted>> | undefined;
+    const without: Load[] = [];
+    const counts: Awaited<ReturnType<typeof counted>>[] = [];
+    const empty: Load[] = [];
     for (let round = 0; round < rounds; round++) {
       const before = await ask();
-      last = await counted(pattern);
+      counts.push(await counted(pattern));
+      empty.push(await emptyProgram(pattern));
       const after = await ask();
-      failed += before.failed + last.failed + after.failed;
-      without.push((before.perSecond + after.perSecond) / 2);
-      rates.push(last.perSecond);
-      shares.push(last.perSecond / without.at(-1)!);
-      process.stderr.write(`${last.functions} functions: ${shares.at(-1)!.toFixed(2)}\n`);
+      const perSecond = (before.perSecond + after.perSecond) / 2;
+      without.push({ ...before, perSecond, cpuUs: (before.cpuUs + after.cpuUs) / 2 });
+      failed += [before, counts.at(-1)!, empty.at(-1)!, after].reduce((sum, each) => sum + each.failed, 0);
+      process.stderr.write(
+        `${counts[0]!.functions} functions: ${(counts.at(-1)!.perSecond / perSecond).toFixed(2)}, empty: ${(empty.at(-1)!.perSecond / perSecond).toFixed(2)}\n`,
+      );
     }
-    rows.push([
-      String(last!.functions),
-      Math.round(median(without)).toLocaleString('en'),
-      Math.round(median(rates)).toLocaleString('en'),
-      median(shares).toFixed(2),
-      (last!.hits / (last!.perSecond * seconds)).toFixed(1),
-      (last!.stepped / (last!.perSecond * seconds)).toFixed(1),
-    ]);
+    const last = counts.at(-1)!;
+    const perRequest = (count: number) => (count / (last.perSecond * seconds)).toFixed(1);
+    const row = (what: string, loads: readonly Load[], ...more: string[]) => [
+      String(last.functions),
+      what,
+      Math.round(median(loads.map((each) => each.perSecond))).toLocaleString('en'),
+      median(loads.map((each, round) => each.perSecond / without[round]!.perSecond)).toFixed(2),
+      `${median(loads.map((each) => each.cpuUs)).toFixed(1)} µs`,
+      ...more,
+    ];
+    rows.push(
+      row('nothing', without, '', ''),
+      row('counted', counts, perRequest(last.hits), perRequest(last.stepped)),
+      row('an empty program', empty, '', ''),
+    );
   }
   console.log(
     `under-load: ${machine()}, load ${loadavg()[0]!.toFixed(0)}; caddy, a file of 1.4 kB, ${connections} connections, median of ${rounds} rounds of ${seconds} s\n`,
   );
   console.log(
     table(
-      ['functions counted', 'requests/s without', 'with', 'share left', 'hits a request', 'of them two traps'],
+      [
+        'functions',
+        'what is done',
+        'requests/s',
+        'share left',
+        "the server's CPU a request",
+        'hits a request',
+        'of them two traps',
+      ],
       rows,
     ),
   );

@@ -38,7 +38,7 @@ it('px funcs: signatures and places, filtered by a pattern', async () => {
 
 it('px debug sites: places, classes, expected cost', async () => {
   const { stdout } = await sonde.ok(['debug', 'sites', String(program.pid), 'main.named']);
-  expect(stdout).toMatch(/entry 0x[0-9a-f]+ .*push %rbp \(emulated\)/);
+  expect(stdout).toMatch(/entry 0x[0-9a-f]+ .*jbe 0x[0-9A-F]+ \(emulated, when not taken /);
   expect(stdout).toMatch(/return 0x[0-9a-f]+ .*ret \(stepped\)/);
   expect(stdout).toMatch(/\d+ ns a hit/);
 });

@@ -3,13 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { textAt } from '#api';
 import type { CaptureColumn, ProcessTracepoint, RowBatch } from '#model';
-import { defaultRedaction, Redaction } from '#probe';
+import { compileTarget, defaultRedaction, Redaction, type Site } from '#probe';
 import { openSys, type Sys } from '#sys';
 import { Binaries } from '../src/agent/binaries.ts';
 import { Deployer, type Deployment, type DeploymentSink } from '../src/agent/deployment.ts';
 import { Execs } from '../src/agent/execs.ts';
 import { readIdentity } from '../src/agent/identity.ts';
 import { Kernel } from '../src/agent/kernel.ts';
+import { executableOf } from '../src/agent/process-executable.ts';
 import { Processes } from '../src/agent/processes.ts';
 import { Reader } from '../src/agent/reader/reader.ts';
 
@@ -88,6 +89,25 @@ export class TestDeployer implements AsyncDisposable {
 
   placeLogical(logical: ProcessTracepoint, sink: Partial<DeploymentSink> = {}): Promise<Deployment> {
     return this.#deployer.deploy(logical, { relation: async () => {}, batch: () => {}, ended: () => {}, ...sink });
+  }
+
+  /** Where the probes of a tracepoint would be. */
+  sites(logical: ProcessTracepoint): readonly Site[] {
+    const { kernel } = this;
+    const { pid } = logical.target.upid;
+    using executable = executableOf(pid);
+    using lease = this.binaries.open(executable);
+    const compiled = compileTarget(logical, lease.binary, {
+      filter: kernel.filter(pid),
+      features: kernel.emitFeatures,
+      floats: kernel.floatState,
+      targetIndex: 0,
+      bias: 0,
+      redaction: new Redaction(defaultRedaction),
+      instructionText: () => '',
+    });
+    if (!compiled.ok) throw new Error(compiled.diagnostics.map(({ message }) => message).join('; '));
+    return compiled.value.compiled.programs.flatMap(({ sites }) => sites);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -12,15 +12,14 @@ const code = {
       ...[0x75, 0xf6], //                   08: jne 00
       0xc3, //                              0a: ret
       ...Array<number>(0x15).fill(0xcc),
-      0x55, //                              20: push rbp
-      ...[0x48, 0x39, 0xe4], //             21: cmp rsp, rsp
-      ...[0xeb, 0x00], //                   24: jmp 26
-      0x5d, //                              26: pop rbp
+      ...[0x76, 0x00], //                   20: jbe 22, as at a stack check
+      ...[0x48, 0x39, 0xe4], //             22: cmp rsp, rsp
+      ...[0xeb, 0x00], //                   25: jmp 27
       0xc3, //                              27: ret
     ],
     emulated: 0x20,
-    stepped: 0x21,
-    emulatedLater: 0x24,
+    stepped: 0x22,
+    emulatedLater: 0x25,
     return: 0x27,
     /** int3: no probe is put on it. */
     refused: 0x10,

@@ -58,17 +58,19 @@ function intactLength(code: DecodedCode, intact: Intact, most: number): number {
   return Math.min(count, code.count);
 }
 
-/** With a stack check: whatever comes before its jump may run twice for one call. */
+/**
+ * With a stack check: whatever comes before its jump may run twice for one call. The jump itself is the cheapest to probe: the kernel writes nothing to the
+ * stack for it, as it does for the `push` behind it.
+ */
 function atCheck(architecture: Architecture, code: DecodedCode, check: number, reach: number): EntryChoice | undefined {
-  const behind = check + 1;
-  const behindClass = behind < reach ? classify(architecture, code, behind) : 'refused';
-  if (behindClass === 'emulated') return { index: behind, class: behindClass };
   if (check < reach) {
     const test = notTaken(architecture, instructionBytes(code, check));
     const checkClass = classify(architecture, code, check);
     if (test && checkClass === 'emulated') return { index: check, class: checkClass, notTaken: test };
   }
-  return behindClass === 'stepped' ? { index: behind, class: behindClass } : undefined;
+  const behind = check + 1;
+  const behindClass = behind < reach ? classify(architecture, code, behind) : 'refused';
+  return behindClass === 'refused' ? undefined : { index: behind, class: behindClass };
 }
 
 function inPrefix(
