@@ -3,16 +3,16 @@ import type { TracepointMaps } from '#probe';
 import type { Sys } from '#sys';
 
 /**
- * Makes a tracepoint's maps of types, filled, where it has them. `bias`: what the process adds to the file's addresses. The caller closes
+ * Makes a tracepoint's maps that are filled from the start: tables, dynamic types. `bias`: what the process adds to the file's addresses. The caller closes
  * them.
  */
 export function makeTypeMaps(sys: Sys, maps: TracepointMaps, bias: number): BpfMap[] {
   const made: BpfMap[] = [];
   try {
-    if (maps.types) {
-      const table = makeMap(sys, maps.types.spec);
+    for (const { spec, bytes } of maps.tables) {
+      const table = makeMap(sys, spec);
       made.push(table);
-      new Uint8Array(table.words.buffer).set(maps.types.bytes);
+      new Uint8Array(table.words.buffer).set(bytes);
     }
     if (maps.dynamic) {
       const dynamic = makeMap(sys, maps.dynamic.spec);

@@ -11,6 +11,7 @@ import {
   selectionMaps,
   tracepointMaps,
   wantsFloats,
+  withinTables,
 } from './emit/index.ts';
 import { type Redaction, TypeGraphBuilder, type TypeTable } from './graph/index.ts';
 import { type PlannedProbe, planPanic } from './plan/index.ts';
@@ -141,6 +142,7 @@ export function compileTarget(
         ...tracepointMaps(planned.length, largest, {
           types,
           estimate,
+          tables: withinTables(planned),
           others: callMaps(planned),
           shared: selectionMaps(planned, logical.probes.length),
         }),

@@ -220,13 +220,19 @@ export interface CompiledTarget {
   readonly programs: readonly ProgramSites[];
 }
 
+/** An array map with one value, to be filled with `bytes`. */
+export interface FilledMap {
+  readonly spec: MapSpec;
+  readonly bytes: Uint8Array;
+}
+
 /** Maps that all programs of a tracepoint share. */
 export interface TracepointMaps {
   readonly ring: MapSpec;
   /** An array map with one value: `control` below. */
   readonly control: MapSpec;
-  /** An array map with one value, to be filled with `bytes`: the types that the walk over objects knows (`graph/table.ts`). */
-  readonly types?: { readonly spec: MapSpec; readonly bytes: Uint8Array };
+  /** The types that the walk over objects knows (`graph/table.ts`), the code that calls are within (`emit/within.ts`). */
+  readonly tables: readonly FilledMap[];
   /**
    * A hash map, to be filled: type descriptor's address in the process (in the file, plus the load bias) → u32 `entry`, u32 `size`.
    */

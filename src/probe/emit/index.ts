@@ -12,7 +12,7 @@ export { mapNames } from './frame.ts';
 export { groupEntryProgram, groupReturnProgram } from './group.ts';
 export { type GroupSizes, groupSizes } from './group-sizes.ts';
 export { type Machine, machine } from './machine.ts';
-export { callMaps, groupMaps, isTracked, selectionMaps, tracepointMaps } from './maps.ts';
+export { callMaps, groupMaps, isTracked, selectionMaps, tracepointMaps, withinTables } from './maps.ts';
 export {
   type EmitContext,
   entryProgram,

@@ -1,12 +1,13 @@
 import type { MapSpec } from '#asm';
 import { dynamicKeyBytes, dynamicValueBytes, type TypeTable } from '../graph/index.ts';
 import type { PlannedProbe } from '../plan/index.ts';
-import type { TracepointMaps } from '../types.ts';
+import type { FilledMap, TracepointMaps } from '../types.ts';
 import { estimateOffset, wokenOffset } from './control.ts';
 import { mapNames, smallestRing } from './frame.ts';
 import { groupSizes } from './group-sizes.ts';
 import { mostOpenCalls, openKeyBytes } from './open.ts';
 import { selectionKeysName, selectionStateSize } from './select.ts';
+import { bordersOf, withinName } from './within.ts';
 
 /** Records of the largest size that the ring should hold, at least: 15 ms of a million hits a second, three times what the reader lets gather; large records get fewer, for a ring's pages count twice in the reader's memory. */
 const ringRecords = 16_384;
@@ -22,11 +23,13 @@ export function tracepointMaps(
   {
     types,
     estimate = false,
+    tables = [],
     others = [],
     shared = [],
   }: {
     readonly types?: TypeTable | undefined;
     readonly estimate?: boolean;
+    readonly tables?: readonly FilledMap[];
     readonly others?: readonly MapSpec[];
     readonly shared?: readonly MapSpec[];
   } = {},
@@ -37,8 +40,8 @@ export function tracepointMaps(
   const ring: MapSpec = { name: mapNames.ring, type: 'ringbuf', keySize: 0, valueSize: 0, maxEntries: size };
   const values = estimate ? estimateOffset(probes, probes) : wokenOffset(probes) + 8;
   const controls: MapSpec = { name: mapNames.control, type: 'array', keySize: 4, valueSize: values, maxEntries: 1 };
-  const common = { ring, control: controls, others, shared };
-  if (types === undefined) return common;
+  const filled = (all: readonly FilledMap[]) => ({ ring, control: controls, tables: all, others, shared });
+  if (types === undefined) return filled(tables);
   const table: MapSpec = {
     name: mapNames.types,
     type: 'array',
@@ -46,7 +49,8 @@ export function tracepointMaps(
     valueSize: types.bytes.length,
     maxEntries: 1,
   };
-  if (types.dynamic.length === 0) return { ...common, types: { spec: table, bytes: types.bytes } };
+  const common = filled([...tables, { spec: table, bytes: types.bytes }]);
+  if (types.dynamic.length === 0) return common;
   const dynamic: MapSpec = {
     name: mapNames.dynamic,
     type: 'hash',
@@ -56,7 +60,6 @@ export function tracepointMaps(
   };
   return {
     ...common,
-    types: { spec: table, bytes: types.bytes },
     dynamic: { spec: dynamic, entries: types.dynamic },
   };
 }
@@ -118,4 +121,15 @@ export function selectionMaps(planned: readonly PlannedProbe[], written: number)
     return [[name, { name, type: 'lru_hash', keySize, valueSize: selectionStateSize, maxEntries: mostKeys }]];
   });
   return [counters, ...new Map(keys).values()];
+}
+
+/** The code that calls are within: a table for each probe as it was written. */
+export function withinTables(planned: readonly PlannedProbe[]): FilledMap[] {
+  const tables = planned.flatMap(({ selection }): [string, FilledMap][] => {
+    if (selection?.within === undefined) return [];
+    const name = withinName(selection.counter);
+    const bytes = new Uint8Array(bordersOf(selection.within).buffer);
+    return [[name, { spec: { name, type: 'array', keySize: 4, valueSize: bytes.length, maxEntries: 1 }, bytes }]];
+  });
+  return [...new Map(tables).values()];
 }

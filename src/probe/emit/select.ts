@@ -2,9 +2,8 @@ import { type Assembler, fp, immediate, type Label, r0, r1, r2, r3, r4, r7, r8, 
 import type { SelectionPlan } from '../plan/index.ts';
 import type { Reading } from './compute.ts';
 import { frame, mapNames } from './frame.ts';
-import { readUser } from './read.ts';
 import { writeSlot } from './slot.ts';
-import { callerFrame } from './stack.ts';
+import { bordersOf, walkFrames, withinName } from './within.ts';
 
 /** Words (u64) of what is known of the calls of a probe as it was written, or of those with one key. */
 export const selectionState = {
@@ -17,9 +16,6 @@ export const selectionState = {
 } as const;
 export const selectionStateSize = 24;
 
-/** Frames that are looked at for `within`: each a read of 16 bytes. What is further up is not found. */
-export const mostFrames = 256;
-
 /** The map of the keys of a probe's `per`: of those that are as long, whatever function they come from. */
 export function selectionKeysName({ counter, per }: SelectionPlan): string {
   return `keys_${counter}_${per?.layout.size ?? 0}`;
@@ -30,7 +26,8 @@ export function selectionKeysName({ counter, per }: SelectionPlan): string {
  */
 export function select(asm: Assembler, reading: Reading, plan: SelectionPlan, skipped: Label): void {
   const { counter, within, sample, rate, first, per } = plan;
-  if (within !== undefined) walkFrames(asm, reading, within, skipped);
+  if (within !== undefined)
+    walkFrames(asm, reading, { borders: withinName(counter), size: bordersOf(within).length }, skipped);
   if (sample === undefined && rate === undefined && first === undefined) return;
   if (per === undefined) asm.loadMapValue(r8, mapNames.selection, selectionStateSize * counter);
   else findKey(asm, reading, selectionKeysName(plan), per, skipped);
@@ -120,39 +117,3 @@ function findKey(
 
 /** BPF_NOEXIST (include/uapi/linux/bpf.h): another CPU may have made the key meanwhile. */
 export const noExist = 1;
-
-/**
- * Goes on if a return address on the goroutine's stack lies in one of the ranges, else to `skipped`. By frame pointers, which every Go frame that calls
- * anything keeps.
- */
-function walkFrames(
-  asm: Assembler,
-  reading: Reading,
-  ranges: NonNullable<SelectionPlan['within']>,
-  skipped: Label,
-): void {
-  const loop = asm.newLabel();
-  const found = asm.newLabel();
-  const { bias = 0 } = reading;
-  callerFrame(asm, reading, skipped);
-  asm.mov(r7, immediate(0));
-  asm.label(loop);
-  // A return address may be the one behind the function's last instruction, and is never its first.
-  for (const { start, end } of ranges) {
-    const next = asm.newLabel();
-    asm.loadConstant(r1, BigInt(start + bias));
-    asm.jumpIf('le', r8, r1, next);
-    asm.loadConstant(r1, BigInt(end + bias));
-    asm.jumpIf('le', r8, r1, found);
-    asm.label(next);
-  }
-  asm.jumpIf('eq', r9, immediate(0), skipped);
-  asm.mov(r3, r9);
-  readUser(asm, fp, frame.scratch, 16, skipped);
-  asm.load(8, r8, fp, frame.scratch + 8);
-  asm.load(8, r9, fp, frame.scratch);
-  asm.alu('add', r7, immediate(1));
-  asm.jumpIf('lt', r7, immediate(mostFrames), loop);
-  asm.jump(skipped);
-  asm.label(found);
-}

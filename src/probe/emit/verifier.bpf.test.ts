@@ -6,7 +6,16 @@ import { newTestTypes, testRuntime, testTypeRefs } from '../../../testing/ebpf/i
 import { planProbe } from '../plan/index.ts';
 import type { ResolvedProbe, ResolvedValue } from '../resolve/index.ts';
 import type { Site } from '../types.ts';
-import { entryProgram, goexitProgram, machine, recoveryProgram, returnProgram, tracepointMaps } from './index.ts';
+import {
+  entryProgram,
+  goexitProgram,
+  machine,
+  recoveryProgram,
+  returnProgram,
+  selectionMaps,
+  tracepointMaps,
+  withinTables,
+} from './index.ts';
 
 const variable = (...places: GoVariable['places']): GoVariable => ({ name: 'v', type: 0, places });
 const register = (number: number, offset = 0, size = 8) =>
@@ -93,7 +102,7 @@ describe('the verifier takes a walk over objects', () => {
     const specs = tracepointMaps(1, planned.entry!.layout.size, { types });
     using ring = makeMap(sys, specs.ring);
     using control = makeMap(sys, specs.control);
-    using table = makeMap(sys, specs.types!.spec);
+    using table = makeMap(sys, specs.tables[0]!.spec);
     using dynamic = makeMap(sys, specs.dynamic!.spec);
     const maps = new Map([ring, control, table, dynamic].map((map) => [map.spec.name, map]));
     const programs = [
@@ -150,5 +159,44 @@ describe.each(Object.entries(shapes))('the verifier takes %s', (_, values) => {
       using loaded = loadProgram(sys, program, maps, { multi, sleepable: reads });
       expect(loaded).toBeDefined();
     }
+  });
+});
+
+describe('the verifier takes a search for the function that calls are within', () => {
+  it.each([1, 2, 100, 32_767])('among %i ranges', (count) => {
+    const sys = openSys();
+    const within = Array.from({ length: count }, (_, i) => ({ start: 0x400000 + 32 * i, end: 0x400010 + 32 * i }));
+    const columns = [{ column: { name: 'x' }, from: 'entry', value: int(0, 8) }];
+    const resolved = { function: { name: 'main.f' }, columns, calls: { within, sample: 2 } };
+    const planned = planProbe(resolved as unknown as ResolvedProbe);
+    const context = {
+      machine: machine('amd64'),
+      runtime: { ...testRuntime, tlsG: -8 },
+      features: { attachCookie: true },
+      filter: { tgid: 1234 },
+      target: 0,
+      probes: 1,
+      entries: [],
+      dynamicTypes: false,
+      bias: 0x5000_0000,
+    };
+    const specs = tracepointMaps(1, planned.entry!.layout.size, {
+      tables: withinTables([planned]),
+      shared: selectionMaps([planned], 1),
+    });
+    const all = [specs.ring, specs.control, ...specs.tables.map(({ spec }) => spec), ...specs.shared];
+    using stack = new DisposableStack();
+    const maps = new Map(all.map((spec) => [spec.name, stack.use(makeMap(sys, spec))]));
+    const { entry, selection } = planned;
+    const program = entryProgram(
+      context,
+      0,
+      entry!,
+      {} as unknown as Site,
+      {},
+      { selection: selection!, tracked: false },
+    );
+    using loaded = loadProgram(sys, program, maps, { multi: true });
+    expect(loaded).toBeDefined();
   });
 });

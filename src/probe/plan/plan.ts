@@ -1,9 +1,9 @@
 import { BugError } from '#base';
-import type { GoFunction } from '#gobin';
 import type { CaptureLimits, EventLayout } from '#model';
 import { type Computation, conjunction, conjuncts, leavesOf, mapLeaves } from '../computation/index.ts';
 import type { TypeTable } from '../graph/index.ts';
 import type {
+  CodeRange,
   ConditionLeaf,
   DictionaryTest,
   ResolvedColumn,
@@ -11,6 +11,7 @@ import type {
   ResolvedSelection,
   TreePart,
 } from '../resolve/index.ts';
+import type { CopyPlace } from '../sites/index.ts';
 import type { ColumnPlan, ConditionShape, PanicShape, ProbePlan } from '../types.ts';
 import { decidedInKernel, type KernelCondition } from './condition.ts';
 import { type GroupPlan, planGroup } from './group.ts';
@@ -29,7 +30,8 @@ export interface EventPlan {
 export interface SelectionPlan {
   /** What was counted is the probe's as it was written: the same number for all of its functions, copies and processes. */
   readonly counter: number;
-  readonly within?: readonly { readonly start: number; readonly end: number }[];
+  /** As in `ResolvedSelection`. */
+  readonly within?: readonly CodeRange[];
   readonly sample?: number;
   readonly rate?: number;
   readonly first?: number;
@@ -68,7 +70,7 @@ export interface PlanContext {
 export function planProbe(resolved: ResolvedProbe, context: PlanContext = {}): PlannedProbe {
   const group = planGroup(resolved, context);
   const selection =
-    resolved.calls === undefined ? {} : { selection: planSelection(resolved.calls, resolved.copy?.into, context) };
+    resolved.calls === undefined ? {} : { selection: planSelection(resolved.calls, resolved.copy, context) };
   if (group !== undefined) {
     const columns = group.layout.columns.map(({ column }): ColumnPlan => ({ column, source: { kind: 'outcome' } }));
     const plan = { function: resolved.function.name, columns, rowAtEntry: !group.atReturn, group: group.layout };
@@ -167,10 +169,10 @@ export function planProbe(resolved: ResolvedProbe, context: PlanContext = {}): P
 /** Most bytes of a key: it is built on the stack. */
 const mostKeyBytes = 256;
 
-/** `into`: where the calls are inlined. What is in the code of the function itself is within it. */
+/** Of a copy or a line (`place`) the place itself may be within. */
 function planSelection(
   { within, per, ...counts }: ResolvedSelection,
-  into: GoFunction | undefined,
+  place: CopyPlace | undefined,
   context: PlanContext,
 ): SelectionPlan {
   const key = new LayoutBuilder(context, { start: 0, stringBytes: keyStringBytes, most: mostKeyBytes });
@@ -178,11 +180,15 @@ function planSelection(
   return {
     counter: context.counter ?? 0,
     ...counts,
-    ...(within === undefined || within.entry === into?.entry
-      ? {}
-      : { within: [{ start: within.entry, end: within.end }] }),
+    ...(within === undefined || isWithin(place, within) ? {} : { within }),
     ...(per === undefined ? {} : { per: key.finish() }),
   };
+}
+
+function isWithin(place: CopyPlace | undefined, ranges: readonly CodeRange[]): boolean {
+  // A copy is in what it was inlined into. Without a mark it is not known to be in more than its entry is in.
+  const at = place?.stackStart?.at ?? place?.entry.address;
+  return at !== undefined && ranges.some(({ start, end }) => at >= start && at < end);
 }
 
 function isTreePart(from: ResolvedColumn['from']): from is TreePart {

@@ -5,12 +5,14 @@ export {
   type TypedCondition,
   type TypedExpression,
 } from './expression.ts';
+export { resolveFunctions } from './functions.ts';
 export { isFurther, isRest } from './instances.ts';
-export { type ResolvedSet, resolveFunctions, resolveProbes, type Skipped } from './many.ts';
+export { type ResolvedSet, resolveProbes, type Skipped } from './many.ts';
 export { type ResolvedPanic, resolvePanic } from './panic.ts';
 export { resolveProbe } from './probe.ts';
 export type {
   Access,
+  CodeRange,
   ConditionLeaf,
   DictionaryTest,
   Guard,

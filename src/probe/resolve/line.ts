@@ -9,6 +9,9 @@ import { namesOf, resolveColumns } from './probe.ts';
 import type { ResolvedLogPart, ResolvedProbe } from './resolved.ts';
 import { uniform } from './uniform.ts';
 
+/** `server.go:120`, `pkg/server.go:120`. */
+export const lineProbe = /^(.+\.(?:go|s)):(\d+)$/;
+
 /** Most files that a hint names. */
 const mostFiles = 5;
 

@@ -1,24 +1,18 @@
 import type { Diagnostic } from '#base';
-import {
-  BadPattern,
-  type FunctionSet,
-  type GoFunction,
-  type GoSignature,
-  typeArgumentsIn,
-  withoutTypeArguments,
-} from '#gobin';
+import { type GoFunction, type GoSignature, typeArgumentsIn, withoutTypeArguments } from '#gobin';
 import type { CaptureColumn, LogicalProbe } from '#model';
 import type { BinaryView } from '../binary.ts';
 import type { TypeGraphBuilder } from '../graph/index.ts';
 import type { CopySites } from '../sites/index.ts';
 import type { Resolution } from '../types.ts';
 import { signatureOfProbe, unknownSignature } from './declared.ts';
-import { resolveFunction } from './function.ts';
+import { type Found, fail, resolveFunctions } from './functions.ts';
 import { type FunctionInstances, Instances } from './instances.ts';
-import { resolveLine } from './line.ts';
+import { lineProbe, resolveLine } from './line.ts';
 import { hasExpressions, namesOf, needsSignature, resolveColumns } from './probe.ts';
 import type { ResolvedProbe } from './resolved.ts';
 import { uniform } from './uniform.ts';
+import { resolveWithin } from './within.ts';
 
 /** What a probe stands for in one binary. */
 export interface ResolvedSet {
@@ -34,27 +28,14 @@ export interface Skipped {
   readonly reason: string;
 }
 
-/** Most functions of one tracepoint: attach cookies tell them apart by 16 bits. */
-const mostFunctions = 65_535;
-
 /** Most inlined copies of one tracepoint: each needs the flow of the code around it to be understood. */
 const mostCopies = 2_000;
-
-/** `server.go:120`, `pkg/server.go:120`. */
-const lineProbe = /^(.+\.(?:go|s)):(\d+)$/;
 
 /**
  * Most functions of a pattern whose arguments and results can be captured: each kind of them needs a program of its own. And most whose
  * inlined copies are looked for.
  */
 const mostWithValues = 300;
-
-/** The functions of a probe: those that have code, and the names of all, for their inlined copies. */
-interface Found {
-  readonly functions: readonly GoFunction[];
-  readonly names: readonly string[];
-  readonly many: boolean;
-}
 
 /** The same with what their calls may be. */
 interface FoundPlaces extends Omit<Found, 'functions'> {
@@ -70,6 +51,21 @@ export function resolveProbes(
   binary: BinaryView,
   graph: TypeGraphBuilder,
   copies?: CopySites,
+): Resolution<ResolvedSet> {
+  const { within } = probe.calls ?? {};
+  const ranges = within === undefined ? undefined : resolveWithin(probe, within, binary);
+  if (ranges?.ok === false) return ranges;
+  const found = resolvePlaces(probe, binary, graph, copies);
+  if (!found.ok || ranges === undefined) return found;
+  const probes = found.value.probes.map((each) => ({ ...each, calls: { ...each.calls, within: ranges.value } }));
+  return { ok: true, value: { ...found.value, probes } };
+}
+
+function resolvePlaces(
+  probe: LogicalProbe,
+  binary: BinaryView,
+  graph: TypeGraphBuilder,
+  copies: CopySites | undefined,
 ): Resolution<ResolvedSet> {
   const line = lineProbe.exec(probe.function);
   if (line !== null) return resolveLine(probe, { file: line[1]!, line: Number(line[2]) }, binary, graph, copies);
@@ -166,48 +162,6 @@ function findInstances(probe: LogicalProbe, binary: BinaryView): Resolution<Foun
   return places.length === 0 ? undefined : { ok: true, value: { places, names: [], many: false } };
 }
 
-/** `bufio`, `gopkg.in/yaml.v3`, where no function is called so: a package without a path, or with a dot behind it. */
-function packageNamed(name: string, binary: BinaryView): FunctionSet | undefined {
-  const isPath = /^[^()[\]]*\/[^()[\]]*$/.test(name) || /^[\p{L}_][\p{L}\p{Nd}_]*$/u.test(name);
-  if (!isPath || binary.findFunction(name).kind !== 'missing') return undefined;
-  const set = binary.selectFunctions?.(`${name}.*`);
-  return set !== undefined && set.functions.length + set.inlined.length > 0 ? set : undefined;
-}
-
-/** The functions that have code of all that a name or a pattern stands for; none where they are inlined everywhere. */
-export function resolveFunctions(probe: LogicalProbe, binary: BinaryView): Resolution<Found> {
-  let set: FunctionSet | undefined;
-  try {
-    set = binary.selectFunctions?.(probe.function) ?? packageNamed(probe.function, binary);
-  } catch (error) {
-    if (!(error instanceof BadPattern)) throw error;
-    return fail(probe, 'probe.bad-pattern', error.message);
-  }
-  if (set === undefined) {
-    const one = resolveFunction(probe, binary);
-    if (one.ok)
-      return { ok: true, value: { functions: [one.value.function], names: [one.value.function.name], many: false } };
-    // Inlined everywhere: its copies are all that there is.
-    const copies = binary.inlinedCopies?.(probe.function) ?? [];
-    return copies.length === 0 ? one : { ok: true, value: { functions: [], names: [probe.function], many: false } };
-  }
-  const { functions, inlined } = set;
-  if (functions.length + inlined.length === 0) {
-    return fail(probe, 'probe.no-such-function', `no function in the binary fits '${probe.function}'`, [
-      "a pattern is for whole names: 'net/http.*', 're:^main\\.', 'impl:io.Reader.Read', 'module:*'",
-      '`px funcs <process> [pattern]` lists the functions',
-    ]);
-  }
-  if (functions.length > mostFunctions) {
-    return fail(
-      probe,
-      'probe.too-many',
-      `'${probe.function}' fits ${functions.length} functions, but a tracepoint has at most ${mostFunctions}`,
-    );
-  }
-  return { ok: true, value: { functions, names: [...functions.map(({ name }) => name), ...inlined], many: true } };
-}
-
 /** The inlined copies of all functions of those names, those that cannot be probed with the reason. */
 function placesOf(
   names: readonly string[],
@@ -252,11 +206,6 @@ function noPlace(probe: LogicalProbe, skipped: readonly Skipped[]): Resolution<n
     `'${probe.function}' has no code of its own: the compiler inlined it everywhere, and no copy can be probed`,
     skipped.map(({ reason }) => reason),
   );
-}
-
-function fail(probe: LogicalProbe, id: string, message: string, hints: readonly string[] = []): Resolution<never> {
-  const span = probe.span === undefined ? {} : { span: probe.span };
-  return { ok: false, diagnostics: [{ id, message, ...(hints.length === 0 ? {} : { hints }), ...span }] };
 }
 
 /** The columns by which rows of several functions can be told apart, unless the script has its own. */

@@ -127,9 +127,16 @@ export type ResolvedLogPart =
   | { readonly from: 'text' | 'latency' | 'outcome' | 'panic'; readonly text: string }
   | { readonly from: 'entry' | 'return'; readonly text: string; readonly value: ResolvedValue };
 
+/** start ≤ address < end. */
+export interface CodeRange {
+  readonly start: number;
+  readonly end: number;
+}
+
 /** Which calls are kept, as `CallSelection`. */
 export interface ResolvedSelection {
-  readonly within?: GoFunction;
+  /** Where the code lies that they are within: by address, none touching another. */
+  readonly within?: readonly CodeRange[];
   readonly sample?: number;
   readonly rate?: number;
   readonly first?: number;

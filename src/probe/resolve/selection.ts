@@ -5,10 +5,9 @@ import type { BinaryView } from '../binary.ts';
 import type { TypeGraphBuilder } from '../graph/index.ts';
 import type { Resolution } from '../types.ts';
 import { resolveExpression } from './expression.ts';
-import { resolveFunction } from './function.ts';
 import type { ResolvedSelection } from './resolved.ts';
 
-/** Which calls a probe keeps, with its names looked up; undefined: all. */
+/** Which calls a probe keeps, with its names looked up, but for `within`; undefined: all. */
 export function resolveSelection(
   probe: LogicalProbe,
   fn: GoFunction,
@@ -18,26 +17,11 @@ export function resolveSelection(
 ): Resolution<ResolvedSelection | undefined> {
   const { calls } = probe;
   if (calls === undefined) return { ok: true, value: undefined };
-  const { within, per, ...counts } = calls;
+  const { within: _, per, ...counts } = calls;
   const diagnostics: Diagnostic[] = [];
   const fail = (id: string, message: string, hints: readonly string[]) =>
     diagnostics.push({ id, message, hints, ...(probe.span === undefined ? {} : { span: probe.span }) });
   let selection: ResolvedSelection = counts;
-  if (within !== undefined) {
-    const found = resolveFunction(
-      { function: within, columns: [], ...(probe.span ? { span: probe.span } : {}) },
-      binary,
-    );
-    if (found.ok) selection = { ...selection, within: found.value.function };
-    else diagnostics.push(...found.diagnostics);
-    if (found.ok && found.value.inlinedCopies > 0) {
-      fail(
-        'probe.within-inlined',
-        `within='${within}': some calls of it are inlined, and have no frame of their own on the stack`,
-        ['name one of its callers'],
-      );
-    }
-  }
   if (per !== undefined) {
     const scope = { function: fn.name, signature, side: 'argument' as const, binary, graph };
     const typed = resolveExpression(per.text, scope, per.span);
