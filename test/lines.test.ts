@@ -134,6 +134,37 @@ describe.each(toolchains('local', 'go1.21.13', 'go1.18.10'))('a line of a progra
     if (['leaf', 'framed', 'deferred'].includes(mark)) expect(seen).toEqual(expected);
   });
 
+  it('is shown with its callers by px trace', async () => {
+    const process = await startProcess(await goFixture({ source: { 'main.go': source }, toolchain }), {
+      ready: /^ready$/m,
+    });
+    const place = `main.go:${lineOf('leaf')}`;
+    const trace = await sonde.trace(process.pid, place, [
+      '--stack',
+      '--log',
+      'a={a} from {caller}',
+      '--when',
+      'a == 1',
+    ]);
+    process.write('go\n');
+    await trace.atLeast(2);
+    const { calls } = await trace.stop();
+    const frames = (calls as unknown as readonly { log: string; stack: readonly string[] }[]).map(({ log, stack }) => {
+      expect(log).toBe(`a=1 from ${stack[0]}`);
+      return stack[0]!.split(' ')[0];
+    });
+    expect(frames).toEqual(['main.framed', 'main.main.func1']);
+    for (const [flags, text] of [
+      [['--when', '$latency > 1ms'], `'$latency' is of a call, and ${place} is a line`],
+      [['--log', '{d}'], `main.leaf has no variable 'd' at ${place}`],
+      [['--stack', '--tree'], '--stack is of calls alone'],
+    ] as const) {
+      const { code, stderr } = await sonde.run(['trace', `${process.pid}`, place, ...flags]);
+      expect([code === 0, stderr]).toEqual([false, expect.stringContaining(text)]);
+    }
+    await process.kill();
+  });
+
   it('keeps and adds up turns as it does calls', async () => {
     const kept = await rowsAt<{ a: number }>('leaf', { a: "ArgExpr('a')" }, "when='a > 2 && a < 8', per='a', first=1");
     expect(kept.map(({ a }) => a)).toEqual([3, 4, 5, 6, 7]);

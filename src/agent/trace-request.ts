@@ -14,7 +14,7 @@ import {
 export function requestedTracepoint(name: string, request: sonde.TraceRequest): (upid: Upid) => ProcessTracepoint {
   const limits = requestedLimits(request);
   const calls = request.calls && selectionOf(request.calls);
-  const { when, tree, log, signature, debugFile } = request;
+  const { when, tree, stack, log, signature, debugFile } = request;
   return (upid) => ({
     name,
     table: '',
@@ -24,7 +24,7 @@ export function requestedTracepoint(name: string, request: sonde.TraceRequest): 
       {
         function: request.function,
         ...(calls === undefined ? {} : { calls }),
-        columns: callColumns({ tree, log: log === '' ? undefined : log }),
+        columns: callColumns({ tree, stack, log: log === '' ? undefined : log }),
         ...(when === '' ? {} : { when: { text: when } }),
         ...(signature === '' ? {} : { signature: { text: signature } }),
       },

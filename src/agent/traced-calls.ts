@@ -41,18 +41,20 @@ function tracedCall(batch: RowBatch, row: number): sonde.TraceCall {
     parentCallId: int(12),
     ownNs: int(13),
     log: text(14),
+    stackJson: text(15),
     notesJson: batch.notes?.[row] ?? '',
   };
 }
 
 /** A call that a tracepoint has seen begin. */
 export function runningCall(call: OpenCall, upid: Upid): sonde.TraceCall {
+  const { args, stack } = atEntry(call);
   return {
     upid: formatUpid(upid),
     timeNs: call.sinceNs,
     goid: call.goid,
     function: call.function,
-    argsJson: argumentsOf(call),
+    argsJson: args,
     resultsJson: '',
     latencyNs: call.forNs,
     outcome: 'running',
@@ -62,6 +64,7 @@ export function runningCall(call: OpenCall, upid: Upid): sonde.TraceCall {
     ownNs: undefined,
     panicJson: '',
     log: '',
+    stackJson: stack,
     notesJson: call.notes ?? '',
   };
 }
@@ -83,15 +86,18 @@ export function stackedCall({ goid, state, function: fn }: StackedCall, upid: Up
     ownNs: undefined,
     panicJson: '',
     log: '',
+    stackJson: '',
     notesJson: JSON.stringify({ args: 'not captured: the call began before it was traced', goroutine: state }),
   };
 }
 
 /**
- * What was captured at the entry. A trace's own is `{"args": {…}}`: the inner text as it is, since numbers may not survive a parse;
- * a script's tracepoint has its own columns there.
+ * What was captured at the entry. A trace's own is `{"args": {…}, "stack": […]}`, or one of them: their text as it is, since numbers may not survive a parse (in a
+ * string quotes would be escaped); a script's tracepoint has its own columns there.
  */
-function argumentsOf(call: OpenCall): string {
-  const prefix = '{"args":';
-  return call.captured.startsWith(prefix) ? call.captured.slice(prefix.length, -1) : call.captured;
+function atEntry({ captured }: OpenCall): { readonly args: string; readonly stack: string } {
+  const [, own = '', stack] = /^\{(?:"args":(.*),)?"stack":(\[.*\]|null)\}$/s.exec(captured) ?? [];
+  if (stack !== undefined) return { args: own, stack: stack === 'null' ? '' : stack };
+  const [, args = captured] = /^\{"args":(.*)\}$/s.exec(captured) ?? [];
+  return { args, stack: '' };
 }

@@ -6,10 +6,12 @@ export interface CallParts {
   readonly log?: string | undefined;
   /** Each call's place in the tree of calls. */
   readonly tree?: boolean | undefined;
+  /** Each call's callers. */
+  readonly stack?: boolean | undefined;
 }
 
 /** What `px trace` shows of a call, and a TraceCall is made of: the columns of a tracepoint that has no table. They are always the same, some of them of `nothing`. */
-export function callColumns({ log, tree = false }: CallParts = {}): readonly CaptureColumn[] {
+export function callColumns({ log, tree = false, stack = false }: CallParts = {}): readonly CaptureColumn[] {
   const when = (wanted: boolean, capture: Capture): Capture => (wanted ? capture : { kind: 'nothing' });
   const values = log === undefined;
   return [
@@ -25,5 +27,6 @@ export function callColumns({ log, tree = false }: CallParts = {}): readonly Cap
     { name: 'parent_call_id', capture: when(tree, { kind: 'parent-call-id' }) },
     { name: 'own_time', capture: when(tree, { kind: 'own-time' }) },
     { name: 'log', capture: log === undefined ? { kind: 'nothing' } : { kind: 'log', text: log } },
+    { name: 'stack', capture: when(stack, { kind: 'stack' }) },
   ];
 }

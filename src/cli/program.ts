@@ -144,6 +144,7 @@ export function program(context: Context, finish: Finish): Command {
       '--tree',
       'calls in the calls that they began in, per goroutine, with total and own time; with a pattern: main.*, module:*; values two references deep, unless --depth says otherwise',
     )
+    .option('--stack', 'below each call its callers: how the program got there')
     .option('--log <line>', "a line for each call: 'charge {user.ID} {amount} -> {err} in {latency}'")
     .option('--open', 'list the calls that are running now, and since when, and end')
     .option(

@@ -1,2 +1,2 @@
 /** Changes with the protos: px and an agent of the same version can still be of different states of the source. */
-export const apiFingerprint = '947d5678b0ad';
+export const apiFingerprint = '050c78d77152';

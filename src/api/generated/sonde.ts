@@ -256,6 +256,8 @@ export interface TraceRequest {
   debugFile: string;
   /** with `tracepoint`: what has come; of a node that is not among them nothing has */
   after: TracePlace[];
+  /** calls come with the stack that they were made on */
+  stack: boolean;
 }
 
 /** Which calls are kept; 0 and empty: all. */
@@ -339,6 +341,8 @@ export interface TraceCall {
   log: string;
   /** what it was left by a panic with; empty: by none, or the notes say why that is not known */
   panicJson: string;
+  /** of a trace with `stack`: array of `function file:line`, the caller first; empty: the notes say why there is none */
+  stackJson: string;
 }
 
 export interface TraceEnd {
@@ -2783,6 +2787,7 @@ function createBaseTraceRequest(): TraceRequest {
     signature: "",
     debugFile: "",
     after: [],
+    stack: false,
   };
 }
 
@@ -2847,6 +2852,9 @@ export const TraceRequest: MessageFns<TraceRequest> = {
     }
     for (const v of message.after) {
       TracePlace.encode(v!, writer.uint32(194).fork()).join();
+    }
+    if (message.stack !== false) {
+      writer.uint32(200).bool(message.stack);
     }
     return writer;
   },
@@ -3008,6 +3016,14 @@ export const TraceRequest: MessageFns<TraceRequest> = {
             message.after.push(TracePlace.decode(reader, reader.uint32()));
             continue;
           }
+          case 25: {
+            if (tag !== 200) {
+              break;
+            }
+
+            message.stack = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3047,6 +3063,7 @@ export const TraceRequest: MessageFns<TraceRequest> = {
     message.signature = object.signature ?? "";
     message.debugFile = object.debugFile ?? "";
     message.after = object.after?.map((e) => TracePlace.fromPartial(e)) || [];
+    message.stack = object.stack ?? false;
     return message;
   },
 };
@@ -3518,6 +3535,7 @@ function createBaseTraceCall(): TraceCall {
     ownNs: undefined,
     log: "",
     panicJson: "",
+    stackJson: "",
   };
 }
 
@@ -3585,6 +3603,9 @@ export const TraceCall: MessageFns<TraceCall> = {
     }
     if (message.panicJson !== "") {
       writer.uint32(194).string(message.panicJson);
+    }
+    if (message.stackJson !== "") {
+      writer.uint32(202).string(message.stackJson);
     }
     return writer;
   },
@@ -3722,6 +3743,14 @@ export const TraceCall: MessageFns<TraceCall> = {
             message.panicJson = reader.string();
             continue;
           }
+          case 25: {
+            if (tag !== 202) {
+              break;
+            }
+
+            message.stackJson = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3758,6 +3787,7 @@ export const TraceCall: MessageFns<TraceCall> = {
     message.ownNs = (object.ownNs !== undefined && object.ownNs !== null) ? BigInt(object.ownNs) : undefined;
     message.log = object.log ?? "";
     message.panicJson = object.panicJson ?? "";
+    message.stackJson = object.stackJson ?? "";
     return message;
   },
 };

@@ -26,6 +26,7 @@ export interface TraceOptions extends Where, PodOptions, Partial<CaptureLimits> 
   readonly first?: bigint;
   readonly per?: string;
   readonly tree?: boolean;
+  readonly stack?: boolean;
   /** A template. */
   readonly log?: string;
   /** A Go declaration. */
@@ -58,10 +59,12 @@ interface Source extends AsyncIterable<sonde.TraceReply> {
 async function sourceOf(agent: Agent, target: string, name: string, options: TraceOptions): Promise<Source> {
   const { cluster } = agent.endpoint;
   const { when = '', signature = '', debugFile = '' } = options;
-  if (options.open && (options.tree || options.log !== undefined))
+  if (options.open && (options.tree || options.stack || options.log !== undefined))
     throw new UsageError(
-      '--open lists calls that began before they were traced: --tree and --log are of calls that begin',
+      '--open lists calls that began before they were traced: --tree, --stack and --log are of calls that begin',
     );
+  if (options.tree && options.stack)
+    throw new UsageError('--tree shows calls in those that they began in: --stack is of calls alone');
   if (options.open && /\.(?:go|s):\d+$/.test(name))
     throw new UsageError(
       `--open lists calls of functions, and '${name}' is a line: px funcs <process> lists functions`,
@@ -89,7 +92,7 @@ async function sourceOf(agent: Agent, target: string, name: string, options: Tra
     };
     return Object.assign(new ClusterTrace(agent, cluster, meant, probe, settings), { endsItself: false });
   }
-  const { for: durationNs = 0n, open = false, budget = true, tree = false, log = '' } = options;
+  const { for: durationNs = 0n, open = false, budget = true, tree = false, stack = false, log = '' } = options;
   const noBudget = !budget;
   const request = sonde.TraceRequest.fromPartial({
     process: target,
@@ -100,6 +103,7 @@ async function sourceOf(agent: Agent, target: string, name: string, options: Tra
     noBudget,
     when,
     tree,
+    stack,
     log,
     signature,
     // Of this place, where the agent may have another.
@@ -230,8 +234,8 @@ class TraceSession {
 
   async #openWriter(withPid = (this.#armed?.processes ?? 0) > 1): Promise<CallWriter> {
     const whose = (call: sonde.TraceCall) => whoseCall(call, this.#places.get(call.upid), withPid);
-    const { open = false, tree = false, log } = this.#options;
-    const shown = { open, tree, log: log !== undefined };
+    const { open = false, tree = false, stack = false, log } = this.#options;
+    const shown = { open, tree, stack, log: log !== undefined };
     this.#writer ??= await callWriter(this.#context, this.#options.output, { whose, places: this.#places, ...shown });
     return this.#writer;
   }

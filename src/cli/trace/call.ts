@@ -39,6 +39,7 @@ export function callJson(call: sonde.TraceCall, place: sonde.ProcessInfo | undef
     members.push(`"call_id":${call.callId}`, `"parent_call_id":${call.parentCallId ?? 'null'}`);
     members.push(`"own_ns":${call.ownNs ?? 'null'}`);
   }
+  if (call.stackJson !== '') members.push(`"stack":${escapeJson(call.stackJson)}`);
   if (call.notesJson !== '' && call.notesJson !== '{}') members.push(`"notes":${escapeJson(call.notesJson)}`);
   return `{${members.join(',')}}`;
 }
@@ -61,6 +62,13 @@ export function callLine(call: sonde.TraceCall, whose: string, log: boolean): st
   const outcome = outcomeText(call, notes);
   if (outcome !== '') parts.push(outcome);
   return parts.join('  ');
+}
+
+/** The call's callers, a line each, below its own. */
+export function stackLines({ stackJson, notesJson }: sonde.TraceCall): string[] {
+  const why = parseNotes(notesJson)?.stack;
+  const frames = stackJson === '' ? [] : (JSON.parse(stackJson) as string[]).map(escapeControls);
+  return [...frames, ...(why === undefined ? [] : [missing(why)])].map((frame) => `    ${frame}`);
 }
 
 /** How it ended, if it did not return: `panicked: *errors.errorString("declined")`. */

@@ -3,7 +3,7 @@ import type { Context } from '../context.ts';
 import { CsvPrinter } from '../output/csv.ts';
 import { column, orMissing } from '../output/printer.ts';
 import { type OutputFormat, parseNotes } from '../output/row.ts';
-import { callJson, callLine, runningLine } from './call.ts';
+import { callJson, callLine, runningLine, stackLines } from './call.ts';
 import { TreeWriter } from './tree.ts';
 
 /** Prints calls on standard output, each one at once. */
@@ -22,6 +22,8 @@ export interface CallWriterOptions {
   readonly open: boolean;
   /** They have their place in the tree of calls. */
   readonly tree: boolean;
+  /** They come with their callers. */
+  readonly stack: boolean;
   /** They have a line in the stead of arguments and results. */
   readonly log: boolean;
 }
@@ -40,7 +42,7 @@ export async function callWriter(
           ? callJson(call, options.places.get(call.upid), options.log)
           : options.open
             ? runningLine(call, options.whose(call))
-            : callLine(call, options.whose(call), options.log);
+            : [callLine(call, options.whose(call), options.log), ...(options.stack ? stackLines(call) : [])].join('\n');
       await context.out.write(`${text}\n`);
       await context.out.flush();
     },
@@ -48,7 +50,7 @@ export async function callWriter(
 }
 
 /** The columns are always the same, `notes` too: the header goes out before the first call. */
-async function csvWriter(context: Context, { places, tree, log }: CallWriterOptions): Promise<CallWriter> {
+async function csvWriter(context: Context, { places, tree, stack, log }: CallWriterOptions): Promise<CallWriter> {
   const printer = new CsvPrinter(context.out, context.outIsTerminal);
   const inCluster = places.size > 0;
   const columns = [
@@ -62,6 +64,7 @@ async function csvWriter(context: Context, { places, tree, log }: CallWriterOpti
     column('outcome'),
     column('panic'),
     ...(tree ? ['call_id', 'parent_call_id', 'own_ns'].map((name) => column(name, 'INT64')) : []),
+    ...(stack ? [column('stack')] : []),
     column('notes'),
   ];
   printer.begin({ name: 'trace', columns });
@@ -82,6 +85,7 @@ async function csvWriter(context: Context, { places, tree, log }: CallWriterOpti
         call.outcome,
         call.panicJson === '' ? null : call.panicJson,
         ...(tree ? [call.callId ?? null, call.parentCallId ?? null, call.ownNs ?? null] : []),
+        ...(stack ? [call.stackJson === '' ? null : call.stackJson] : []),
         parseNotes(call.notesJson) === undefined ? null : call.notesJson,
       ];
       await printer.row({ cells });

@@ -19,6 +19,8 @@ export interface Scope {
   readonly binary: Pick<BinaryView, 'type' | 'dynamicTypes' | 'packageVariable' | 'hasDebugInfo'>;
   /** Collects the types of the tracepoint's structured values. */
   readonly graph: TypeGraphBuilder;
+  /** It is a line of the function: its variables are those that are in scope there, and there is no call. */
+  readonly line?: string | undefined;
 }
 
 export type TypedExpression =

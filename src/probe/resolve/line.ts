@@ -1,5 +1,5 @@
 import { type Diagnostic, nearest } from '#base';
-import type { LogicalProbe } from '#model';
+import type { Capture, LogicalProbe } from '#model';
 import type { BinaryView } from '../binary.ts';
 import type { TypeGraphBuilder } from '../graph/index.ts';
 import type { CopySites } from '../sites/index.ts';
@@ -11,6 +11,11 @@ import { uniform } from './uniform.ts';
 
 /** `server.go:120`, `pkg/server.go:120`. */
 export const lineProbe = /^(.+\.(?:go|s)):(\d+)$/;
+
+/** What only a call has. */
+const callsAlone: ReadonlySet<string> = new Set<Capture['kind']>([
+  ...(['result', 'results', 'error', 'latency', 'outcome', 'panic', 'call-id', 'parent-call-id', 'own-time'] as const),
+]);
 
 /** Most files that a hint names. */
 const mostFiles = 5;
@@ -28,9 +33,7 @@ export function resolveLine(
     return { ok: false, diagnostics: [{ id, message, ...(hints.length === 0 ? {} : { hints }), ...span }] };
   };
   const ofCalls = probe.columns.find(({ capture }) =>
-    ['result', 'results', 'error', 'latency', 'outcome', 'panic', 'call-id', 'parent-call-id', 'own-time'].includes(
-      capture.kind,
-    ),
+    callsAlone.has(capture.kind === 'aggregate' && capture.of !== undefined ? capture.of.kind : capture.kind),
   );
   if (ofCalls !== undefined) {
     return fail(

@@ -1,19 +1,20 @@
 import type { Diagnostic, Span } from '#base';
 import type { GoSignature } from '#gobin';
 import { resolveExpression, type Scope } from './expression.ts';
-import type { ResolvedLogPart } from './resolved.ts';
+import type { ResolvedLogPart, ResolvedValue } from './resolved.ts';
 import { variablesText } from './type-text.ts';
 
 /** What a log line may name beside the function's variables; a variable of the same name goes first. */
-const ofTheCall = ['latency', 'outcome', 'panic'] as const;
+const ofTheCall = ['latency', 'outcome', 'panic', 'caller'] as const;
 
 /**
  * A template such as `charge {user.ID} {amount} -> {err} in {latency}`, its expressions looked up: arguments as they are at the entry,
- * results at the return. `{{` and `}}` stand for braces.
+ * results at the return. `{{` and `}}` stand for braces. `caller`: what `{caller}` is.
  */
 export function resolveLog(
   template: string,
   scope: Omit<Scope, 'side'>,
+  caller: ResolvedValue,
   span: Span | undefined,
 ): { readonly parts: readonly ResolvedLogPart[]; readonly diagnostics: readonly Diagnostic[] } {
   const parts: ResolvedLogPart[] = [];
@@ -44,7 +45,8 @@ export function resolveLog(
     if (piece === '{{' || piece === '}}') parts.push({ from: 'text', text: piece[0]! });
     else if (!piece.startsWith('{')) parts.push({ from: 'text', text: piece });
     else if (text === '') fail(`the log line '${template}' has empty braces`);
-    else if (word !== undefined && !isVariable(word, scope.signature)) parts.push({ from: word, text });
+    else if (word !== undefined && !isVariable(word, scope.signature))
+      parts.push(word === 'caller' ? { from: 'entry', text, value: caller } : { from: word, text });
     else {
       const side = sideOf(text, scope.signature);
       const typed = resolveExpression(text, { ...scope, side }, span);

@@ -87,6 +87,8 @@ export function resolveColumns(
   graph.addPackage(receiverOf(fn.name).package);
   const diagnostics: Diagnostic[] = [];
   const columns: ResolvedColumn[] = [];
+  const line = stackStart?.isOwn === true ? probe.function : undefined;
+  const scope = { function: fn.name, signature, binary, graph, line };
 
   const object = (variables: readonly GoVariable[], unknown: string | undefined): ResolvedValue =>
     unknown !== undefined && variables.length === 0
@@ -101,12 +103,23 @@ export function resolveColumns(
           })),
         };
 
+  const caller: ResolvedValue = {
+    kind: 'stack',
+    frames: stackStart?.isOwn === true ? 2 : 1,
+    one: true,
+    ...(stackStart === undefined ? {} : { start: stackStart }),
+  };
+  const stack: ResolvedValue = {
+    kind: 'stack',
+    frames: mostFrames,
+    ...(stackStart === undefined ? {} : { start: stackStart }),
+  };
+
   for (const { name, capture } of probe.columns) {
     switch (capture.kind) {
       case 'argument':
       case 'result': {
-        const scope = { function: fn.name, signature, side: capture.kind, binary, graph };
-        const typed = resolveExpression(capture.text, scope, capture.span);
+        const typed = resolveExpression(capture.text, { ...scope, side: capture.kind }, capture.span);
         const from = capture.kind === 'argument' ? 'entry' : 'return';
         const column = named(name, typed.ok ? typed.form : textForm, description(capture, fn.name));
         if (typed.ok) columns.push({ column, from, value: typed.value });
@@ -134,13 +147,7 @@ export function resolveColumns(
       case 'stack': {
         const what =
           capture.kind === 'caller' ? `where ${fn.name} was called from` : `stack of ${fn.name}, callers first to last`;
-        const value: ResolvedValue = {
-          kind: 'stack',
-          ...(capture.kind === 'caller'
-            ? { frames: stackStart?.isOwn === true ? 2 : 1, one: true }
-            : { frames: mostFrames }),
-          ...(stackStart === undefined ? {} : { start: stackStart }),
-        };
+        const value = capture.kind === 'caller' ? caller : stack;
         columns.push({ column: named(name, textForm, what), from: 'entry', value });
         break;
       }
@@ -174,18 +181,14 @@ export function resolveColumns(
         });
         break;
       case 'aggregate': {
-        const found = resolveAggregate(capture.function, capture.of, { function: fn.name, signature, binary, graph });
+        const found = resolveAggregate(capture.function, capture.of, scope);
         diagnostics.push(...found.diagnostics);
         const { aggregate, form } = found;
         columns.push({ column: named(name, form, aggregateText(capture, fn.name)), from: 'aggregate', aggregate });
         break;
       }
       case 'log': {
-        const { parts, diagnostics: wrong } = resolveLog(
-          capture.text,
-          { function: fn.name, signature, binary, graph },
-          capture.span,
-        );
+        const { parts, diagnostics: wrong } = resolveLog(capture.text, scope, caller, capture.span);
         diagnostics.push(...wrong);
         columns.push({ column: named(name, textForm, capture.text), from: 'log', parts });
         break;
@@ -223,9 +226,8 @@ export function resolveColumns(
         break;
     }
   }
-  const scope = { function: fn.name, signature, side: 'condition', binary, graph } as const;
-  const when = probe.when === undefined ? undefined : resolveCondition(probe.when.text, scope, probe.when.span);
-  const calls = resolveSelection(probe, fn, signature, binary, graph);
+  const when = probe.when && resolveCondition(probe.when.text, { ...scope, side: 'condition' }, probe.when.span);
+  const calls = resolveSelection(probe, scope);
   const unselected = [...(when?.ok === false ? when.diagnostics : []), ...(calls.ok ? [] : calls.diagnostics)];
   diagnostics.push(...unselected);
   if (columns.some(({ from }) => from === 'aggregate')) {

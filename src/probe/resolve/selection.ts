@@ -1,19 +1,13 @@
 import type { Diagnostic } from '#base';
-import type { GoFunction, GoSignature } from '#gobin';
 import type { LogicalProbe } from '#model';
-import type { BinaryView } from '../binary.ts';
-import type { TypeGraphBuilder } from '../graph/index.ts';
 import type { Resolution } from '../types.ts';
-import { resolveExpression } from './expression.ts';
+import { resolveExpression, type Scope } from './expression.ts';
 import type { ResolvedSelection } from './resolved.ts';
 
 /** Which calls a probe keeps, with its names looked up, but for `within`; undefined: all. */
 export function resolveSelection(
   probe: LogicalProbe,
-  fn: GoFunction,
-  signature: GoSignature,
-  binary: BinaryView,
-  graph: TypeGraphBuilder,
+  scope: Omit<Scope, 'side'>,
 ): Resolution<ResolvedSelection | undefined> {
   const { calls } = probe;
   if (calls === undefined) return { ok: true, value: undefined };
@@ -23,8 +17,7 @@ export function resolveSelection(
     diagnostics.push({ id, message, hints, ...(probe.span === undefined ? {} : { span: probe.span }) });
   let selection: ResolvedSelection = counts;
   if (per !== undefined) {
-    const scope = { function: fn.name, signature, side: 'argument' as const, binary, graph };
-    const typed = resolveExpression(per.text, scope, per.span);
+    const typed = resolveExpression(per.text, { ...scope, side: 'argument' }, per.span);
     if (!typed.ok) diagnostics.push(...typed.diagnostics);
     else if (typed.value.kind === 'missing')
       fail('probe.no-key', `'${per.text}' is no key, because it is not captured: ${typed.value.reason}`, []);

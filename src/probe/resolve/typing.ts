@@ -141,6 +141,7 @@ export class Typing {
   }
 
   #fact(fact: CallFact): Operand | undefined {
+    if (this.scope.line !== undefined) return this.#ofNoCall(`$${fact}`, this.scope.line);
     if (this.scope.side !== 'condition') {
       return this.fail('probe.wrong-side', `'$${fact}' is known when a call has ended: it has a place in conditions`, [
         fact === 'latency' ? 'for a column use pxtrace.FunctionLatency()' : 'for a column use pxtrace.Outcome()',
@@ -151,6 +152,13 @@ export class Typing {
       : { kind: 'value', computation: { op: 'leaf', type: textType, leaf: { from: fact } }, name: 'string' };
   }
 
+  #ofNoCall(text: string, line: string): undefined {
+    const { signature, binary } = this.scope;
+    return this.fail('probe.line', `'${text}' is of a call, and ${line} is a line`, [
+      `variables here: ${variablesText(signature.parameters, binary)}`,
+    ]);
+  }
+
   redacted(text: string): undefined {
     return this.fail('probe.redacted', `'${text}' is never captured: its name or type is on the redaction list`, [
       'the list is set by the owner of the agent (SONDE_REDACT_NAMES, SONDE_REDACT_TYPES)',
@@ -158,7 +166,8 @@ export class Typing {
   }
 
   #noVariable(name: string, fn: string, kind?: 'result' | 'parameter'): undefined {
-    const { signature, side, binary } = this.scope;
+    const { signature, side, binary, line } = this.scope;
+    if (line !== undefined && kind === 'result') return this.#ofNoCall(name, line);
     const results = side === 'result' || kind === 'result';
     const own =
       side === 'condition' && kind === undefined
@@ -166,7 +175,7 @@ export class Typing {
         : results
           ? signature.results
           : signature.parameters;
-    const what = side === 'condition' ? 'argument or result' : side;
+    const what = line !== undefined ? 'variable' : side === 'condition' ? 'argument or result' : side;
     const unknown = signature.unknown ?? (results ? signature.resultsUnknown : signature.parametersUnknown);
     if (unknown !== undefined) {
       const hints = binary.hasDebugInfo === false ? withoutDebugInfo : [];
@@ -176,10 +185,12 @@ export class Typing {
       name,
       own.map((variable) => variable.name),
     );
-    hints.push(own.length === 0 ? `it has no ${what}s` : `its ${what}s: ${variablesText(own, binary)}`);
+    const [listed, where] = line === undefined ? [`its ${what}s`, ''] : ['there are', ` at ${line}`];
+    hints.push(own.length === 0 ? `it has no ${what}s${where}` : `${listed}: ${variablesText(own, binary)}`);
+    if (line !== undefined) hints.push('what the compiler has taken apart, or keeps nowhere, is not in debug info');
     const captured = side === 'result' ? [] : (signature.captured?.variables ?? []);
     if (captured.length > 0) hints.push(`captured: ${captured.map((variable) => variable.name).join(', ')}`);
-    return this.fail('probe.no-such-variable', `${fn} has no ${what} '${name}'`, hints);
+    return this.fail('probe.no-such-variable', `${fn} has no ${what} '${name}'${where}`, hints);
   }
 
   /** `package`: an import path or its last element. Undefined without a diagnostic where there is no such package. */
