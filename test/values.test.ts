@@ -32,3 +32,17 @@ it.each(builds)(
     expect(trial.right).toBeGreaterThan(count);
   },
 );
+
+it.each(['local', 'go1.21.13'] as const)(
+  `${count} functions of seed ${seed}, built by %s without symbols and debug info, each with its signature and types declared`,
+  { timeout: 600_000 },
+  async (toolchain) => {
+    const options = { seed, count, toolchain, flags: ['-ldflags=-s -w'], declared: true };
+    const trial = await tryValues(options);
+    const missing = JSON.stringify(Object.fromEntries(trial.missing));
+    process.stderr.write(`${toolchain}, seed ${seed}: ${trial.right} values right; not captured: ${missing}\n`);
+    if (trial.wrong.size > 0)
+      expect.fail(`${[...trial.wrong.values()].flat().join('\n')}\n${await shrink(options, trial)}`);
+    expect(trial.right).toBeGreaterThan(count);
+  },
+);

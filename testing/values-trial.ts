@@ -7,6 +7,7 @@ import { parseExact } from './exact-json.ts';
 import { atLeast, type GoFixture, goFixture } from './go-fixtures.ts';
 import { goVersion } from './go-toolchain.ts';
 import { startProcess } from './process.ts';
+import { declaredSignature } from './random-values/declared.ts';
 import type { RandomFunction, Variant } from './random-values/functions.ts';
 import { randomProgram } from './random-values/program.ts';
 
@@ -14,6 +15,8 @@ export interface TrialOptions extends Omit<GoFixture, 'source'> {
   readonly seed: number;
   readonly count: number;
   readonly variants?: readonly Variant[];
+  /** Each function's signature is declared, with the types that it names: for binaries without debug info. */
+  readonly declared?: boolean;
 }
 
 export interface Trial {
@@ -33,15 +36,16 @@ interface Said {
 }
 
 /** Builds a random program, traces every function of it while it calls each once, and compares what is shown with what it says itself. */
-export async function tryValues({ seed, count, variants, ...build }: TrialOptions): Promise<Trial> {
+export async function tryValues({ seed, count, variants, declared, ...build }: TrialOptions): Promise<Trial> {
   const version = await goVersion(build.toolchain ?? 'local');
-  const { files, functions } = randomProgram(seed, count, {
-    generics: atLeast(version, 18),
+  const { files, functions, declarations } = randomProgram(seed, count, {
+    generics: !declared && atLeast(version, 18),
     ...(variants && { variants }),
   });
   const file = await goFixture({ ...build, source: files });
-  const probes = functions.map(({ probe }) => ({
+  const probes = functions.map(({ probe, signature }) => ({
     function: probe,
+    ...(declared && { signature: { text: declaredSignature(signature, declarations) } }),
     columns: [
       { name: 'args', capture: { kind: 'arguments' as const } },
       { name: 'results', capture: { kind: 'results' as const } },
@@ -70,7 +74,9 @@ export async function tryValues({ seed, count, variants, ...build }: TrialOption
       const differences = (['args', 'results'] as const).flatMap((side) => {
         if (row[side] === null) return comparison.absent(row.notes[side], side);
         // Debug info of Go before 1.22 does not list blank parameters.
-        const expected = Object.entries(call[side]).filter(([name]) => atLeast(version, 22) || !name.startsWith('#'));
+        const expected = Object.entries(call[side]).filter(
+          ([name]) => declared || atLeast(version, 22) || !name.startsWith('#'),
+        );
         const shown = parseExact(row[side] as string);
         return comparison.compare(Object.fromEntries(expected), shown, side, row.notes);
       });

@@ -1,6 +1,6 @@
 import { type Architecture, assignAbi, UnassignableType } from './abi.ts';
 import { argumentBytes } from './frame.ts';
-import { receiverOf, withoutTypeArguments } from './names.ts';
+import { hasDictionary, isClosure, receiverOf, typeArgumentsIn } from './names.ts';
 import { minorVersion } from './runtime.ts';
 import type { GoFunction, GoSignature, GoType, GoVariable, TypeRef } from './types.ts';
 
@@ -38,42 +38,47 @@ export function placeDeclared(declared: DeclaredFunction, input: DeclaredInput):
   const assembly = fn.assembly || (architecture === 'arm64' && minor < 18);
   const results = declared.results.map(({ type }) => resolve(type));
   const own = declared.parameters.map(({ type }) => resolve(type));
-  let first: number | undefined;
-  for (const hidden of dictionaryPlaces(fn.name, minor)) {
-    const all = hidden < 0 ? own : [...own.slice(0, hidden), dictionary, ...own.slice(hidden)];
-    try {
-      const assigned = assignAbi(architecture, all, results, resolve, { assembly });
-      const frame = argumentBytes(
-        all.map((type, i) => [type, assigned.parameters[i]!]),
-        assigned.results,
-        resolve,
-      );
-      first ??= frame.bytes;
-      if (frameBytes !== undefined && frame.bytes !== frameBytes) continue;
-      const places = assigned.parameters.filter((_, i) => i !== hidden);
-      const shown =
-        (sign: string, at: readonly (readonly GoVariable['places'][number][])[]) =>
-        (each: DeclaredVariable, i: number) => ({
-          name: each.name === '' || each.name === '_' ? `${sign}${i}` : each.name,
-          type: each.type,
-          places: at[i]!,
-        });
-      return {
-        parameters: declared.parameters.map(shown('#', places)),
-        results: declared.results.map(shown('$', assigned.results)),
-      };
-    } catch (error) {
-      if (!(error instanceof UnassignableType)) throw error;
-      return error.message;
-    }
+  const hidden = dictionaryPlace(fn.name, minor);
+  const all = hidden < 0 ? own : [...own.slice(0, hidden), dictionary, ...own.slice(hidden)];
+  try {
+    const assigned = assignAbi(architecture, all, results, resolve, { assembly });
+    const { bytes } = argumentBytes(
+      all.map((type, i) => [type, assigned.parameters[i]!]),
+      assigned.results,
+      resolve,
+    );
+    if (frameBytes !== undefined && bytes !== frameBytes) return otherSize(fn.name, frameBytes, bytes, hidden >= 0);
+    const places = assigned.parameters.filter((_, i) => i !== hidden);
+    const shown =
+      (sign: string, at: readonly (readonly GoVariable['places'][number][])[]) =>
+      (each: DeclaredVariable, i: number) => ({
+        name: each.name === '' || each.name === '_' ? `${sign}${i}` : each.name,
+        type: each.type,
+        places: at[i]!,
+      });
+    return {
+      parameters: declared.parameters.map(shown('#', places)),
+      results: declared.results.map(shown('$', assigned.results)),
+    };
+  } catch (error) {
+    if (!(error instanceof UnassignableType)) throw error;
+    return error.message;
   }
-  const receiver = receiverOf(fn.name).receiver === undefined ? '' : ' with the receiver, which is not to be declared';
-  return `the function table says that arguments of ${fn.name} take ${frameBytes} bytes, those declared take ${first}${receiver}`;
 }
 
-/** Index among the parameters where the hidden dictionary may be; -1: there is none. The likeliest first. */
-function dictionaryPlaces(name: string, minor: number): readonly number[] {
-  const plain = withoutTypeArguments(name);
-  if (plain === name || /\.(func|gowrap|deferwrap)\d+|-fm$|-range\d+/.test(plain)) return [-1];
-  return [minor < 20 || receiverOf(name).receiver === undefined ? 0 : 1, -1];
+function otherSize(name: string, is: number, said: number, isGeneric: boolean): string {
+  const receiver = receiverOf(name).receiver === undefined ? '' : ' with the receiver, which is not to be declared';
+  const dictionary = isGeneric ? ` (8 of them, which are not to be declared, tell a generic function's types)` : '';
+  return `the function table says that arguments of ${name} take ${is} bytes, those declared take ${said}${dictionary}${receiver}`;
+}
+
+/**
+ * Index among the parameters where the hidden dictionary is; -1: there is none. The function table of Go up to 1.25 calls `main.Map[...]` what has been compiled for shapes and has one, and
+ * the few wrappers that bring one and have none: these are taken for the first, since another shape's call would otherwise pass for a wrapper's.
+ */
+function dictionaryPlace(name: string, minor: number): number {
+  const shapes = typeArgumentsIn(name);
+  if (!hasDictionary(name) && shapes !== '...') return -1;
+  if (isClosure(name) || /\.(gowrap|deferwrap)\d+|-fm$/.test(name)) return -1;
+  return minor < 20 || receiverOf(name).receiver === undefined ? 0 : 1;
 }

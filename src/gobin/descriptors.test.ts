@@ -28,32 +28,67 @@ function shape(binary: GoBinary, ref: TypeRef) {
         : type.kind === 'interface'
           ? [type.empty]
           : [];
-  return { kind: type.kind, size: type.size, name, parts };
+  const header = (type.kind === 'map' || type.kind === 'chan') && type.header !== undefined ? type.header : undefined;
+  return { kind: type.kind, size: type.size, name, parts, ...(header && { header: runtimeFields(binary, header) }) };
 }
 
-const builds = [
-  ['go1.17.13', []],
-  ['go1.21.13', ['-buildmode=pie']],
-  ['local', []],
-  ['local', ['-buildmode=pie']],
-  ['go1.27.3', []],
-  ['go1.27.3', ['-buildmode=pie']],
-] as const;
+/** Where the fields lie by which entries and elements are found, in each of the runtime's structs that a header leads to. */
+function runtimeFields(binary: GoBinary, header: TypeRef): Record<string, unknown> {
+  const found: Record<string, unknown> = {};
+  const visit = (ref: TypeRef, path: string): void => {
+    const type = binary.type(ref);
+    if (type.kind === 'pointer' && type.elem !== undefined) visit(type.elem, path);
+    if (type.kind === 'array') found[`${path}[]`] = [type.count, binary.type(type.elem).size];
+    if (type.kind === 'array' && path.endsWith('slots')) visit(type.elem, `${path}[]`);
+    if (type.kind !== 'struct') return;
+    if (/(bucket|buckets|data|slots\[\])$/.test(path)) found[path] = type.size;
+    for (const field of type.fields) {
+      const at = `${path}.${field.name}`;
+      if (leading.has(field.name)) found[at] = field.offset;
+      if (inner.has(field.name)) visit(field.type, at);
+    }
+  };
+  visit(header, '');
+  return found;
+}
 
-describe.each(builds)('type descriptors, %s %j', (toolchain, flags) => {
-  it('say of every type what debug info says', async () => {
-    const whole = await open({ toolchain, flags });
-    const stripped = await open({ toolchain, flags: [...flags, '-ldflags=-s -w'] });
+const inner = new Set(['buckets', 'dirPtr', 'groups', 'data', 'tophash', 'keys', 'values', 'slots', 'elems']);
+const leading = new Set([
+  ...['count', 'flags', 'B', 'buckets', 'oldbuckets', 'tophash', 'keys', 'values', 'overflow'],
+  ...['used', 'dirPtr', 'dirLen', 'groups', 'data', 'lengthMask', 'ctrl', 'slots', 'key', 'elem', 'elems'],
+  ...['qcount', 'dataqsiz', 'buf', 'closed', 'recvx'],
+]);
+
+const builds: readonly (Partial<GoFixture> & { readonly flags: readonly string[] })[] = [
+  { toolchain: 'go1.17.13', flags: [] },
+  { toolchain: 'go1.21.13', flags: ['-buildmode=pie'] },
+  { toolchain: 'go1.23.12', flags: [] },
+  { toolchain: 'go1.24.9', flags: [] },
+  { toolchain: 'go1.24.9', flags: [], env: { GOEXPERIMENT: 'noswissmap' } },
+  { toolchain: 'local', flags: [] },
+  { toolchain: 'local', flags: ['-buildmode=pie'] },
+  { toolchain: 'go1.27.3', flags: [] },
+  { toolchain: 'go1.27.3', flags: ['-buildmode=pie'] },
+  { toolchain: 'go1.27.3', flags: [], env: { GOEXPERIMENT: 'mapsplitgroup' } },
+];
+
+describe.each(builds)('type descriptors, $toolchain $flags $env', (build) => {
+  it('say of every type what debug info says, of maps and channels also how they are laid out', async () => {
+    const whole = await open(build);
+    const stripped = await open({ ...build, flags: [...build.flags, '-ldflags=-s -w'] });
     expect([stripped.hasDebugInfo, stripped.hasSymbolTable]).toEqual([false, false]);
     const byName = new Map(whole.dynamicTypes().map(({ type }) => [whole.type(type).name, type]));
     const types = stripped.dynamicTypes();
     expect(types.length).toBeGreaterThan(200);
     let compared = 0;
+    let headers = 0;
     for (const { type, address } of types) {
       const { name } = stripped.type(type);
       const twin = byName.get(name);
       if (twin === undefined) continue;
       compared++;
+      const { kind } = stripped.type(type);
+      if (kind === 'map' || kind === 'chan') headers++;
       const { name: own, ...told } = shape(stripped, type);
       const { name: known, ...debug } = shape(whole, twin);
       expect(told, name).toEqual(debug);
@@ -61,6 +96,7 @@ describe.each(builds)('type descriptors, %s %j', (toolchain, flags) => {
       expect(stripped.descriptorName(address), name).toBeDefined();
     }
     expect(compared).toBeGreaterThan(150);
+    expect(headers).toBeGreaterThan(5);
   });
 });
 

@@ -4,7 +4,8 @@ import { reflectKind } from './kinds.ts';
 import { moduledataOf } from './moduledata.ts';
 import { typesStart } from './open-pclntab.ts';
 import { relativeRelocations } from './relocations.ts';
-import { minorVersion, swissMapBytes } from './runtime.ts';
+import { minorVersion } from './runtime.ts';
+import { channelHeader, mapDescriptorBytes, mapForm, mapHeader } from './runtime-structs.ts';
 import type { DynamicType, GoField, GoType, TypeRef } from './types.ts';
 
 /** `internal/abi.Type` and the structs that begin with it (Go 1.17 to 1.27, internal/abi/type.go): byte offsets. */
@@ -19,6 +20,7 @@ const at = {
   third: 64,
 } as const;
 const typeBytes = 80;
+const scalars: ReadonlySet<GoType['kind']> = new Set(['bool', 'int', 'uint', 'float', 'complex', 'string']);
 /** `abi.StructField`, which begins with the name. */
 const structField = { type: 8, offset: 16, bytes: 24 } as const;
 const flag = { uncommon: 1, extraStar: 2, named: 4, direct: 32 } as const;
@@ -46,8 +48,10 @@ export interface LinkedTypes {
  */
 export class Descriptors {
   readonly #elf: Elf;
+  readonly #goVersion: string;
   readonly #minor: number;
-  readonly #types: (GoType | Address)[] = [];
+  readonly #types: (GoType | Address | (() => GoType))[] = [];
+  readonly #scalars = new Map<string, TypeRef>();
   readonly #byAddress = new Map<Address, TypeRef>();
   readonly #windows = new Map<string, SectionWindow | undefined>();
   readonly #base: Address | undefined;
@@ -58,32 +62,53 @@ export class Descriptors {
   #all: readonly Address[] | undefined;
   #linked: LinkedTypes | undefined;
   #names: ReadonlyMap<string, Address> | undefined;
+  #short: ReadonlyMap<string, readonly string[]> | undefined;
 
   constructor(elf: Elf, goVersion: string) {
     this.#elf = elf;
+    this.#goVersion = goVersion;
     this.#minor = minorVersion(goVersion) ?? 26;
     this.#base = typesStart(elf);
     this.#loaded = elf.sections.filter(({ address: from, type }) => from > 0 && type !== noBits);
   }
 
-  /** A reference to a type that no descriptor is of. */
+  /** A reference to a type that no descriptor is of; a map's or channel's header is added, where it is known. */
   make(type: GoType): TypeRef {
-    return -this.#types.push(type);
+    if (type.kind === 'map') return -this.#types.push({ ...type, header: this.#mapHeader(type) });
+    if (type.kind === 'chan') return -this.#types.push({ ...type, header: this.#channelHeader(type.elem) });
+    if (!scalars.has(type.kind)) return -this.#types.push(type);
+    const known = this.#scalars.get(type.name) ?? -this.#types.push(type);
+    this.#scalars.set(type.name, known);
+    return known;
+  }
+
+  /** One that is made when it is asked for. */
+  later(make: () => GoType): TypeRef {
+    return -this.#types.push(make);
   }
 
   /** Of a negative reference. */
   type(ref: TypeRef): GoType {
     const known = this.#types[-ref - 1];
-    if (typeof known !== 'number') return known ?? { kind: 'unknown', name: '', size: 0 };
-    const type = this.#read(known);
+    if (typeof known !== 'number' && typeof known !== 'function')
+      return known ?? { kind: 'unknown', name: '', size: 0 };
+    const type = typeof known === 'number' ? this.#read(known) : known();
     this.#types[-ref - 1] = type;
     return type;
   }
 
   /** `net/http.Request`, `http.Request` (where one package only ends so), `main.point`; undefined where no descriptor has the name. */
   named(name: string): TypeRef | undefined {
-    const found = (this.#names ??= this.#index()).get(name);
-    return found === undefined ? undefined : this.ref(found);
+    const whole = this.#byName.has(name) ? [name] : this.namesakes(name);
+    return whole.length === 1 ? this.ref(this.#byName.get(whole[0]!)!) : undefined;
+  }
+
+  /** The types that `http.Request` may stand for, with the whole paths of their packages. */
+  namesakes(name: string): readonly string[] {
+    const known = (this.#short ??= this.#indexShort()).get(name) ?? [];
+    // Nobody else can import what is internal to the standard library.
+    const open = known.filter((each) => !/^(?:runtime\/)?(?:internal|vendor)\//.test(each));
+    return open.length > 0 ? open : known;
   }
 
   /** Name of the type whose descriptor is at an address, as reflection has it: `main.T`, packages by their last part. */
@@ -123,19 +148,25 @@ export class Descriptors {
 
   #index(): Map<string, Address> {
     const found = new Map<string, Address>();
-    const short = new Map<string, Address | undefined>();
     for (const descriptor of this.reachable()) {
       const path = this.#packagePath(descriptor);
-      if (path === undefined) continue;
-      const name = this.#ownName(descriptor);
-      found.set(`${path}.${name}`, descriptor);
-      const last = `${path.slice(path.lastIndexOf('/') + 1)}.${name}`;
-      short.set(last, short.has(last) ? undefined : descriptor);
-    }
-    for (const [name, descriptor] of short) {
-      if (descriptor !== undefined && !found.has(name)) found.set(name, descriptor);
+      if (path !== undefined) found.set(`${path}.${this.#ownName(descriptor)}`, descriptor);
     }
     return found;
+  }
+
+  /** Names with all of their package's path, by those with its last part. */
+  #indexShort(): Map<string, string[]> {
+    const found = new Map<string, string[]>();
+    for (const name of this.#byName.keys()) {
+      const short = name.slice(/^[^[]*\//.exec(name)?.[0].length ?? 0);
+      if (short !== name) found.set(short, [...(found.get(short) ?? []), name]);
+    }
+    return found;
+  }
+
+  get #byName(): ReadonlyMap<string, Address> {
+    return (this.#names ??= this.#index());
   }
 
   /** From `.itablink` and `.typelink`, and what those refer to. */
@@ -300,11 +331,12 @@ export class Descriptors {
         const [key, elem] = [part(at.first), part(at.second)];
         return key === undefined || elem === undefined
           ? unknown
-          : { kind: 'map', name, size, header: undefined, key, elem };
+          : { kind: 'map', name, size, header: this.#mapHeader({ key, elem }, descriptor), key, elem };
       }
       case reflectKind.chan: {
         const elem = part(at.first);
-        return elem === undefined ? unknown : { kind: 'chan', name, size, header: undefined, elem };
+        if (elem === undefined) return unknown;
+        return { kind: 'chan', name, size, header: this.#channelHeader(elem), elem };
       }
       case reflectKind.interface:
         return { kind: 'interface', name, size, empty: this.#word(descriptor + at.third) === 0 };
@@ -321,6 +353,18 @@ export class Descriptors {
       default:
         return unknown;
     }
+  }
+
+  /** `descriptor`: of the map, if there is one; behind its key and element it has that of a bucket or group. */
+  #mapHeader(type: { readonly key: TypeRef; readonly elem: TypeRef }, descriptor?: Address): TypeRef | undefined {
+    const form = mapForm(this.#goVersion);
+    const cells = descriptor === undefined ? 0 : this.#word(descriptor + at.third);
+    const size = this.#isType(cells) ? this.#word(cells + at.size) : undefined;
+    return form && this.later(() => mapHeader(this, form, type, size));
+  }
+
+  #channelHeader(elem: TypeRef): TypeRef | undefined {
+    return mapForm(this.#goVersion) && this.later(() => channelHeader(this, this.#minor, elem));
   }
 
   /** `abi.StructField`: name, type, offset; up to Go 1.18 the offset is doubled, and its lowest bit says that the field is embedded. */
@@ -410,7 +454,7 @@ export class Descriptors {
       case reflectKind.struct:
         return 80;
       case reflectKind.map:
-        return swissMapBytes(this.#minor) ?? 88;
+        return mapDescriptorBytes(this.#goVersion);
       default:
         return 48;
     }

@@ -83,7 +83,7 @@ export interface GoBinary {
   /** Places of parameters and results that somebody has declared, by the calling convention; a text says why they cannot be those of this function. */
   placeDeclared(fn: GoFunction, declared: DeclaredFunction): GoSignature | string;
   /** Types for declarations: by name those that the binary has descriptors of, others made up. */
-  readonly declaredTypes: Pick<Descriptors, 'make' | 'named'>;
+  readonly declaredTypes: Pick<Descriptors, 'make' | 'later' | 'named' | 'namesakes'>;
   /** Where it is declared. */
   sourceLine(fn: GoFunction): SourceLine | undefined;
   /** Address of a symbol of the linker: none in a stripped file without debug file. */

@@ -2,7 +2,7 @@ import { type Address, address, decodeUtf8 } from '#base';
 import type { Elf } from '#elf';
 import { asWritten } from './names.ts';
 import { textStart, typesStart } from './open-pclntab.ts';
-import { minorVersion, swissMapBytes } from './runtime.ts';
+import { mapDescriptorBytes } from './runtime-structs.ts';
 import type { DynamicType, GoType, TypeRef } from './types.ts';
 
 /** `internal/abi.Type` (Go 1.17 to 1.26): bytes, and offsets of `TFlag` and `Kind_`. */
@@ -38,7 +38,7 @@ export function implementations(
   const base = typesStart(elf);
   const text = textStart(elf);
   if (base === undefined || text === undefined) return undefined;
-  const reader = new Descriptors(elf, base, minorVersion(input.goVersion) ?? 26);
+  const reader = new Descriptors(elf, base, input.goVersion);
   const all = types.filter(({ address: at }) => reader.kind(at) === kinds.interface);
   const nameOf = ({ type }: DynamicType) => asWritten(input.type(type).name);
   const name = asWritten(interfaceName);
@@ -64,12 +64,12 @@ export function implementations(
 class Descriptors {
   readonly #elf: Elf;
   readonly #base: number;
-  readonly #minor: number;
+  readonly #goVersion: string;
 
-  constructor(elf: Elf, base: number, minor: number) {
+  constructor(elf: Elf, base: number, goVersion: string) {
     this.#elf = elf;
     this.#base = base;
-    this.#minor = minor;
+    this.#goVersion = goVersion;
   }
 
   kind(at: Address): number {
@@ -105,7 +105,7 @@ class Descriptors {
     }));
   }
 
-  /** Bytes of `ArrayType`, `ChanType`, … (internal/abi/type.go); maps are Swiss from Go 1.24. */
+  /** Bytes of `ArrayType`, `ChanType`, … (internal/abi/type.go). */
   #kindSize(kind: number): number {
     switch (kind) {
       case kinds.array:
@@ -120,7 +120,7 @@ class Descriptors {
       case kinds.struct:
         return abiType.size + 32;
       case kinds.map:
-        return swissMapBytes(this.#minor) ?? abiType.size + 40;
+        return mapDescriptorBytes(this.#goVersion);
       default:
         return abiType.size;
     }

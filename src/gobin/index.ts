@@ -16,6 +16,7 @@ export type { PackageVariable, VariableLookup } from './package-variables.ts';
 export { BadPattern, functionPattern } from './pattern.ts';
 export { MalformedPclntab, Pclntab, type PclntabLayout, UnknownPclntab } from './pclntab.ts';
 export { findTlsG, minorVersion, type RuntimeInput, runtimeOffsets, tlsFunctions } from './runtime.ts';
+export { structOf } from './runtime-structs.ts';
 export { analyse, type CodeShape, indexAt, type ShapeInput } from './shape.ts';
 export {
   type CapturedAtEntry,

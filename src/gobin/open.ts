@@ -187,8 +187,8 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
         method,
       ),
   };
-  /** Stack traces have `main.(*pair[...]).swap`, and so has the function table of a binary that says no more. */
-  const asListed = (text: string) => (debug.exists && !text.startsWith('re:') ? text.replaceAll('[...]', '') : text);
+  /** Stack traces have `main.(*pair[...]).swap`. */
+  const asListed = (text: string) => (text.startsWith('re:') ? text : text.replaceAll('[...]', ''));
   const select = (text: string): FunctionSet | undefined => {
     const pattern = functionPattern(text, buildInfo?.module);
     if (pattern !== undefined) return selectFunctions(pattern, selection);
@@ -254,7 +254,9 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
     },
     declaredTypes: {
       make: (type) => described().make(type),
+      later: (make) => described().later(make),
       named: (name) => described().named(name),
+      namesakes: (name) => described().namesakes(name),
     },
     symbol: (name) => symbols()?.find(name)?.address,
     type(ref) {

@@ -16,7 +16,7 @@ const byVersion: readonly (readonly [minor: number, offsets: StructOffsets])[] =
   [27, { gGoid: 152, gM: 48, mCurg: 184, gPanic: 32, panicSp: 48, gParentGoid: 280, gGopc: 288, gLabels: 352 }],
 ];
 /** The newest version that was looked at: later ones are not guessed. */
-const newestKnown = 27;
+export const newestKnown = 27;
 
 /** Functions of which at least one, in any Go version, loads `g` from thread-local storage (amd64): their code goes to `findTlsG`. */
 export const tlsFunctions = [
@@ -82,10 +82,9 @@ export function minorVersion(goVersion: string | undefined): number | undefined 
   return match ? Number(match[1]) : undefined;
 }
 
-/** Bytes of `abi.MapType` (internal/abi/map.go); undefined where maps have buckets, up to Go 1.23. */
-export function swissMapBytes(minor: number): number | undefined {
-  if (minor < 24) return undefined;
-  return minor < 27 ? 112 : 136;
+/** What was tried when the program was built (GOEXPERIMENT): `noswissmap` of `go1.24.9 X:noswissmap`. */
+export function experiments(goVersion: string): ReadonlySet<string> {
+  return new Set(/[ -]X:(\S+)/.exec(goVersion)?.[1]?.split(','));
 }
 
 /**

@@ -21,8 +21,8 @@ export type GoType = { readonly name: string; readonly size: number } & (
   | { readonly kind: 'map'; readonly header: TypeRef | undefined; readonly key: TypeRef; readonly elem: TypeRef }
   | { readonly kind: 'chan'; readonly header: TypeRef | undefined; readonly elem: TypeRef }
   | { readonly kind: 'func' }
-  /** What this reader does not know; `size` still holds. */
-  | { readonly kind: 'unknown' }
+  /** What this reader does not know, and why; `size` still holds. */
+  | { readonly kind: 'unknown'; readonly why?: string }
 );
 
 /** A type that values in interfaces may have: where its descriptor (`internal/abi.Type`) lies in the file, and its debug info. */

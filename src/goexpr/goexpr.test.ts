@@ -186,8 +186,43 @@ describe('signatures', () => {
       'func(v interface{ M(int) error }, a [4]byte) (interface{})',
       ['', 'v:interface{ M(int) error } a:[4]byte', ':interface{}'],
     ],
+    [
+      'func(p *pair[string, *a/b.T], n [2]box[int]) map[k[int]]v',
+      ['', 'p:*pair[string, *a/b.T] n:[2]box[int]', ':map[k[int]]v'],
+    ],
   ])('%s', (text, parts) => {
     expect(plain(text)).toEqual(parts);
+  });
+
+  it('declarations of types may stand before it, as in the source', () => {
+    const text = `type order struct {
+	ID int64 \`json:"id // no comment"\` // a comment
+	*base
+	By map[string]*item /* and
+	another */
+	Next *order
+}
+type (
+	handler func(int)
+	item = struct{ A, B int }
+)
+type n int; func(o *order, h handler) error`;
+    const signature = read(text);
+    if (typeof signature === 'string') throw new Error(signature);
+    const fields = (name: string) => {
+      const type = signature.types.get(name);
+      return type?.kind === 'struct' ? type.fields.map((field) => field.name) : type?.kind;
+    };
+    expect([...signature.types.keys()].map((name) => [name, fields(name)])).toEqual([
+      ['order', ['ID', 'base', 'By', 'Next']],
+      ['handler', 'func'],
+      ['item', ['A', 'B']],
+      ['n', 'name'],
+    ]);
+    expect(signature.parameters.map(({ name }) => name)).toEqual(['o', 'h']);
+    expect(read('type t struct {\n\tA int B int\n}\nfunc()')).toBe(
+      "';' is expected, not 'B' (at line 2, column 8 of the signature: 'A int B int')",
+    );
   });
 
   it.each([

@@ -5,8 +5,13 @@ import { type Token, tokenize } from './token.ts';
 export type TypeText = {
   readonly start: number;
   readonly end: number;
-} /** `package` as written: empty, a name, or an import path. */ & (
-  | { readonly kind: 'name'; readonly package: string; readonly name: string }
+} /** `package` as written: empty, a name, or an import path. */ /** `arguments`: of a generic type. */ & (
+  | {
+      readonly kind: 'name';
+      readonly package: string;
+      readonly name: string;
+      readonly arguments?: readonly TypeText[];
+    }
   | { readonly kind: 'pointer' | 'slice' | 'chan'; readonly elem: TypeText }
   | { readonly kind: 'array'; readonly count: number; readonly elem: TypeText }
   | { readonly kind: 'map'; readonly key: TypeText; readonly elem: TypeText }
@@ -21,8 +26,12 @@ export interface VariableText {
   readonly type: TypeText;
 }
 
-/** `func (r *T) M(n int, s string) (float64, error)`, as in the source; the name and the receiver may be left out. */
+/**
+ * `func (r *T) M(n int, s string) (float64, error)`, as in the source; the name and the receiver may be left out. Before it may stand declarations of types
+ * that it names: `type T struct { Next *T }`.
+ */
 export interface SignatureText {
+  readonly types: ReadonlyMap<string, TypeText>;
   readonly receiver: VariableText | undefined;
   readonly parameters: readonly VariableText[];
   readonly results: readonly VariableText[];
@@ -58,10 +67,17 @@ export function signatureProblem(
   const own: Span = { start: at.start, end: Math.max(at.end, at.start + 1), line: 1, column: at.start + 1 };
   return {
     id: 'goexpr.signature',
-    message: `${message} (at character ${at.start + 1} of '${text}')`,
+    message: `${message} (${place(text, at.start)})`,
     span: span ?? own,
     ...(hints.length === 0 ? {} : { hints }),
   };
+}
+
+function place(text: string, at: number): string {
+  if (!text.includes('\n')) return `at character ${at + 1} of '${text}'`;
+  const before = text.slice(0, at).split('\n');
+  const line = text.split('\n')[before.length - 1]!.trim();
+  return `at line ${before.length}, column ${before.at(-1)!.length + 1} of the signature: '${line}'`;
 }
 
 /** Leaves the parser; never leaves this file. */
@@ -74,16 +90,24 @@ class Refusal extends Error {
   }
 }
 
+/** Comments, and what may have in it what looks like one. */
+const comments = /`[^`]*`|"(?:[^"\\\n]|\\.)*"|\/\/[^\n]*|\/\*[\s\S]*?\*\//g;
+
 class Parser {
+  readonly #text: string;
   readonly #tokens: readonly Token[];
   #at = 0;
   #depth = 0;
 
   constructor(text: string) {
-    this.#tokens = tokenize(text);
+    // Blanks in the place of comments: offsets stay.
+    this.#text = text.replace(comments, (found) => (found.startsWith('/') ? found.replace(/[^\n]/g, ' ') : found));
+    this.#tokens = tokenize(this.#text);
   }
 
   whole(): SignatureText {
+    const types = this.#declarations();
+    const start = this.#at + 1;
     this.#keyword('func');
     let parameters: VariableText[] = [];
     let receiver: VariableText | undefined;
@@ -91,17 +115,54 @@ class Parser {
     else if (this.#peek().kind !== 'identifier') throw this.#unexpected("'('");
     // A name: what came before it was the receiver.
     if (this.#peek().kind === 'identifier' && this.#peek(1).text === '(' && !typeWords.has(this.#peek().text)) {
-      const group = this.#at > 1;
-      if (group && parameters.length !== 1) throw new Refusal('a method has one receiver', this.#tokens[1]!);
+      const group = this.#at > start;
+      if (group && parameters.length !== 1) throw new Refusal('a method has one receiver', this.#tokens[start]!);
       receiver = parameters[0];
       this.#take();
       parameters = this.#list();
-    } else if (this.#at === 1) throw this.#unexpected("'('");
+    } else if (this.#at === start) throw this.#unexpected("'('");
     let results: VariableText[] = [];
     if (this.#is('(')) results = this.#list();
     else if (this.#peek().kind !== 'end') results = [{ name: '', type: this.#type() }];
     if (this.#peek().kind !== 'end') throw this.#unexpected('the end of the signature');
-    return { receiver, parameters, results };
+    return { types, receiver, parameters, results };
+  }
+
+  /** `type T struct { … }; type ( A int; B []A )` */
+  #declarations(): Map<string, TypeText> {
+    const types = new Map<string, TypeText>();
+    const one = () => {
+      const name = this.#take();
+      if (name.kind !== 'identifier') throw new Refusal(`the name of a type is expected${found(name)}`, name);
+      if (this.#is('=')) this.#take();
+      if (types.size >= mostVariables) throw this.#unexpected('fewer types');
+      types.set(name.text, this.#type());
+    };
+    while (this.#peek().text === 'type') {
+      this.#take();
+      if (!this.#is('(')) one();
+      else {
+        this.#take();
+        while (!this.#is(')')) {
+          one();
+          this.#separator(')');
+        }
+        this.#take();
+      }
+      this.#separator('');
+    }
+    return types;
+  }
+
+  /** A semicolon, or a new line in its place; before `close` there may be none. */
+  #separator(close: string): void {
+    if (this.#is(';')) this.#take();
+    else if (!this.#onNewLine() && !this.#is(close)) throw this.#unexpected("';'");
+  }
+
+  /** Does the next token stand on another line than the last one? */
+  #onNewLine(): boolean {
+    return this.#text.slice(this.#before(), this.#peek().start).includes('\n');
   }
 
   /** `(a, b int, xs ...string)` or `(int, string)`. */
@@ -177,7 +238,7 @@ class Parser {
       case 'func': {
         this.#list();
         if (this.#is('(')) this.#list();
-        else if (this.#startsType()) this.#type();
+        else if (this.#startsType() && !this.#onNewLine()) this.#type();
         return { kind: 'func', start, end: this.#before() };
       }
       case 'interface': {
@@ -198,10 +259,24 @@ class Parser {
       path += joint.text + next.text;
     }
     const dot = path.lastIndexOf('.');
-    const end = this.#before();
-    if (dot > 0 && dot > path.lastIndexOf('/'))
-      return { kind: 'name', package: path.slice(0, dot), name: path.slice(dot + 1), start, end };
-    return { kind: 'name', package: '', name: path, start, end };
+    const qualified = dot > 0 && dot > path.lastIndexOf('/');
+    const name = qualified
+      ? { kind: 'name' as const, package: path.slice(0, dot), name: path.slice(dot + 1) }
+      : { kind: 'name' as const, package: '', name: path };
+    const types = this.#typeArguments();
+    return { ...name, ...(types.length > 0 && { arguments: types }), start, end: this.#before() };
+  }
+
+  /** `[string, int]` directly behind a type's name: what has a blank before it is the type of a parameter. */
+  #typeArguments(): TypeText[] {
+    const types: TypeText[] = [];
+    if (!this.#is('[') || this.#peek().start !== this.#before()) return types;
+    do {
+      this.#take();
+      types.push(this.#type());
+    } while (this.#is(','));
+    this.#expect(']');
+    return types;
   }
 
   #arrayOrSlice(start: number): TypeText {
@@ -228,7 +303,7 @@ class Parser {
         this.#take();
         names.push(this.#type());
       }
-      const embedded = this.#is(';') || this.#is('}') || this.#peek().kind === 'string';
+      const embedded = this.#is(';') || this.#is('}') || this.#peek().kind === 'string' || this.#onNewLine();
       const type = embedded ? names[0]! : this.#type();
       for (const name of names) {
         if (!embedded && (name.kind !== 'name' || name.package !== ''))
@@ -237,8 +312,7 @@ class Parser {
       }
       if (fields.length > mostVariables) throw this.#unexpected('fewer fields');
       if (this.#peek().kind === 'string') this.#take();
-      if (!this.#is(';')) break;
-      this.#take();
+      this.#separator('}');
     }
     this.#expect('}');
     return fields;

@@ -43,8 +43,12 @@ export interface BinaryView {
   readonly declaredTypes?: {
     /** A type that no descriptor is of. */
     make(type: GoType): TypeRef;
+    /** One that is made when it is asked for. */
+    later(make: () => GoType): TypeRef;
     /** By its name with its package's path or the last part of it; undefined: no descriptor has it. */
     named(name: string): TypeRef | undefined;
+    /** The types that a name with the last part of a path may stand for, with whole paths. */
+    namesakes(name: string): readonly string[];
   };
   type(ref: TypeRef): GoType;
   /** A field of a struct of the runtime, from debug info. */

@@ -12,7 +12,7 @@ afterAll(killStarted);
 const seed = Number(process.env.SONDE_VALUES_SEED ?? Date.now() % 2 ** 31);
 const count = Number(process.env.SONDE_VALUES_COUNT ?? 100);
 
-const builds: Readonly<Record<string, { flags: readonly string[]; cgo?: true; stripped?: true }>> = {
+const builds: Readonly<Record<string, { flags: readonly string[]; cgo?: true; stripped?: true; declared?: true }>> = {
   default: { flags: [] },
   'not optimised': { flags: ['-gcflags=all=-N -l'] },
   race: { flags: ['-race'], cgo: true },
@@ -24,6 +24,7 @@ const builds: Readonly<Record<string, { flags: readonly string[]; cgo?: true; st
   cgo: { flags: [], cgo: true },
   'without debug info': { flags: ['-ldflags=-w'], stripped: true },
   'without symbols': { flags: ['-ldflags=-s -w'], stripped: true },
+  'without symbols, declared': { flags: ['-ldflags=-s -w'], declared: true },
   trimpath: { flags: ['-trimpath'] },
 };
 
@@ -37,16 +38,19 @@ describe.each([
   'local',
   'go1.27.3',
 ] as const)('%s', (toolchain) => {
-  it.each(Object.entries(builds))(`%s: ${count} functions of seed ${seed}`, async (name, { flags, cgo, stripped }) => {
-    const reason = await toolchainMissing(toolchain);
-    if (reason !== undefined) throw new Error(reason);
-    const options = { seed, count, toolchain, flags, env: { CGO_ENABLED: cgo ? '1' : '0' } };
-    const trial = await tryValues(options);
-    const missing = JSON.stringify(Object.fromEntries(trial.missing));
-    process.stderr.write(`${toolchain} ${name}, seed ${seed}: ${trial.right} right; not captured: ${missing}\n`);
-    if (trial.wrong.size > 0)
-      expect.fail(`${[...trial.wrong.values()].flat().join('\n')}\n${await shrink(options, trial)}`);
-    if (stripped) expect(trial.right).toBe(0);
-    else expect(trial.right).toBeGreaterThan(count);
-  });
+  it.each(Object.entries(builds))(
+    `%s: ${count} functions of seed ${seed}`,
+    async (name, { flags, cgo, stripped, declared = false }) => {
+      const reason = await toolchainMissing(toolchain);
+      if (reason !== undefined) throw new Error(reason);
+      const options = { seed, count, toolchain, flags, declared, env: { CGO_ENABLED: cgo ? '1' : '0' } };
+      const trial = await tryValues(options);
+      const missing = JSON.stringify(Object.fromEntries(trial.missing));
+      process.stderr.write(`${toolchain} ${name}, seed ${seed}: ${trial.right} right; not captured: ${missing}\n`);
+      if (trial.wrong.size > 0)
+        expect.fail(`${[...trial.wrong.values()].flat().join('\n')}\n${await shrink(options, trial)}`);
+      if (stripped) expect(trial.right).toBe(0);
+      else expect(trial.right).toBeGreaterThan(count);
+    },
+  );
 });

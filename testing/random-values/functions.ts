@@ -32,6 +32,8 @@ export interface Variant {
 export interface RandomFunction {
   readonly probe: string;
   readonly said: string;
+  /** As the source has it. */
+  readonly signature: string;
   /** It has a type parameter. */
   readonly generic: boolean;
   /** The receiver apart. */
@@ -160,6 +162,7 @@ func ${place}${name}${declared}(${list.join(', ')}) (${returns}) { ${results.len
     function: {
       probe: `main.${receiver ? methodOwner(receiver.text) : ''}${name}`,
       said: name,
+      signature: `func ${place}${name}(${list.join(', ')}) (${returns})`,
       generic: generic.length > 0,
       parameters: parameters.length,
       results: results.length,

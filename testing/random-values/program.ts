@@ -8,6 +8,8 @@ import { RandomTypes } from './types.ts';
 export interface RandomProgram {
   readonly files: Readonly<Record<string, string>>;
   readonly functions: readonly RandomFunction[];
+  /** `type T0 struct { … }` */
+  readonly declarations: readonly string[];
 }
 
 /**
@@ -66,5 +68,6 @@ ${written.map((each) => each.call).join('\n')}
 `,
     },
     functions: written.map((each) => each.function),
+    declarations: types.declarations,
   };
 }

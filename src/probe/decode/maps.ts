@@ -173,26 +173,48 @@ function swissEntries(renderer: GraphRenderer, header: Struct, own: Place, missi
   return entries;
 }
 
-/** A control byte without its highest bit is that of a full slot. */
+/** A control byte without its highest bit is that of a full slot. Keys and elements lie in turn, or each on their own (GOEXPERIMENT=mapsplitgroup). */
 function groupEntries(renderer: GraphRenderer, group: Struct, place: Place, entries: Entry[]): void {
-  const slotsField = group.fields.find((field) => field.name === 'slots')!;
-  const slots = renderer.type(slotsField.type);
-  if (slots.kind !== 'array') return;
-  const slot = renderer.type(slots.elem);
-  if (slot.kind !== 'struct') return;
-  const key = slot.fields.find((field) => field.name === 'key')!;
-  const elem = slot.fields.find((field) => field.name === 'elem')!;
+  const [keys, elems] = slotParts(renderer, group);
+  if (keys === undefined || elems === undefined) return;
   const control = place.at + fieldOffset(group, 'ctrl');
-  for (let i = 0; i < slots.count; i++) {
-    const at = place.at + slotsField.offset + i * slot.size;
+  for (let i = 0; i < keys.count; i++) {
+    const [key, elem] = [keys, elems].map(({ offset, stride, type }) => ({
+      ...place,
+      at: place.at + offset + i * stride,
+      type,
+    }));
     // Of a group that was captured in part.
-    if (at + slot.size > place.end) return;
-    if ((renderer.bytes[control + i]! & 0x80) !== 0) continue;
-    entries.push({
-      key: { ...place, at: at + key.offset, type: key.type },
-      value: { ...place, at: at + elem.offset, type: elem.type },
-    });
+    if (elem!.at + renderer.type(elem!.type).size > place.end) return;
+    if ((renderer.bytes[control + i]! & 0x80) === 0) entries.push({ key: key!, value: elem! });
   }
+}
+
+interface SlotPart {
+  readonly offset: number;
+  readonly stride: number;
+  readonly count: number;
+  readonly type: number;
+}
+
+/** Where keys and elements lie in a group. */
+function slotParts(renderer: GraphRenderer, group: Struct): readonly (SlotPart | undefined)[] {
+  const array = (name: string) => {
+    const field = group.fields.find((each) => each.name === name);
+    const type = field && renderer.type(field.type);
+    return type?.kind === 'array' ? { offset: field!.offset, count: type.count, type: type.elem } : undefined;
+  };
+  const slots = array('slots');
+  const slot = slots && renderer.type(slots.type);
+  const isSplit = slot?.kind !== 'struct';
+  return (isSplit ? ['keys', 'elems'] : ['key', 'elem']).map((name) => {
+    if (isSplit) {
+      const part = array(name);
+      return part && { ...part, stride: renderer.type(part.type).size };
+    }
+    const field = slot.fields.find((each) => each.name === name);
+    return field && { ...slots!, offset: slots!.offset + field.offset, stride: slot.size, type: field.type };
+  });
 }
 
 /** `tophash` of a cell: below 5 it is no entry; 2, 3 and 4 in a bucket's first cell say that the bucket has been moved (runtime/map.go). */

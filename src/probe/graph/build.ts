@@ -81,10 +81,10 @@ export class TypeGraphBuilder {
     return found === undefined || found.size > mostConstants ? undefined : Object.fromEntries(found);
   }
 
-  /** Of a map or channel: only debug info has the runtime's structs. */
+  /** Of a map or channel without the runtime's structs: they are in debug info, and known by versions of Go. */
   #noLayout(): string {
     return this.#source.hasDebugInfo === false
-      ? 'how it is laid out is in debug info, which the binary lacks (--debug-file, debug_file= of UpsertTracepoint)'
+      ? 'how its version of Go lays it out is not known, and the binary has no debug info (--debug-file, debug_file= of UpsertTracepoint)'
       : 'debug info has no layout of it';
   }
 
@@ -278,6 +278,8 @@ export class TypeGraphBuilder {
         return { kind: 'interface', name, size, empty: type.empty };
       case 'map':
         if (type.header === undefined) return { kind: 'unknown', name, size, why: this.#noLayout(), pointer: true };
+        for (const part of [type.key, type.elem].map((ref) => this.#source.type(ref)))
+          if (part.kind === 'unknown') return { kind: 'unknown', name, size, why: unknown(part), pointer: true };
         return {
           kind: 'map',
           name,
@@ -298,9 +300,13 @@ export class TypeGraphBuilder {
         this.#functions = true;
         return { kind: 'func', name, size };
       case 'unknown':
-        return { kind: 'unknown', name, size, why: `type ${name} is not known to this version of Sonde` };
+        return { kind: 'unknown', name, size, why: unknown(type) };
       default:
         return { kind: type.kind, name, size };
     }
   }
+}
+
+function unknown({ name, why }: Extract<GoType, { kind: 'unknown' }>): string {
+  return why ?? `type ${name} is not known to this version of Sonde`;
 }

@@ -1,5 +1,5 @@
 import { type Diagnostic, nearest } from '#base';
-import { type GoField, type GoFunction, type GoSignature, type GoType, receiverOf, type TypeRef } from '#gobin';
+import { type GoFunction, type GoSignature, type GoType, receiverOf, structOf, type TypeRef } from '#gobin';
 import { parseSignature, type SignatureText, signatureProblem, type TypeText, type VariableText } from '#goexpr';
 import type { LogicalProbe } from '#model';
 import type { BinaryView } from '../binary.ts';
@@ -22,7 +22,7 @@ export function signatureOfProbe(probe: LogicalProbe, fn: GoFunction, binary: Bi
   ) => ({ ok: false, diagnostics: [signatureProblem(text, at, message, span, hints)] }) as const;
   const whole = { start: 0, end: text.length };
   try {
-    const types = new DeclaredTypes(binary, receiverOf(fn.name).package);
+    const types = new DeclaredTypes(binary, receiverOf(fn.name).package, parsed.signature.types);
     const parameters = [...receiver(fn, parsed.signature, types), ...parsed.signature.parameters.map(types.variable)];
     const results = parsed.signature.results.map(types.variable);
     const place = () =>
@@ -112,6 +112,8 @@ const basic: Readonly<Record<string, GoType>> = Object.fromEntries(
   ).map(([name, kind, size]) => [name, { kind, name, size }]),
 );
 
+const mostNamesakes = 5;
+
 const interfaces: Readonly<Record<string, GoType>> = {
   error: { kind: 'interface', name: 'error', size: 16, empty: false },
   any: { kind: 'interface', name: 'any', size: 16, empty: true },
@@ -121,9 +123,12 @@ const interfaces: Readonly<Record<string, GoType>> = {
 class DeclaredTypes {
   readonly #binary: BinaryView;
   readonly #package: string;
+  readonly #declared: ReadonlyMap<string, TypeText>;
+  readonly #made = new Map<string, TypeRef>();
 
-  constructor(binary: BinaryView, ownPackage: string) {
+  constructor(binary: BinaryView, ownPackage: string, declared: ReadonlyMap<string, TypeText>) {
     this.#binary = binary;
+    this.#declared = declared;
     this.#package = ownPackage.replace(/%[0-9a-f]{2}/g, decodeURIComponent);
   }
 
@@ -141,7 +146,7 @@ class DeclaredTypes {
         : nearest((text as { name: string }).name, names);
     throw new UnknownType(`the binary has no type information of ${name}, so its size is not known`, text, [
       ...near.map((each) => `did you mean ${each}?`),
-      `write what it is made of: int64, []string, map[string]bool, struct{ X, Y int }, interface{ M() }`,
+      `write what it is made of (int64, []string, map[string]bool, struct{ X, Y int }, interface{ M() }), or declare it before: 'type T struct{ X, Y int }; func(t *T)'`,
     ]);
   }
 
@@ -187,14 +192,24 @@ class DeclaredTypes {
 
   /** Of something that is reached by a reference: it may be unknown. */
   #part(text: TypeText): TypeRef {
-    return this.#ref(text) ?? this.#types().make({ kind: 'unknown', name: this.#name(text), size: 0 });
+    const name = this.#name(text);
+    const why = `the binary has no type information of ${name}`;
+    return this.#ref(text) ?? this.#types().make({ kind: 'unknown', name, size: 0, why });
   }
 
   #named(text: TypeText & { kind: 'name' }): TypeRef | undefined {
-    const { make, named } = this.#types();
+    const { make, named, namesakes } = this.#types();
     const own = text.package === '' ? (basic[text.name] ?? interfaces[text.name]) : undefined;
+    // What the binary says of a type counts, whatever is declared.
     const found = named(this.#qualified(text));
     if (found !== undefined) return found;
+    const written = text.package === '' ? this.#declared.get(text.name) : undefined;
+    if (written !== undefined) return this.#written(text.name, written);
+    const several = namesakes(this.#qualified(text));
+    if (several.length > 1)
+      throw new UnknownType(`several packages of the binary have a type ${this.#qualified(text)}`, text, [
+        `write the path of the one that is meant: ${several.slice(0, mostNamesakes).join(', ')}`,
+      ]);
     if (own !== undefined) return make(own);
     if (text.package === 'unsafe' && text.name === 'Pointer')
       return make({ kind: 'pointer', name: 'unsafe.Pointer', size: 8, elem: undefined });
@@ -203,47 +218,24 @@ class DeclaredTypes {
     return undefined;
   }
 
-  /** Fields one behind the other, each at its alignment (Go specification, "Size and alignment guarantees"; types.CalcStructSize). */
-  #struct(texts: readonly VariableText[]): GoType {
-    const fields: GoField[] = [];
-    let offset = 0;
-    let strictest = 1;
-    for (const { name, type: text } of texts) {
-      const type = this.#sized(text);
-      const align = this.#alignment(type);
-      strictest = Math.max(strictest, align);
-      offset = Math.ceil(offset / align) * align;
-      fields.push({ name, offset, type, embedded: false });
-      const { size } = this.#binary.type(type);
-      // The address of an empty last field must lie within.
-      offset += size === 0 && fields.length === texts.length && offset > 0 ? 1 : size;
-    }
-    const size = Math.ceil(offset / strictest) * strictest;
-    return {
-      kind: 'struct',
-      name: `struct { ${texts.map(({ name, type }) => `${name} ${this.#name(type)}`).join('; ')} }`,
-      size,
-      fields,
-    };
+  /** A type that the declaration brings; it may refer to itself. */
+  #written(name: string, text: TypeText): TypeRef {
+    const known = this.#made.get(name);
+    if (known !== undefined) return known;
+    let is: TypeRef | undefined;
+    const ref = this.#types().later(() => {
+      if (is === undefined) throw new UnknownType(`a ${name} has itself in it`, text, []);
+      return { ...this.#binary.type(is), name: `${this.#package}.${name}` };
+    });
+    this.#made.set(name, ref);
+    is = this.#sized(text);
+    return ref;
   }
 
-  #alignment(ref: TypeRef): number {
-    const type = this.#binary.type(ref);
-    switch (type.kind) {
-      case 'array':
-        return this.#alignment(type.elem);
-      case 'struct':
-        return type.fields.reduce((most, { type: field }) => Math.max(most, this.#alignment(field)), 1);
-      case 'complex':
-        return type.size / 2;
-      case 'bool':
-      case 'int':
-      case 'uint':
-      case 'float':
-        return type.size;
-      default:
-        return 8;
-    }
+  #struct(texts: readonly VariableText[]): GoType {
+    const members = texts.map(({ name, type }) => [name, this.#sized(type)] as const);
+    const name = `struct { ${texts.map(({ name, type }) => `${name} ${this.#name(type)}`).join('; ')} }`;
+    return structOf(name, members, this.#binary);
   }
 
   #name(text: TypeText): string {
@@ -268,7 +260,8 @@ class DeclaredTypes {
   }
 
   /** A name alone is Go's own, or of the function's package. */
-  #qualified({ package: path, name }: TypeText & { kind: 'name' }): string {
+  #qualified({ package: path, name: plain, arguments: types = [] }: TypeText & { kind: 'name' }): string {
+    const name = types.length === 0 ? plain : `${plain}[${types.map((type) => this.#name(type)).join(',')}]`;
     if (path !== '') return `${path}.${name}`;
     return Object.hasOwn(basic, name) || Object.hasOwn(interfaces, name) ? name : `${this.#package}.${name}`;
   }

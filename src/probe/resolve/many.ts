@@ -1,5 +1,6 @@
 import type { Diagnostic } from '#base';
 import { type GoFunction, type GoSignature, typeArgumentsIn, withoutTypeArguments } from '#gobin';
+import { parseSignature } from '#goexpr';
 import type { CaptureColumn, LogicalProbe } from '#model';
 import type { BinaryView } from '../binary.ts';
 import type { TypeGraphBuilder } from '../graph/index.ts';
@@ -67,6 +68,8 @@ function resolvePlaces(
   graph: TypeGraphBuilder,
   copies: CopySites | undefined,
 ): Resolution<ResolvedSet> {
+  const declared = probe.signature && parseSignature(probe.signature.text, probe.signature.span);
+  if (declared?.ok === false) return declared;
   const line = lineProbe.exec(probe.function);
   if (line !== null) return resolveLine(probe, { file: line[1]!, line: Number(line[2]) }, binary, graph, copies);
   const found = findInstances(probe, binary) ?? findFunctions(probe, binary);
