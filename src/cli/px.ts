@@ -36,6 +36,11 @@ export async function px(words: readonly string[], context: Context): Promise<Ex
     await command.parseAsync(words, { from: 'user' });
   } catch (error) {
     code = explain(context, error);
+    const [first] = words;
+    const name = words.find((word) => command.commands.some((each) => each.name() === word));
+    if (error instanceof CommanderError && error.code === 'commander.unknownOption' && first?.startsWith('-') && name) {
+      tell(context, `(options stand behind the command: px ${name} … ${first} …)`);
+    }
   }
   await context.out.finish();
   const { failure } = context.out;

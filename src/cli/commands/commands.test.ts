@@ -260,6 +260,14 @@ test.each([
   expect([code, out]).toEqual([0, expect.stringContaining('Usage: px')]);
 });
 
+test('usage: options before their command', async () => {
+  const { code, err } = await px('--local', 'ps');
+  expect(code).toBe(2);
+  expect(err).toMatch(
+    /^error: unknown option '--local'\n.*\n\(options stand behind the command: px ps … --local …\)\n$/,
+  );
+});
+
 test('usage: the nearest command; help: its options; version', async () => {
   expect((await px('tarce')).err).toContain('Did you mean trace?');
   expect((await px('trace', '--help')).out).toContain('--count');
