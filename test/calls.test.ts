@@ -318,6 +318,37 @@ describe.each(['local', 'go1.27.3', 'go1.21.13', 'go1.17.13'] as const)('a progr
     }
   });
 
+  it('stacks are keys: as often as events have them, from the entry and from the return on', async () => {
+    const counted = (name: string, columns: Readonly<Record<string, string>>) =>
+      writeProbeScript(sonde.folder, {
+        upid,
+        name: `${name}_${version}`,
+        function: 're:^main[.](charge|recurse)$',
+        columns: { stack: 'Stack()', ...columns },
+      });
+    const events = counted('stacks', { cpu: 'CPU()' });
+    const counts = counted('counted_stacks', { n: 'Count()' });
+    const latencies = counted('timed_stacks', { n: 'Count()', slowest: 'Max(pxtrace.FunctionLatency())' });
+    for (const file of [events, counts, latencies]) await sonde.ok(['run', '-f', file]);
+    await program.command('shop 100');
+    // Above a hundred frames the rest of a stack is not looked at.
+    await program.command('recurse 120');
+    type Row = { function: string; stack: string; n?: number };
+    const totals = async (file: string) => {
+      const sums = new Map<string, number>();
+      for (const { function: name, stack, n = 1 } of await sonde.rows<Row>(['run', '-f', file])) {
+        const key = `${name} ${stack}`;
+        sums.set(key, (sums.get(key) ?? 0) + Number(n));
+      }
+      return new Map([...sums].sort());
+    };
+    const expected = await totals(events);
+    expect([...expected.values()].reduce((sum, n) => sum + n, 0)).toBe(200 + 121);
+    expect(expected.size).toBeGreaterThan(100);
+    expect(await totals(counts)).toEqual(expected);
+    expect(await totals(latencies)).toEqual(expected);
+  });
+
   it('conditions show of an unfiltered run what Go would, at the same time', async () => {
     type Charge = { readonly amount: number; readonly name: string; readonly left: number };
     type Condition = readonly [string, (call: Charge) => boolean];

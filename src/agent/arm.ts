@@ -95,7 +95,8 @@ async function tryToArm(
   for (const spec of compilation.maps.others) maps.set(spec.name, stack.use(makeMap(sys, spec)));
   for (const spec of compilation.maps.shared) maps.set(spec.name, counters.map(sys, spec));
   for (const map of makeTypeMaps(sys, compilation.maps, bias)) maps.set(map.spec.name, stack.use(map));
-  const groups = compilation.maps.groups && stack.use(new GroupMaps(sys, compilation.maps.groups));
+  const groups =
+    compilation.maps.groups && stack.use(new GroupMaps(sys, compilation.maps.groups, maps.get(mapNames.stacks)));
   if (groups) maps.set(groups.outer.spec.name, groups.outer);
   const { multi } = kernel;
   // Only as long as these probes: the threads go with the last who wants them.

@@ -9,7 +9,8 @@ export class GroupMaps implements Disposable {
   readonly description: GroupMapsDescription;
   readonly #stack: DisposableStack;
 
-  constructor(sys: Sys, { outer, inner }: NonNullable<TracepointMaps['groups']>) {
+  /** `stacks`: the map of stacks, if they are parts of keys. */
+  constructor(sys: Sys, { outer, inner }: NonNullable<TracepointMaps['groups']>, stacks?: BpfMap) {
     using stack = new DisposableStack();
     const first = stack.use(makeMap(sys, inner));
     const second = stack.use(makeMap(sys, inner));
@@ -20,6 +21,7 @@ export class GroupMaps implements Disposable {
       inner: [first.fd.number, second.fd.number],
       keyBytes: inner.keySize,
       valueBytes: inner.valueSize,
+      ...(stacks && { stacks: { fd: stacks.fd.number, valueBytes: stacks.spec.valueSize } }),
     };
     this.#stack = stack.move();
   }

@@ -87,6 +87,8 @@ export type Slot =
   | { readonly kind: 'string'; readonly offset: number; readonly status: number; readonly maxBytes: number }
   /** At `offset` how many return addresses were found (u64; beyond `frames`: there are more), then up to `frames` of them, innermost first. */
   | { readonly kind: 'stack'; readonly offset: number; readonly status: number; readonly frames: number }
+  /** At `offset` the number (u64) by which the map of stacks has the frames, up to `frames` of them, laid out as a `stack`. */
+  | { readonly kind: 'stack-id'; readonly offset: number; readonly status: number; readonly frames: number }
   /** A value with what it refers to: `offset` is that of its chunk's bytes in the snapshot area, its header lies before them. */
   | { readonly kind: 'graph'; readonly offset: number; readonly status: number };
 

@@ -104,7 +104,7 @@ function functionSites(
 function noCopy({ group, entry, return: exit }: PlannedProbe, copy: CopyPlace): string | undefined {
   if (group?.atReturn === true && copy.end === undefined)
     return 'no instruction tells where a call of it ends, so there is no latency to be added up';
-  const stacks = [entry, exit].some((event) => event?.sources.some(({ kind }) => kind === 'stack'));
+  const stacks = [entry, exit, group?.key].some((event) => event?.sources.some(({ kind }) => kind === 'stack'));
   return stacks && copy.stackStart === undefined
     ? 'where it was called from is not known there, so it has no stack'
     : undefined;

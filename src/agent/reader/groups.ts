@@ -73,6 +73,23 @@ export class GroupReader {
   }
 }
 
+/** The frames of a stack, as the programs lay them out; undefined: others took its place. */
+export function readStack(
+  sys: Sys,
+  { fd, valueBytes }: NonNullable<GroupMapsDescription['stacks']>,
+  id: bigint,
+): Uint8Array | undefined {
+  const key = new Uint8Array(new BigUint64Array([id]).buffer);
+  const value = new Uint8Array(valueBytes);
+  try {
+    sys.bpf(bpfCommand.BPF_MAP_LOOKUP_ELEM, new Struct(32).u32(0, fd).pointer(8, key).pointer(16, value));
+    return value;
+  } catch (error) {
+    if (failedWith(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
 /** CPUs that there may be, as the kernel counts them for such maps: `0-3`, `0,2-7`. */
 function possibleCpus(sys: Sys): number {
   const text = new TextDecoder().decode(sys.readFile('/sys/devices/system/cpu/possible')).trim();

@@ -28,6 +28,8 @@ export interface GroupMapsDescription {
   readonly inner: readonly [number, number];
   readonly keyBytes: number;
   readonly valueBytes: number;
+  /** The map of stacks, if they are parts of keys. */
+  readonly stacks?: { readonly fd: number; readonly valueBytes: number };
 }
 
 /** A call that has not ended. */

@@ -4,7 +4,7 @@ import { openRingBuffer, type RingBuffer } from '#bpf';
 import { header, type RowBatch } from '#model';
 import { controlOffset, EventDecoder, GroupDecoder, wokenOffset } from '#probe/decode';
 import { clock, type Mapping, mapFlag, openSys, protection, type Readiness } from '#sys';
-import { GroupReader } from './groups.ts';
+import { GroupReader, readStack } from './groups.ts';
 import { ImageServices } from './image.ts';
 import type { FromReader, OpenCall, RingDescription, ToReader } from './messages.ts';
 
@@ -56,7 +56,12 @@ class Ring {
     const { groups } = description;
     if (groups === undefined) this.#decoder.addTarget(0, upid, plans, this.#image);
     else {
-      this.#groups = new GroupReader(sys, groups, new GroupDecoder(relation, plans, upid, () => words, this.#image));
+      const { stacks } = groups;
+      const sources = {
+        counters: () => words,
+        ...(stacks && { readStack: (id: bigint) => readStack(sys, stacks, id) }),
+      };
+      this.#groups = new GroupReader(sys, groups, new GroupDecoder(relation, plans, upid, sources, this.#image));
       this.#groupTimer = setInterval(() => void this.sendGroups(), groupMs);
     }
     this.#readiness = this.#ring.onReadable(() => {

@@ -22,6 +22,15 @@ export interface GroupEntry {
   readonly values: Uint8Array;
 }
 
+/** What programs leave beside the entries. */
+export interface GroupSources {
+  counters(): BigUint64Array;
+  readStack?(id: bigint): Uint8Array | undefined;
+}
+
+/** Stacks that are remembered: one that is in every second's rows is read once. */
+const mostStacks = 4096;
+
 /** Most keys that a `TopKeys` lists. */
 const mostTopKeys = 10;
 
@@ -47,19 +56,24 @@ export class GroupDecoder {
   readonly #upid: { readonly high: bigint; readonly low: bigint };
   readonly #target: TargetContext;
   readonly #notes = new Notes();
-  readonly #counters: () => BigUint64Array;
+  readonly #sources: GroupSources;
   /** Calls of bare groups that are in rows, by probe. */
   readonly #counted: bigint[];
+  /** Stacks that were in rows, by their number. */
+  readonly #stacks = new Map<bigint, RecordBytes>();
 
-  /** `relation`: the table's. `counters`: the words of the control map. `services`: what values are named by. */
+  /**
+   * `relation`: the table's. `sources`: the words of the control map, and the value of an entry of the map of stacks, if it is there. `services`: what values are
+   * named by.
+   */
   constructor(
     relation: Relation,
     plans: readonly ProbePlan[],
     upid: Upid,
-    counters: () => BigUint64Array,
+    sources: GroupSources,
     services?: BinaryServices,
   ) {
-    this.#counters = counters;
+    this.#sources = sources;
     this.#counted = plans.map(() => 0n);
     this.#builder = new RowBatchBuilder(relation.columns.map(({ type }) => type));
     this.#plans = plans;
@@ -85,7 +99,7 @@ export class GroupDecoder {
 
   /** What the counts of hits of bare groups have grown by, as entries that one CPU has made. */
   #bare(): GroupEntry[] {
-    const words = this.#counters();
+    const words = this.#sources.counters();
     const entries: GroupEntry[] = [];
     this.#plans.forEach(({ group }, probe) => {
       if (group?.bare !== true) return;
@@ -100,6 +114,17 @@ export class GroupDecoder {
       entries.push({ key, values: new Uint8Array(values.buffer) });
     });
     return entries;
+  }
+
+  #stack(id: bigint): RecordBytes | undefined {
+    const known = this.#stacks.get(id);
+    if (known) return known;
+    const bytes = this.#sources.readStack?.(id);
+    if (bytes === undefined) return undefined;
+    const record = { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), offset: 0 };
+    if (this.#stacks.size === mostStacks) this.#stacks.clear();
+    this.#stacks.set(id, record);
+    return record;
   }
 
   /** Details find their group by its key, in which kind, bucket and the values of top keys are zero. */
@@ -129,7 +154,12 @@ export class GroupDecoder {
 
   #value(index: number, { column, source }: GroupColumn, layout: GroupLayout, group: Group): void {
     const cell = this.#builder.column(index);
-    const context = { layout: layout.key, graph: undefined, target: this.#target };
+    const context = {
+      layout: layout.key,
+      graph: undefined,
+      target: this.#target,
+      stack: (id: bigint) => this.#stack(id),
+    };
     switch (source.kind) {
       case 'key':
         writeValue(cell, source.shape, context, group.record, column.name, this.#notes);

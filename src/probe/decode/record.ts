@@ -16,6 +16,8 @@ export interface RecordContext {
   readonly layout: EventLayout;
   readonly graph: TypeGraph | undefined;
   readonly target: TargetContext;
+  /** The entry of the map of stacks with this number, if it is there. */
+  stack?(id: bigint): RecordBytes | undefined;
 }
 
 /** Bytes of a string of `length` bytes, from `start` to `shown` of `source`. */

@@ -69,8 +69,9 @@ export function writeValue(
     return;
   }
   if (shape.kind === 'frames') {
-    const frames = framesOf(slot, shape, record, context.target, name, notes);
-    column.text(shape.one === true ? frames[0]! : JSON.stringify(frames));
+    const frames = framesOf(slot, shape, context, record, name, notes);
+    if (frames === undefined) column.missing();
+    else column.text(shape.one === true ? frames[0]! : JSON.stringify(frames));
     return;
   }
   const at = offset + slot.offset;
@@ -139,11 +140,12 @@ export function json(
     return own.root(shape.type, { at, end, depth: 0 }, shape.holes, path);
   }
   if (shape.kind === 'frames') {
-    const frames = framesOf(slot, shape, record, target, path, notes);
-    return JSON.stringify(shape.one === true ? frames[0] : frames);
+    const frames = framesOf(slot, shape, context, record, path, notes);
+    return JSON.stringify((shape.one === true ? frames?.[0] : frames) ?? null);
   }
   switch (slot.kind) {
     case 'stack':
+    case 'stack-id':
       throw new BugError('return addresses shown as a scalar');
     case 'graph':
       throw new BugError('a value of the graph shown as a scalar');
@@ -180,27 +182,45 @@ function noteConstant(shape: ValueShape & { kind: 'slot' }, value: bigint, path:
   if (name !== undefined) notes.add(path, name);
 }
 
-/** `function file:line` of each return address in a slot, what was inlined there first. `start`: the first one is no return address. */
+/** `function file:line` of each return address in a slot, what was inlined there first; undefined, with a note: they are not known. `start`: the first one is no return address. */
 function framesOf(
   slot: Slot,
   { start, one }: Extract<ValueShape, { kind: 'frames' }>,
-  { view, offset }: RecordBytes,
-  target: TargetContext,
+  context: RecordContext,
+  record: RecordBytes,
   path: string,
   notes: Notes,
-): string[] {
-  const at = offset + slot.offset;
-  // Of a `go` statement the instruction itself is kept, not the one behind it: the byte before it is of the same call.
-  const count = slot.kind === 'stack' ? wordAt(view, at) : 1;
-  const kept = slot.kind === 'stack' ? Math.min(count, slot.frames) : 1;
-  const first = slot.kind === 'stack' ? at + 8 : at;
+): readonly string[] | undefined {
+  const { target } = context;
+  const at = record.offset + slot.offset;
+  if (slot.kind !== 'stack' && slot.kind !== 'stack-id') {
+    // Of a `go` statement the instruction itself is kept, not the one behind it: the byte before it is of the same call.
+    return framesAt(wordAt(record.view, at) - 1, target);
+  }
+  const stack =
+    slot.kind === 'stack' ? { view: record.view, at } : stackOf(record.view.getBigUint64(at, true), context);
+  if (stack === undefined) {
+    notes.missing(path, 'more different stacks than there is room for');
+    return undefined;
+  }
+  const count = wordAt(stack.view, stack.at);
+  const kept = Math.min(count, slot.frames);
   const frames: string[] = [];
   for (let i = 0; i < kept; i++) {
-    const pc = i === 0 && start !== undefined ? start.at + target.bias : wordAt(view, first + 8 * i) - 1;
-    frames.push(...(target.frames?.(pc) ?? [`0x${(pc + 1).toString(16)}`]));
+    const pc = i === 0 && start !== undefined ? start.at + target.bias : wordAt(stack.view, stack.at + 8 + 8 * i) - 1;
+    frames.push(...framesAt(pc, target));
   }
-  if (slot.kind === 'stack' && one !== true && count > kept) notes.add(path, `cut: more than ${kept} frames`);
+  if (one !== true && count > kept) notes.add(path, `cut: more than ${kept} frames`);
   return start?.isOwn === true ? frames.slice(1) : frames;
+}
+
+function stackOf(id: bigint, context: RecordContext): { readonly view: DataView; readonly at: number } | undefined {
+  const found = context.stack?.(id);
+  return found && { view: found.view, at: found.offset };
+}
+
+function framesAt(pc: number, target: TargetContext): readonly string[] {
+  return target.frames?.(pc) ?? [`0x${(pc + 1).toString(16)}`];
 }
 
 function noteString(

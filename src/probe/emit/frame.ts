@@ -31,6 +31,8 @@ export const frame = {
   attemptBytes: -504,
   rounds: -496,
   context: -488,
+  /** Where calls are added up, and the time is of no use any more: the key that is being built, while r7 is an entry of the map of stacks. */
+  key: -56,
   /** What is built on the stack for a key lies below. */
   keys: -96,
 } as const;
@@ -49,9 +51,15 @@ export const mapNames = {
   open: 'open',
   /** One map: the groups that calls are added up in now. */
   groups: 'groups',
+  /** Number of a stack → its frames, where stacks are parts of keys; and what an entry of it begins with. */
+  stacks: 'stacks',
+  noStack: 'no_stack',
   /** How many calls were seen and kept, a `selectionState` for each probe as it was written. */
   selection: 'selection',
 } as const;
+
+/** BPF_NOEXIST (include/uapi/linux/bpf.h) of `map_update_elem`: another CPU may have made the key meanwhile. */
+export const noExist = 1;
 
 /** Bytes of the ring of a tracepoint with few and small events. */
 export const smallestRing = 1 << 20;

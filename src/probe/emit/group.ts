@@ -20,7 +20,7 @@ import type { EventPlan, GroupPlan, KernelCondition, SelectionPlan, SlotSource, 
 import type { Site } from '../types.ts';
 import type { Reading } from './compute.ts';
 import { filterProcess } from './filter.ts';
-import { frame, mapNames } from './frame.ts';
+import { frame, mapNames, noExist } from './frame.ts';
 import { findGoroutine } from './goroutine.ts';
 import type { GroupSizes } from './group-sizes.ts';
 import { leaveOutGrown } from './grown.ts';
@@ -35,7 +35,7 @@ import {
   testFlags,
 } from './program.ts';
 import { countProbe, noteProbe, noteTime, type ProbeNumber } from './record.ts';
-import { noExist, select } from './select.ts';
+import { select } from './select.ts';
 import { writeSlot } from './slot.ts';
 
 /** Adds a call up at its entry, or keeps what is known of it then for its return. */

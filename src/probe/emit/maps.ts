@@ -1,6 +1,6 @@
 import type { MapSpec } from '#asm';
 import { dynamicKeyBytes, dynamicValueBytes, type TypeTable } from '../graph/index.ts';
-import type { PlannedProbe } from '../plan/index.ts';
+import { type PlannedProbe, stackBytes } from '../plan/index.ts';
 import type { FilledMap, TracepointMaps } from '../types.ts';
 import { estimateOffset, wokenOffset } from './control.ts';
 import { mapNames, smallestRing } from './frame.ts';
@@ -92,6 +92,9 @@ interface GroupMaps extends NonNullable<TracepointMaps['groups']> {
 /** Keys of a `per` that are known at a time; the least used ones go first. */
 const mostKeys = 16_384;
 
+/** Different stacks that are parts of keys; those that are not seen any more go first. */
+const mostStacks = 4096;
+
 /** What the probes need of maps beside ring and control. */
 export function callMaps(planned: readonly PlannedProbe[]): MapSpec[] {
   const maps: MapSpec[] = [];
@@ -104,6 +107,16 @@ export function callMaps(planned: readonly PlannedProbe[]): MapSpec[] {
       valueSize: kept,
       maxEntries: mostOpenCalls,
     });
+  }
+  const stacks = planned
+    .flatMap(({ group }) => group?.key.layout.slots ?? [])
+    .filter(({ kind }) => kind === 'stack-id');
+  if (stacks.length > 0) {
+    const valueSize = stackBytes(Math.max(...stacks.map((slot) => (slot.kind === 'stack-id' ? slot.frames : 0))));
+    maps.push(
+      { name: mapNames.stacks, type: 'lru_hash', keySize: 8, valueSize, maxEntries: mostStacks },
+      { name: mapNames.noStack, type: 'array', keySize: 4, valueSize, maxEntries: 1 },
+    );
   }
   return maps;
 }

@@ -1,7 +1,7 @@
 import { type Assembler, fp, immediate, type Label, r0, r1, r2, r3, r4, r7, r8, r9 } from '#asm';
 import type { SelectionPlan } from '../plan/index.ts';
 import type { Reading } from './compute.ts';
-import { frame, mapNames } from './frame.ts';
+import { frame, mapNames, noExist } from './frame.ts';
 import { writeSlot } from './slot.ts';
 import { bordersOf, walkFrames, withinName } from './within.ts';
 
@@ -115,5 +115,3 @@ function findKey(
   asm.mov(r8, r0);
 }
 
-/** BPF_NOEXIST (include/uapi/linux/bpf.h): another CPU may have made the key meanwhile. */
-export const noExist = 1;

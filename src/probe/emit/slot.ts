@@ -6,7 +6,7 @@ import { allDropsOffset } from './control.ts';
 import { writeFloat } from './floats.ts';
 import { frame, mapNames } from './frame.ts';
 import { readUser } from './read.ts';
-import { writeStack } from './stack.ts';
+import { writeStack, writeStackId } from './stack.ts';
 
 /** Fills one slot of the record in r7; `entries`: where each type is in the table of types. What fails marks this slot's status and goes on with the next. Loses all but r6, r7. */
 export function writeSlot(
@@ -36,6 +36,7 @@ export function writeSlot(
   }
   if (source.kind === 'stack') {
     if (slot.kind === 'stack') writeStack(asm, reading, slot);
+    else if (slot.kind === 'stack-id') writeStackId(asm, reading, slot);
     return;
   }
   const fails = {

@@ -1,26 +1,96 @@
-import { type Assembler, fp, immediate, type Label, r0, r3, r6, r7, r8, r9 } from '#asm';
+import { type Assembler, fp, immediate, type Label, r0, r1, r2, r3, r4, r6, r7, r8, r9 } from '#asm';
 import { type Slot, slotStatus } from '#model';
 import type { Reading } from './compute.ts';
-import { frame } from './frame.ts';
+import { frame, mapNames, noExist } from './frame.ts';
 import { readUser } from './read.ts';
 import { frameBytesOfSite } from './record.ts';
 
-/**
- * Fills a slot with the return addresses of the goroutine's stack, by its frame pointers, which every Go frame that calls anything keeps; loses all but r6, r7.
- * The steps are written out one after the other: no loop for the verifier to follow. More frames than there is room for: the count says one more. In the middle of a function
- * the first place is left empty.
- */
+/** Fills a slot with the return addresses of the goroutine's stack; more frames than there is room for: the count says one more. Loses all but r6, r7. */
 export function writeStack(asm: Assembler, reading: Reading, slot: Extract<Slot, { kind: 'stack' }>): void {
   const failed = asm.newLabel();
   const done = asm.newLabel();
+  walkStack(asm, reading, slot.frames, failed, done, (i) => keepFrame(asm, slot.offset, i));
+  if (slot.frames > 1) asm.store(8, r7, slot.offset, immediate(slot.frames + 1));
+  asm.jump(done);
+  if (asm.isUsed(failed)) {
+    asm.label(failed);
+    asm.store(1, r7, slot.status, immediate(slotStatus.unreadable));
+  }
+  asm.label(done);
+}
+
+/** Odd, its bits evenly spread: 2^64 by the golden ratio. */
+const spread = 0x9e3779b97f4a7c15n;
+
+/**
+ * Fills a slot with a number made of the goroutine's return addresses, by which the map of stacks has them. Only a stack that is not there yet is walked over again, into the map's own memory: there
+ * is no room for it on the program's stack, and what is per CPU is another's as soon as the program is preempted. Loses all but r6, r7.
+ */
+export function writeStackId(asm: Assembler, reading: Reading, slot: Extract<Slot, { kind: 'stack-id' }>): void {
+  const failed = asm.newLabel();
+  const walked = asm.newLabel();
+  const added = asm.newLabel();
+  const written = asm.newLabel();
+  const done = asm.newLabel();
+  walkStack(asm, reading, slot.frames, failed, walked, () => {
+    asm.load(8, r1, r7, slot.offset);
+    asm.alu('xor', r1, r8);
+    asm.loadConstant(r2, spread);
+    asm.alu('mul', r1, r2);
+    asm.mov(r2, r1);
+    asm.alu('rsh', r2, immediate(29));
+    asm.alu('xor', r1, r2);
+    asm.store(8, r7, slot.offset, r1);
+  });
+  asm.label(walked);
+  const find = (found: Label) => {
+    asm.loadMapFd(r1, mapNames.stacks);
+    asm.mov(r2, r7);
+    asm.alu('add', r2, immediate(slot.offset));
+    asm.call('map_lookup_elem');
+    asm.jumpIf('ne', r0, immediate(0), found);
+  };
+  find(done);
+  asm.loadMapFd(r1, mapNames.stacks);
+  asm.mov(r2, r7);
+  asm.alu('add', r2, immediate(slot.offset));
+  asm.loadMapValue(r3, mapNames.noStack, 0);
+  asm.mov(r4, immediate(noExist));
+  asm.call('map_update_elem');
+  find(added);
+  asm.jump(failed);
+  asm.label(added);
+  asm.store(8, fp, frame.key, r7);
+  asm.mov(r7, r0);
+  walkStack(asm, reading, slot.frames, written, written, (i) => keepFrame(asm, 0, i));
+  asm.store(8, r7, 0, immediate(slot.frames + 1));
+  asm.label(written);
+  asm.load(8, r7, fp, frame.key);
+  asm.jump(done);
+  asm.label(failed);
+  asm.store(1, r7, slot.status, immediate(slotStatus.unreadable));
+  asm.label(done);
+}
+
+/**
+ * Goes over the return addresses of the goroutine's stack, by its frame pointers, which every Go frame that calls anything keeps: `each` has one in r8, and may use r0–r5; `done` at the bottom.
+ * The steps are written out one after the other: no loop for the verifier to follow. In the middle of a function the first one is 0.
+ */
+function walkStack(
+  asm: Assembler,
+  reading: Reading,
+  frames: number,
+  failed: Label,
+  done: Label,
+  each: (index: number) => void,
+): void {
   const isInside = reading.frameBytes !== undefined;
   if (isInside) asm.mov(r8, immediate(0));
   else callerFrame(asm, reading, failed);
-  for (let i = 0; i < slot.frames; i++) {
-    asm.store(8, r7, slot.offset + 8 + 8 * i, r8);
-    asm.store(8, r7, slot.offset, immediate(i + 1));
+  for (let i = 0; i < frames; i++) {
+    each(i);
     // The bottom of the stack; and who wants one frame is not told of others.
-    if (slot.frames === 1) continue;
+    if (frames === 1) continue;
     if (i === 0 && isInside) {
       callerFrame(asm, reading, failed);
       continue;
@@ -31,13 +101,12 @@ export function writeStack(asm: Assembler, reading: Reading, slot: Extract<Slot,
     asm.load(8, r8, fp, frame.scratch + 8);
     asm.load(8, r9, fp, frame.scratch);
   }
-  if (slot.frames > 1) asm.store(8, r7, slot.offset, immediate(slot.frames + 1));
-  asm.jump(done);
-  if (asm.isUsed(failed)) {
-    asm.label(failed);
-    asm.store(1, r7, slot.status, immediate(slotStatus.unreadable));
-  }
-  asm.label(done);
+}
+
+/** The return address in r8 as the one of this number, at `offset` of r7. */
+function keepFrame(asm: Assembler, offset: number, index: number): void {
+  asm.store(8, r7, offset + 8 + 8 * index, r8);
+  asm.store(8, r7, offset, immediate(index + 1));
 }
 
 /** r8 = where the function under way returns to, r9 = its caller's frame pointer. Loses all but r6, r7. */

@@ -82,8 +82,10 @@ export class LayoutBuilder {
         return { kind: 'graph', slot, type: value.type, holes: found.holes, ...none, ...error };
       }
       default: {
-        const source = slotSource(value, this.#noFloats, this.#stringBytes);
+        let source = slotSource(value, this.#noFloats, this.#stringBytes);
         if (typeof source === 'string') return { kind: 'missing', reason: source };
+        if (this.#start !== headerSize && source.kind === 'stack' && source.frames > 2)
+          source = { ...source, byId: true };
         // What is no record is built on the stack, where computations on the way have their words.
         if (this.#start !== headerSize && isComputed(source)) {
           return {
@@ -177,7 +179,7 @@ export class LayoutBuilder {
         case 'float-register':
           return { kind: 'float', ...place, size: source.size === 4 ? 4 : 8 };
         case 'stack':
-          return { kind: 'stack', ...place, frames: source.frames };
+          return { kind: source.byId === true ? 'stack-id' : 'stack', ...place, frames: source.frames };
         case 'cpu':
         case 'thread':
         case 'drops':
@@ -249,13 +251,18 @@ function slotBytes(source: SlotSource): number {
     case 'string-header':
       return 8 + align8(source.maxBytes);
     case 'stack':
-      return 8 + 8 * source.frames;
+      return source.byId === true ? 8 : stackBytes(source.frames);
     case 'graph-memory':
     case 'graph-parts':
       return chunkHeaderSize + align8(source.bytes);
     default:
       return 8;
   }
+}
+
+/** The count of its frames, and they. */
+export function stackBytes(frames: number): number {
+  return 8 + 8 * frames;
 }
 
 function align8(count: number): number {

@@ -46,8 +46,8 @@ export interface ScalarSource extends Way {
 export type SlotSource =
   | ScalarSource
   | (FloatRoot & { readonly size: number })
-  /** Return addresses, from the frame pointers. What begins in the middle of a function (`StackStart`) has none, and its place is left empty. */
-  | { readonly kind: 'stack'; readonly frames: number }
+  /** Return addresses, from the frame pointers. What begins in the middle of a function (`StackStart`) has none, and its place is left empty. `byId`: kept in the map of stacks, the slot has its number. */
+  | { readonly kind: 'stack'; readonly frames: number; readonly byId?: true }
   | { readonly kind: 'cpu' }
   | { readonly kind: 'thread' }
   /** The control map's count of all drops. */
