@@ -318,6 +318,83 @@ describe.each(['local', 'go1.27.3', 'go1.21.13', 'go1.17.13'] as const)('a progr
     }
   });
 
+  it('what is computed is a key and a number: arithmetic, comparisons, lengths, elements', async () => {
+    const results = version === 'go1_17_13' ? {} : { declined: "Sum(pxtrace.RetExpr('$1 != nil'))" };
+    const file = writeProbeScript(sonde.folder, {
+      upid,
+      name: `computed_${version}`,
+      function: 'main.charge',
+      calls: "per='user.ID * 3 + len(user.Name)', first=20",
+      columns: {
+        tens: "ArgExpr('amount % 10 == 0')",
+        letters: `ArgExpr('len(user.Name)')`,
+        late: `ArgExpr('user.Name == "kim" || user.Name == "eve"')`,
+        next: "ArgExpr('main.customers[(user.ID + 1) & 3].Name')",
+        n: 'Count()',
+        squares: "Sum(pxtrace.ArgExpr('amount*amount - int(user.ID)'))",
+        least: "Min(pxtrace.ArgExpr('-(amount / 7) << 2'))",
+        spread: "Histogram(pxtrace.ArgExpr('amount ^ 5'))",
+        top: "TopKeys(pxtrace.ArgExpr('amount % 3'))",
+        slowest: 'Max(pxtrace.FunctionLatency())',
+        ...results,
+      },
+    });
+    await sonde.ok(['run', '-f', file]);
+    await program.command('shop 100');
+    const names = ['ada', 'bob', 'eve', 'kim'];
+    // Of the refunds all are of ada, who has had 20 by then.
+    const charges = upTo(80).map((amount) => ({ amount, id: amount % 4 }));
+    type Row = {
+      tens: boolean;
+      letters: number;
+      late: boolean;
+      next: string;
+      n: number;
+      squares: number;
+      least: number;
+    };
+    const rows = await sonde.rows<Row & { spread: string; top: string; declined?: number }>(['run', '-f', file]);
+    for (const [id, name] of names.entries()) {
+      for (const tens of [true, false]) {
+        const own = charges.filter((charge) => charge.id === id && (charge.amount % 10 === 0) === tens);
+        const next = names[(id + 1) % 4]!;
+        const told = rows.filter((row) => row.next === next && row.tens === tens);
+        const sum = (of: (row: (typeof rows)[number]) => number) => told.reduce((all, row) => all + of(row), 0);
+        const total = (of: (charge: (typeof own)[number]) => number) => own.reduce((all, each) => all + of(each), 0);
+        expect(told.every(({ letters, late }) => letters === 3 && late === id > 1)).toBe(true);
+        expect(sum(({ n }) => n)).toBe(own.length);
+        expect(sum(({ squares }) => squares)).toBe(total(({ amount }) => amount * amount - id));
+        if (own.length > 0) {
+          expect(Math.min(...told.map(({ least }) => least))).toBe(
+            Math.min(...own.map(({ amount }) => -Math.trunc(amount / 7) << 2)),
+          );
+        }
+        const counts = (json: string) =>
+          JSON.parse(json) as { key?: number; from?: number; to?: number; count: number }[];
+        for (const key of [0, 1, 2]) {
+          const counted = told.flatMap(({ top }) => counts(top)).filter((each) => each.key === key);
+          expect(counted.reduce((all, { count }) => all + count, 0)).toBe(
+            total(({ amount }) => (amount % 3 === key ? 1 : 0)),
+          );
+        }
+        const low = told.flatMap(({ spread }) => counts(spread)).filter(({ to }) => to! <= 8);
+        expect(low.reduce((all, { count }) => all + count, 0)).toBe(total(({ amount }) => ((amount ^ 5) < 8 ? 1 : 0)));
+        if (version !== 'go1_17_13') expect(sum(({ declined }) => declined!)).toBe(tens ? own.length : 0);
+        expect(name).toBe(names[id]);
+      }
+    }
+    const refused = await sonde.run([
+      'trace',
+      `${program.pid}`,
+      'main.charge',
+      '--first',
+      '2',
+      '--per',
+      'float64(amount) / 2',
+    ]);
+    expect(refused.stderr).toContain('floating-point');
+  });
+
   it('stacks are keys: as often as events have them, from the entry and from the return on', async () => {
     const counted = (name: string, columns: Readonly<Record<string, string>>) =>
       writeProbeScript(sonde.folder, {

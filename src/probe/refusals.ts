@@ -1,5 +1,6 @@
 import type { Diagnostic } from '#base';
 import type { LogicalTracepoint } from '#model';
+import { groupSizes, tooLarge } from './emit/index.ts';
 import type { Chosen } from './programs.ts';
 import { unequalColumns } from './relation.ts';
 import { isFurther } from './resolve/index.ts';
@@ -16,6 +17,8 @@ export function refusalsOf(
     chosen.map(({ plan }) => plan),
   );
   if (columns.length > 0) return columns;
+  const large = tooLarge(groupSizes(chosen.flatMap(({ plan }) => plan.group ?? [])));
+  if (large !== undefined) return [{ id: 'probe.too-large', message: large }];
   const tree = noTree(logical, chosen);
   if (tree.length > 0 || attachCookie || !chosen.some(({ many }) => many)) return tree;
   const message = 'several functions in one probe need attach cookies (kernel 5.15): name one function';

@@ -49,7 +49,7 @@ function event(...sources: SlotSource[]): EventPlan {
     if (source.kind === 'cpu' || source.kind === 'thread' || source.kind === 'drops' || source.kind === 'goroutine') {
       return { kind: 'uint', ...place };
     }
-    return { kind: source.kind, ...place };
+    return { kind: source.kind === 'computed' ? source.as : source.kind, ...place };
   });
   return { layout: { size: at, slots }, sources };
 }

@@ -162,7 +162,7 @@ function isLatency(source: SlotSource): boolean {
   return 'root' in source && source.root.kind === 'latency';
 }
 
-/** On the stack: the entry's time (later the latency), the key, the numbers, and what a new entry of the map begins with. */
+/** On the stack: the entry's time (later the latency), the key, the numbers, and, where these were computed, what a new entry of the map begins with. */
 class GroupEmitter {
   readonly #asm: Assembler;
   readonly #context: EmitContext & Pick<Reading, 'frameBytes'>;
@@ -186,7 +186,7 @@ class GroupEmitter {
     this.#probe = probe;
     this.#group = group;
     this.#sizes = sizes;
-    this.time = frame.keys - sizes.kept - sizes.value;
+    this.time = frame.keys - sizes.kept - sizes.work;
     this.#key = this.time + 8;
     this.#values = this.#key + sizes.key;
     this.#zero = this.time + sizes.kept;

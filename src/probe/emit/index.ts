@@ -10,7 +10,7 @@ export {
 export { type FloatTrialMap, floatTrialProgram } from './floats.ts';
 export { mapNames } from './frame.ts';
 export { groupEntryProgram, groupReturnProgram } from './group.ts';
-export { type GroupSizes, groupSizes } from './group-sizes.ts';
+export { type GroupSizes, groupSizes, tooLarge } from './group-sizes.ts';
 export { type Machine, machine } from './machine.ts';
 export { callMaps, groupMaps, isTracked, selectionMaps, tracepointMaps, withinTables } from './maps.ts';
 export {

@@ -1,6 +1,6 @@
 import { type Assembler, fp, immediate, type Label, r0, r1, r2, r3, r4, r7, r8, r9 } from '#asm';
 import type { SelectionPlan } from '../plan/index.ts';
-import type { Reading } from './compute.ts';
+import { type Reading, workBytes } from './compute.ts';
 import { frame, mapNames, noExist } from './frame.ts';
 import { writeSlot } from './slot.ts';
 import { bordersOf, walkFrames, withinName } from './within.ts';
@@ -86,15 +86,16 @@ function findKey(
   skipped: Label,
 ): void {
   const { layout, sources } = per;
-  const state = frame.keys - selectionStateSize;
+  const state = frame.keys - Math.max(selectionStateSize, workBytes(sources));
   const key = state - layout.size;
   const found = asm.newLabel();
-  for (let at = key; at < frame.keys; at += 8) asm.store(8, fp, at, immediate(0));
+  for (let at = key; at < state; at += 8) asm.store(8, fp, at, immediate(0));
   asm.mov(r7, fp);
   asm.alu('add', r7, immediate(key));
   layout.slots.forEach((slot, i) => {
     writeSlot(asm, reading, slot, sources[i]!, []);
   });
+  for (let at = state; at < frame.keys; at += 8) asm.store(8, fp, at, immediate(0));
   const call = (helper: 'map_lookup_elem' | 'map_update_elem') => {
     asm.loadMapFd(r1, map);
     asm.mov(r2, fp);
@@ -114,4 +115,3 @@ function findKey(
   asm.label(found);
   asm.mov(r8, r0);
 }
-

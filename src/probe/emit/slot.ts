@@ -1,7 +1,7 @@
 import { type Assembler, fp, immediate, r0, r1, r2, r3, r6, r7, r8, r9 } from '#asm';
 import { chunkHeader, chunkHeaderSize, type Slot, slotStatus } from '#model';
 import type { ScalarSource, SlotSource } from '../plan/index.ts';
-import { addressOf, checkGuards, extend, type Fails, type Reading, stringHeader } from './compute.ts';
+import { addressOf, checkGuards, compute, extend, type Fails, type Reading, stringHeader } from './compute.ts';
 import { allDropsOffset } from './control.ts';
 import { writeFloat } from './floats.ts';
 import { frame, mapNames } from './frame.ts';
@@ -47,7 +47,10 @@ export function writeSlot(
     noIndex: asm.newLabel(),
   };
   const done = asm.newLabel();
-  if (source.kind === 'string-parts' || source.kind === 'string-header') {
+  if (source.kind === 'computed') {
+    compute(asm, reading, source.computation, fails, 0);
+    asm.store(8, r7, slot.offset, r8);
+  } else if (source.kind === 'string-parts' || source.kind === 'string-header') {
     if (slot.kind !== 'string') return;
     stringHeader(asm, reading, source, fails);
     stringBytes(asm, slot);

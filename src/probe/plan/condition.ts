@@ -35,6 +35,22 @@ export function groupConditions(
   return { ...(atEntry && { entry: atEntry }), ...(atReturn && { return: atReturn }) };
 }
 
+/** The source of a value that the kernel computes, or why it does not. */
+export function computedSource(computation: Computation<ResolvedValue>): SlotSource | string {
+  const { kind } = computation.type;
+  if (kind === 'string' || kind === 'float') return `it computes a ${kind}`;
+  const refusal = kernelRefusal(computation, (value) => {
+    const source = valueSource(value);
+    return typeof source === 'string' ? source : undefined;
+  });
+  if (refusal !== undefined) return refusal;
+  return {
+    kind: 'computed',
+    as: kind,
+    computation: mapLeaves(computation, (value) => valueSource(value) as SlotSource),
+  };
+}
+
 const latency: SlotSource = { kind: 'int', size: 8, root: { kind: 'latency' }, hops: [] };
 
 function leafRefusal(leaf: ConditionLeaf): string | undefined {
@@ -45,7 +61,10 @@ function leafRefusal(leaf: ConditionLeaf): string | undefined {
 /** Where a leaf is read, or why it is not read in the kernel. */
 function sourceOf(leaf: ConditionLeaf): SlotSource | string {
   if (!('value' in leaf)) return `$${leaf.from} is known behind the return`;
-  const { value } = leaf;
+  return valueSource(leaf.value);
+}
+
+function valueSource(value: ResolvedValue): SlotSource | string {
   if (!isLeaf(value)) return value.kind === 'missing' ? value.reason : 'it looks into a captured value';
   // To have float registers saved costs more than an event does.
   return slotSource(value, () => 'compared when captured');

@@ -12,6 +12,7 @@ import { mapLeaves } from '../computation/index.ts';
 import { entryBytes, type TypeTable } from '../graph/index.ts';
 import type { PartStep, ResolvedValue } from '../resolve/index.ts';
 import type { ValueShape } from '../types.ts';
+import { computedSource } from './condition.ts';
 import type { PlanContext } from './plan.ts';
 import { graphSource, type SlotSource, slotSource } from './source.ts';
 
@@ -66,6 +67,8 @@ export class LayoutBuilder {
           fields: value.fields.map((field) => ({ name: field.name, value: this.add(field.value) })),
         };
       case 'computed':
+        // Of what is no record nothing remains to be computed behind it.
+        if (this.#start !== headerSize) return this.#shape(computedSource(value.computation));
         return { kind: 'computed', computation: mapLeaves(value.computation, (leaf) => this.add(leaf)) };
       case 'part': {
         const whole = this.add(value.whole);
@@ -86,13 +89,6 @@ export class LayoutBuilder {
         if (typeof source === 'string') return { kind: 'missing', reason: source };
         if (this.#start !== headerSize && source.kind === 'stack' && source.frames > 2)
           source = { ...source, byId: true };
-        // What is no record is built on the stack, where computations on the way have their words.
-        if (this.#start !== headerSize && isComputed(source)) {
-          return {
-            kind: 'missing',
-            reason: 'an index or a type is computed on the way to it: not for keys and aggregates',
-          };
-        }
         const slot = this.#slot(source);
         if (typeof slot !== 'number') return slot;
         if (value.kind === 'stack') {
@@ -113,6 +109,12 @@ export class LayoutBuilder {
         };
       }
     }
+  }
+
+  #shape(source: SlotSource | string): ValueShape {
+    if (typeof source === 'string') return { kind: 'missing', reason: source };
+    const slot = this.#slot(source);
+    return typeof slot === 'number' ? { kind: 'slot', slot } : slot;
   }
 
   #step(step: PartStep<ResolvedValue>): PartStep<ValueShape> {
@@ -185,6 +187,8 @@ export class LayoutBuilder {
         case 'drops':
         case 'goroutine':
           return { kind: 'uint', ...place };
+        case 'computed':
+          return { kind: source.as, ...place };
         default:
           return { kind: source.kind, ...place };
       }
@@ -234,11 +238,6 @@ function walkLayout(
     depth: limits.depth,
     tableBytes: table.bytes.length,
   };
-}
-
-function isComputed(source: SlotSource): boolean {
-  if (!('hops' in source)) return false;
-  return (source.guards?.length ?? 0) > 0 || source.hops.some((hop) => typeof hop !== 'number');
 }
 
 function isGraph(source: SlotSource): source is GraphSource {

@@ -54,6 +54,8 @@ export type SlotSource =
   | { readonly kind: 'drops' }
   /** A word of the goroutine's `runtime.g`. */
   | { readonly kind: 'goroutine'; readonly offset: number }
+  /** What is computed of others. */
+  | { readonly kind: 'computed'; readonly as: 'int' | 'uint' | 'bool'; readonly computation: Computation<SlotSource> }
   /** A string header (pointer, length) in memory. */
   | (Way & { readonly kind: 'string-header'; readonly maxBytes: number })
   /** A string whose two words lie in places of their own. */
@@ -235,6 +237,8 @@ export function rootsOf(source: SlotSource): readonly (Root | FloatRoot)[] {
     case 'drops':
     case 'goroutine':
       return [];
+    case 'computed':
+      return leavesOf(source.computation).flatMap(rootsOf);
     case 'string-parts':
       return [source.pointer, source.length];
     case 'graph-parts':
@@ -254,6 +258,7 @@ function computations({ hops = [], guards = [] }: Partial<Way>): Computation<Sca
 
 /** Does it read memory behind its roots? */
 export function followsPointers(source: SlotSource): boolean {
+  if (source.kind === 'computed') return leavesOf(source.computation).some(followsPointers);
   return (
     source.kind.startsWith('string') ||
     source.kind.startsWith('graph') ||
@@ -277,6 +282,9 @@ export function sourceText(source: SlotSource, registerName: (register: number) 
   if (source.kind === 'cpu' || source.kind === 'thread') return `its ${source.kind}`;
   if (source.kind === 'drops') return 'drops so far';
   if (source.kind === 'goroutine') return `g +${source.offset}`;
+  if (source.kind === 'computed') {
+    return computationText(source.computation, (leaf) => `[${sourceText(leaf, registerName)}]`);
+  }
   if (source.kind === 'string-parts') return `${at(source.pointer)}, ${at(source.length)}`;
   if (source.kind === 'graph-parts') return source.parts.map((part) => `+${part.offset} ${at(part.root)}`).join(', ');
   const inner = (each: Computation<ScalarSource>) =>

@@ -1,6 +1,7 @@
 import type { Diagnostic, Span } from '#base';
 import type { AggregatedValue, AggregateFunction } from '#model';
 import { resolveExpression, type Scope } from './expression.ts';
+import { keyRefusal, numberRefusal } from './key.ts';
 import { type ColumnForm, durationForm, intForm, textForm } from './leaf.ts';
 import type { ResolvedAggregate } from './resolved.ts';
 
@@ -27,13 +28,8 @@ export function resolveAggregate(
   const typed = resolveExpression(of.text, { ...scope, side: of.kind }, of.span);
   const from = of.kind === 'argument' ? ('entry' as const) : ('return' as const);
   if (!typed.ok) return none(typed.diagnostics, from);
-  const { kind } = typed.value;
-  const isNumber = kind === 'int' || kind === 'uint' || kind === 'bool';
-  const isKey = isNumber || kind === 'string' || kind === 'address';
-  if (kind !== 'missing' && !(fn === 'top_keys' ? isKey : isNumber)) {
-    const why = kind === 'float' ? 'the kernel does not calculate with floating-point numbers' : 'it is no number';
-    return none([wrong(`${fn} of '${of.text}' cannot be had: ${why}`, of.span)], from);
-  }
+  const why = fn === 'top_keys' ? keyRefusal(typed.value) : numberRefusal(typed.value);
+  if (why !== undefined) return none([wrong(`${fn} of '${of.text}' cannot be had: ${why}`, of.span)], from);
   const aggregate = { function: fn, of: { from, value: typed.value }, unsigned: typed.form.unsigned === true };
   const form = formOf(fn, typed.form.type === 'BOOLEAN' ? intForm : typed.form);
   return { aggregate, form, diagnostics: [] };

@@ -17,6 +17,7 @@ import { resolveAggregate } from './aggregate.ts';
 import { signatureOfProbe } from './declared.ts';
 import { resolveCondition, resolveExpression } from './expression.ts';
 import { resolveFunction } from './function.ts';
+import { keyRefusal } from './key.ts';
 import { goroutineLabels } from './labels.ts';
 import { type ColumnForm, durationForm, intForm, leaf, textForm } from './leaf.ts';
 import { resolveLog } from './log.ts';
@@ -269,19 +270,17 @@ function placeColumn(name: string, part: keyof PlaceNames): ResolvedColumn {
   return { column: named(name, textForm, placeDescriptions[part]), from: 'place', part };
 }
 
-const keyKinds: ReadonlySet<ResolvedValue['kind']> = new Set([
-  ...(['int', 'uint', 'bool', 'address', 'string', 'stack', 'cpu', 'thread', 'goroutine', 'missing'] as const),
-]);
-
 /** Beside an aggregate, every other column is a key: what the kernel can compare. */
 function notKeys(columns: readonly ResolvedColumn[], probe: LogicalProbe): Diagnostic[] {
   return columns.flatMap((each): Diagnostic[] => {
     if (each.from === 'aggregate' || each.from === 'place') return [];
-    if ((each.from === 'entry' || each.from === 'return') && keyKinds.has(each.value.kind)) return [];
+    const isValue = each.from === 'entry' || each.from === 'return';
+    const why = isValue ? keyRefusal(each.value) : 'it is not known when calls are added up';
+    if (why === undefined) return [];
     return [
       {
         id: 'probe.no-key',
-        message: `'${each.column.name}' cannot stand beside an aggregate: calls are grouped by numbers, bools, strings and where they come from`,
+        message: `'${each.column.name}' cannot stand beside an aggregate, of which it would be a key: ${why}`,
         hints: ['name a field of it', 'or take the aggregates in a probe of their own'],
         ...(probe.span === undefined ? {} : { span: probe.span }),
       },

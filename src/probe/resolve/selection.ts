@@ -2,6 +2,7 @@ import type { Diagnostic } from '#base';
 import type { LogicalProbe } from '#model';
 import type { Resolution } from '../types.ts';
 import { resolveExpression, type Scope } from './expression.ts';
+import { keyRefusal } from './key.ts';
 import type { ResolvedSelection } from './resolved.ts';
 
 /** Which calls a probe keeps, with its names looked up, but for `within`; undefined: all. */
@@ -21,13 +22,11 @@ export function resolveSelection(
     if (!typed.ok) diagnostics.push(...typed.diagnostics);
     else if (typed.value.kind === 'missing')
       fail('probe.no-key', `'${per.text}' is no key, because it is not captured: ${typed.value.reason}`, []);
-    else if (!['int', 'uint', 'bool', 'string', 'address'].includes(typed.value.kind)) {
-      const [why, hint] =
-        typed.value.kind === 'computed'
-          ? ['it is computed', 'name what it is computed from']
-          : ['it is neither a number, a bool nor a string', 'name a field of it'];
-      fail('probe.no-key', `'${per.text}' is no key: ${why}`, [hint]);
-    } else selection = { ...selection, per: typed.value };
+    else {
+      const why = keyRefusal(typed.value);
+      if (why === undefined) selection = { ...selection, per: typed.value };
+      else fail('probe.no-key', `'${per.text}' is no key: ${why}`, ['name a field of it']);
+    }
   }
   return diagnostics.length > 0 ? { ok: false, diagnostics } : { ok: true, value: selection };
 }
