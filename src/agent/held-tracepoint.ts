@@ -51,7 +51,7 @@ export class HeldTracepoint implements Tracepoint {
   /** By UPID; of a target that is one process it stays when it has ended. */
   readonly deployments = new Map<string, Deployment>();
   /** Processes where it could not be placed, or was taken off again, and why. */
-  readonly refused = new Map<string, string>();
+  readonly refused = new Map<string, Error>();
   /** The last telling of processes (`follow`) that is under way. */
   told: Promise<void> = Promise.resolve();
   /** Counts of deployments that are gone. */
@@ -111,7 +111,7 @@ export class HeldTracepoint implements Tracepoint {
   settle(): void {
     if (this.state === 'TERMINATED') return;
     const deployments = [...this.deployments.values()];
-    const reasons = [...this.refused.values()];
+    const reasons = [...this.refused.values()].map(({ message }) => message);
     if (deployments.length > 0) this.state = 'RUNNING';
     else this.state = reasons.length > 0 ? 'FAILED' : 'PENDING';
     const told = [...new Set([...reasons, ...deployments.flatMap(({ skipped }) => skipped)])];

@@ -259,6 +259,23 @@ describe('a selector', () => {
     expect(state()).toEqual({ now: 'RUNNING', reason: 'no function main.f', processes: 1 });
   });
 
+  it('placed in none of the processes that there are: says why, goes on looking, and is tried anew when it is placed again', async () => {
+    tracepoints.onSelector = () => tracepoints.follow('named', [first]);
+    const named = logical({
+      name: 'named',
+      table: 'named',
+      target: { kind: 'processes', processes: { name: 'server' } },
+    });
+    deployer.failure = new UserError('no function main.f');
+    await expect(tracepoints.upsert(named, 'me')).rejects.toThrow('no function main.f');
+    await expect(tracepoints.upsert(named, 'me')).rejects.toThrow('no function main.f');
+    deployer.failure = undefined;
+    expect(tracepoints.list().find((each) => each.logical.name === 'named')).toMatchObject({ state: 'FAILED' });
+    await tracepoints.follow('named', [first, second]);
+    expect(deployer.deployed).toHaveLength(1);
+    expect(await tracepoints.upsert(named, 'me')).toMatchObject({ state: 'RUNNING' });
+  });
+
   it('refuses a process with other columns while another is traced', async () => {
     await tracepoints.follow('calls', [first]);
     deployer.relation = relationOf('other');

@@ -59,8 +59,9 @@ export class Tracepoints {
   }
 
   /**
-   * Same name and same meaning renews the time to live; anything else replaces what was there. Resolves when the probe is armed.
-   * @throws UserError or MachineError with the reason; the tracepoint is then FAILED and stays listed.
+   * Same name and same meaning renews the time to live of one that traces or waits for processes; anything else replaces what was there. Resolves when the probe is armed.
+   * @throws UserError or MachineError with the reason; the tracepoint is then FAILED and stays listed. One with a selector, that could be placed in none of the processes that there are, goes
+   * on looking for others.
    */
   async upsert(logical: LogicalTracepoint, owner: string): Promise<Tracepoint> {
     // One after the other for one name: of two at once, neither may lose sight of what the other has placed.
@@ -80,11 +81,7 @@ export class Tracepoints {
 
   async #upsert(logical: LogicalTracepoint, owner: string): Promise<Tracepoint> {
     const old = this.#byName.get(logical.name);
-    if (
-      old &&
-      (old.state === 'RUNNING' || (logical.target.kind !== 'upid' && !old.ended)) &&
-      meaning(old.logical) === meaning(logical)
-    ) {
+    if (old && (old.state === 'RUNNING' || old.state === 'PENDING') && meaning(old.logical) === meaning(logical)) {
       this.#renew(old, logical.ttlNs);
       return old;
     }
@@ -96,6 +93,8 @@ export class Tracepoints {
     if (target.kind !== 'upid') {
       tracepoint.reason = noProcess;
       if (target.kind === 'processes') await this.onSelector();
+      const [refusal] = tracepoint.refused.values();
+      if (tracepoint.state === 'FAILED' && refusal !== undefined) throw refusal;
       return tracepoint;
     }
     try {
@@ -132,9 +131,8 @@ export class Tracepoints {
       try {
         await this.#arm(tracepoint, { ...tracepoint.logical, target: { kind: 'upid', upid } });
       } catch (error) {
-        const { message } = error as Error;
-        tracepoint.refused.set(key, message);
-        if (tracepoint.logical.table === '') this.followed?.refused(name, upid, message);
+        tracepoint.refused.set(key, error as Error);
+        if (tracepoint.logical.table === '') this.followed?.refused(name, upid, (error as Error).message);
       }
     }
     tracepoint.settle();
@@ -220,7 +218,7 @@ export class Tracepoints {
           return;
         }
         tracepoint.forget(key);
-        if (state === 'FAILED') tracepoint.refused.set(key, reason);
+        if (state === 'FAILED') tracepoint.refused.set(key, new UserError(reason));
         tracepoint.settle();
       },
     });
