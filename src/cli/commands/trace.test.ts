@@ -260,6 +260,7 @@ test('--for, --count, --open and the limits reach the agent; --open prints the c
     tree: false,
     log: '',
     signature: '',
+    stack: false,
     debugFile: '',
   });
   expect(result.out).toBe('goid 18  since 22:13:21.500000 (3.0 s)  main.computeE(iterations=100)\n');
