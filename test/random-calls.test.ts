@@ -68,8 +68,10 @@ it.each([
   ['local', 1],
   ['local', 2],
   ['local', 3],
+  ['local', 216],
   ['go1.24.0', 4],
   ['go1.21.13', 5],
+  ['go1.21.13', 101],
   ['go1.18.10', 6],
 ] as readonly (readonly [GoToolchain, number])[])('%s, seed %i', { timeout: 240_000 }, async (toolchain, seed) => {
   const { program, twin, sites } = randomCalls(seed);

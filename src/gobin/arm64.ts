@@ -32,13 +32,15 @@ function roleOf(word: number): InstructionRole {
   const setsFlags = compares || (arithmetic && (opc & 1) === 1) || (logical && opc === 3);
   const kind = kindOf(word);
   const rt = word & 31;
+  const isMemory = ((word >>> 25) & 5) === 4 && !is(word, 0x3b000000, 0x18000000);
+  const mayFault = isMemory && ((word >>> 5) & 31) !== stackPointer;
   const slot = stackLocation + ((word >>> 10) & 0xfff) * 8;
   // str and ldr of a doubleword at a distance from the stack pointer, mov between registers
-  if (is(word, 0xffc003e0, 0xf90003e0)) return { kind, setsFlags, writes: [slot], reads: [rt], from: rt };
-  if (is(word, 0xffc003e0, 0xf94003e0)) return { kind, setsFlags, writes: [rt], reads: [slot], from: slot };
+  if (is(word, 0xffc003e0, 0xf90003e0)) return { kind, setsFlags, mayFault, writes: [slot], reads: [rt], from: rt };
+  if (is(word, 0xffc003e0, 0xf94003e0)) return { kind, setsFlags, mayFault, writes: [rt], reads: [slot], from: slot };
   if (is(word, 0xffe0ffe0, 0xaa0003e0))
-    return { kind, setsFlags, writes: [rt], reads: [(word >>> 16) & 31], from: (word >>> 16) & 31 };
-  return { kind, setsFlags, writes: writtenBy(word), reads: [] };
+    return { kind, setsFlags, mayFault, writes: [rt], reads: [(word >>> 16) & 31], from: (word >>> 16) & 31 };
+  return { kind, setsFlags, mayFault, writes: writtenBy(word), reads: [] };
 }
 
 /** DWARF number of V0. */

@@ -236,13 +236,15 @@ export interface DecodedCode {
 /** What an instruction is for, as far as it tells whether it stays where the source has it. */
 export interface InstructionRole {
   /**
-   * - `nop`: the shortest one
+   * - `nop`: of whatever length
    * - `move`: brings a value or a constant to a register or a place on the stack: the register allocator puts these anywhere
    * - `effect`: writes memory that is not known to be the stack, or is there to fault: stays where the source has it
    * - `select`: a conditional move
    */
   readonly kind: 'nop' | 'move' | 'effect' | 'select' | 'other';
   readonly setsFlags: boolean;
+  /** It reads or writes memory by a pointer that may be nil. */
+  readonly mayFault: boolean;
   /** Where it writes and reads, as far as that is in registers or at a known distance from the stack pointer; of calls what they themselves do. */
   readonly writes: readonly Location[];
   readonly reads: readonly Location[];

@@ -14,7 +14,7 @@ export interface IcedX86 {
     number(register: number): number;
   };
   readonly Formatter: new (syntax: number) => IcedFormatter;
-  readonly Mnemonic: { readonly [name in (typeof moves)[number] | 'Lea' | 'Xor' | 'Test']: number };
+  readonly Mnemonic: { readonly [name in (typeof moves)[number] | 'Lea' | 'Xor' | 'Test' | 'Nop']: number };
   readonly Register: { readonly RSP: number; readonly RIP: number; readonly None: number };
   readonly OpKind: { readonly Register: number; readonly Memory: number };
 }
@@ -47,6 +47,7 @@ interface IcedUse {
   readonly register?: number;
   /** Of a use of memory. */
   readonly base?: number;
+  readonly index?: number;
   readonly access: number;
   free(): void;
 }
@@ -141,10 +142,9 @@ function isConditionalMove(bytes: Uint8Array): boolean {
   return bytes[at] === 0x0f && bytes[at + 1]! >> 4 === 4;
 }
 
-const nothing: InstructionRole = { kind: 'other', setsFlags: false, writes: [], reads: [] };
+const nothing: InstructionRole = { kind: 'other', setsFlags: false, mayFault: false, writes: [], reads: [] };
 
 function roleOf(iced: IcedX86, bytes: Uint8Array): InstructionRole {
-  if (bytes.length === 1 && bytes[0] === 0x90) return { ...nothing, kind: 'nop' };
   const decoder = new iced.Decoder(64, bytes, 0);
   const instruction = new iced.Instruction();
   const infos = new iced.InstructionInfoFactory();
@@ -152,12 +152,14 @@ function roleOf(iced: IcedX86, bytes: Uint8Array): InstructionRole {
     decoder.decodeOut(instruction);
     if (instruction.isInvalid) return nothing;
     const { Mnemonic, OpKind, Register } = iced;
+    if (instruction.mnemonic === Mnemonic.Nop) return { ...nothing, kind: 'nop' };
     const { mnemonic, op0Kind, op1Kind, memoryBase, memoryIndex } = instruction;
     const onStack = memoryBase === Register.RSP && memoryIndex === Register.None;
     const slot = stackLocation + Number(BigInt.asIntN(64, instruction.memoryDisplacement));
     const info = infos.info(instruction);
     const registers = used(iced, info);
     const memory = memoryWritten(iced, info);
+    const mayFault = usesPointer(iced, info);
     info.free();
     const writes = [...registers.written, ...(memory === 'stack' ? [slot] : [])];
     const readsSlot = onStack && (op1Kind === OpKind.Memory || (op0Kind === OpKind.Memory && !isStore(iced, mnemonic)));
@@ -185,7 +187,7 @@ function roleOf(iced: IcedX86, bytes: Uint8Array): InstructionRole {
     const isCut = isSame || (mnemonic === Mnemonic.Movzx && !isRead);
     const source = isRead ? slot : isStored || isCopy ? locationOf(iced, instruction.op1Register) : undefined;
     const from = isCut || writes.length !== 1 || source === undefined ? {} : { from: source };
-    return { kind, setsFlags: instruction.rflagsModified !== 0, writes, reads, ...from };
+    return { kind, setsFlags: instruction.rflagsModified !== 0, mayFault, writes, reads, ...from };
   } finally {
     infos.free();
     instruction.free();
@@ -223,6 +225,17 @@ function memoryWritten(iced: IcedX86, info: IcedInfo): 'none' | 'stack' | 'elsew
   let found: 'none' | 'stack' | 'elsewhere' = 'none';
   for (const use of info.usedMemory() as IcedUse[]) {
     if (writes(use.access)) found = use.base === iced.Register.RSP && found === 'none' ? 'stack' : 'elsewhere';
+    use.free();
+  }
+  return found;
+}
+
+/** Is memory accessed by a register other than the stack pointer? Where an element is, its index was checked. */
+function usesPointer({ Register }: IcedX86, info: IcedInfo): boolean {
+  let found = false;
+  for (const use of info.usedMemory() as IcedUse[]) {
+    const isElement = use.index !== Register.None;
+    found ||= !isElement && use.base !== Register.RSP && use.base !== Register.RIP && use.base !== Register.None;
     use.free();
   }
   return found;

@@ -80,7 +80,9 @@ export class CopySites {
     const inCopy = new Uint8Array(code.count);
     for (let i = 0; i < code.count; i++) {
       const at = code.entry + code.offsets[i]!;
-      if (copy.ranges.some(({ start, end }) => at >= start && at < end)) inCopy[i] = 1;
+      // A `nop` may be padding before a jump, which is of whatever place comes before it.
+      const isIn = copy.ranges.some(({ start, end }) => at >= start && at < end);
+      if (isIn && code.role(i).kind !== 'nop') inCopy[i] = 1;
     }
     const has = (i: number) => inCopy[i] === 1;
     const shape = copyShape(around, {
@@ -105,7 +107,7 @@ export class CopySites {
           : notGiven;
     const at = (pc: Address) =>
       wantsParameters ? copy.at(pc, isGiven(pc)) : withoutVariables(copy.at(pc, () => notGiven));
-    const entry = this.#best({ at }, code, shape.entry);
+    const entry = this.#best({ at }, code, shape.entry, (i) => has(i) && code.role(i).mayFault);
     if (entry === undefined) return 'the kernel takes no probe on its first instructions';
     const end = shape.end === undefined ? undefined : this.#site(code, shape.end, 'return');
     const endFrame = end && copy.at(end.address)?.frameBytes;
@@ -140,7 +142,7 @@ export class CopySites {
     const finish = () => {
       const at = (i: number) => code.entry + code.offsets[i]!;
       const starts = piece.some((i) => spot.statements.includes(at(i)));
-      const entry = starts ? this.#best(steady, code, piece) : undefined;
+      const entry = starts ? this.#best(steady, code, piece, () => false) : undefined;
       const scope = entry && spot.at(entry.site.address);
       if (entry !== undefined && scope !== undefined) {
         places.push({
@@ -169,8 +171,13 @@ export class CopySites {
     return places;
   }
 
-  /** Where most parameters are known; of these places the cheapest, of these the first. */
-  #best(copy: Pick<InlinedCopy, 'at'>, code: DecodedCode, candidates: readonly number[]) {
+  /** Where most parameters are known; of these places the cheapest, of these the first. `mayEnd`: may control leave by a panic there? What is behind it is not run then. */
+  #best(
+    copy: Pick<InlinedCopy, 'at'>,
+    code: DecodedCode,
+    candidates: readonly number[],
+    mayEnd: (i: number) => boolean,
+  ) {
     let best: { site: Site; variables: GoSignature['parameters']; frameBytes: number; score: number } | undefined;
     for (const index of candidates) {
       const found = this.#site(code, index, 'entry');
@@ -181,7 +188,8 @@ export class CopySites {
         if (best === undefined || score > best.score) best = { site: found, ...known, score };
       }
       // Behind a call it would be late.
-      if (code.flow[index] === flow.call || code.flow[index] === flow.indirectCall) break;
+      const isCall = code.flow[index] === flow.call || code.flow[index] === flow.indirectCall;
+      if (isCall || (best !== undefined && mayEnd(index))) break;
     }
     return best;
   }

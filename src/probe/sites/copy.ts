@@ -63,22 +63,26 @@ export function copyShape(flow: Flow, copy: CopyCode): CopyShape | string {
   const isReached = (node: number) => node === 0 || idom[node] !== -1;
   const own: number[] = [];
   for (let i = 0; i < count; i++) if (copy.has(i) && isReached(i)) own.push(i);
-  if (own.length === 0) return 'nothing is left of its code there';
   const mark = copy.mark !== undefined && isReached(copy.mark) ? copy.mark : undefined;
   const isFixed = (i: number) => copy.isJump(i) || copy.isCall(i) || copy.role(i).kind === 'effect';
   const fixed = own.filter(isFixed);
   const computing = own.filter((i) => isFixed(i) || copy.role(i).kind !== 'move');
   const core = fixed.length > 0 ? withoutHoisted(flow, fixed, computing, copy) : computing.length > 0 ? computing : own;
   const isMarked = mark !== undefined && copy.role(mark).kind === 'nop';
+  if (own.length === 0 && !isMarked) return 'nothing is left of its code there';
   const head = isMarked ? mark : nearestCommon(idom, 0, core);
-  if (fixed.length === 0) {
+  if (own.length > 0 && fixed.length === 0) {
     if (!isMarked && (mark === undefined || !isEquivalent(flow, mark, head) || isBeforeLoop(graph, head))) return mixed;
     if (isSelected(graph, own, head, copy)) return 'the compiler has made a conditional move of the branch around it';
   }
   const entry = isMarked ? stretch(graph, head, copy) : entryOf(flow, head, copy);
   if (typeof entry === 'string') return entry;
   const end = endOf(flow, isMarked ? [...core, mark] : core, head, (i) => core.includes(i));
-  return end === undefined ? { entry } : { entry, end };
+  if (end === undefined) return { entry };
+  // Of what computes nothing some may come behind the end.
+  const block = blockOf(graph, head);
+  const over = block.indexOf(end);
+  return { entry: over < 0 ? entry : entry.filter((i) => block.indexOf(i) < over), end };
 }
 
 /** Of what computes, that which is in the loops of what stays in its place: from Go 1.27 on the compiler computes before a loop what is the same in each turn. */
