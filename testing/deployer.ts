@@ -69,7 +69,11 @@ export class TestDeployer implements AsyncDisposable {
     });
   }
 
-  async place(pid: number, fn: string, options: { rowsOfRunning?: true } = {}): Promise<Placed> {
+  async place(
+    pid: number,
+    fn: string,
+    options: Pick<DeploymentSink, 'rowsOfRunning' | 'shared'> = {},
+  ): Promise<Placed> {
     const rows: PlacedRow[] = [];
     let end: (ended: readonly [string, string]) => void = () => {};
     const ended = new Promise<readonly [string, string]>((resolve) => {

@@ -10,10 +10,9 @@ import {
 } from '#bpf';
 import { MachineError, UserError } from '#door';
 import { eventKinds, type ProcessTracepoint } from '#model';
-import { type Compilation, compileTarget, control, gates, mapNames, type ProgramSites, waitedNsOffset } from '#probe';
+import { type Compilation, control, gates, mapNames, type ProgramSites, waitedNsOffset } from '#probe';
 import { findTracer, type Sys } from '#sys';
 import { programNs } from './budget.ts';
-import type { Counters } from './counters.ts';
 import type { DeployerParts, DeploymentSink } from './deployment.ts';
 import { attachCounting, type CallTraps, callCosts, callTraps, countedCalls, estimateFrom } from './estimate.ts';
 import type { Executable } from './executable.ts';
@@ -23,10 +22,10 @@ import { requireMemory } from './memory.ts';
 import { executableOf } from './process-executable.ts';
 import type { OpenCall } from './reader/messages.ts';
 import type { Reader, RingSink } from './reader/reader.ts';
+import type { Shared } from './shared.ts';
 import { sharedObjectHints } from './shared-objects.ts';
 import { SiteCheck } from './sitecheck.ts';
 import { loadBias } from './stacks.ts';
-import { makeTypeMaps } from './typemaps.ts';
 import { urgency } from './urgency.ts';
 
 /** How long calls that are running may take to end when the probes come off. */
@@ -52,7 +51,7 @@ async function tryToArm(
   parts: DeployerParts,
   logical: ProcessTracepoint,
   sink: DeploymentSink,
-  counters: Counters,
+  { counters, compilations, filledMaps, processes }: Shared,
   failed: (reason: string) => void,
 ): Promise<Armed> {
   const { sys, kernel, binaries, reader } = parts;
@@ -64,8 +63,9 @@ async function tryToArm(
   using lease = binaries.open(executable, logical.debugFile);
   const { binary } = lease;
   const bias = loadBias(sys, pid, executable, binary) ?? 0;
-  const compiled = compileTarget(logical, binary, {
+  const compiled = compilations.compile(logical, binary, {
     filter: kernel.filter(pid),
+    processes,
     features: kernel.emitFeatures,
     floats: kernel.floatState,
     targetIndex: 0,
@@ -94,7 +94,7 @@ async function tryToArm(
   ]);
   for (const spec of compilation.maps.others) maps.set(spec.name, stack.use(makeMap(sys, spec)));
   for (const spec of compilation.maps.shared) maps.set(spec.name, counters.map(sys, spec));
-  for (const map of makeTypeMaps(sys, compilation.maps, bias)) maps.set(map.spec.name, stack.use(map));
+  for (const map of stack.use(filledMaps.lease(sys, compilation.maps, bias)).maps) maps.set(map.spec.name, map);
   const groups =
     compilation.maps.groups && stack.use(new GroupMaps(sys, compilation.maps.groups, maps.get(mapNames.stacks)));
   if (groups) maps.set(groups.outer.spec.name, groups.outer);

@@ -4,6 +4,7 @@ import { goFixture } from '../../testing/go-fixtures.ts';
 import { killStarted, startProcess } from '../../testing/process.ts';
 import type { RingDescription } from './reader/messages.ts';
 import { Reader, type RingSink } from './reader/reader.ts';
+import { Shared } from './shared.ts';
 
 /** Calls main.hold(N) on a goroutine of its own for every line N; it takes N milliseconds. */
 const source = `package main
@@ -54,6 +55,63 @@ it('a deployment that has ended tells the calls that ran at its end: none is wit
   const running = await deployment.running();
   expect(running.map(({ captured }) => JSON.parse(captured).args.n).sort()).toEqual([600000, 600001]);
   expect(deployment.hits).toBe(rows.length + running.length);
+});
+
+it('processes of one binary share what it became, wherever it is mapped, and each has its own rows, whoever ends first', async () => {
+  const shown = `package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+)
+
+type pair struct {
+	Pid  int
+	Word string
+}
+
+//go:noinline
+func show(v interface{}, next func() string) string { return next() }
+
+func main() {
+	fmt.Println("ready")
+	in := bufio.NewScanner(os.Stdin)
+	for in.Scan() {
+		word := in.Text()
+		show(pair{os.Getpid(), word}, func() string { return word })
+	}
+}
+`;
+  const program = await goFixture({ source: { 'main.go': shown }, flags: ['-buildmode=pie'] });
+  const targets = await Promise.all([1, 2, 3, 4].map(() => startProcess(program, { ready: /ready/ })));
+  const shared = new Shared();
+  shared.processes = targets.length;
+  const place = (pid: number) => sonde.place(pid, 'main.show', { shared });
+  const placed = [await place(targets[0]!.pid), await place(targets[1]!.pid), await place(targets[2]!.pid)];
+  const words: string[][] = targets.map(() => []);
+  const say = async (index: number, word: string) => {
+    targets[index]!.write(`${word}\n`);
+    words[index]!.push(word);
+    await expect.poll(() => placed[index]!.rows.length).toBe(words[index]!.length);
+  };
+  for (const index of [0, 1, 2]) await say(index, 'all');
+  await placed[0]!.deployment.close();
+  for (const index of [1, 2]) await say(index, 'first gone');
+  placed.push(await place(targets[3]!.pid));
+  await placed[1]!.deployment.close();
+  for (const index of [2, 3]) await say(index, 'one come');
+  await Promise.all(placed.map(({ deployment }) => deployment.close()));
+  for (const [index, { rows }] of placed.entries()) {
+    const { pid } = targets[index]!;
+    expect(rows.map(({ args }) => args)).toEqual(
+      words[index]!.map((word) => ({
+        v: { '(type)': 'main.pair', Pid: pid, Word: word },
+        next: { func: 'main.main.func1', captured: { word } },
+      })),
+    );
+  }
+  shared[Symbol.dispose]();
 });
 
 it('rows come by themselves after each pause; so do those of entries alone', async () => {

@@ -6,12 +6,12 @@ import type { Sys } from '#sys';
 import { type Armed, arm } from './arm.ts';
 import type { Binaries } from './binaries.ts';
 import { Budget } from './budget.ts';
-import { Counters } from './counters.ts';
 import type { Execs } from './execs.ts';
 import type { Kernel } from './kernel.ts';
 import type { Processes } from './processes.ts';
 import type { OpenCall } from './reader/messages.ts';
 import type { Reader } from './reader/reader.ts';
+import { Shared } from './shared.ts';
 
 export type { OpenCall } from './reader/messages.ts';
 
@@ -22,8 +22,8 @@ export interface DeploymentSink {
   batch(batch: RowBatch): void;
   /** Calls that run when the tracepoint ends get a row, of outcome `running`: whoever does not list them itself wants that. */
   readonly rowsOfRunning?: true;
-  /** Where a tracepoint of several processes counts what it keeps; without: each process by itself. */
-  readonly counters?: Counters;
+  /** What a tracepoint of several processes has once; without: each process by itself. */
+  readonly shared?: Shared;
   /** It ended by itself: the process is gone, the budget was passed. The probes are gone, rows before this are delivered. */
   ended(state: 'FAILED' | 'TERMINATED', reason: string): void;
 }
@@ -88,7 +88,7 @@ export class Deployment {
   readonly #parts: DeployerParts;
   readonly #logical: ProcessTracepoint;
   readonly #sink: DeploymentSink;
-  readonly #counters: Counters;
+  readonly #shared: Shared;
   #armed: Armed | undefined;
   /** Counts of images that the process ran before an exec. */
   #before = { hits: 0, notKept: 0, drops: 0, undecided: 0 };
@@ -110,7 +110,7 @@ export class Deployment {
     this.#parts = parts;
     this.#logical = logical;
     this.#sink = sink;
-    this.#counters = sink.counters ?? new Counters();
+    this.#shared = sink.shared ?? new Shared();
     this.upid = logical.target.upid;
   }
 
@@ -187,7 +187,7 @@ export class Deployment {
       await this.#arm();
     } catch (error) {
       this.#stopWatching();
-      this.#endCounters();
+      this.#endShared();
       throw error;
     }
     const readiness = sys.onReadable(pidfd, () => {
@@ -237,7 +237,7 @@ export class Deployment {
       const image = this.#execs;
       try {
         const failed = (reason: string) => void this.fail('FAILED', reason);
-        const armed = await arm(this.#parts, this.#logical, this.#sink, this.#counters, failed);
+        const armed = await arm(this.#parts, this.#logical, this.#sink, this.#shared, failed);
         this.#armed = armed;
         this.functions = armed.functions;
         this.skipped = armed.skipped;
@@ -258,11 +258,11 @@ export class Deployment {
     this.#stopWatching();
     await this.#following;
     await this.#disarm();
-    this.#endCounters();
+    this.#endShared();
   }
 
-  #endCounters(): void {
-    if (this.#sink.counters === undefined) this.#counters[Symbol.dispose]();
+  #endShared(): void {
+    if (this.#sink.shared === undefined) this.#shared[Symbol.dispose]();
   }
 
   #stopWatching(): void {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { LogicalTracepoint, Relation, TracepointState } from '#model';
-import { Counters } from './counters.ts';
 import type { Deployment } from './deployment.ts';
+import { Shared } from './shared.ts';
 
 /** A tracepoint as the agent holds it. */
 export interface Tracepoint {
@@ -47,7 +47,7 @@ export class HeldTracepoint implements Tracepoint {
   expiresAt = 0;
   relation: Relation | undefined;
   timer: NodeJS.Timeout | undefined;
-  readonly counters = new Counters();
+  readonly shared = new Shared();
   /** By UPID; of a target that is one process it stays when it has ended. */
   readonly deployments = new Map<string, Deployment>();
   /** Processes where it could not be placed, or was taken off again, and why. */

@@ -2,13 +2,13 @@ import type { sonde } from '#api';
 import { formatUpid } from '#model';
 import type { Sys } from '#sys';
 import type { Binaries } from './binaries.ts';
-import { Counters } from './counters.ts';
 import { deployCalls } from './deploy-calls.ts';
 import type { Deployer, Deployment } from './deployment.ts';
 import type { Kernel } from './kernel.ts';
 import { openCalls } from './open-calls.ts';
 import { Outbox } from './outbox.ts';
 import type { GoProcess, Processes } from './processes.ts';
+import { Shared } from './shared.ts';
 import { requestedTracepoint } from './trace-request.ts';
 import { runningCall } from './traced-calls.ts';
 
@@ -64,7 +64,8 @@ export class Tracer {
       finish = resolve;
     });
     const deployments: Deployment[] = [];
-    using counters = new Counters();
+    using shared = new Shared();
+    shared.processes = processes.length;
     const trace = {
       name,
       owner,
@@ -87,7 +88,7 @@ export class Tracer {
       const attempts = await Promise.allSettled(
         processes.map(async (process) => {
           const deployment = await deployCalls(this.#deployer, tracepointOf(process.upid), {
-            counters,
+            shared,
             relation: async () => {},
             batch: (batch) => out.push(batch),
             ended: (state, reason) => {

@@ -123,6 +123,7 @@ export class Tracepoints {
     if (tracepoint.state === 'TERMINATED') return;
     const { name } = tracepoint.logical;
     const fitting = new Map(upids.map((upid) => [formatUpid(upid), upid]));
+    tracepoint.shared.processes = Math.max(1, fitting.size);
     for (const key of tracepoint.refused.keys()) if (!fitting.has(key)) tracepoint.refused.delete(key);
     // Not waited for: the kernel takes its time to let go of probes, and processes that have started should not wait for that.
     for (const key of tracepoint.deployments.keys()) if (!fitting.has(key)) void this.#leave(tracepoint, key);
@@ -211,7 +212,7 @@ export class Tracepoints {
         });
       },
       ...(followed ? {} : { rowsOfRunning: true as const }),
-      counters: tracepoint.counters,
+      shared: tracepoint.shared,
       ended: (state, reason) => {
         if (tracepoint.logical.target.kind === 'upid') {
           void this.#end(tracepoint, state, reason);
@@ -224,7 +225,7 @@ export class Tracepoints {
     });
     if (tracepoint.ended) {
       await deployment.close();
-      tracepoint.counters[Symbol.dispose]();
+      tracepoint.shared[Symbol.dispose]();
       throw new UserError(`tracepoint ${name} was ended while it was being armed: ${tracepoint.reason}`);
     }
     tracepoint.deployments.set(key, deployment);
@@ -295,7 +296,7 @@ export class Tracepoints {
     clearTimeout(tracepoint.timer);
     const deployments = [...tracepoint.deployments.values()];
     await Promise.all(deployments.map((deployment) => deployment.close()));
-    tracepoint.counters[Symbol.dispose]();
+    tracepoint.shared[Symbol.dispose]();
     if (tracepoint.logical.table === '') {
       const running = await Promise.all(
         deployments.map(async (each) => (await each.running()).map((call) => ({ upid: each.upid, call }))),

@@ -247,6 +247,24 @@ describe('inlined copies', () => {
   });
 });
 
+describe('another process of the same binary', () => {
+  it('has the programs that it would have been compiled to, and the same plans', () => {
+    const logical = tracepoint('strings.TrimPrefix', { kind: 'arguments' }, { kind: 'latency' }, { kind: 'outcome' });
+    const other = { filter: { tgid: 4, namespace: { device: 4n, inode: 5n } }, bias: 0x1000, processes: 100 };
+    const [first, fresh] = [options, { ...options, ...other }].map((each) => {
+      const found = compileTarget(logical, binary, each);
+      if (!found.ok) throw new Error(found.diagnostics[0]!.message);
+      return found.value;
+    });
+    const again = first!.forProcess(other);
+    expect(again.compiled.programs).toEqual(fresh!.compiled.programs);
+    expect(again.compiled.programs).not.toEqual(first!.compiled.programs);
+    expect(again.maps).toEqual(fresh!.maps);
+    expect(again.warnings).toEqual(fresh!.warnings);
+    expect(again.compiled.plans).toBe(first!.compiled.plans);
+  });
+});
+
 describe('diagnostics', () => {
   it('name what is near a function', () => {
     expect(refused('main.recurs', argument('n'))).toEqual([

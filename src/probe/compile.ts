@@ -33,9 +33,17 @@ import type {
 import { isWalked, walks } from './walked.ts';
 import { skippedText, warningsOf } from './warnings.ts';
 
-/** What the machine and the process bring to a compilation. */
-export interface CompileOptions {
+/** What a process brings to a compilation: of two that run one binary nothing else differs. */
+export interface ProcessOptions {
   readonly filter: ProcessFilter;
+  /** Addresses of the file plus this are the process's. Default 0: the file is not position-independent. */
+  readonly bias?: number;
+  /** So many processes the tracepoint has: their rings share what one tracepoint may take. Default 1. */
+  readonly processes?: number;
+}
+
+/** What the machine and the process bring to a compilation. */
+export interface CompileOptions extends ProcessOptions {
   readonly features: EmitFeatures;
   /** How float registers are read here, or why they cannot be; asked only where a value is in one. */
   readonly floats?: () => FloatState | string;
@@ -43,8 +51,6 @@ export interface CompileOptions {
   readonly estimateFrom?: number;
   /** Index of the process in its tracepoint: records carry it, the decoder's targets are listed by it. */
   readonly targetIndex: number;
-  /** Addresses of the file plus this are the process's. Default 0: the file is not position-independent. */
-  readonly bias?: number;
   /** Text of the one instruction that the bytes are (`createX86Formatter(iced)`). */
   readonly instructionText: (bytes: Uint8Array, at: Address) => string;
   /** What is never captured. Default: nothing is hidden. */
@@ -71,6 +77,8 @@ export interface Compilation {
   readonly warnings: readonly string[];
   /** Types of the values that are walked over; undefined: there are none. */
   readonly types?: TypeTable;
+  /** The same for another process that runs this binary. `compiled.plans` stays the same object. */
+  readonly forProcess: (process: ProcessOptions) => Compilation;
 }
 
 /** All stages for one process: names and types, layouts, sites, programs. Every mistake of every probe is reported together. */
@@ -111,53 +119,57 @@ export function compileTarget(
     panic?.event.layout.size ?? headerSize,
   );
   const estimate = planned.length >= (options.estimateFrom ?? Number.POSITIVE_INFINITY);
-  const emission: EmitContext = {
-    machine: machine(binary.architecture),
-    runtime: binary.runtime,
-    features: planned.some(readsFloats) ? withFloats(features, floats()) : features,
-    filter: options.filter,
-    target: options.targetIndex,
-    probes: planned.length,
-    estimate,
-    entries: types?.graph.entries ?? [],
-    tree: planned.some(({ plan }) => plan.tree !== undefined),
-    dynamicTypes: (types?.dynamic.length ?? 0) > 0,
-    bias: options.bias ?? 0,
-    waits: logical.waitForPages === true,
-  };
   const sizes = groupSizes(planned.flatMap(({ group }) => group ?? []));
   const groups = groupMaps(planned);
-  const programs = [
-    ...unwindPrograms(emission, planned, binary, context, warnings, panic?.event),
-    ...exitPrograms(emission, chosen),
-    ...groupPrograms(emission, chosen, sizes),
-    ...entryPrograms(emission, chosen),
-  ];
-  return {
-    ok: true,
-    value: {
-      compiled: { plans: planned.map((each) => inOneMap(each.plan, sizes.value)), programs },
+  const tables = withinTables(planned);
+  const plans = planned.map((each) => inOneMap(each.plan, sizes.value));
+  const forProcess = ({ filter, bias = 0, processes = 1 }: ProcessOptions): Compilation => {
+    const maps = tracepointMaps(planned.length, largest, {
+      types,
+      estimate,
+      processes,
+      tables,
+      others: callMaps(planned),
+      shared: selectionMaps(planned, logical.probes.length),
+    });
+    const emission: EmitContext = {
+      machine: machine(binary.architecture),
+      runtime: binary.runtime,
+      features: planned.some(readsFloats) ? withFloats(features, floats()) : features,
+      filter,
+      target: options.targetIndex,
+      probes: planned.length,
+      estimate,
+      entries: types?.graph.entries ?? [],
+      tree: planned.some(({ plan }) => plan.tree !== undefined),
+      dynamicTypes: (types?.dynamic.length ?? 0) > 0,
+      bias,
+      waits: logical.waitForPages === true,
+      ringBytes: maps.ring.maxEntries,
+    };
+    const unwind = unwindPrograms(emission, planned, binary, context, panic?.event);
+    const programs = [
+      ...unwind.programs,
+      ...exitPrograms(emission, chosen),
+      ...groupPrograms(emission, chosen, sizes),
+      ...entryPrograms(emission, chosen),
+    ];
+    return {
+      compiled: { plans, programs },
       relation: relationOf(planned),
-      maps: {
-        ...tracepointMaps(planned.length, largest, {
-          types,
-          estimate,
-          tables: withinTables(planned),
-          others: callMaps(planned),
-          shared: selectionMaps(planned, logical.probes.length),
-        }),
-        ...(groups === undefined ? {} : { groups }),
-      },
+      maps: { ...maps, ...(groups === undefined ? {} : { groups }) },
       estimate,
       sites,
       resolved: chosen.map(({ resolved }) => resolved),
       planned,
       skipped: skippedText(choice.skipped),
       skippedCount: choice.skipped.length,
-      warnings,
+      warnings: [...warnings, ...unwind.warnings],
       ...(types === undefined ? {} : { types }),
-    },
+      forProcess,
+    };
   };
+  return { ok: true, value: forProcess(options) };
 }
 
 /** All groups of a tracepoint have one map, whose values are as large as the largest. */

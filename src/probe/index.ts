@@ -31,6 +31,7 @@ export {
   type CompiledTarget,
   control,
   type EmitFeatures,
+  type FilledMap,
   type FloatState,
   gates,
   type PanicShape,

@@ -207,10 +207,11 @@ export function unwindPrograms(
   planned: readonly PlannedProbe[],
   binary: CompilableBinary,
   sites: SiteContext,
-  warnings: string[],
   panic: EventPlan | undefined,
-): ProgramSites[] {
-  if (!planned.some((plan) => plan.entry !== undefined && plan.return !== undefined)) return [];
+): { readonly programs: readonly ProgramSites[]; readonly warnings: readonly string[] } {
+  const programs: ProgramSites[] = [];
+  const warnings: string[] = [];
+  if (!planned.some((plan) => plan.entry !== undefined && plan.return !== undefined)) return { programs, warnings };
   const find = (name: string): FunctionCode | undefined => {
     const found = binary.functionNamed(name);
     return found && { function: found, code: binary.code(found) };
@@ -219,7 +220,6 @@ export function unwindPrograms(
   const goexitCode = find(runtimeProbes.goexit);
   const panicCode = panic && find(runtimeProbes.panic);
   const found = chooseRuntimeSites({ recovery: recoveryCode, goexit: goexitCode, panic: panicCode }, sites);
-  const programs: ProgramSites[] = [];
   const add = (program: ProgramSites['program'], kind: ProgramSites['kind'], site: Site) =>
     programs.push({ program, kind, sites: [site] });
   // A function that the linker left out is never called: nothing is missed then.
@@ -239,7 +239,7 @@ export function unwindPrograms(
     const why = reason(found.diagnostics, runtimeProbes.panic) ?? `no site in ${runtimeProbes.panic}`;
     warnings.push(`what calls panic with is not known: ${why}`);
   }
-  return programs;
+  return { programs, warnings };
 }
 
 function reason(diagnostics: readonly Diagnostic[], name: string): string | undefined {

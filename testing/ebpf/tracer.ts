@@ -23,9 +23,9 @@ import {
   type Redaction,
 } from '#probe';
 import { Fd, openSys } from '#sys';
+import { FilledMaps } from '../../src/agent/filled-maps.ts';
 import { executableOf } from '../../src/agent/process-executable.ts';
 import { loadBias } from '../../src/agent/stacks.ts';
-import { makeTypeMaps } from '../../src/agent/typemaps.ts';
 import { instructionText } from './go-binary.ts';
 import { rowsOf, type TestRow } from './rows.ts';
 
@@ -108,10 +108,9 @@ export function trace(pid: number, binary: GoBinary, probes: readonly LogicalPro
       byName.set(spec.name, other);
     }
     if (options.floats) byName.set(mapNames.kicks, options.floats.kicks);
-    for (const map of makeTypeMaps(sys, maps, bias)) {
-      cleanup.push(() => map.close());
-      byName.set(map.spec.name, map);
-    }
+    const filled = new FilledMaps().lease(sys, maps, bias);
+    cleanup.push(() => filled[Symbol.dispose]());
+    for (const map of filled.maps) byName.set(map.spec.name, map);
     for (const { program, sites, cookies, sleepable } of compiled.programs) {
       const loaded = loadProgram(sys, program, byName, { multi: options.multi, sleepable: sleepable !== undefined });
       cleanup.push(() => loaded.close());

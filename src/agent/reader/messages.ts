@@ -2,15 +2,13 @@ import type { Relation, RowBatch, Upid } from '#model';
 import type { ProbePlan } from '#probe';
 
 /** What the reader's thread must know of a ring: descriptors are the process's, the rest is plain data. */
-export interface RingDescription {
+export interface RingDescription extends Decoding {
   readonly id: number;
   readonly ringFd: number;
   readonly ringBytes: number;
   /** The control map: the decoder looks at the drop counters. */
   readonly controlFd: number;
   readonly controlBytes: number;
-  readonly plans: readonly ProbePlan[];
-  readonly relation: Relation;
   readonly upid: Upid;
   /** The tracepoint's calls are added up in the kernel. */
   readonly groups?: GroupMapsDescription;
@@ -19,6 +17,12 @@ export interface RingDescription {
   /** The executable by a path that this process may open, and what the process adds to its addresses: for names and constant bytes. */
   readonly executable: string;
   readonly bias: number;
+}
+
+/** How records become rows. Of rings with one object for `plans` the thread is sent it once. */
+export interface Decoding {
+  readonly plans: readonly ProbePlan[];
+  readonly relation: Relation;
 }
 
 /** Where the programs add calls up: descriptors, and bytes of a key and of a CPU's value. */
@@ -51,7 +55,12 @@ export interface OpenCall {
 
 /** Requests, answered in order by a message with the same `token`. */
 export type ReaderRequest =
-  | { readonly kind: 'open'; readonly ring: RingDescription }
+  | {
+      readonly kind: 'open';
+      readonly ring: Omit<RingDescription, keyof Decoding>;
+      /** `what`: not known to the thread yet. */
+      readonly decoding: { readonly id: number; readonly what?: Decoding };
+    }
   /** Reads what is in the ring now and hands over all rows. */
   | { readonly kind: 'flush'; readonly id: number }
   /** Lists open calls, after a flush. */

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { BugError } from '#base';
 import type { RowBatch } from '#model';
-import type { FromReader, OpenCall, ReaderRequest, RingDescription, ToReader } from './messages.ts';
+import type { Decoding, FromReader, OpenCall, ReaderRequest, RingDescription, ToReader } from './messages.ts';
 
 /** Where goes what comes of a ring. */
 export interface RingSink {
@@ -22,6 +22,8 @@ export class Reader {
     { resolve: (answer: readonly OpenCall[]) => void; reject: (error: Error) => void }
   >();
   readonly #sinks = new Map<number, RingSink>();
+  /** What the thread knows, and the rings that are open with it. */
+  readonly #decodings = new Map<Decoding['plans'], { readonly id: number; readonly rings: Set<number> }>();
 
   /** Its modules are loaded meanwhile: whoever will open a ring says so early. */
   start(): Worker {
@@ -39,9 +41,13 @@ export class Reader {
     return worker;
   }
 
-  async open(ring: RingDescription, sink: RingSink): Promise<void> {
+  async open({ plans, relation, ...ring }: RingDescription, sink: RingSink): Promise<void> {
     this.#sinks.set(ring.id, sink);
-    await this.#ask({ kind: 'open', ring });
+    const known = this.#decodings.get(plans);
+    const { id, rings } = known ?? { id: ring.id, rings: new Set<number>() };
+    this.#decodings.set(plans, { id, rings: rings.add(ring.id) });
+    const what = known === undefined ? { plans, relation } : undefined;
+    await this.#ask({ kind: 'open', ring, decoding: { id, ...(what && { what }) } });
   }
 
   async flush(id: number): Promise<void> {
@@ -58,6 +64,10 @@ export class Reader {
 
   /** The calls that are left open. */
   async close(id: number): Promise<readonly OpenCall[]> {
+    // The thread forgets a decoding with the last of its rings, too, in the same order.
+    for (const [plans, { rings }] of this.#decodings) {
+      if (rings.delete(id) && rings.size === 0) this.#decodings.delete(plans);
+    }
     const left = await this.#ask({ kind: 'close', id });
     this.#sinks.delete(id);
     return left;

@@ -6,7 +6,7 @@ import { controlOffset, EventDecoder, GroupDecoder, wokenOffset } from '#probe/d
 import { clock, type Mapping, mapFlag, openSys, protection, type Readiness } from '#sys';
 import { GroupReader, readStack } from './groups.ts';
 import { ImageServices } from './image.ts';
-import type { FromReader, OpenCall, RingDescription, ToReader } from './messages.ts';
+import type { Decoding, FromReader, OpenCall, RingDescription, ToReader } from './messages.ts';
 
 /** After a wake-up the ring is left alone for so long: one wake-up then serves all events of that time. In a storm it fills too quickly for that. */
 const gatherMs = 5;
@@ -19,6 +19,8 @@ const batchRows = 8192;
 const sys = openSys();
 const port = parentPort!;
 const rings = new Map<number, Ring>();
+/** By the id of the first ring that came with it. */
+const decodings = new Map<number, { readonly what: Decoding; readonly rings: Set<number> }>();
 
 /** One ring buffer with its decoder, in the event loop of this thread. */
 class Ring {
@@ -195,7 +197,10 @@ function transferable(batch: RowBatch): ArrayBuffer[] {
 
 async function perform(request: ToReader): Promise<readonly OpenCall[] | undefined> {
   if (request.kind === 'open') {
-    rings.set(request.ring.id, new Ring(request.ring));
+    const { ring, decoding } = request;
+    const known = decodings.get(decoding.id) ?? { what: decoding.what!, rings: new Set<number>() };
+    decodings.set(decoding.id, { ...known, rings: known.rings.add(ring.id) });
+    rings.set(ring.id, new Ring({ ...ring, ...known.what }));
     return undefined;
   }
   if (request.kind === 'trim') {
@@ -216,6 +221,9 @@ async function perform(request: ToReader): Promise<readonly OpenCall[] | undefin
       return undefined;
     case 'close':
       rings.delete(request.id);
+      for (const [id, { rings: open }] of decodings) {
+        if (open.delete(request.id) && open.size === 0) decodings.delete(id);
+      }
       await ring?.endGroups();
       return ring?.close();
   }

@@ -667,6 +667,10 @@ describe('tracepointMaps', () => {
     expect(tracepointMaps(1, 300).ring.maxEntries).toBe(1 << 23);
     expect(tracepointMaps(1, 600).ring.maxEntries).toBe(1 << 23);
     expect(tracepointMaps(1, 32_760).ring.maxEntries).toBe(1 << 23);
+    // Those of many processes share what four may take, and hold 64 of their records.
+    const of = (processes: number, record = 300) => tracepointMaps(1, record, { processes }).ring.maxEntries;
+    expect([of(4), of(5), of(100), of(10_000)]).toEqual([1 << 23, 1 << 22, 1 << 18, 1 << 16]);
+    expect(of(10_000, 8184)).toBe(1 << 19);
     expect(tracepointMaps(3, 64).control).toEqual({
       name: 'control',
       type: 'array',

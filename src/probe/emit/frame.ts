@@ -63,3 +63,5 @@ export const noExist = 1;
 
 /** Bytes of the ring of a tracepoint with few and small events. */
 export const smallestRing = 1 << 20;
+/** The same where many processes share what rings may take. */
+export const leastRing = 1 << 16;

@@ -3,7 +3,7 @@ import { dynamicKeyBytes, dynamicValueBytes, type TypeTable } from '../graph/ind
 import { type PlannedProbe, stackBytes } from '../plan/index.ts';
 import type { FilledMap, TracepointMaps } from '../types.ts';
 import { estimateOffset, wokenOffset } from './control.ts';
-import { mapNames, smallestRing } from './frame.ts';
+import { leastRing, mapNames, smallestRing } from './frame.ts';
 import { groupSizes } from './group-sizes.ts';
 import { mostOpenCalls, openKeyBytes } from './open.ts';
 import { selectionKeysName, selectionStateSize } from './select.ts';
@@ -13,30 +13,38 @@ import { bordersOf, withinName } from './within.ts';
 const ringRecords = 16_384;
 const largestRing = 1 << 23;
 
+/** What the rings of one tracepoint take together, in all its processes: from the fifth on they get less. */
+const allRings = 4 * largestRing;
+/** So many of its largest records a ring holds at the least. */
+const fewestRecords = 64;
+
 /** Bytes of the ring buffer's own header before each record (kernel/bpf/ringbuf.c, BPF_RINGBUF_HDR_SZ). */
 const recordOverhead = 8;
 
-/** Maps for `probes` probes whose largest record has `recordBytes`, and whose values are of `types` (undefined: none is walked over). The ring's memory is the kernel's, charged when it is made. */
+/** Maps, in one of `processes` processes, for `probes` probes whose largest record has `recordBytes`, and whose values are of `types` (undefined: none is walked over). The ring's memory is the kernel's, charged when it is made. */
 export function tracepointMaps(
   probes: number,
   recordBytes: number,
   {
     types,
     estimate = false,
+    processes = 1,
     tables = [],
     others = [],
     shared = [],
   }: {
     readonly types?: TypeTable | undefined;
     readonly estimate?: boolean;
+    readonly processes?: number;
     readonly tables?: readonly FilledMap[];
     readonly others?: readonly MapSpec[];
     readonly shared?: readonly MapSpec[];
   } = {},
 ): TracepointMaps {
-  const room = ringRecords * (recordBytes + recordOverhead);
+  const record = recordBytes + recordOverhead;
   let size = smallestRing;
-  while (size < room && size < largestRing) size *= 2;
+  while (size < ringRecords * record && size < largestRing) size *= 2;
+  while (size * processes > allRings && size > leastRing && size / 2 >= fewestRecords * record) size /= 2;
   const ring: MapSpec = { name: mapNames.ring, type: 'ringbuf', keySize: 0, valueSize: 0, maxEntries: size };
   const values = estimate ? estimateOffset(probes, probes) : wokenOffset(probes) + 8;
   const controls: MapSpec = { name: mapNames.control, type: 'array', keySize: 4, valueSize: values, maxEntries: 1 };

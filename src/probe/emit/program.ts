@@ -56,6 +56,8 @@ export interface EmitContext {
   readonly bias?: number;
   /** Programs are sleepable, and wait for pages that are not resident. */
   readonly waits?: boolean;
+  /** Default: those of `smallestRing`. */
+  readonly ringBytes?: number;
 }
 
 const noEvent: EventPlan = { layout: { size: headerSize, slots: [] }, sources: [] };
@@ -124,7 +126,7 @@ export function entryProgram(
     writeSite(asm, probe, false);
     if (event.layout.walk) walk(asm, event.layout.walk, walkOptions(context));
     if (waiting !== undefined) waitOrGoOn(asm, waiting, waitedNsOffset(context.probes));
-    submit(asm, context.probes, { time: 'now', quiet });
+    submit(asm, context, { time: 'now', quiet });
     if (tracked) {
       openKey(asm, key, out);
       if (dictionary === undefined) asm.store(8, fp, frame.scratch, immediate(0));
@@ -222,7 +224,7 @@ export function returnProgram(
     writeSite(asm, probe, options.sites > 1 && context.features.attachCookie);
     if (sent.layout.walk) walk(asm, sent.layout.walk, walkOptions(context));
     if (waiting !== undefined) waitOrGoOn(asm, waiting, waitedNsOffset(context.probes));
-    submit(asm, context.probes, { time: 'noted' });
+    submit(asm, context, { time: 'noted' });
     asm.jump(out);
     if (asm.isUsed(skipped)) {
       asm.label(skipped);
@@ -330,7 +332,7 @@ function sendUnwind(asm: Assembler, out: Label, context: EmitContext, kind: Even
   writeEvent(asm, context, kind, 0, event);
   writeSite(asm, 0, false);
   if (event.layout.walk) walk(asm, event.layout.walk, walkOptions(context));
-  submit(asm, context.probes, { time: 'noted' });
+  submit(asm, context, { time: 'noted' });
   asm.jump(out);
   asm.label(full);
   count(asm, unwindDropsOffset(context.probes));

@@ -137,8 +137,8 @@ export function noteTime(asm: Assembler): void {
 const noWakeup = 1;
 const forceWakeup = 2;
 const availableData = 0;
-/** So many unread bytes are to be read, whatever they are: a quarter of the smallest ring. */
-const mostUnread = smallestRing / 4;
+/** Such a part of a ring, of the larger ones that of `smallestRing`, is to be read when it is unread, whatever it is. */
+const mostUnread = 1 / 4;
 
 /**
  * Sends the record, with the time noted, or with the time now (for an entry, taken last). The reader is woken if it sleeps: by an entry whose return is to
@@ -146,7 +146,7 @@ const mostUnread = smallestRing / 4;
  */
 export function submit(
   asm: Assembler,
-  probes: number,
+  { probes, ringBytes = smallestRing }: { readonly probes: number; readonly ringBytes?: number },
   { time, quiet = false }: { readonly time: 'noted' | 'now'; readonly quiet?: boolean },
 ): void {
   if (time === 'now') {
@@ -164,7 +164,7 @@ export function submit(
     asm.loadMapFd(r1, mapNames.ring);
     asm.mov(r2, immediate(availableData));
     asm.call('ringbuf_query');
-    asm.jumpIf('lt', r0, immediate(mostUnread), done);
+    asm.jumpIf('lt', r0, immediate(mostUnread * Math.min(ringBytes, smallestRing)), done);
   }
   wake(asm, probes, done);
   asm.label(done);
