@@ -529,3 +529,27 @@ it('of a stripped program: pprof labels, the parent goroutine and its go stateme
     expect.stringMatching(/^main\.callLabels\.\S+ .*labels\.go:24$/),
   ]);
 });
+
+it.each(['local', 'go1.21.13', 'go1.17.13'] as const)(
+  'of a stripped program: what left each call by panic, %s',
+  async (toolchain) => {
+    const program = await CallsProgram.start({ toolchain, flags: ['-ldflags=-s -w'] });
+    const trace = await sonde.trace(program.pid, 're:^main\\.(raises|panics|repanics|recoversRepanic)$');
+    const said = await program.said('raises');
+    await program.command('panics');
+    const { calls } = await trace.stop();
+    const panics = calls.map((call) => (call as unknown as { panic?: Record<string, unknown> }).panic);
+    const text = (panic: Record<string, unknown> | undefined) => panic?.['Error()'] ?? panic?.['='];
+    expect(panics.slice(0, said.length).map((panic) => panic?.['(type)'])).toEqual(
+      said.map(({ results }) => results.type),
+    );
+    const whole = said.map(({ results }, i) => (i === 2 || i === 3 ? undefined : results.text));
+    expect(panics.slice(0, said.length).map(text)).toEqual(whole);
+    expect(panics[2]).toMatchObject({ Code: 7, Who: 'bob' });
+    const nested = calls.slice(said.length).map((call, i) => {
+      const value = text(panics[said.length + i]);
+      return `${call.function.slice('main.'.length)} ${call.outcome}${value === undefined ? '' : ` ${value}`}`;
+    });
+    expect(nested.slice(0, 3)).toEqual(['panics panicked 1', 'repanics panicked declined', 'recoversRepanic returned']);
+  },
+);

@@ -8,7 +8,7 @@ import type { Binaries } from './binaries.ts';
 import { nameMatcher } from './functions.ts';
 import { executableOf } from './process-executable.ts';
 import type { Processes } from './processes.ts';
-import { goroutineOffsets, loadBias } from './stacks.ts';
+import { goroutineTables, loadBias } from './stacks.ts';
 
 /** What looking into processes takes. */
 export interface ProcessViews {
@@ -51,15 +51,9 @@ export async function goroutineRows({ sys, binaries, processes }: ProcessViews, 
   using executable = executableOf(pid);
   using lease = binaries.open(executable);
   const { binary } = lease;
-  if (binary.architecture !== 'amd64') throw new UserError('stacks are walked on amd64 only');
-  const table = binary.functionTable;
-  const offsets = goroutineOffsets(binary);
-  const allgs = binary.symbol('runtime.allgs');
-  if (!table || !offsets || allgs === undefined) {
-    throw new UserError(
-      `process ${pid} has no symbols or no debug info (built with -ldflags "-s -w"?), without which its goroutines are not found`,
-    );
-  }
+  const tables = goroutineTables(binary);
+  if (typeof tables === 'string') throw new UserError(`process ${pid}: ${tables}`);
+  const { table, allgs, offsets } = tables;
   using memory = openProcessMemory(sys, pid);
   const bias = loadBias(sys, pid, executable, binary);
   if (bias === undefined || !memory) throw new UserError(`process ${pid} has ended, or replaced itself`);

@@ -46,7 +46,6 @@ export async function callsOnStacks(
   using executable = executableOf(pid);
   using lease = binaries.open(executable);
   const { binary } = lease;
-  if (binary.architecture !== 'amd64') return 'stacks are walked on amd64 only';
   const found = resolveFunctions({ function: name, columns: [] }, binary);
   if (!found.ok) throw new UserError(found.diagnostics);
   const names = new Map<number, string>(found.value.functions.map((fn) => [fn.entry, fn.name]));
@@ -54,12 +53,9 @@ export async function callsOnStacks(
     throw new UserError(
       `'${name}' has no code of its own: the compiler inlined it everywhere, and such calls have no frames`,
     );
-  const table = binary.functionTable;
-  const offsets = goroutineOffsets(binary);
-  const allgs = binary.symbol('runtime.allgs');
-  if (!table || !offsets || allgs === undefined) {
-    return 'its binary has no symbols or no debug info (built with -ldflags "-s -w"?), without which its goroutines are not found';
-  }
+  const tables = goroutineTables(binary);
+  if (typeof tables === 'string') return tables;
+  const { table, allgs, offsets } = tables;
   using memory = openProcessMemory(sys, pid);
   const bias = loadBias(sys, pid, executable, binary);
   if (bias === undefined || !memory) return 'the process has ended, or replaced itself';
@@ -88,15 +84,16 @@ export async function callsOnStacks(
   return { functions: new Set(names.values()), calls, ...counts };
 }
 
-/** Undefined without debug info. */
-export function goroutineOffsets(binary: GoBinary) {
-  const field = (name: string) => binary.structField('runtime.g', name)?.offset;
-  const [goid, sched, status, syscallSp, syscallPc] = ['goid', 'sched', 'atomicstatus', 'syscallsp', 'syscallpc'].map(
-    field,
-  );
-  if (goid === undefined || sched === undefined || status === undefined) return undefined;
-  if (syscallSp === undefined || syscallPc === undefined) return undefined;
-  return { goid, sched, status, syscallSp, syscallPc };
+/** What the walk over goroutines needs to know of a binary; a text: what is not known. */
+export function goroutineTables(binary: GoBinary) {
+  const { gGoid: goid, gSched: sched, gStatus: status, gSyscallSp: syscallSp, gSyscallPc: syscallPc } = binary.runtime;
+  const { functionTable: table, allgs } = binary;
+  if (binary.architecture !== 'amd64') return 'stacks are walked on amd64 only';
+  if (table === undefined) return 'its binary has no function table that can be read';
+  if (goid === undefined || sched === undefined || status === undefined || !syscallSp || !syscallPc)
+    return `how Go ${binary.goVersion} keeps goroutines is not known, and its binary has no debug info`;
+  if (allgs === undefined) return 'its binary has no symbols, and no code that tells where its goroutines are';
+  return { table, allgs, offsets: { goid, sched, status, syscallSp, syscallPc } };
 }
 
 /** What is added to the binary's addresses in the process: 0 but for position-independent executables. */

@@ -29,7 +29,7 @@ export interface FunctionIndex {
   readonly copies: Uint32Array;
 }
 
-const magic = 0x32584453; // "SDX2"
+const magic = 0x33584453; // "SDX3"
 
 /** The hash by which the index knows a name. */
 export const hashName = (name: string): number => hashBytes(encodeUtf8(name));

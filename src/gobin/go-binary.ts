@@ -111,6 +111,8 @@ export interface GoBinary {
   structField(type: string, field: string): GoField | undefined;
   /** Offsets of `goid` and the like: from debug info, else from a table by Go version. */
   readonly runtime: RuntimeOffsets;
+  /** Of the slice `runtime.allgs`: from the symbol table, else as code of the runtime's has it; undefined where neither tells. */
+  readonly allgs: Address | undefined;
   /** The runtime's own function table; undefined where the file has none that can be read. */
   readonly functionTable: Pclntab | undefined;
   /**

@@ -20,7 +20,7 @@ import { openPclntab, unknownPclntab } from './open-pclntab.ts';
 import { findPackageVariable } from './package-variables.ts';
 import { functionPattern } from './pattern.ts';
 import type { InlinedCall, Pclntab } from './pclntab.ts';
-import { findTlsG, runtimeOffsets, tlsFunctions } from './runtime.ts';
+import { findAllgs, findTlsG, runtimeOffsets, tlsFunctions } from './runtime.ts';
 import { instancesOf, type SelectInput, selectFunctions } from './select.ts';
 import { contestedParameters, listingOf, type SignatureInput, signatureOf } from './signature.ts';
 import { lineSpots, type SpotInput } from './spots.ts';
@@ -314,6 +314,11 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
           tlsG: tlsG(),
         });
       return offsets;
+    },
+    get allgs() {
+      const known = binary.symbol('runtime.allgs');
+      const fn = known === undefined && architecture === 'amd64' ? binary.functionNamed('runtime.allgadd') : undefined;
+      return fn === undefined ? known : findAllgs(codeBytes(fn), fn.entry);
     },
     exportIndex: () => debug.exportIndex(() => binary.runtime),
     release() {

@@ -7,7 +7,7 @@ import { goFixture } from '../../testing/go-fixtures.ts';
 import type { GoToolchain } from '../../testing/go-toolchain.ts';
 import { openGoBinary } from './open.ts';
 import { openPclntab } from './open-pclntab.ts';
-import { findTlsG, minorVersion, runtimeOffsets, tlsFunctions } from './runtime.ts';
+import { findAllgs, findTlsG, minorVersion, runtimeOffsets, tlsFunctions } from './runtime.ts';
 import { createX86Decoder } from './x86.ts';
 
 /** Every Go program has these functions. */
@@ -39,6 +39,10 @@ describe('struct offsets', () => {
       gSigcode0: 5,
       gGopc: 8,
       gLabels: 352,
+      gSched: 56,
+      gStatus: 144,
+      gSyscallSp: 104,
+      gSyscallPc: 112,
     });
     fields['runtime._panic.startSP'] = 7;
     expect(runtimeOffsets({ lookupField, tlsG: -8 })).toEqual({
@@ -58,8 +62,16 @@ describe('struct offsets', () => {
       gM: 48,
       mCurg: 192,
       gSigcode0: 272,
+      gDefer: 40,
+      deferSp: 8,
+      deferStarted: 4,
+      deferLink: 40,
       gGopc: 296,
       gLabels: 360,
+      gSched: 56,
+      gStatus: 144,
+      gSyscallSp: 112,
+      gSyscallPc: 120,
     });
     expect(runtimeOffsets({ goVersion: 'go1.23.1' })).toMatchObject({ gGoid: 160, panicSp: 48 });
     expect(runtimeOffsets({ goVersion: 'go1.26.8 X:nodwarf5' })).toEqual({
@@ -71,6 +83,10 @@ describe('struct offsets', () => {
       gParentGoid: 280,
       gGopc: 288,
       gLabels: 352,
+      gSched: 56,
+      gStatus: 144,
+      gSyscallSp: 104,
+      gSyscallPc: 112,
     });
     expect(runtimeOffsets({ goVersion: 'go1.27.3' })).toMatchObject({ gGoid: 152, panicSp: 48 });
     expect(runtimeOffsets({ goVersion: 'go1.28rc1' })).toEqual({});
@@ -79,7 +95,7 @@ describe('struct offsets', () => {
     expect(runtimeOffsets({})).toEqual({});
   });
 
-  test.each(['go1.17.13', 'go1.18.10', 'go1.21.13', 'local', 'go1.27.3'] as const)(
+  test.each(['go1.17.13', 'go1.18.10', 'go1.21.13', 'go1.23.12', 'local', 'go1.27.3'] as const)(
     'the table says what debug info says: %s',
     async (toolchain) => {
       const path = await goFixture({ source, toolchain });
@@ -90,6 +106,9 @@ describe('struct offsets', () => {
       expect(binary.hasDebugInfo).toBe(true);
       const { tlsG: _, ...fromDebugInfo } = binary.runtime;
       expect(fromDebugInfo).toEqual(runtimeOffsets({ goVersion: binary.goVersion }));
+      const code = binary.functionNamed('runtime.allgadd')!;
+      const bytes = binary.elf.read(code.entry, code.end - code.entry);
+      expect(findAllgs(bytes, code.entry)).toBe(binary.symbol('runtime.allgs'));
     },
     120_000,
   );

@@ -293,9 +293,19 @@ export interface RuntimeOffsets {
   readonly gPanic?: number;
   readonly panicSp?: number;
   readonly gSigcode0?: number;
+  /** Up to Go 1.21: `g._defer`, and of `_defer` its frame, whether it runs, and the next one. */
+  readonly gDefer?: number;
+  readonly deferSp?: number;
+  readonly deferStarted?: number;
+  readonly deferLink?: number;
   /** `g.parentGoid` (Go ≥ 1.21) and `g.gopc`. */
   readonly gParentGoid?: number;
   readonly gGopc?: number;
+  /** `g.sched` (its first words are sp and pc), `g.atomicstatus`, `g.syscallsp`, `g.syscallpc`. */
+  readonly gSched?: number;
+  readonly gStatus?: number;
+  readonly gSyscallSp?: number;
+  readonly gSyscallPc?: number;
   /** `g.labels` */
   readonly gLabels?: number;
   /** Offset of `g` from the thread's FS base, where the binary tells. */

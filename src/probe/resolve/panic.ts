@@ -1,4 +1,4 @@
-import { abiRegisters, type GoVariable } from '#gobin';
+import { abiRegisters, type GoFunction, type GoVariable } from '#gobin';
 import type { BinaryView, CompilableBinary } from '../binary.ts';
 import type { TypeGraphBuilder } from '../graph/index.ts';
 import { startOf } from './access.ts';
@@ -30,29 +30,38 @@ export function resolvePanic(
 ): ResolvedPanic | string {
   const fn = binary.functionNamed('runtime.gopanic');
   if (fn === undefined) return 'the program has no runtime.gopanic';
-  const signature = binary.signature(fn);
-  const [argument] = signature.parameters;
-  if (argument === undefined) return signature.unknown ?? 'the debug info does not tell where runtime.gopanic has it';
-  const value = graph.addPanic(() => leaf(startOf(argument), argument.type, binary, graph));
+  const argument = panicArgument(fn, binary);
+  if (typeof argument === 'string') return argument;
+  const { type } = argument;
+  const value = graph.addPanic(() => leaf(startOf(argument), type, binary, graph));
   return { value, stackEnd: word([gStackHi]), deferring: deferring() };
 
   function word(hops: readonly number[], size = 8): ResolvedValue {
     const g = abiRegisters[binary.architecture].g;
     const places = [{ kind: 'register', register: g, offset: 0, size: 8 }] as const;
-    const variable: GoVariable = { name: 'g', type: argument!.type, places };
+    const variable: GoVariable = { name: 'g', type, places };
     return { kind: 'uint', access: { variable, offset: 0, hops }, size };
   }
 
   function deferring(): ResolvedPanic['deferring'] {
     const { gPanic, panicSp } = binary.runtime;
     if (gPanic !== undefined && panicSp !== undefined) return [{ frame: word([gPanic, panicSp]) }];
-    const offset = (struct: string, field: string) => binary.structField?.(struct, field)?.offset;
-    const list = offset('runtime.g', '_defer');
-    const [sp, started, link] = ['sp', 'started', 'link'].map((field) => offset('runtime._defer', field));
+    const { gDefer: list, deferSp: sp, deferStarted: started, deferLink: link } = binary.runtime;
     if (list === undefined || sp === undefined || started === undefined || link === undefined) return [];
     return Array.from({ length: mostDefers }, (_, i) => {
       const to = [list, ...Array<number>(i).fill(link)];
       return { frame: word([...to, sp]), started: word([...to, started], 1) };
     });
   }
+}
+
+/** `func gopanic(e any)`, in every version of Go; a text: why it is not known where it is. */
+function panicArgument(fn: GoFunction, binary: BinaryView): GoVariable | string {
+  const told = binary.signature(fn);
+  const [known] = told.parameters;
+  if (known !== undefined) return known;
+  const any = binary.declaredTypes?.make({ kind: 'interface', name: 'interface {}', size: 16, empty: true });
+  const placed = any && binary.placeDeclared?.(fn, { parameters: [{ name: 'e', type: any }], results: [] });
+  if (typeof placed === 'object') return placed.parameters[0]!;
+  return placed ?? told.unknown ?? 'the debug info does not tell where runtime.gopanic has it';
 }
