@@ -254,6 +254,41 @@ describe.each(['local', 'go1.27.3', 'go1.21.13', 'go1.17.13'] as const)('a progr
     ]);
   });
 
+  it('a set of goroutines: by number, by who started them, by label', async () => {
+    const shown = async (...flags: (readonly string[])[]) => {
+      const traces = await Promise.all(flags.map((each) => sonde.trace(program.pid, 'main.labelled', each)));
+      await program.command('labels');
+      return Promise.all(
+        traces.map(async (each) => (await each.stop()).calls.map(({ args, goid }) => ({ n: args.n as number, goid }))),
+      );
+    };
+    const [all, acme, op, without, each] = await shown(
+      [],
+      ['--when', '$labels["tenant"] == "acme"'],
+      ['--when', '$labels["op"] == "größer \\"x\\"" || n == 4'],
+      ['--when', '$labels["tenant"] == ""'],
+      ['--first', '1', '--per', '$goid'],
+    );
+    const n = (calls: typeof all) => calls!.map((call) => call.n);
+    expect([n(all), n(acme), n(op), n(without), n(each)]).toEqual([
+      [0, 1, 2, 3, 4],
+      [1, 2, 3],
+      [2, 4],
+      [0, 4],
+      [0, 2],
+    ]);
+    const spins = ['trace', `${program.pid}`, 'main.labelled', '--when', '$goid == $parent_goid'];
+    if (version === 'go1_17_13') expect((await sonde.run(spins)).stderr).toContain('Go keeps it from 1.21 on');
+    // A goroutine that began before the trace: the one that reads commands.
+    const [commands, others] = await Promise.all([
+      sonde.trace(program.pid, 'main.charge', ['--when', '$goid == 1 && amount >= 3']),
+      sonde.trace(program.pid, 'main.charge', ['--when', '$goid > 1']),
+    ]);
+    await program.command('shop 5');
+    expect((await commands!.stop()).calls.map(({ args }) => args.amount)).toEqual([3, 4]);
+    expect((await others!.stop()).calls).toEqual([]);
+  });
+
   it('aggregates in the kernel: counts, sums, least and largest, histograms, top keys, by key', async () => {
     const file = writeProbeScript(sonde.folder, {
       upid,

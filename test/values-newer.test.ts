@@ -170,10 +170,19 @@ it('captured variables, names of constants, pointers in generic code, contexts, 
   const lengthOnly = binary.functionNamed('main.lengthOnly')!;
   expect(binary.contested(lengthOnly)).toEqual(['body']);
   const redaction = new Redaction({ names: ['authorization'], types: [] });
+  const argument = (name: string, text: string) => ({ name, capture: { kind: 'argument' as const, text } });
+  const byName = { function: 'main.header', columns: [argument('value', 'h["Authorization"]')] };
+  expect(() => trace(target.pid, binary, [byName], { multi: true, redaction })).toThrow(/never captured/);
+  // A name that is put together is told when it is looked up.
+  const computed = [argument('hidden', 'h["Author" + "ization"][0]'), argument('shown', 'h["Acc" + "ept"][0]')];
+  const keyed = trace(target.pid, binary, [{ function: 'main.header', columns: computed }], { multi: true, redaction });
   const tracer = trace(target.pid, binary, [...functions, ...names].map(probe), { multi: true, redaction });
   try {
     target.write('go\n');
     await target.waitFor(/^done$/m);
+    const byComputed = keyed.rows();
+    keyed.close();
+    expect(byComputed).toMatchObject([{ hidden: null, shown: '*/*', notes: { hidden: 'not captured: redacted' } }]);
     const all = tracer.rows();
     const rows = all.map((row) => ({ ...row, args: plain(row.args), results: plain(row.results) }));
     expect(all.flatMap((row) => row.type_args || [])).toEqual([

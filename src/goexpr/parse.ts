@@ -191,7 +191,7 @@ class Parser {
       const hints = nearest(name, callFacts, 1).map((each) => `did you mean $${each}?`);
       throw new Refusal('goexpr.syntax', `there is no ${token.text}`, token, [
         ...hints,
-        'there are $0, $1, … (results), $latency and $outcome',
+        `there are $0, $1, … (results), ${callFacts.map((each) => `$${each}`).join(', ')}`,
       ]);
     }
     this.#take();

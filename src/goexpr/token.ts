@@ -24,7 +24,7 @@ const patterns: readonly (readonly [TokenKind, RegExp])[] = [
   ['identifier', /[\p{L}_][\p{L}\p{Nd}_]*/uy],
   ['result', /\$\d+/y],
   ['parameter', /#\d+/y],
-  ['fact', /\$[a-z]+/y],
+  ['fact', /\$[a-z_]+/y],
   ['duration', /(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+(?![\p{L}\d_])/uy],
   ['number', /(?:0[xX][\da-fA-F_]+|0[bB][01_]+|0[oO][0-7_]+|(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?)i?/y],
   ['string', /"(?:[^"\\\n]|\\.)*"|`[^`]*`/y],

@@ -26,8 +26,8 @@ export type BinaryOperator =
   | '&'
   | '&^';
 
-/** What a call is known by when it has ended; no variables of Go, so they are written with `$`. */
-export const callFacts = ['latency', 'outcome'] as const;
+/** What is known of a call beside Go's variables: how it ended, and the goroutine that makes it. */
+export const callFacts = ['latency', 'outcome', 'goid', 'parent_goid', 'labels'] as const;
 export type CallFact = (typeof callFacts)[number];
 
 /** A Go expression. Types are found in a later step, against a function's variables. */
@@ -36,7 +36,7 @@ export type Expression = Range &
     | { readonly kind: 'name'; readonly name: string }
     /** `$n`: the n-th result. `#n`: the n-th parameter, receiver first. Both from 0. */
     | { readonly kind: 'result' | 'parameter'; readonly index: number }
-    /** `$latency`, `$outcome` */
+    /** `$latency`, `$goid` */
     | { readonly kind: 'fact'; readonly fact: CallFact }
     /** Integer and rune literals. `text` as it was written. */
     | { readonly kind: 'integer'; readonly value: bigint; readonly text: string }

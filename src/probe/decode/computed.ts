@@ -11,6 +11,7 @@ import { type RecordBytes, type RecordContext, statusReason, storedText } from '
 import { word } from './snapshot.ts';
 import { writeTime } from './time-column.ts';
 import { escapeBytes, escapedNote, utf8End } from './utf8.ts';
+import { labelPairs } from './wellknown/labels.ts';
 
 type Computed = Extract<ValueShape, { kind: 'computed' | 'part' }>;
 type PartShape = Extract<ValueShape, { kind: 'part' }>;
@@ -158,10 +159,11 @@ function reachPart(shape: PartShape, context: RecordContext, record: RecordBytes
   const slot = layout.slots[shape.whole.slot]!;
   const status = record.bytes[record.offset + slot.status]!;
   const start = record.offset + slot.offset;
+  const renderer = new GraphRenderer(layout, graph, record, notes, target);
+  if (status === slotStatus.nil && shape.whole.none !== undefined) return { renderer, place: 'zero' };
   if (status !== slotStatus.captured) {
     return new Unknown(statusReason(status, record.view, start), status === slotStatus.nil);
   }
-  const renderer = new GraphRenderer(layout, graph, record, notes, target);
   const bytes = record.view.getUint32(start - chunkHeaderSize + chunkHeader.bytes, true);
   let place: Place = { at: start, end: start + bytes, depth: 0 };
   let type = shape.whole.type;
@@ -201,10 +203,12 @@ function reachPart(shape: PartShape, context: RecordContext, record: RecordBytes
         break;
       }
       case 'key': {
-        if (own.kind !== 'map') throw new BugError('a key of what is no map');
         const key = computed(step.value, context, record, notes);
         if (key instanceof Unknown) return key;
-        const found = lookUp(renderer, own, place, key);
+        const hidden =
+          typeof key === 'object' && target.hidesKey(graph, decodeUtf8(key.bytes), renderer.type(step.type));
+        if (hidden) return new Unknown('redacted');
+        const found = own.kind === 'map' ? lookUp(renderer, own, place, key) : label(renderer, type, place, key);
         if (found instanceof Unknown) return found;
         if (found === 'zero') {
           return step === shape.steps.at(-1) ? { renderer, place: 'zero' } : new Unknown('the map has no such key');
@@ -271,6 +275,23 @@ function lookUp(
     return new Unknown(`not among the ${found.entries.length} of ${found.count} entries that were captured${why}`);
   }
   return doubt ?? 'zero';
+}
+
+/** A pprof label from Go 1.23 on. */
+function label(renderer: GraphRenderer, type: number, place: Place, key: Value): Place | 'zero' | Unknown {
+  const found = labelPairs(renderer, type, place);
+  if (found === undefined) throw new BugError('a key of what is no map');
+  if (typeof found === 'string') return new Unknown(found);
+  for (const pair of found.pairs) {
+    const own = scalarAt(renderer, pair.key.type, pair.key);
+    const equal = own instanceof Unknown ? own : sameValue(own, key);
+    if (equal instanceof Unknown) return equal;
+    if (equal) return pair.value;
+  }
+  const { pairs, count } = found;
+  return pairs.length < count
+    ? new Unknown(`not among the ${pairs.length} of ${count} labels that were captured`)
+    : 'zero';
 }
 
 function sameValue(a: Value, b: Value): boolean | Unknown {

@@ -16,7 +16,15 @@ import {
 } from '#asm';
 import { bucketsPerDoubling, groupKey, groupWord, groupWordSize, type Slot, slotStatus } from '#model';
 import { leavesOf } from '../computation/index.ts';
-import type { EventPlan, GroupPlan, KernelCondition, SelectionPlan, SlotSource, When } from '../plan/index.ts';
+import {
+  type EventPlan,
+  type GroupPlan,
+  type KernelCondition,
+  readGoroutine,
+  type SelectionPlan,
+  type SlotSource,
+  type When,
+} from '../plan/index.ts';
 import type { Site } from '../types.ts';
 import type { Reading } from './compute.ts';
 import { filterProcess } from './filter.ts';
@@ -26,6 +34,7 @@ import type { GroupSizes } from './group-sizes.ts';
 import { leaveOutGrown } from './grown.ts';
 import { closeCall, findOpenCall, openCall, openKey } from './open.ts';
 import {
+  asksGoroutine,
   build,
   countEstimate,
   decide,
@@ -62,10 +71,12 @@ export function groupEntryProgram(
     const lost = asm.newLabel();
     if (site.grown !== undefined) leaveOutGrown(asm, context.machine, site.grown, context.bias ?? 0, lost);
     const condition = group.conditions.entry;
+    const early = asksGoroutine(condition, selection);
+    if (early) findGoroutine(asm, context.machine, context.runtime, context.features, options.frameBytes);
     if (condition !== undefined) decide(asm, context, probe, condition, unwanted);
     if (selection !== undefined) select(asm, { ...context, ...options }, selection, skipped);
     const emitter = new GroupEmitter(asm, { ...context, ...options }, probe, group, sizes);
-    if (group.both || emitter.wantsGoroutine) {
+    if (!early && (group.both || emitter.wantsGoroutine)) {
       findGoroutine(asm, context.machine, context.runtime, context.features, options.frameBytes);
     }
     emitter.clear();
@@ -194,7 +205,7 @@ class GroupEmitter {
 
   get wantsGoroutine(): boolean {
     const { key, values } = this.#group;
-    return [...key.sources, ...values.sources].some(({ kind }) => kind === 'goroutine');
+    return readGoroutine([...key.sources, ...values.sources]);
   }
 
   clear(): void {

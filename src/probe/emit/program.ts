@@ -2,7 +2,15 @@ import { Assembler, fp, immediate, type Label, type Program, r0, r1, r2, r6, r8,
 import { BugError } from '#base';
 import type { RuntimeOffsets } from '#gobin';
 import { type EventKind, eventKinds, headerFlags, headerSize } from '#model';
-import { type EventPlan, type KernelCondition, rootsOf, type SelectionPlan, type SlotSource } from '../plan/index.ts';
+import { leavesOf } from '../computation/index.ts';
+import {
+  type EventPlan,
+  type KernelCondition,
+  readGoroutine,
+  rootsOf,
+  type SelectionPlan,
+  type SlotSource,
+} from '../plan/index.ts';
 import type { DictionaryTest } from '../resolve/index.ts';
 import { type EmitFeatures, gates, type ProcessFilter, type Site } from '../types.ts';
 import { checkReservations, checkStack } from './check.ts';
@@ -107,6 +115,9 @@ export function entryProgram(
     const full = asm.newLabel();
     if (site.grown !== undefined) leaveOutGrown(asm, context.machine, site.grown, context.bias ?? 0, full);
     const unwanted = tracked ? asm.newLabel() : out;
+    const goroutine = () => findGoroutine(asm, context.machine, context.runtime, context.features, options.frameBytes);
+    const early = asksGoroutine(event.condition, selection);
+    if (early) goroutine();
     if (event.condition !== undefined) decide(asm, context, probe, event.condition, unwanted);
     const skipped = asm.newLabel();
     if (selection !== undefined) select(asm, { ...context, ...options }, selection, skipped);
@@ -116,7 +127,8 @@ export function entryProgram(
     }
     const waiting = context.waits === true ? beginWaiting(asm, false) : undefined;
     if (waiting !== undefined) noteProbe(asm, probe, context.probes, out);
-    findGoroutine(asm, context.machine, context.runtime, context.features, options.frameBytes);
+    // What sleeps keeps nothing on the stack.
+    if (!early || wantsFloats(event) || waiting !== undefined) goroutine();
     if (dictionary !== undefined) {
       loadDictionary(asm, context.machine, dictionary.test, out);
       asm.store(8, fp, frame.dictionary, r1);
@@ -144,7 +156,7 @@ export function entryProgram(
     if (!tracked) return;
     // The call at this place is none that was kept, whatever the last one was.
     asm.label(unwanted);
-    findGoroutine(asm, context.machine, context.runtime, context.features, options.frameBytes);
+    goroutine();
     openKey(asm, key, out);
     closeCall(asm);
   });
@@ -235,6 +247,11 @@ export function returnProgram(
     countProbe(asm, probe, 'returnDrops');
     countAllDrops(asm, context);
   });
+}
+
+/** Has the goroutine to be known before it is decided whether the call is kept? */
+export function asksGoroutine(condition: KernelCondition | undefined, selection: SelectionPlan | undefined): boolean {
+  return readGoroutine([...(condition === undefined ? [] : leavesOf(condition)), ...(selection?.per?.sources ?? [])]);
 }
 
 /** Goes on where the condition holds, else to `no`. */

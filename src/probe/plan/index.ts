@@ -8,6 +8,7 @@ export {
   type FloatRoot,
   followsPointers,
   type Root,
+  readGoroutine,
   rootsOf,
   type ScalarSource,
   type SlotSource,

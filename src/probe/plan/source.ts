@@ -256,6 +256,13 @@ function computations({ hops = [], guards = [] }: Partial<Way>): Computation<Sca
   return [...hops.flatMap((hop) => (typeof hop === 'number' ? [] : hop.index)), ...guards.map(({ check }) => check)];
 }
 
+/** Does one of them read the goroutine's `runtime.g`? */
+export function readGoroutine(sources: readonly SlotSource[]): boolean {
+  return sources.some(
+    (source) => source.kind === 'goroutine' || rootsOf(source).some(({ kind }) => kind === 'goroutine'),
+  );
+}
+
 /** Does it read memory behind its roots? */
 export function followsPointers(source: SlotSource): boolean {
   if (source.kind === 'computed') return leavesOf(source.computation).some(followsPointers);

@@ -69,6 +69,7 @@ export function foldBinary(
     };
     return results[operator];
   }
+  if (a instanceof Uint8Array && b instanceof Uint8Array && operator === '+') return new Uint8Array([...a, ...b]);
   if (a instanceof Uint8Array || b instanceof Uint8Array || typeof a === 'boolean' || typeof b === 'boolean') {
     return undefined;
   }

@@ -16,7 +16,7 @@ export interface Scope {
   readonly signature: GoSignature;
   /** A condition may name arguments (as they were at the entry), results, and how the call ended. */
   readonly side: 'argument' | 'result' | 'condition';
-  readonly binary: Pick<BinaryView, 'type' | 'dynamicTypes' | 'packageVariable' | 'hasDebugInfo'>;
+  readonly binary: Pick<BinaryView, 'type' | 'dynamicTypes' | 'packageVariable' | 'hasDebugInfo' | 'runtime'>;
   /** Collects the types of the tracepoint's structured values. */
   readonly graph: TypeGraphBuilder;
   /** It is a line of the function: its variables are those that are in scope there, and there is no call. */

@@ -141,6 +141,13 @@ export class Typing {
   }
 
   #fact(fact: CallFact): Operand | undefined {
+    if (fact === 'goid' || fact === 'parent_goid') return this.#goroutine(fact);
+    if (fact === 'labels') {
+      return this.fail('probe.no-key', '$labels is a map', [
+        'name a label: $labels["tenant"]',
+        'all of them: pxtrace.Labels()',
+      ]);
+    }
     if (this.scope.line !== undefined) return this.#ofNoCall(`$${fact}`, this.scope.line);
     if (this.scope.side !== 'condition') {
       return this.fail('probe.wrong-side', `'$${fact}' is known when a call has ended: it has a place in conditions`, [
@@ -157,6 +164,22 @@ export class Typing {
     return this.fail('probe.line', `'${text}' is of a call, and ${line} is a line`, [
       `variables here: ${variablesText(signature.parameters, binary)}`,
     ]);
+  }
+
+  /** A number of the goroutine that makes the call, as it is at the entry. */
+  #goroutine(fact: 'goid' | 'parent_goid'): Operand | undefined {
+    const { side, binary } = this.scope;
+    if (side === 'result')
+      return this.fail('probe.wrong-side', `'$${fact}' is read at the entry`, [`use pxtrace.ArgExpr("$${fact}")`]);
+    const offset = fact === 'goid' ? binary.runtime?.gGoid : binary.runtime?.gParentGoid;
+    if (offset === undefined) {
+      const why =
+        fact === 'parent_goid' ? 'Go keeps it from 1.21 on' : 'where this version of Go keeps it is not known';
+      return this.fail('probe.not-known', `'$${fact}': ${why}`, []);
+    }
+    const access: Access = { variable: { name: 'g', goroutine: true }, offset: 0, hops: [offset] };
+    const read = { from: 'entry' as const, value: { kind: 'int' as const, access, size: 8 } };
+    return { kind: 'value', computation: { op: 'leaf', type: integer, leaf: read }, name: 'int64' };
   }
 
   redacted(text: string): undefined {

@@ -5,6 +5,7 @@ import { compactType, type Expression, expressionText } from '#goexpr';
 import { boolean, type Computation, integer, text as textType, word } from '../computation/index.ts';
 import { element, guarded, hop, moved } from './access.ts';
 import { findField } from './fields.ts';
+import { goroutineLabels, labelType } from './labels.ts';
 import { leaf } from './leaf.ts';
 import { itabType, type Operand, type Side, scalarOf, type Value } from './operand.ts';
 import type { PartStep, ResolvedValue } from './resolved.ts';
@@ -111,9 +112,11 @@ export function indexed(
   indexExpression: Expression,
 ): Operand | undefined {
   const { binary, graph } = typing.scope;
+  const text = `${expressionText(operandExpression)}[${expressionText(indexExpression)}]`;
+  if (operandExpression.kind === 'fact' && operandExpression.fact === 'labels')
+    return label(typing, indexExpression, text);
   let operand = typing.operand(operandExpression);
   if (operand === undefined) return undefined;
-  const text = `${expressionText(operandExpression)}[${expressionText(indexExpression)}]`;
   if (operand.kind !== 'place' && operand.kind !== 'part') {
     return typing.fail('probe.no-elements', `'${text}': ${typing.described(operand)} is not indexed here`, []);
   }
@@ -204,6 +207,7 @@ function lookUp(
   if (made === undefined) return undefined;
   const value = typing.oneSided(made.computation, operand.from, text, false);
   if (value === undefined) return undefined;
+  if (isRedactedKey(typing, keyExpression, type.elem)) return typing.redacted(text);
   const step: PartStep<ResolvedValue> = { kind: 'key', value, type: graph.add(type.elem) };
   if (operand.kind === 'part') return stepped(typing, operand, step, type.elem);
   const whole = leaf(operand.access, operand.type, binary, graph);
@@ -215,6 +219,33 @@ function lookUp(
     );
   }
   return { kind: 'part', type: type.elem, whole, steps: [step], from: operand.from };
+}
+
+/** Is what a map has under this name on the redaction list? A key that is computed is told when it is looked up. */
+function isRedactedKey({ scope }: Typing, key: Expression, elem: TypeRef): boolean {
+  return key.kind === 'string' && scope.graph.isRedacted(decodeUtf8(key.bytes), elem);
+}
+
+/** `$labels[key]`, found in what is captured of the goroutine's labels; empty where there is none of that name. */
+function label(typing: Typing, keyExpression: Expression, text: string): Operand | undefined {
+  const { binary, graph, side } = typing.scope;
+  if (side === 'result') {
+    return typing.fail('probe.wrong-side', `'${text}' is read at the entry`, [`use pxtrace.ArgExpr('${text}')`]);
+  }
+  const key = typing.operand(keyExpression);
+  const made = key && typing.as(key, textType, 'string', expressionText(keyExpression), text);
+  const value = made && typing.oneSided(made.computation, 'entry', text, false);
+  if (value === undefined) return undefined;
+  const whole = goroutineLabels(binary, graph);
+  if (whole.kind === 'missing') return typing.fail('probe.not-known', `'${text}': ${whole.reason}`, []);
+  const type = whole.kind === 'graph' ? labelType(binary) : undefined;
+  if (whole.kind !== 'graph' || type === undefined) {
+    // Nothing in the program sets any.
+    const none = { op: 'constant', type: textType, value: new Uint8Array() } as const;
+    return { kind: 'value', computation: none, name: 'string' };
+  }
+  if (isRedactedKey(typing, keyExpression, type)) return typing.redacted(text);
+  return { kind: 'part', type, whole, steps: [{ kind: 'key', value, type: graph.add(type) }], from: 'entry' };
 }
 
 export function sliced(typing: Typing, expression: Extract<Expression, { kind: 'slice' }>): Operand | undefined {
