@@ -17,6 +17,8 @@ import { readUnitHeader, type UnitHeader } from './unit.ts';
 export interface UnitRoot {
   /** Package path (`net/http`), or a C file's name. */
   readonly name: string;
+  /** What the package calls itself (`yaml` of `gopkg.in/yaml.v3`); empty: not told. */
+  readonly packageName: string;
   readonly language: number | undefined;
   readonly producer: string;
   readonly lowPc: number;
@@ -95,10 +97,11 @@ export class Dwarf {
       locationsBase: number(attribute.loclistsBase) ?? 12,
       rangesBase: number(attribute.rnglistsBase) ?? 12,
     };
-    const partial: UnitRoot = { name: '', producer: '', lowPc: 0, ...bases };
+    const partial: UnitRoot = { name: '', packageName: '', producer: '', lowPc: 0, ...bases };
     const root = {
       ...partial,
       name: this.#string(die, attribute.name, partial) ?? '',
+      packageName: this.#string(die, attribute.goPackageName, partial) ?? '',
       producer: this.#string(die, attribute.producer, partial) ?? '',
       lowPc: this.#address(die, attribute.lowPc, partial) ?? 0,
     };
@@ -163,8 +166,8 @@ export class Dwarf {
     }
   }
 
-  /** The constants of integer types that a package declares (the linker keeps those that the compiler told of). */
-  *constants(unitName: string): Generator<{ name: string; type: number; value: number }> {
+  /** The constants of integer types that a package declares (the linker keeps those that the compiler told of). Values as int64, those of uint64 too. */
+  *constants(unitName: string): Generator<{ name: string; type: number; value: bigint }> {
     for (const unit of this.units()) {
       if (this.root(unit).name !== unitName) continue;
       this.#info.need(unit.offset, unit.end);
@@ -173,8 +176,9 @@ export class Dwarf {
         if (constant?.tag !== tag.constant) continue;
         const name = this.string(constant, attribute.name);
         const type = this.number(constant, attribute.type);
-        const value = this.number(constant, attribute.constValue);
-        if (name !== undefined && type !== undefined && value !== undefined) yield { name, type, value };
+        const value = constant.attributes.get(attribute.constValue)?.value;
+        if (name === undefined || type === undefined) continue;
+        if (typeof value === 'number' || typeof value === 'bigint') yield { name, type, value: BigInt(value) };
       }
     }
   }

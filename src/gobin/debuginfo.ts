@@ -14,7 +14,7 @@ import {
 } from '#dwarf';
 import { type FunctionIndex, hashName, hashTail } from './function-index.ts';
 import { TypeReader } from './gotypes.ts';
-import { endsAtBorder } from './names.ts';
+import { asWritten, endsAtBorder } from './names.ts';
 import type { GoField, GoFunction, GoType, SourceLine, TypeRef } from './types.ts';
 
 /** A function of the debug info: without what only the function table knows. */
@@ -66,22 +66,22 @@ export class DebugInfo {
 
   /**
    * Names of the constants of a named integer type, by their value in decimal: those that its package declares, of several of one value the
-   * first. Beyond 2^53 none.
+   * first.
    */
   constants(ref: TypeRef): ReadonlyMap<string, string> | undefined {
     const { kind, name } = this.type(ref);
     const dot = name.lastIndexOf('.');
     if ((kind !== 'int' && kind !== 'uint') || dot < 0) return undefined;
-    const unit = name.slice(0, dot);
+    const unit = asWritten(name.slice(0, dot));
     let known = this.#constants.get(unit);
     if (known === undefined) {
       known = new Map<TypeRef, Map<string, string>>();
       this.#constants.set(unit, known);
       for (const { name: constant, type, value } of this.dwarf.constants(unit)) {
-        if (!Number.isSafeInteger(value)) continue;
         const names = known.get(type) ?? new Map<string, string>();
         known.set(type, names);
-        if (!names.has(String(value))) names.set(String(value), constant);
+        const text = `${value < 0n && this.type(type).kind === 'uint' ? BigInt.asUintN(64, value) : value}`;
+        if (!names.has(text)) names.set(text, constant);
       }
     }
     return known.get(ref);

@@ -9,7 +9,7 @@ export { formatSignature } from './format.ts';
 export { type GoBinary, NotGo, type OpenOptions } from './go-binary.ts';
 export { type Goroutine, type GoroutineOffsets, goroutines, type ReadMemory } from './goroutines.ts';
 export { TypeReader } from './gotypes.ts';
-export { receiverOf, typeArgumentsIn, withoutShapes, withoutTypeArguments } from './names.ts';
+export { isClosure, receiverOf, typeArgumentsIn, withoutShapes, withoutTypeArguments } from './names.ts';
 export { openGoBinary } from './open.ts';
 export { openPclntab } from './open-pclntab.ts';
 export type { PackageVariable, VariableLookup } from './package-variables.ts';

@@ -1,5 +1,6 @@
 import { type Address, address } from '#base';
 import { attribute, type Dwarf, tag } from '#dwarf';
+import { asWritten } from './names.ts';
 import type { TypeRef } from './types.ts';
 
 /** A package-level variable: where it lies in the file's addresses. */
@@ -20,35 +21,44 @@ export type VariableLookup =
   /** `names`: the variables and constants of the package that are in the binary. */
   | { readonly kind: 'missing'; readonly package: string; readonly names: readonly string[] };
 
-/** `package`: an import path, or its last element where only one package has it. Reads the debug info of that package. */
-export function findPackageVariable(dwarf: Dwarf, wanted: string, name: string): VariableLookup {
-  const units = dwarf.units().filter((unit) => {
-    const path = dwarf.root(unit).name;
-    return path === wanted || path.endsWith(`/${wanted}`);
-  });
-  const paths = [...new Set(units.map((unit) => dwarf.root(unit).name))];
-  const path = paths.includes(wanted) ? wanted : paths[0];
-  if (path === undefined) return { kind: 'no-package' };
-  if (path !== wanted && paths.length > 1) return { kind: 'ambiguous', packages: paths.sort() };
+/**
+ * `written`: an import path, or what the package is called by, its last element or its own name (`yaml` of `gopkg.in/yaml.v3`), where of the packages that are called so only
+ * one has the name. Reads the debug info of those.
+ */
+export function findPackageVariable(dwarf: Dwarf, written: string, name: string): VariableLookup {
+  const wanted = asWritten(written);
+  const called = new Set<string>();
+  for (const unit of dwarf.units()) {
+    const { name: path, packageName } = dwarf.root(unit);
+    if (path === wanted) return inPackage(dwarf, path, name);
+    if (path.endsWith(`/${wanted}`) || packageName === wanted) called.add(path);
+  }
+  const paths = [...called].sort();
+  const lookups = paths.map((path) => inPackage(dwarf, path, name));
+  const found = lookups.filter(({ kind }) => kind !== 'missing');
+  if (found.length === 1) return found[0]!;
+  return lookups.length > 1 ? { kind: 'ambiguous', packages: paths } : (lookups[0] ?? { kind: 'no-package' });
+}
+
+function inPackage(dwarf: Dwarf, path: string, name: string): VariableLookup {
   const full = `${path}.${name}`;
   const names: string[] = [];
-  for (const unit of units) {
+  for (const unit of dwarf.units()) {
     if (dwarf.root(unit).name !== path) continue;
     const root = dwarf.die(unit.root);
     if (root === undefined) continue;
     for (const die of dwarf.children(root)) {
       if (die.tag !== tag.variable) continue;
-      const own = dwarf.string(die, attribute.name);
       const type = dwarf.number(die, attribute.type);
       const at = dwarf.staticAddress(die);
-      if (own === undefined || type === undefined || at === undefined) continue;
+      if (type === undefined || at === undefined) continue;
+      const own = asWritten(dwarf.string(die, attribute.name) ?? '');
       if (own === full) return { kind: 'found', variable: { name: full, address: address(at), type } };
       if (own.startsWith(`${path}.`)) names.push(own.slice(path.length + 1));
     }
   }
   for (const { name: own, type, value } of dwarf.constants(path)) {
-    if (!Number.isSafeInteger(value)) continue;
-    if (own === full) return { kind: 'constant', type, value: BigInt(value) };
+    if (own === full) return { kind: 'constant', type, value };
     if (own.startsWith(`${path}.`)) names.push(own.slice(path.length + 1));
   }
   return { kind: 'missing', package: path, names };

@@ -12,6 +12,7 @@ import {
   planProbe,
   type Root,
   rootsOf,
+  type SlotSource,
 } from './plan/index.ts';
 import type { Chosen } from './programs.ts';
 import { isRest, type ResolvedProbe, type ResolvedSet, type Skipped } from './resolve/index.ts';
@@ -142,7 +143,9 @@ function entryIntact(plan: PlannedProbe, architecture: Architecture): Intact {
   const places = sources.map((source) => rootsOf(source).flatMap(rootPlaces));
   const dictionary = plan.dictionary?.place;
   if (dictionary !== undefined) places.push([{ kind: 'register', register: dictionary.register, offset: 0, size: 8 }]);
-  const followed = sources.some(followsPointers) || dictionary?.offset !== undefined;
+  // What lies in memory, the function may have changed before a later instruction.
+  const isStatic = (source: SlotSource) => rootsOf(source).some(({ kind }) => kind === 'static');
+  const followed = sources.some((each) => followsPointers(each) || isStatic(each)) || dictionary?.offset !== undefined;
   const intact = intactFor(architecture, places, followed);
   const callers = within !== undefined || sources.some(({ kind }) => kind === 'stack');
   return callers ? withCallers(architecture, intact) : intact;

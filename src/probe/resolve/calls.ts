@@ -25,7 +25,7 @@ const textFunctions: Readonly<Record<string, 'hasPrefix' | 'hasSuffix' | 'contai
 export function callOf(typing: Typing, expression: Extract<Expression, { kind: 'call' }>): Operand | undefined {
   const { callee, args } = expression;
   const name = expressionText(callee);
-  const shadowed = callee.kind === 'name' && typing.variable(callee.name) !== undefined;
+  const shadowed = callee.kind === 'name' && typing.isVariable(callee.name);
   const arity = (count: number) => {
     if (args.length === count) return true;
     const wanted = `${count} ${count === 1 ? 'argument' : 'arguments'}`;
@@ -37,7 +37,7 @@ export function callOf(typing: Typing, expression: Extract<Expression, { kind: '
   if (conversion !== undefined) return arity(1) ? converted(typing, name, conversion, args[0]!) : undefined;
   if (callee.kind === 'selector' && callee.operand.kind === 'name' && callee.operand.name === 'strings') {
     const op = textFunctions[callee.field];
-    if (op !== undefined && typing.variable('strings') === undefined)
+    if (op !== undefined && !typing.isVariable('strings'))
       return arity(2) ? textFunction(typing, op, name, args) : undefined;
   }
   return typing.fail('probe.no-call', `'${name}' cannot be called: a probe runs no code of the program`, [

@@ -16,7 +16,10 @@ export interface Scope {
   readonly signature: GoSignature;
   /** A condition may name arguments (as they were at the entry), results, and how the call ended. */
   readonly side: 'argument' | 'result' | 'condition';
-  readonly binary: Pick<BinaryView, 'type' | 'dynamicTypes' | 'packageVariable' | 'hasDebugInfo' | 'runtime'>;
+  readonly binary: Pick<
+    BinaryView,
+    'type' | 'dynamicTypes' | 'packageVariable' | 'constants' | 'hasDebugInfo' | 'runtime'
+  >;
   /** Collects the types of the tracepoint's structured values. */
   readonly graph: TypeGraphBuilder;
   /** It is a line of the function: its variables are those that are in scope there, and there is no call. */
@@ -50,10 +53,12 @@ export function resolveCondition(text: string, scope: Scope, span?: Span): Typed
   const made = found.typing.computed(found.operand, found.text);
   if (made === undefined) return { ok: false, diagnostics: found.typing.found };
   const missing = leavesOf(made.computation).flatMap((each) =>
-    'value' in each && each.value.kind === 'missing' ? each.value.reason : [],
+    'value' in each && each.value.kind === 'missing' ? each.value : [],
   );
   if (missing.length > 0) {
-    found.typing.fail('probe.not-a-condition', `'${found.text}' could never be decided: ${missing[0]}`, []);
+    const [{ reason, variable }] = missing as [(typeof missing)[0]];
+    const of = variable === undefined ? '' : `${variable}: `;
+    found.typing.fail('probe.not-a-condition', `'${found.text}' could never be decided: ${of}${reason}`, []);
     return { ok: false, diagnostics: found.typing.found };
   }
   if (made.computation.type.kind === 'bool') return { ok: true, condition: made.computation };

@@ -9,7 +9,7 @@ export function importPathOf(typing: Typing, expression: Expression): Expression
   const rewritten = withPath('', expression);
   if (rewritten === undefined || !/^[\p{L}_]/u.test(typing.text.slice(expression.start))) return undefined;
   const first = firstName(expression);
-  if (first === undefined || typing.variable(first) !== undefined) return undefined;
+  if (first === undefined || typing.isVariable(first)) return undefined;
   return rewritten;
 }
 

@@ -62,7 +62,8 @@ export function leaf(
 ): ResolvedValue {
   const type = binary.type(ref);
   const { variable } = access;
-  if ('unknown' in variable && variable.unknown !== undefined) return { kind: 'missing', reason: variable.unknown };
+  if ('unknown' in variable && variable.unknown !== undefined)
+    return { kind: 'missing', reason: variable.unknown, variable: variable.name };
   switch (type.kind) {
     case 'bool':
       return { kind: 'bool', access, size: 1 };

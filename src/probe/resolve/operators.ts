@@ -54,6 +54,8 @@ export function binaryOf(typing: Typing, expression: Extract<Expression, { kind:
   const text = expressionText(expression);
   const left = typing.operand(expression.left);
   const right = typing.operand(expression.right);
+  if (left === undefined && right !== undefined) hintConstant(typing, expression.left, right);
+  if (right === undefined && left !== undefined) hintConstant(typing, expression.right, left);
   if (left === undefined || right === undefined) return undefined;
   if (left.kind === 'constant' && right.kind === 'constant') {
     const value = foldBinary(operator, left.value, right.value);
@@ -75,6 +77,19 @@ export function binaryOf(typing: Typing, expression: Extract<Expression, { kind:
   if (!isDefined(operator, type)) return noOperator(typing, operator, text, a.name);
   const computation = { op: operator, type: result, left: a.computation, right: b.computation } as const;
   return { kind: 'value', computation, name: comparisons.has(operator) ? 'bool' : a.name };
+}
+
+/** `Paid` is nothing in this package, but a constant of the type that it is compared with: where that is declared it has another name here. */
+function hintConstant(typing: Typing, wrong: Expression, { kind, ...other }: Operand): void {
+  const diagnostic = typing.found.at(-1);
+  if (wrong.kind !== 'name' || (kind !== 'place' && kind !== 'part') || diagnostic === undefined) return;
+  const { type } = other as Placed;
+  const full = [...(typing.scope.binary.constants?.(type)?.values() ?? [])].find((each) =>
+    each.endsWith(`.${wrong.name}`),
+  );
+  if (full === undefined) return;
+  const hint = `did you mean ${full.slice(full.lastIndexOf('/') + 1)}?`;
+  typing.found[typing.found.length - 1] = { ...diagnostic, hints: [hint, ...(diagnostic.hints ?? [])] };
 }
 
 function shifted(

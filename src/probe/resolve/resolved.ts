@@ -74,7 +74,8 @@ export type ResolvedValue =
       readonly part: number;
     }
   | { readonly kind: 'object'; readonly fields: readonly { readonly name: string; readonly value: ResolvedValue }[] }
-  | { readonly kind: 'missing'; readonly reason: string };
+  /** `variable`: the one that is not there. */
+  | { readonly kind: 'missing'; readonly reason: string; readonly variable?: string };
 
 /** From a captured value to a part of it: a map's value by its key, an element, a field by its offset, what a pointer points to. `type`: the part's, in the graph. */
 export type PartStep<Leaf> =

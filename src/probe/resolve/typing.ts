@@ -1,5 +1,5 @@
 import type { Diagnostic, Span } from '#base';
-import type { CapturedVariable, GoType, GoVariable } from '#gobin';
+import { type CapturedVariable, type GoType, type GoVariable, isClosure, receiverOf } from '#gobin';
 import { type CallFact, type Expression, expressionText } from '#goexpr';
 import {
   type Computation,
@@ -92,7 +92,20 @@ export class Typing {
     if (captured !== undefined && own !== undefined && 'type' in own) return this.#captured(captured.context, own);
     const other = side === 'argument' ? signature.results : signature.parameters;
     if (other.some((variable) => variable.name === name)) return this.#wrongSide(name, side);
-    return this.#noVariable(name, fn);
+    return this.#ofOwnPackage(name) ?? this.#noVariable(name, fn);
+  }
+
+  /**
+   * As in Go: what no variable is called may be of the function's own package. Not where a local variable may hide it that debug info does not have (in a line, in what a closure
+   * has around it): there a name of a package that hardly any local variable has, one with a capital letter.
+   */
+  #ofOwnPackage(name: string): Operand | undefined {
+    const { function: fn, line, binary } = this.scope;
+    const mayBeHidden = (line !== undefined || isClosure(fn)) && !/^\p{Lu}/u.test(name);
+    const path = receiverOf(fn).package;
+    const kind = mayBeHidden ? undefined : binary.packageVariable?.(path, name).kind;
+    const found = kind === 'found' || kind === 'constant' ? this.packageVariable(path, name) : undefined;
+    return found === 'no package' ? undefined : found;
   }
 
   /** A variable that a closure has captured: in what its context points to, or behind a pointer there. */
@@ -124,6 +137,13 @@ export class Typing {
     }
     const variable = side === 'argument' ? undefined : named(signature.results);
     return variable && { variable, from: 'return' };
+  }
+
+  /** Does a variable of that name hide what else it may mean? */
+  isVariable(name: string): boolean {
+    const { signature, side } = this.scope;
+    if (this.variable(name) !== undefined) return true;
+    return side !== 'result' && (signature.captured?.variables ?? []).some((captured) => captured.name === name);
   }
 
   #numbered(kind: 'result' | 'parameter', index: number): Operand | undefined {
@@ -211,9 +231,21 @@ export class Typing {
     const [listed, where] = line === undefined ? [`its ${what}s`, ''] : ['there are', ` at ${line}`];
     hints.push(own.length === 0 ? `it has no ${what}s${where}` : `${listed}: ${variablesText(own, binary)}`);
     if (line !== undefined) hints.push('what the compiler has taken apart, or keeps nowhere, is not in debug info');
+    hints.push(...this.#packageHints(name));
     const captured = side === 'result' ? [] : (signature.captured?.variables ?? []);
     if (captured.length > 0) hints.push(`captured: ${captured.map((variable) => variable.name).join(', ')}`);
     return this.fail('probe.no-such-variable', `${fn} has no ${what} '${name}'${where}`, hints);
+  }
+
+  /** What the function's own package has of that name, or nearly. */
+  #packageHints(name: string): string[] {
+    const path = receiverOf(this.scope.function).package;
+    const found = this.scope.binary.packageVariable?.(path, name);
+    const last = path.slice(path.lastIndexOf('/') + 1);
+    if (found?.kind === 'found' || found?.kind === 'constant') return [`did you mean ${last}.${name}, of the package?`];
+    if (found?.kind !== 'missing') return [];
+    const near = didYouMean(name, found.names, /^\p{Lu}/u.test(name) ? '' : `${last}.`);
+    return /^\p{Lu}/u.test(name) ? [...near, notInBinary] : near;
   }
 
   /** `package`: an import path or its last element. Undefined without a diagnostic where there is no such package. */
@@ -230,7 +262,10 @@ export class Typing {
       case 'constant': {
         const type = binary.type(found.type);
         const scalar = scalarOf(type);
-        return scalar && this.constant(found.value, scalar, type.name);
+        // Debug info has untyped constants, too, as of type int.
+        if (type.name === 'int') return { kind: 'constant', value: found.value };
+        const value = scalar?.kind === 'uint' ? BigInt.asUintN(64, found.value) : found.value;
+        return scalar && this.constant(value, scalar, type.name);
       }
       case 'no-package':
         return 'no package';
@@ -243,7 +278,7 @@ export class Typing {
         return this.fail(
           'probe.no-such-variable',
           `package ${found.package} has no variable or constant '${name}' in this binary`,
-          [...didYouMean(name, found.names, `${path}.`), 'what nothing uses is left out by compiler and linker'],
+          [...didYouMean(name, found.names, `${path}.`), notInBinary],
         );
     }
   }
@@ -359,6 +394,10 @@ export class Typing {
     }
   }
 }
+
+/** Why a package has not what its source has. */
+const notInBinary =
+  'what nothing uses is left out by compiler and linker, and constants that are no integers are not in debug info: write their value';
 
 /** What to do where a binary was built with -ldflags=-w, or stripped. */
 export const withoutDebugInfo: readonly string[] = [

@@ -45,7 +45,7 @@ function stepped(
 
 export function selected(typing: Typing, expression: Extract<Expression, { kind: 'selector' }>): Operand | undefined {
   const { operand: inner, field } = expression;
-  if (inner.kind === 'string' || (inner.kind === 'name' && typing.variable(inner.name) === undefined)) {
+  if (inner.kind === 'string' || (inner.kind === 'name' && !typing.isVariable(inner.name))) {
     const path = inner.kind === 'string' ? decodeUtf8(inner.bytes) : inner.name;
     const found = typing.packageVariable(path, field);
     if (found !== 'no package') return found;
