@@ -101,7 +101,6 @@ export class Deployment {
   /** The last time, CLOCK_MONOTONIC. */
   #execAtNs = 0n;
   #arming = false;
-  /** How long its probes were away after an exec, all in all. */
   #awayNs = 0n;
   /** Going on in the new image, while that is under way. */
   #following: Promise<void> | undefined;
@@ -145,12 +144,9 @@ export class Deployment {
   /** The probed functions, as the linker has them (the script may have named them by a suffix). */
   functions: readonly string[] = [];
 
-  /** What was not seen, and why. */
-  get notices(): readonly string[] {
-    if (this.#awayNs === 0n) return [];
-    return [
-      `the process ${this.upid.pid} has replaced itself by exec: calls in the new program were not seen until the probes were in place there (${this.#awayNs / 1_000_000n} ms)`,
-    ];
+  /** How long its probes were away after an exec, all in all. */
+  get awayNs(): bigint {
+    return this.#awayNs;
   }
 
   get closed(): boolean {

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { openDescriptors, TestDeployer } from '../../testing/deployer.ts';
 import { goFixture } from '../../testing/go-fixtures.ts';
 import { killStarted, type RunningProcess, startProcess } from '../../testing/process.ts';
+import { Away } from './away.ts';
 
 /**
  * `call N`: main.hit(N). `hold N`: main.hold(N) on another goroutine, which does not return. `exec FILE ARGS…`: in the midst of main.replace.
@@ -135,7 +136,7 @@ describe.each([
     target.write(`exec ${file()}\n`);
     await target.waitFor(ready);
     await following(deployment);
-    expect(deployment.notices).toEqual([
+    expect(new Away().with([deployment]).notices).toEqual([
       expect.stringMatching(
         /^the process \d+ has replaced itself by exec: calls in the new program were not seen .* \(\d+ ms\)$/,
       ),

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { LogicalTracepoint, Relation, TracepointState } from '#model';
+import { Away } from './away.ts';
 import type { Deployment } from './deployment.ts';
 import { Shared } from './shared.ts';
 
@@ -32,6 +33,9 @@ export interface Tracepoint {
   readonly notices: readonly string[];
 }
 
+/** Where processes were refused for so many different reasons, no more are told. */
+const mostReasons = 5;
+
 /** Of a tracepoint whose selector fits nothing yet. */
 export const noProcess = 'waiting for a process that it fits';
 
@@ -56,7 +60,7 @@ export class HeldTracepoint implements Tracepoint {
   told: Promise<void> = Promise.resolve();
   /** Counts of deployments that are gone. */
   readonly #past = { hits: 0, kept: 0, drops: 0, undecided: 0 };
-  readonly #pastNotices: string[] = [];
+  readonly #pastAway = new Away();
 
   constructor(logical: LogicalTracepoint, owner: string) {
     this.logical = logical;
@@ -88,7 +92,7 @@ export class HeldTracepoint implements Tracepoint {
   }
 
   get notices(): readonly string[] {
-    return [...this.#pastNotices, ...[...this.deployments.values()].flatMap(({ notices }) => notices)];
+    return this.#pastAway.with(this.deployments.values()).notices;
   }
 
   forget(key: string): void {
@@ -98,7 +102,7 @@ export class HeldTracepoint implements Tracepoint {
     this.#past.kept += deployment.kept;
     this.#past.drops += deployment.drops;
     this.#past.undecided += deployment.undecided;
-    this.#pastNotices.push(...deployment.notices);
+    this.#pastAway.add(deployment.upid.pid, deployment.awayNs);
     this.deployments.delete(key);
   }
 
@@ -111,7 +115,9 @@ export class HeldTracepoint implements Tracepoint {
   settle(): void {
     if (this.state === 'TERMINATED') return;
     const deployments = [...this.deployments.values()];
-    const reasons = [...this.refused.values()].map(({ message }) => message);
+    const reasons = [...new Set([...this.refused.values()].map(({ message }) => message))];
+    const more = reasons.length - mostReasons;
+    if (more > 0) reasons.splice(mostReasons, more, `and of ${more} processes more`);
     if (deployments.length > 0) this.state = 'RUNNING';
     else this.state = reasons.length > 0 ? 'FAILED' : 'PENDING';
     const told = [...new Set([...reasons, ...deployments.flatMap(({ skipped }) => skipped)])];

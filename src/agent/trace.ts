@@ -1,6 +1,7 @@
 import type { sonde } from '#api';
 import { formatUpid } from '#model';
 import type { Sys } from '#sys';
+import { Away } from './away.ts';
 import type { Binaries } from './binaries.ts';
 import { deployCalls } from './deploy-calls.ts';
 import type { Deployer, Deployment } from './deployment.ts';
@@ -143,7 +144,7 @@ export class Tracer {
             rows: BigInt(out.rows),
             drops: sum((deployment) => deployment.drops) + BigInt(out.dropped),
             undecided: sum((deployment) => deployment.undecided),
-            notices: deployments.flatMap((deployment) => deployment.notices),
+            notices: [...new Away().with(deployments).notices],
             running,
             node: '',
           },

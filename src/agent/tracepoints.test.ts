@@ -31,9 +31,10 @@ class FakeDeployer {
     const record = { logical, sink, closed: false };
     this.deployed.push(record);
     const deployment = {
+      upid: logical.target.kind === 'upid' ? logical.target.upid : undefined,
       hits: 0,
       skipped: [],
-      notices: [],
+      awayNs: 0n,
       drops: 0,
       flush: async () => {},
       close: async () => {
@@ -290,6 +291,19 @@ describe('a selector', () => {
     await tracepoints.follow('calls', [first, second]);
     expect(deployer.deployed).toHaveLength(2);
     expect(state()).toEqual({ now: 'RUNNING', reason: 'it cost too much', processes: 1 });
+  });
+
+  it('tells a few of the reasons of many processes', async () => {
+    const many = Array.from({ length: 9 }, (_, i) => ({ agentId: 1, pid: 20 + i, startTicks: 1n }));
+    await tracepoints.follow('calls', many);
+    deployer.deployed.slice(0, 8).forEach(({ sink }, i) => {
+      sink.ended('FAILED', `${i} calls a second are too many`);
+    });
+    expect(state().processes).toBe(1);
+    expect(state().reason.split('\n')).toEqual([
+      ...[0, 1, 2, 3, 4].map((i) => `${i} calls a second are too many`),
+      'and of 3 processes more',
+    ]);
   });
 
   it('ends with its time to live and takes no process then', async () => {

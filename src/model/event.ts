@@ -139,6 +139,7 @@ export const walkState = {
   /** Addresses that have been taken, by a hash. */
   seen: 144,
 } as const;
+/** More are only fewer bytes for values: 40 objects that all point at each other were no more with 64 or 128. */
 export const seenWords = 32;
 
 /** Behind it, for each of `WalkLayout.roots`, the words that a turn goes on with (u64). `credit`: bytes that it may still take, less than 0 where the last chunk was larger. */
