@@ -17,6 +17,7 @@ import {
   NotGo,
   openGoBinary,
   UnknownPclntab,
+  withoutTypeArguments,
 } from './index.ts';
 
 const decode = createX86Decoder(createRequire(import.meta.url)('iced-x86') as IcedX86);
@@ -259,6 +260,31 @@ func main() {
 });
 
 describe('names', () => {
+  test.each(['local', 'go1.18.10'] as const)(
+    'without debug info every function is found as with it: %s',
+    async (toolchain) => {
+      const [whole, stripped] = await Promise.all([
+        open({ toolchain }),
+        open({ toolchain, flags: ['-ldflags=-s -w'] }),
+      ]);
+      const all = whole.selectFunctions('re:^')!;
+      const names = [...all.functions.map(({ name }) => name), ...all.inlined].filter(
+        (name, i) => !name.includes('[') && i % 8 === 0,
+      );
+      // Each by its whole name, and without its package.
+      const asked = new Set(names.flatMap((name) => [name, name.replace(/^[^.]*(?:\/[^.]*)?\./, '')]));
+      const answer = (binary: GoBinary, name: string) => {
+        const lookup = binary.findFunction(name);
+        if (lookup.kind === 'found') return lookup.function.name;
+        // Older function tables have no type arguments.
+        if (lookup.kind === 'ambiguous') return lookup.candidates.map(withoutTypeArguments);
+        return lookup.kind;
+      };
+      for (const name of asked) expect([name, answer(stripped, name)]).toEqual([name, answer(whole, name)]);
+      expect(all.inlined.length).toBeGreaterThan(100);
+    },
+  );
+
   test('exact, by suffix, without type arguments, misspelt', async () => {
     const binary = await open();
     expect(found(binary, 'computeE').name).toBe('main.computeE');

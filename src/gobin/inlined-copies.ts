@@ -68,10 +68,10 @@ function ofTable(name: string, table: Pclntab, { callsIn }: CopyInput): InlinedC
   return copies;
 }
 
-/** Names of functions that the table knows to be inlined somewhere; a name comes once. */
-export function inlinedNames(table: Pclntab | undefined, callsIn: CopyInput['callsIn']): ReadonlySet<string> {
-  const names = new Set<string>();
+/** Functions that the table knows to be inlined somewhere, and how many copies there are of each. */
+export function inlinedByTable(table: Pclntab | undefined, callsIn: CopyInput['callsIn']): ReadonlyMap<string, number> {
+  const found = new Map<string, number>();
   for (let index = 0; table !== undefined && index < table.count; index++)
-    for (const { name } of callsIn(index)) names.add(name);
-  return names;
+    for (const { name } of callsIn(index)) found.set(name, (found.get(name) ?? 0) + 1);
+  return found;
 }

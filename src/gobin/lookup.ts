@@ -7,34 +7,37 @@ import type { FunctionLookup, GoFunction } from './types.ts';
 /** At most so many candidates of an ambiguous name are listed. */
 const mostCandidates = 20;
 
+/** Where functions are looked for: in debug info; without it, in the function table. */
+export interface LookupInput {
+  readonly debug: DebugInfo | undefined;
+  readonly table: Pclntab | undefined;
+  /** By the function table: how many copies there are of each function that is inlined somewhere. */
+  readonly inlined: () => ReadonlyMap<string, number>;
+}
+
+type Near = (name: string, candidates: Iterable<string>) => string[];
+
 /**
  * Finds a function by its exact name, without its type arguments, or by a suffix that only one function has
  * (`computeE` for `main.computeE`). `near` is `nearest` of #base.
  */
-export function findFunction(
-  name: string,
-  debug: DebugInfo | undefined,
-  table: Pclntab | undefined,
-  near: (name: string, candidates: Iterable<string>) => string[],
-): FunctionLookup {
+export function findFunction(name: string, input: LookupInput, near: Near): FunctionLookup {
+  const { debug, table } = input;
   const spellings = linkerSpellings(name);
   for (const spelling of spellings) {
     const fn = exact(spelling, debug, table);
     if (fn) return { kind: 'found', function: fn, inlinedCopies: debug?.inlinedCopies(spelling) ?? 0 };
-    const copies = debug?.inlinedCopies(spelling);
+    const copies = debug ? debug.inlinedCopies(spelling) : input.inlined().get(spelling);
     if (copies !== undefined) return { kind: 'inlined', copies };
   }
   let candidates: string[] = [];
   for (const spelling of spellings) {
-    const { withCode, inlined } = debug?.namesEndingIn(spelling) ?? {
-      withCode: namesInTable(table, spelling),
-      inlined: [],
-    };
+    const { withCode, inlined } = debug?.namesEndingIn(spelling) ?? namesInTable(input, spelling);
     candidates = [...withCode, ...inlined];
     if (candidates.length > 0) break;
   }
   if (candidates.length === 0) candidates = instances(name, debug, table);
-  if (candidates.length === 1 && candidates[0] !== name) return findFunction(candidates[0]!, debug, table, near);
+  if (candidates.length === 1 && candidates[0] !== name) return findFunction(candidates[0]!, input, near);
   if (candidates.length > 1) {
     return {
       kind: 'ambiguous',
@@ -42,7 +45,7 @@ export function findFunction(
       more: Math.max(0, candidates.length - mostCandidates),
     };
   }
-  const inlined = inlinedInstances(name, debug);
+  const inlined = inlinedInstances(name, input);
   if (inlined > 0) return { kind: 'inlined', copies: inlined };
   return { kind: 'missing', nearest: nearestNames(name, allNames(debug, table), near) };
 }
@@ -63,11 +66,7 @@ export function exact(name: string, debug: DebugInfo | undefined, table: Pclntab
 }
 
 /** Names that were perhaps meant; `compteE` means `main.computeE`, without its package, `main.Map[string]` the function whose instances have other names. */
-function nearestNames(
-  name: string,
-  candidates: Iterable<string>,
-  near: (name: string, candidates: Iterable<string>) => string[],
-): string[] {
+function nearestNames(name: string, candidates: Iterable<string>, near: Near): string[] {
   const all = [...candidates];
   const plain = withoutTypeArguments(name);
   if (plain !== name) {
@@ -100,21 +99,22 @@ function instances(name: string, debug: DebugInfo | undefined, table: Pclntab | 
 }
 
 /** Inlined copies of a generic function that was named without type arguments and has no instance with code. */
-function inlinedInstances(name: string, debug: DebugInfo | undefined): number {
-  if (!debug) return 0;
+function inlinedInstances(name: string, { debug, inlined }: LookupInput): number {
+  const names = debug?.inlinableNames() ?? inlined().keys();
   const found = new Set<string>();
-  for (const candidate of debug.inlinableNames()) {
+  for (const candidate of names) {
     if (candidate.includes('[') && endsAtBorder(withoutTypeArguments(candidate), name)) found.add(candidate);
   }
   let copies = 0;
-  for (const instance of found) copies += debug.inlinedCopies(instance) ?? 0;
+  for (const instance of found) copies += (debug ? debug.inlinedCopies(instance) : inlined().get(instance)) ?? 0;
   return copies;
 }
 
-function namesInTable(table: Pclntab | undefined, suffix: string): string[] {
-  const found = new Set<string>();
-  for (const name of allNames(undefined, table)) if (endsAtBorder(name, suffix)) found.add(name);
-  return [...found];
+function namesInTable({ table, inlined }: LookupInput, suffix: string) {
+  const withCode = new Set<string>();
+  for (const name of allNames(undefined, table)) if (endsAtBorder(name, suffix)) withCode.add(name);
+  const alone = [...inlined().keys()].filter((name) => endsAtBorder(name, suffix) && !withCode.has(name));
+  return { withCode: [...withCode], inlined: alone };
 }
 
 function* allNames(debug: DebugInfo | undefined, table: Pclntab | undefined): Generator<string> {

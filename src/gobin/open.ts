@@ -12,7 +12,7 @@ import { findDynamicTypes } from './dynamic-types.ts';
 import { type GoBinary, NotGo, type OpenOptions } from './go-binary.ts';
 import { Handovers } from './handovers.ts';
 import { implementations } from './implementations.ts';
-import { inlinedCopies, inlinedNames } from './inlined-copies.ts';
+import { inlinedByTable, inlinedCopies } from './inlined-copies.ts';
 import { type Dictionaries, dictionaryInClosure, findDictionaries, instantiationsOf } from './instantiations.ts';
 import { findFunction } from './lookup.ts';
 import { hasDictionary, isClosure, isShapeClosure, receiverOf } from './names.ts';
@@ -162,6 +162,8 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
     inlinedCalls.set(index, known);
     return known;
   };
+  let inlinedCounts: ReadonlyMap<string, number> | undefined;
+  const inlined = () => (inlinedCounts ??= inlinedByTable(table(), callsIn));
   const copies = (name: string): InlinedCopy[] =>
     inlinedCopies(name, { architecture, debug: debug.info, table: table(), callsIn, handovers });
 
@@ -174,7 +176,7 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
       return table();
     },
     named: (fn) => (fn.name.includes('[...]') ? { ...fn, name: debug.info?.nameAt(fn.entry) ?? fn.name } : fn),
-    inlinableNames: () => debug.info?.inlinableNames() ?? inlinedNames(table(), callsIn),
+    inlinableNames: () => debug.info?.inlinableNames() ?? inlined().keys(),
     implementations: (interfaceName, method) =>
       implementations(
         {
@@ -216,7 +218,8 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
         yield fn.name.includes('[...]') ? { ...fn, name: debug.info?.nameAt(fn.entry) ?? fn.name } : fn;
       }
     },
-    findFunction: (name) => guarded(() => findFunction(asListed(name), debug.info, table(), nearest)),
+    findFunction: (name) =>
+      guarded(() => findFunction(asListed(name), { debug: debug.info, table: table(), inlined }, nearest)),
     selectFunctions: (text) => guarded(() => select(asListed(text))),
     inlinedCopies: (name) => guarded(() => copies(name)),
     line: (file, number) => guarded(() => debug.info && lineSpots(file, number, spotInput(debug.info))),
@@ -325,6 +328,7 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
       pclntab = undefined;
       descriptors = undefined;
       inlinedCalls.clear();
+      inlinedCounts = undefined;
       dynamic = undefined;
       elf.release();
       debug.release();
