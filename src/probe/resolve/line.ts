@@ -46,8 +46,11 @@ export function resolveLine(
   if (found === undefined || sites === undefined)
     return fail(
       'probe.no-debug-info',
-      `'${probe.function}': lines are known from debug info, and the binary has none`,
-      [],
+      `'${probe.function}': where the statements of a line begin is told by debug info alone, and the binary has none`,
+      [
+        'trace the function that has it',
+        'or give debug info from elsewhere, such as an unstripped build: debug_file= of UpsertTracepoint, --debug-file',
+      ],
     );
   switch (found.kind) {
     case 'no-file': {
