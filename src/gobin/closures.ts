@@ -8,6 +8,11 @@ import type { CapturedVariable, Closure, GoFunction } from './types.ts';
 /** Up to so many bytes of debug info all of it is gone through for closures: it takes some 50 ms. */
 const mostInfoBytes = 32 << 20;
 
+/** Which packages are gone through where those of `packages` are asked for: all where debug info is small enough, else package main and these. */
+export function closurePackages({ dwarf }: DebugInfo, packages: readonly string[]): ReadonlySet<string> | 'all' {
+  return dwarf.infoBytes <= mostInfoBytes ? 'all' : new Set(['main', ...packages]);
+}
+
 /** Larger variables are captured by reference, whatever is done with them (cmd/compile/internal/escape, flowClosure). */
 const mostByValue = 128;
 
@@ -21,21 +26,15 @@ interface CapturedDie {
 /** The code of a function or a part of it, by addresses of the file. */
 export type CodeReader = (start: number, end: number) => Uint8Array;
 
-/**
- * Functions with captured variables: those of the whole program where its debug info is small enough, else those of package main and of
- * `packages`. A variable that is captured by reference is a pointer to it. `code`: of amd64, else undefined.
- */
+/** Functions with captured variables of these packages. A variable that is captured by reference is a pointer to it. `code`: of amd64, else undefined. */
 export function findClosures(
   debug: DebugInfo,
-  packages: ReadonlySet<string>,
+  packages: ReadonlySet<string> | 'all',
   code: CodeReader | undefined,
 ): readonly Closure[] {
   const { dwarf } = debug;
-  const all = dwarf.infoBytes <= mostInfoBytes;
   const found = new Map<number, { readonly die: Die; readonly captured: CapturedDie[] } | undefined>();
-  for (const { subprogram, variable, offset } of dwarf.captured(
-    (name) => all || name === 'main' || packages.has(name),
-  )) {
+  for (const { subprogram, variable, offset } of dwarf.captured((name) => packages === 'all' || packages.has(name))) {
     if (!found.has(subprogram)) {
       const die = dwarf.die(subprogram);
       // Without code of its own: inlined wherever it is called.
@@ -142,25 +141,24 @@ function accessAt(
 }
 
 /** What a method value's function is called: it calls the method with the receiver that it has captured. */
-const methodValue = '-fm';
+export const methodValue = '-fm';
 
 /**
- * Method values (`t.Handle`) of the packages that `findClosures` goes through: debug info has nothing of what they capture, but it is the receiver, behind the
+ * Of functions that are called so the method values (`t.Handle`) of these packages: debug info has nothing of what they capture, but it is the receiver, behind the
  * code's address (cmd/compile/internal/typecheck, MethodValueType), and the method tells its type; of an interface's method there is no declaration, and the code loads both words.
  */
 export function findMethodValues(
   debug: DebugInfo,
   functions: Iterable<GoFunction>,
-  packages: ReadonlySet<string>,
+  packages: ReadonlySet<string> | 'all',
   code: CodeReader | undefined,
 ): readonly Closure[] {
-  const all = debug.dwarf.infoBytes <= mostInfoBytes;
   const found: Closure[] = [];
   for (const { name, entry, end } of functions) {
     if (!name.endsWith(methodValue) || name.includes('[')) continue;
     const method = name.slice(0, -methodValue.length);
     const { package: path, receiver } = receiverOf(method);
-    if (receiver === undefined || !(all || path === 'main' || packages.has(path))) continue;
+    if (receiver === undefined || !(packages === 'all' || packages.has(path))) continue;
     const declared = debug.declaration(method);
     if (declared === undefined && code !== undefined && loadsInterface(code(entry, end))) {
       found.push({ code: entry, name, captured: [{ name: 'receiver', offset: 8, interface: `${path}.${receiver}` }] });

@@ -3,7 +3,7 @@ import { type ByteSource, openElf } from '#elf';
 import { type Architecture, abiRegisters } from './abi.ts';
 import { decodeArm64 } from './arm64.ts';
 import { readBuildInfo } from './buildinfo.ts';
-import { type CodeReader, findClosures, findMethodValues } from './closures.ts';
+import { type CodeReader, closurePackages, findClosures, findMethodValues, methodValue } from './closures.ts';
 import { DebugSource } from './debug-source.ts';
 import type { DebugInfo } from './debuginfo.ts';
 import { placeDeclared } from './declared.ts';
@@ -122,7 +122,8 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
   };
   const dictionaryPlace = (info: DebugInfo, fn: GoFunction): DictionaryPlace | undefined => {
     if (isShapeClosure(fn.name)) {
-      const closure = binary.closures([receiverOf(fn.name).package]).find(({ code }) => code === fn.entry);
+      const wanted = closurePackages(info, []) === 'all' ? 'all' : new Set([receiverOf(fn.name).package]);
+      const closure = closuresIn(info, wanted).find(({ code }) => code === fn.entry);
       const offset = dictionaryInClosure(closure, info);
       return offset === undefined ? undefined : { register: abiRegisters[architecture].closure, offset };
     }
@@ -169,8 +170,19 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
 
   let dynamic: readonly DynamicType[] | undefined;
   let dictionaries: Dictionaries | undefined;
-  /** By the packages that were asked for. */
+  const codeReader = (): CodeReader | undefined =>
+    architecture === 'amd64' ? (start, end) => codeBytes({ entry: address(start), end: address(end) }) : undefined;
+  /** By the packages that were gone through. */
   const closures = new Map<string, readonly Closure[]>();
+  const methodValues = new Map<string, readonly Closure[]>();
+  const known = (by: typeof closures, packages: ReadonlySet<string> | 'all', find: () => readonly Closure[]) => {
+    const key = packages === 'all' ? packages : [...packages].sort().join();
+    const found = by.get(key) ?? find();
+    by.set(key, found);
+    return found;
+  };
+  const closuresIn = (info: DebugInfo, packages: ReadonlySet<string> | 'all') =>
+    known(closures, packages, () => findClosures(info, packages, codeReader()));
   const selection: SelectInput = {
     get table() {
       return table();
@@ -282,26 +294,30 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
         return (dynamic ??= info === undefined ? described().dynamicTypes() : findDynamicTypes(elf, info, described()));
       }),
     constants: (type) => (type < 0 ? undefined : guarded(() => debug.info?.constants(type))),
-    closures(packages) {
-      const wanted = [...packages].sort().join();
-      let known = closures.get(wanted);
-      if (known === undefined) {
-        known = guarded(() => {
-          const info = debug.info;
-          if (info === undefined) return [];
-          const set = new Set(packages);
-          const read: CodeReader = (start, end) => codeBytes({ entry: address(start), end: address(end) });
-          const code = architecture === 'amd64' ? read : undefined;
-          return [...findClosures(info, set, code), ...findMethodValues(info, binary.functions(), set, code)];
+    closures: (packages) =>
+      guarded(() => {
+        const info = debug.info;
+        if (info === undefined) return [];
+        const wanted = closurePackages(info, packages);
+        const functions = table();
+        const ofMethods = known(methodValues, wanted, () => {
+          const candidates = functions?.namesEndingIn(methodValue).map((index) => functions.function(index)) ?? [];
+          return findMethodValues(info, candidates, wanted, codeReader());
         });
-        closures.set(wanted, known);
-      }
-      return known;
-    },
+        return [...closuresIn(info, wanted), ...ofMethods];
+      }),
     captured(fn) {
       if (!isClosure(fn.name)) return undefined;
-      const closures = binary.closures([receiverOf(fn.name).package]);
-      const found = closures.find(({ code, name }) => code === fn.entry && name === fn.name);
+      const found = guarded(() => {
+        const info = debug.info;
+        if (info === undefined) return undefined;
+        const own = new Set([receiverOf(fn.name).package]);
+        const wanted = closurePackages(info, []) === 'all' ? 'all' : own;
+        const all = fn.name.endsWith(methodValue)
+          ? findMethodValues(info, [fn], own, codeReader())
+          : closuresIn(info, wanted);
+        return all.find(({ code, name }) => code === fn.entry && name === fn.name);
+      });
       const place = { kind: 'register', register: abiRegisters[architecture].closure, offset: 0, size: 8 } as const;
       return found && { context: { name: 'context', type: 0, places: [place] }, variables: found.captured };
     },

@@ -120,6 +120,11 @@ describe('lookups', () => {
     expect(tab.findByPc(address(tab.entry(0) - 1))).toBe(-1);
     expect(tab.findByPc(tab.end(tab.count - 1))).toBe(-1);
     expect(tab.findByName('main.computeF')).toEqual([]);
+    const all = Array.from({ length: tab.count }, (_, i) => i);
+    for (const suffix of ['-fm', '.computeE', 'main.computeE']) {
+      expect(tab.namesEndingIn(suffix)).toEqual(all.filter((i) => tab.name(i).endsWith(suffix)));
+      expect(tab.namesEndingIn(suffix).length).toBeGreaterThan(0);
+    }
     // What Go says of some addresses.
     const pcs = [50, 100, 2000, 4000, 4500].flatMap((i) => [tab.entry(i), address(tab.entry(i) + 12)]).concat(fn.entry);
     const lines = await addr2line(path, pcs);

@@ -206,6 +206,19 @@ export class Pclntab {
     return low;
   }
 
+  /** Functions whose names end so; of generic ones as `name` has them. */
+  namesEndingIn(suffix: string): readonly number[] {
+    const wanted = encodeUtf8(suffix);
+    const bytes = this.#bytes;
+    const found: number[] = [];
+    for (let i = 0; i < this.count; i++) {
+      const start = this.#nameStart(i);
+      const length = this.#nameEnd(start) - start - wanted.length;
+      if (length >= 0 && wanted.every((byte, at) => bytes[start + length + at] === byte)) found.push(i);
+    }
+    return found;
+  }
+
   /** Every function of exactly this name, the one to be probed first: bodies before ABI wrappers. */
   findByName(name: string): readonly number[] {
     const wanted = encodeUtf8(name);
@@ -464,14 +477,18 @@ export class Pclntab {
   }
 
   #cstring(start: number): string {
+    return decodeUtf8(this.#bytes.subarray(start, this.#nameEnd(start)));
+  }
+
+  #nameEnd(start: number): number {
     if (start >= this.#bytes.length) throw new EndOfInput(start, 1, this.#bytes.length);
     for (let room = 256; ; room *= 8) {
       const ready = Math.min(this.#bytes.length, start + room);
       this.#need(start, ready);
       const end = this.#bytes.indexOf(0, start);
       // Bytes behind `ready` may be zeros that nobody has read yet.
-      if (end >= 0 && end < ready) return decodeUtf8(this.#bytes.subarray(start, end));
-      if (ready === this.#bytes.length) return decodeUtf8(this.#bytes.subarray(start));
+      if (end >= 0 && end < ready) return end;
+      if (ready === this.#bytes.length) return ready;
     }
   }
 }

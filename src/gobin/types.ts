@@ -94,7 +94,7 @@ export interface GoSignature {
   /** Why there are no results, where only these are not known (Go 1.17). */
   readonly resultsUnknown?: string;
   /** Of a closure: what it has captured, looked for where expressions are to be typed. */
-  readonly captured?: CapturedAtEntry;
+  readonly captured?: CapturedAtEntry | undefined;
 }
 
 /** `context`: the pointer to what the func points to, at the entry; the variables lie there at their offsets. */

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { GoBinary } from '#gobin';
+import type { GoBinary, GoFunction } from '#gobin';
 import type { Capture, ProcessTracepoint } from '#model';
 import { instructionText, openGoFile } from '../../testing/ebpf/index.ts';
 import { goFixture } from '../../testing/go-fixtures.ts';
@@ -245,6 +245,25 @@ describe('inlined copies', () => {
       expect(programs.length).toBeLessThanOrEqual(role === 'entry' ? 4 : 2);
     }
   });
+});
+
+it('debug info is not gone through for what closures have captured, where no name is looked for that they may have', () => {
+  const asked: string[] = [];
+  const watched: GoBinary = Object.create(binary, {
+    captured: {
+      value: (fn: GoFunction) => {
+        asked.push(fn.name);
+        return binary.captured(fn);
+      },
+    },
+  });
+  const of = (...captures: Capture[]) => {
+    asked.length = 0;
+    compileTarget(tracepoint('re:^main[.].*func[0-9]+$', ...captures), watched, options);
+    return asked.length;
+  };
+  expect(of({ kind: 'aggregate', function: 'count' }, { kind: 'latency' })).toBe(0);
+  expect(of({ kind: 'aggregate', function: 'sum', of: { kind: 'argument', text: 'nowhere' } })).toBeGreaterThan(0);
 });
 
 describe('another process of the same binary', () => {

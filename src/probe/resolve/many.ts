@@ -97,10 +97,9 @@ function resolvePlaces(
     signature: GoSignature,
     rest: Pick<ResolvedProbe, 'names' | 'copy' | 'dictionary' | 'shapesOnly'>,
   ) => {
-    const captured = named && rest.copy === undefined ? binary.captured?.(fn) : undefined;
     const place = {
       function: fn,
-      signature: captured === undefined ? signature : { ...signature, captured },
+      signature: named && rest.copy === undefined ? withCaptured(signature, () => binary.captured?.(fn)) : signature,
       stackStart: rest.copy?.stackStart,
     };
     const { diagnostics, unselected, ...found } = resolveColumns(wanted, place, binary, graph);
@@ -139,6 +138,18 @@ function resolvePlaces(
   if (failures.length === probes.length && failures.length > 0) return { ok: false, diagnostics: failures[0]! };
   if (probes.length === 0) return noPlace(probe, skipped);
   return { ok: true, value: { probes: probes.length === 1 ? probes : uniform(probes), many, skipped } };
+}
+
+/** What a closure has captured is looked for when a name is neither a parameter's nor a result's: that goes through debug info. */
+function withCaptured(signature: GoSignature, find: () => GoSignature['captured']): GoSignature {
+  let found: { readonly captured: GoSignature['captured'] } | undefined;
+  return {
+    ...signature,
+    get captured() {
+      found ??= { captured: find() };
+      return found.captured;
+    },
+  };
 }
 
 function findFunctions(probe: LogicalProbe, binary: BinaryView): Resolution<FoundPlaces> {

@@ -64,7 +64,12 @@ export function needsSignature(probe: LogicalProbe): boolean {
 /** Has a probe texts in which variables may stand? */
 export function hasExpressions(probe: LogicalProbe): boolean {
   if (probe.when !== undefined || probe.calls?.per !== undefined) return true;
-  return probe.columns.some(({ capture }) => ['argument', 'log', 'aggregate'].includes(capture.kind));
+  return probe.columns.some(
+    ({ capture }) =>
+      capture.kind === 'argument' ||
+      capture.kind === 'log' ||
+      (capture.kind === 'aggregate' && capture.of !== undefined && capture.of.kind !== 'latency'),
+  );
 }
 
 /**
