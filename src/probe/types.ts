@@ -144,6 +144,9 @@ export interface GroupLayout {
   readonly columns: readonly GroupColumn[];
 }
 
+/** Numbers that are added up: 64 bits with or without a sign, or IEEE 754. */
+export type NumberKind = 'int' | 'uint' | 'float';
+
 export interface GroupColumn {
   readonly column: Column;
   readonly source:
@@ -151,8 +154,8 @@ export interface GroupColumn {
     | { readonly kind: 'count' }
     /** The same of all calls: where they were seen. */
     | { readonly kind: 'text'; readonly text: string }
-    | { readonly kind: 'sum' | 'min' | 'max'; readonly word: number; readonly unsigned: boolean }
-    | { readonly kind: 'histogram'; readonly detail: number }
+    | { readonly kind: 'sum' | 'min' | 'max'; readonly word: number; readonly number: NumberKind }
+    | { readonly kind: 'histogram'; readonly detail: number; readonly number: NumberKind }
     | { readonly kind: 'top'; readonly detail: number; readonly shape: ValueShape }
     | { readonly kind: 'missing'; readonly reason: string };
 }

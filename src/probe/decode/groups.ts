@@ -8,9 +8,9 @@ import {
   type Upid,
   upidWords,
 } from '#model';
-import { bucketEnd, bucketStart } from '../emit/buckets.ts';
+import { bucketText } from '../emit/buckets.ts';
 import { controlOffset } from '../emit/control.ts';
-import type { GroupColumn, GroupLayout, ProbePlan } from '../types.ts';
+import type { GroupColumn, GroupLayout, NumberKind, ProbePlan } from '../types.ts';
 import { Notes } from './notes.ts';
 import type { RecordBytes } from './record.ts';
 import { type BinaryServices, TargetContext } from './target.ts';
@@ -182,11 +182,17 @@ export class GroupDecoder {
           );
         }
         if (captured === 0n) cell.missing();
+        else if (source.number === 'float') cell.float(floatOf(source, group.words[at]!));
         else cell.int(decoded(source, group.words[at]!));
         break;
       }
       case 'histogram':
-        cell.text(histogram(group.details.filter(({ detail }) => detail === source.detail)));
+        cell.text(
+          histogram(
+            group.details.filter(({ detail }) => detail === source.detail),
+            source.number,
+          ),
+        );
         break;
       case 'top': {
         const all = group.details.filter(({ detail }) => detail === source.detail);
@@ -239,34 +245,63 @@ function latin1(bytes: Uint8Array): string {
 function total(values: Uint8Array, layout: GroupLayout): bigint[] {
   const words = new BigUint64Array(values.buffer, values.byteOffset, values.byteLength / 8);
   const size = layout.valueBytes / 8;
-  const compared = new Set(
-    layout.columns.flatMap(({ source }) =>
-      source.kind === 'min' || source.kind === 'max' ? [(8 + groupWordSize * source.word + groupWord.value) / 8] : [],
-    ),
-  );
+  const compared = new Set<number>();
+  const floats = new Set<number>();
+  for (const { source } of layout.columns) {
+    if (source.kind !== 'sum' && source.kind !== 'min' && source.kind !== 'max') continue;
+    const at = (8 + groupWordSize * source.word + groupWord.value) / 8;
+    if (source.kind !== 'sum') compared.add(at);
+    else if (source.number === 'float') floats.add(at);
+  }
   const result = new Array<bigint>(size).fill(0n);
   for (let from = 0; from + size <= words.length; from += size) {
     for (let i = 0; i < size; i++) {
       const word = words[from + i]!;
-      if (!compared.has(i)) result[i] = BigInt.asUintN(64, result[i]! + word);
+      if (floats.has(i)) result[i] = bitsOfFloat(floatFrom(result[i]!) + floatFrom(word));
+      else if (!compared.has(i)) result[i] = BigInt.asUintN(64, result[i]! + word);
       else if (word > result[i]!) result[i] = word;
     }
   }
   return result;
 }
 
+type SumSource = Extract<GroupColumn['source'], { kind: 'sum' | 'min' | 'max' }>;
+
+const floatBits = new DataView(new ArrayBuffer(8));
+
+function floatFrom(bits: bigint): number {
+  floatBits.setBigUint64(0, bits);
+  return floatBits.getFloat64(0);
+}
+
+function bitsOfFloat(value: number): bigint {
+  floatBits.setFloat64(0, value);
+  return floatBits.getBigUint64(0);
+}
+
+/** A sum; or, of minima and maxima, what the program has turned into an order of unsigned words. */
+function floatOf({ kind }: SumSource, word: bigint): number {
+  if (kind === 'sum') return floatFrom(word);
+  const ordered = kind === 'min' ? BigInt.asUintN(64, ~word) : word;
+  return floatFrom(BigInt.asUintN(64, ordered >> 63n === 1n ? ordered ^ (1n << 63n) : ~ordered));
+}
+
 /** A sum as the column's 64 bits; of minima and maxima what the program has turned into an order of unsigned words. */
-function decoded(
-  { kind, unsigned }: { readonly kind: 'sum' | 'min' | 'max'; readonly unsigned: boolean },
-  word: bigint,
-): bigint {
+function decoded({ kind, number }: SumSource, word: bigint): bigint {
   if (kind === 'sum') return BigInt.asIntN(64, word);
   const ordered = kind === 'min' ? BigInt.asUintN(64, ~word) : word;
-  return BigInt.asIntN(64, unsigned ? ordered : ordered ^ (1n << 63n));
+  return BigInt.asIntN(64, number === 'uint' ? ordered : ordered ^ (1n << 63n));
 }
 
 /** `[{"from":1024,"to":1152,"count":5},…]`, from the smallest on; `to` is the first number behind the bucket. */
-function histogram(buckets: readonly { readonly bucket: bigint; readonly count: bigint }[]): string {
+function histogram(
+  buckets: readonly { readonly bucket: bigint; readonly count: bigint }[],
+  number: NumberKind,
+): string {
   const sorted = [...buckets].sort((a, b) => (a.bucket < b.bucket ? -1 : 1));
-  return `[${sorted.map(({ bucket, count }) => `{"from":${bucketStart(bucket)},"to":${bucketEnd(bucket)},"count":${count}}`).join(',')}]`;
+  const parts = sorted.map(({ bucket, count }) => {
+    const { from, to } = bucketText(bucket, number);
+    return `{"from":${from},"to":${to},"count":${count}}`;
+  });
+  return `[${parts.join(',')}]`;
 }

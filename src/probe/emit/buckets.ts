@@ -1,4 +1,29 @@
-/** Where a bucket begins. */
+import type { NumberKind } from '../types.ts';
+
+/** Where a bucket begins, and the first number behind it, as text for JSON. */
+export function bucketText(bucket: bigint, number: NumberKind): { readonly from: string; readonly to: string } {
+  if (number !== 'float') return { from: `${bucketStart(bucket)}`, to: `${bucketEnd(bucket)}` };
+  const [near, far] = bucket < 0n ? [~bucket, ~bucket + 1n] : [bucket, bucket + 1n];
+  const [inner, outer] = [floatStart(near), floatStart(far)];
+  // Of negative ones the larger number is nearer to zero, and belongs to the bucket.
+  const [from, to] = bucket < 0n ? [-outer, -inner] : [inner, outer];
+  return { from: floatText(from), to: floatText(to) };
+}
+
+/** The least float with this exponent and these three bits behind it. */
+function floatStart(bucket: bigint): number {
+  const view = new DataView(new ArrayBuffer(8));
+  view.setBigUint64(0, bucket << 49n);
+  return view.getFloat64(0);
+}
+
+/** JSON has no infinity: a text, as Go writes it. */
+function floatText(value: number): string {
+  if (Number.isFinite(value)) return Object.is(value, -0) ? '0' : `${value}`;
+  return Number.isNaN(value) ? 'null' : value > 0 ? '"+Inf"' : '"-Inf"';
+}
+
+/** Where a bucket of integers begins. */
 export function bucketStart(bucket: bigint): bigint {
   if (bucket < 0n) return ~bucketEnd(~bucket) + 1n;
   if (bucket < 8n) return bucket;

@@ -33,6 +33,8 @@ export const frame = {
   context: -488,
   /** Where calls are added up, and the time is of no use any more: the key that is being built, while r7 is an entry of the map of stacks. */
   key: -56,
+  /** The same, when the key is built: 16 bytes for what is added to (in the place of `call`), and 16 for the addition (in that of `scratch`). */
+  sum: -96,
   /** What is built on the stack for a key lies below. */
   keys: -96,
 } as const;

@@ -25,7 +25,7 @@ import {
   type SlotSource,
   type When,
 } from '../plan/index.ts';
-import type { Site } from '../types.ts';
+import type { NumberKind, Site } from '../types.ts';
 import type { Reading } from './compute.ts';
 import { filterProcess } from './filter.ts';
 import { frame, mapNames, noExist } from './frame.ts';
@@ -46,6 +46,7 @@ import {
 import { countProbe, noteProbe, noteTime, type ProbeNumber } from './record.ts';
 import { select } from './select.ts';
 import { writeSlot } from './slot.ts';
+import { addFloats, requireNumber, toOrder, widen } from './soft-float.ts';
 
 /** Adds a call up at its entry, or keeps what is known of it then for its return. */
 export function groupEntryProgram(
@@ -298,23 +299,43 @@ class GroupEmitter {
 
   #addWords(): void {
     const asm = this.#asm;
-    this.#group.words.forEach(({ slot, operation, unsigned }, index) => {
+    this.#group.words.forEach(({ slot, operation, number }, index) => {
       const at = 8 + groupWordSize * index;
       const next = asm.newLabel();
       this.#number(r2, slot, next);
+      if (operation === 'sum' && number === 'float') this.#addFloat(at + groupWord.value, next);
       asm.mov(r1, immediate(1));
       asm.atomicAdd(r8, at + groupWord.captured, r1);
-      if (operation === 'sum') asm.atomicAdd(r8, at + groupWord.value, r2);
-      else {
-        if (!unsigned) {
+      if (operation !== 'sum') {
+        if (number === 'float') toOrder(asm, r2);
+        else if (number === 'int') {
           asm.loadConstant(r3, 1n << 63n);
           asm.alu('xor', r2, r3);
         }
         if (operation === 'min') asm.alu('xor', r2, immediate(-1));
         this.#raise(at + groupWord.value, next);
-      }
+      } else if (number !== 'float') asm.atomicAdd(r8, at + groupWord.value, r2);
       asm.label(next);
     });
+  }
+
+  /** Adds the float in r2 to the word, as `#raise` does; to `lost` where others were always quicker. */
+  #addFloat(at: number, lost: Label): void {
+    const asm = this.#asm;
+    const added = asm.newLabel();
+    asm.store(8, fp, frame.sum, r2);
+    for (let attempt = 0; attempt < 4; attempt++) {
+      asm.load(8, r1, r8, at);
+      asm.store(8, fp, frame.sum + 8, r1);
+      addFloats(asm, frame.scratch);
+      asm.load(8, r0, fp, frame.sum + 8);
+      asm.mov(r3, r0);
+      asm.compareExchange(r8, at, r1);
+      asm.jumpIf('eq', r0, r3, added);
+      asm.load(8, r2, fp, frame.sum);
+    }
+    asm.jump(lost);
+    asm.label(added);
   }
 
   /** The word becomes r2 if that is larger. Only what runs on this CPU writes to it: a second try is rare. */
@@ -331,12 +352,12 @@ class GroupEmitter {
 
   #addDetail(index: number, dropped: Label): void {
     const asm = this.#asm;
-    const { slot, keySlot, unsigned } = this.#group.details[index]!;
+    const { slot, keySlot, number } = this.#group.details[index]!;
     const next = asm.newLabel();
     asm.store(4, fp, this.#key + groupKey.kind, immediate(index + 1));
     if (keySlot === undefined) {
       this.#number(r1, slot, next);
-      this.#bucket(unsigned);
+      this.#bucket(number);
       asm.store(8, fp, this.#key + groupKey.bucket, r0);
       this.#entry(dropped);
       asm.label(next);
@@ -369,30 +390,41 @@ class GroupEmitter {
     for (let at = 0; at < size; at += 8) move(8, from && this.#values + from.offset + at, this.#key + to.offset + at);
   }
 
-  /** A number of the call, undefined: its latency; to `absent` where it could not be read. Loses r1. */
+  /** A number of the call, undefined: its latency; to `absent` where it could not be read, or is NaN. Loses r0, r1, r3–r5. */
   #number(register: Register, slot: number | undefined, absent: Label): void {
     const asm = this.#asm;
     if (slot === undefined) {
       asm.load(8, register, fp, this.time);
       return;
     }
-    const { status, offset } = this.#group.values.layout.slots[slot]!;
-    asm.load(1, r1, fp, this.#values + status);
+    const found = this.#group.values.layout.slots[slot]!;
+    asm.load(1, r1, fp, this.#values + found.status);
     asm.jumpIf('ne', r1, immediate(slotStatus.captured), absent);
-    asm.load(8, register, fp, this.#values + offset);
+    asm.load(8, register, fp, this.#values + found.offset);
+    if (found.kind !== 'float') return;
+    if (found.size === 4) widen(asm, register);
+    requireNumber(asm, register, absent);
   }
 
   /**
    * r0 = the bucket of the number in r1: itself below 8; from there on eight to each doubling, so that bucket b begins at (8 + b % 8) << (b / 8 - 1).
-   * Of a negative number the complement of that of its complement. Loses r1–r4.
+   * Of a negative number the complement of that of its complement. Of a float exponent and the three bits behind it, and of a negative one their complement. Loses r1–r4.
    */
-  #bucket(unsigned: boolean): void {
+  #bucket(number: NumberKind): void {
     const asm = this.#asm;
+    if (number === 'float') {
+      asm.mov(r0, r1);
+      asm.alu('lsh', r0, immediate(1));
+      asm.alu('rsh', r0, immediate(50));
+      asm.alu('arsh', r1, immediate(63));
+      asm.alu('xor', r0, r1);
+      return;
+    }
     const positive = asm.newLabel();
     const small = asm.newLabel();
     const done = asm.newLabel();
     asm.mov(r4, immediate(0));
-    if (!unsigned) {
+    if (number === 'int') {
       asm.jumpIf('sge', r1, immediate(0), positive);
       asm.alu('xor', r1, immediate(-1));
       asm.mov(r4, immediate(-1));

@@ -2,7 +2,7 @@ import { BugError } from '#base';
 import { groupKeyHeader, groupWordSize } from '#model';
 import { leavesOf } from '../computation/index.ts';
 import type { ResolvedProbe } from '../resolve/index.ts';
-import type { GroupColumn, GroupLayout } from '../types.ts';
+import type { GroupColumn, GroupLayout, NumberKind } from '../types.ts';
 import { groupConditions, type KernelCondition } from './condition.ts';
 import { LayoutBuilder } from './layout.ts';
 import type { EventPlan, PlanContext } from './plan.ts';
@@ -24,14 +24,14 @@ export interface GroupPlan {
   readonly words: readonly {
     readonly slot?: number;
     readonly operation: 'sum' | 'min' | 'max';
-    readonly unsigned: boolean;
+    readonly number: NumberKind;
   }[];
   /** One for each of `GroupLayout.details`: a value as in `words`, whose bucket counts, or it itself. */
   readonly details: readonly {
     readonly slot?: number;
     /** Of a `top_keys`: where its value stands in the key; undefined of a histogram. */
     readonly keySlot?: number;
-    readonly unsigned: boolean;
+    readonly number: NumberKind;
   }[];
   /** Which calls are added up: decided at the entry, and at the return. */
   readonly conditions: { readonly entry?: KernelCondition; readonly return?: KernelCondition };
@@ -48,14 +48,19 @@ const mostWords = 6;
 
 const keyIsFull = `the key is full: it has ${mostKeyBytes} bytes, a string takes ${keyStringBytes + 16} of them`;
 
+/** Waiting for the scheduler to save float registers costs more than a row a call does. */
+const inRegister =
+  'it is in a float register, and floats are added up from memory only: take rows, and add up in the query';
+
 /** Why the condition of a probe with aggregates cannot be decided where they are made. */
 export function groupRefusal({ columns, condition }: ResolvedProbe): string | undefined {
   const found = columns.some(({ from }) => from === 'aggregate') ? groupConditions(condition) : undefined;
   return typeof found === 'string' ? found : undefined;
 }
 
-export function planGroup(resolved: ResolvedProbe, context: PlanContext): GroupPlan | undefined {
+export function planGroup(resolved: ResolvedProbe, planned: PlanContext): GroupPlan | undefined {
   if (!resolved.columns.some(({ from }) => from === 'aggregate')) return undefined;
+  const context = { ...planned, noFloats: () => inRegister };
   const key = new LayoutBuilder(context, { start: groupKeyHeader, stringBytes: keyStringBytes, most: mostKeyBytes });
   const values = new LayoutBuilder(context, { start: 0, stringBytes: keyStringBytes, most: mostValueBytes });
   const keyWhen: (When | undefined)[] = [];
@@ -73,8 +78,8 @@ export function planGroup(resolved: ResolvedProbe, context: PlanContext): GroupP
       }
       return { column, source: { kind: 'key', shape } };
     }
-    const { function: fn, of, unsigned } = each.from === 'aggregate' ? each.aggregate : { function: 'count' as const };
-    if (fn === 'count' || of === undefined || unsigned === undefined) return { column, source: { kind: 'count' } };
+    const { function: fn, of, number } = each.from === 'aggregate' ? each.aggregate : { function: 'count' as const };
+    if (fn === 'count' || of === undefined || number === undefined) return { column, source: { kind: 'count' } };
     if (of.from === 'latency') latency = true;
     let slot: { slot?: number } = {};
     if (of.from !== 'latency') {
@@ -87,19 +92,19 @@ export function planGroup(resolved: ResolvedProbe, context: PlanContext): GroupP
       if (fn === 'top_keys') {
         const place = key.addAt(of.from, of.value);
         if (place.kind !== 'slot') return { column, source: { kind: 'missing', reason: keyIsFull } };
-        const detail = details.push({ ...slot, keySlot: place.slot, unsigned }) - 1;
+        const detail = details.push({ ...slot, keySlot: place.slot, number }) - 1;
         return { column, source: { kind: 'top', detail, shape: place } };
       }
     }
     if (fn === 'histogram' || fn === 'top_keys') {
-      const detail = details.push({ ...slot, unsigned }) - 1;
-      return { column, source: { kind: 'histogram', detail } };
+      const detail = details.push({ ...slot, number }) - 1;
+      return { column, source: { kind: 'histogram', detail, number } };
     }
     if (words.length === mostWords) {
       return { column, source: { kind: 'missing', reason: `more than ${mostWords} sums, minima and maxima` } };
     }
-    const word = words.push({ ...slot, operation: fn, unsigned }) - 1;
-    return { column, source: { kind: fn, word, unsigned } };
+    const word = words.push({ ...slot, operation: fn, number }) - 1;
+    return { column, source: { kind: fn, word, number } };
   });
   const keyPlan = key.finish();
   const conditions = groupConditions(resolved.condition);

@@ -1,5 +1,6 @@
 import type { Diagnostic, Span } from '#base';
 import type { AggregatedValue, AggregateFunction } from '#model';
+import type { NumberKind } from '../types.ts';
 import { resolveExpression, type Scope } from './expression.ts';
 import { keyRefusal, numberRefusal } from './key.ts';
 import { type ColumnForm, durationForm, intForm, textForm } from './leaf.ts';
@@ -14,15 +15,15 @@ export function resolveAggregate(
   const none = (diagnostics: readonly Diagnostic[], from: 'entry' | 'return') => {
     const value = { kind: 'missing' as const, reason: diagnostics[0]!.message };
     return {
-      aggregate: { function: fn, of: { from, value }, unsigned: false },
+      aggregate: { function: fn, of: { from, value }, number: 'int' as const },
       form: formOf(fn, intForm),
       diagnostics,
     };
   };
-  if (of === undefined) return { aggregate: { function: fn, unsigned: false }, form: intForm, diagnostics: [] };
+  if (of === undefined) return { aggregate: { function: fn, number: 'int' as const }, form: intForm, diagnostics: [] };
   if (of.kind === 'latency') {
     if (fn === 'top_keys') return none([wrong('hardly two latencies are equal: take Histogram()')], 'return');
-    const aggregate = { function: fn, of: { from: 'latency' as const }, unsigned: false };
+    const aggregate = { function: fn, of: { from: 'latency' as const }, number: 'int' as const };
     return { aggregate, form: formOf(fn, durationForm), diagnostics: [] };
   }
   const typed = resolveExpression(of.text, { ...scope, side: of.kind }, of.span);
@@ -30,9 +31,13 @@ export function resolveAggregate(
   if (!typed.ok) return none(typed.diagnostics, from);
   const why = fn === 'top_keys' ? keyRefusal(typed.value) : numberRefusal(typed.value);
   if (why !== undefined) return none([wrong(`${fn} of '${of.text}' cannot be had: ${why}`, of.span)], from);
-  const aggregate = { function: fn, of: { from, value: typed.value }, unsigned: typed.form.unsigned === true };
+  const aggregate = { function: fn, of: { from, value: typed.value }, number: numberKind(typed.form) };
   const form = formOf(fn, typed.form.type === 'BOOLEAN' ? intForm : typed.form);
   return { aggregate, form, diagnostics: [] };
+}
+
+function numberKind({ type, unsigned }: ColumnForm): NumberKind {
+  return type === 'FLOAT64' ? 'float' : unsigned === true ? 'uint' : 'int';
 }
 
 /** Histograms and lists of keys are JSON. */

@@ -6,13 +6,13 @@ const sources: ReadonlySet<ResolvedValue['kind']> = new Set(['stack', 'cpu', 'th
 
 /** Why the kernel cannot add values up; undefined: it can, or they are missing with a reason of their own. */
 export function numberRefusal(value: ResolvedValue): string | undefined {
-  if (value.kind === 'missing' || (scalars.has(value.kind) && value.kind !== 'address')) return undefined;
-  if (value.kind === 'float') return 'the kernel does not calculate with floating-point numbers';
+  if (value.kind === 'missing' || value.kind === 'float') return undefined;
+  if (scalars.has(value.kind) && value.kind !== 'address') return undefined;
   if (value.kind !== 'computed') return 'it is no number';
   const { computation } = value;
   const { kind } = computation.type;
   if (kind === 'string') return 'it is no number';
-  if (kind === 'float') return 'the kernel does not calculate with floating-point numbers';
+  if (kind === 'float') return 'the kernel computes with integers only';
   const refusal = kernelRefusal(computation, (leaf) => {
     if (leaf.kind === 'missing') return leaf.reason;
     const isRead = scalars.has(leaf.kind) || leaf.kind === 'string' || leaf.kind === 'float';

@@ -3,7 +3,7 @@ import type { DictionaryPlace, GoFunction, GoSignature, GoVariable, PackageVaria
 import type { AggregateFunction, Column } from '#model';
 import type { Computation } from '../computation/index.ts';
 import type { CopyPlace, StackStart } from '../sites/index.ts';
-import type { NumberText } from '../types.ts';
+import type { NumberKind, NumberText } from '../types.ts';
 
 /** A number: take the 8 bytes found so far as a pointer, and go to so many bytes behind where it points. Else: go to an element, then `offset` bytes on. */
 export type Hop<Leaf> =
@@ -116,11 +116,11 @@ export interface PlaceNames {
   readonly nothing: '';
 }
 
-/** What is added up of each call. `of` undefined: the call itself; `unsigned`: how a number is compared. */
+/** What is added up of each call. `of` undefined: the call itself; `number`: how it is added and compared. */
 export interface ResolvedAggregate {
   readonly function: AggregateFunction;
   readonly of?: { readonly from: 'latency' } | { readonly from: 'entry' | 'return'; readonly value: ResolvedValue };
-  readonly unsigned: boolean;
+  readonly number: NumberKind;
 }
 
 /** A piece of a log line. `text` of a value: what stands in the template. */
