@@ -40,6 +40,7 @@ var cells = [8]int{3, 1, 4, 1, 5, 9, 2, 6}
 func framed(n int, kind string) int { // prologue
 	var room [40]int
 	room[n&31] = n
+	// gap
 	add(len(kind)) // framed
 	total += inlined(n) + leaf(n, room[3])
 	return room[n&7] + total // epilogue
@@ -48,7 +49,9 @@ func framed(n int, kind string) int { // prologue
 //go:noinline
 func deferring(n int) {
 	defer func() {
-		recover()
+		if r := recover(); r != nil { // recovers
+			total++
+		}
 		add(n) // deferred
 	}()
 	cells[n&7] = cells[n&7] / (n & 4)
@@ -162,6 +165,24 @@ describe.each(toolchains('local', 'go1.21.13', 'go1.18.10'))('a line of a progra
       const { code, stderr } = await sonde.run(['trace', `${process.pid}`, place, ...flags]);
       expect([code === 0, stderr]).toEqual([false, expect.stringContaining(text)]);
     }
+    await process.kill();
+  });
+
+  it('that a function is declared on is its entry: once a call, with what it was given', async () => {
+    const rows = await rowsAt<{ n: number; kind: string }>('prologue', { n: "ArgExpr('n')", kind: "ArgExpr('kind')" });
+    const round = [0, 1, 2, 3, 4, 5, 6, 7].map((n) => ({ n, kind: n % 2 === 0 ? 'odd' : 'even' }));
+    expect(rows.map(({ n, kind }) => ({ n, kind }))).toEqual([...round, ...round]);
+    // Old compilers do not say where the statement of this line begins.
+    const recovers = await rowsAt('recovers', { stack: 'Stack()' });
+    expect(recovers.length).toBe(16);
+  });
+
+  it('without code is told with the nearest ones of its function', async () => {
+    const process = await startProcess(await goFixture({ source: { 'main.go': source }, toolchain }), {
+      ready: /^ready$/m,
+    });
+    const { stderr } = await sonde.run(['trace', `${process.pid}`, `main.go:${lineOf('gap')}`, '--for', '1s']);
+    expect(stderr).toMatch(/has no code\n.*nearest lines of main\.framed that have: /);
     await process.kill();
   });
 

@@ -23,7 +23,11 @@ export function lineSpots(
   { architecture, info, table, handovers }: SpotInput,
 ): LineSpots | undefined {
   if (table === undefined) return undefined;
-  const found = findLine(info.dwarf, suffix, line);
+  const functionAt = (pc: number) => {
+    const index = table.findByPc(pc as Address);
+    return index < 0 ? undefined : table.function(index);
+  };
+  const found = findLine(info.dwarf, suffix, line, functionAt);
   if (found.kind !== 'found') return found;
   const resolve = (ref: TypeRef) => info.type(ref);
   const spots = found.runs.flatMap((run): LineSpot[] => {

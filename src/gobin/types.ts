@@ -176,7 +176,7 @@ export interface LineSpot {
 /** What a line of the source is in the binary. */
 export type LineSpots =
   | Exclude<LineLookup, { kind: 'found' }>
-  | { readonly kind: 'found'; readonly file: string; readonly line: number; readonly spots: readonly LineSpot[] };
+  | (Omit<Extract<LineLookup, { kind: 'found' }>, 'runs'> & { readonly spots: readonly LineSpot[] });
 
 /** What is known at one instruction in the middle of a function. */
 export interface PlaceVariables {

@@ -24,7 +24,9 @@ export function warningsOf(
 
 /** Of the functions of a pattern, and the places where they are inlined, how many cost two traps a call. */
 function steppedWarning(chosen: readonly Chosen[]): string[] {
-  const many = chosen.filter((each) => each.many && !isFurther(each.resolved));
+  // The places of a line are no functions.
+  const isLine = ({ resolved }: Chosen) => resolved.copy?.stackStart?.isOwn === true;
+  const many = chosen.filter((each) => each.many && !isFurther(each.resolved) && !isLine(each));
   if (many.length === 0) return [];
   const stepped = many.filter(({ sites }) => sites.entry?.class === 'stepped').length;
   const functions = new Set(many.map(({ resolved }) => resolved.function.name)).size;

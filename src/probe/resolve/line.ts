@@ -2,7 +2,7 @@ import { type Diagnostic, nearest } from '#base';
 import type { Capture, LogicalProbe } from '#model';
 import type { BinaryView } from '../binary.ts';
 import type { TypeGraphBuilder } from '../graph/index.ts';
-import type { CopySites } from '../sites/index.ts';
+import { type CopySites, linePlaces } from '../sites/index.ts';
 import type { Resolution } from '../types.ts';
 import type { ResolvedSet, Skipped } from './many.ts';
 import { namesOf, resolveColumns } from './probe.ts';
@@ -72,32 +72,35 @@ export function resolveLine(
       return fail(
         'probe.no-such-line',
         `line ${line} of ${found.file} has no code`,
-        found.lines.length === 0 ? [] : [`the nearest lines that have: ${found.lines.join(', ')}`],
+        found.lines.length === 0
+          ? []
+          : [
+              `the nearest lines${found.function === undefined ? '' : ` of ${found.function}`} that have: ${found.lines.join(', ')}`,
+            ],
       );
   }
   const failures: Diagnostic[][] = [];
   const skipped: Skipped[] = [];
   const undecidable: (readonly Diagnostic[])[] = [];
-  const probes = found.spots.flatMap((spot) =>
-    sites.line(spot).flatMap((place): readonly ResolvedProbe[] => {
-      const fn = { ...place.into, name: place.function };
-      const { diagnostics, unselected, ...found } = resolveColumns(
-        probe,
-        { function: fn, signature: place.signature, stackStart: place.stackStart },
-        binary,
-        graph,
-      );
-      if (unselected.length > 0) {
-        const at = `0x${place.entry.address.toString(16)}`;
-        skipped.push({ function: probe.function, reason: `at ${at} in ${fn.name}: ${unselected[0]!.message}` });
-        undecidable.push(unselected);
-        return [];
-      }
-      if (diagnostics.length > 0) failures.push([...diagnostics]);
-      const names = namesOf(fn, place.inlined ? place.into.name : '');
-      return [{ function: fn, signature: place.signature, inlinedCopies: 0, names, ...found, copy: place }];
-    }),
-  );
+  const places = linePlaces(sites, found.spots, found.unmarked === true);
+  const probes = places.flatMap((place): readonly ResolvedProbe[] => {
+    const fn = { ...place.into, name: place.function };
+    const { diagnostics, unselected, ...found } = resolveColumns(
+      probe,
+      { function: fn, signature: place.signature, stackStart: place.stackStart },
+      binary,
+      graph,
+    );
+    if (unselected.length > 0) {
+      const at = `0x${place.entry.address.toString(16)}`;
+      skipped.push({ function: probe.function, reason: `at ${at} in ${fn.name}: ${unselected[0]!.message}` });
+      undecidable.push(unselected);
+      return [];
+    }
+    if (diagnostics.length > 0) failures.push([...diagnostics]);
+    const names = namesOf(fn, place.inlined ? place.into.name : '');
+    return [{ function: fn, signature: place.signature, inlinedCopies: 0, names, ...found, copy: place }];
+  });
   const ofEnds = probes.flatMap(({ columns }) =>
     columns.flatMap((column) => (column.from === 'log' ? column.parts.filter(({ from }) => isOfEnd(from)) : [])),
   );

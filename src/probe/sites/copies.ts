@@ -8,7 +8,6 @@ import {
   type GoSignature,
   type InlinedCopy,
   isWhole,
-  type LineSpot,
   type Location,
   type PlaceVariables,
   type Trust,
@@ -19,7 +18,7 @@ import { type SiteContext, site } from './choose.ts';
 import { blockOf, copyShape, flowOf } from './copy.ts';
 import { classify } from './entry.ts';
 import { tableTargets } from './tables.ts';
-import { isCounter, isMadeBy, isOfCall, isSteady, type Known } from './trust.ts';
+import { isMadeBy, isSteady, type Known } from './trust.ts';
 
 /**
  * Where in the code of a function a stack begins, which has no return address for it: an instruction by whose function and line it is known. Of an inlined copy it is where the
@@ -53,28 +52,22 @@ const notGiven = 'what the caller gave is dead here, or told nowhere';
 /** Decision 88. */
 const resultsUnknown = 'debug info does not tell reliably where the results of an inlined copy are';
 
-/** A place of a line, with the function that it is written in. */
-export interface LinePlace extends CopyPlace {
-  readonly function: string;
-  readonly inlined: boolean;
-}
-
 const withoutVariables = (known: PlaceVariables | undefined) => known && { ...known, variables: [] };
 
 /** Chooses sites for inlined copies and lines; the code of a function that has several is decoded once. */
 export class CopySites {
-  readonly #context: SiteContext;
+  readonly context: SiteContext;
   readonly #code: (fn: GoFunction) => DecodedCode;
   readonly #known = new Map<Address, Known>();
 
   constructor(context: SiteContext, code: (fn: GoFunction) => DecodedCode) {
-    this.#context = context;
+    this.context = context;
     this.#code = code;
   }
 
   /** `wantsParameters`: they are read at the entry; else nothing is told of them. A text says why no instruction tells the copy's calls. */
   choose(copy: InlinedCopy, wantsParameters: boolean): CopyPlace | string {
-    const known = this.#flow(copy.into);
+    const known = this.known(copy.into);
     const { code, flow: around, index } = known;
     if (around === undefined) return 'the flow of the code around it is not known';
     const inCopy = new Uint8Array(code.count);
@@ -107,7 +100,7 @@ export class CopySites {
           : notGiven;
     const at = (pc: Address) =>
       wantsParameters ? copy.at(pc, isGiven(pc)) : withoutVariables(copy.at(pc, () => notGiven));
-    const entry = this.#best({ at }, code, shape.entry, (i) => has(i) && code.role(i).mayFault);
+    const entry = this.best({ at }, code, shape.entry, (i) => has(i) && code.role(i).mayFault);
     if (entry === undefined) return 'the kernel takes no probe on its first instructions';
     const end = shape.end === undefined ? undefined : this.#site(code, shape.end, 'return');
     const endFrame = end && copy.at(end.address)?.frameBytes;
@@ -121,58 +114,8 @@ export class CopySites {
     };
   }
 
-  /** One place for each straight piece of code in which a statement of the line begins. */
-  line(spot: LineSpot): LinePlace[] {
-    const known = this.#flow(spot.into);
-    const { code, flow: around } = known;
-    const trustAt =
-      (pc: Address): Trust =>
-      (here, all) => {
-        if (isWhole(here)) return undefined;
-        const isNeeded = here.places.some(
-          (place) => place !== undefined && known.values?.isRead(known.index.get(pc)!, place),
-        );
-        if (!isNeeded) return 'dead here';
-        const isTold = isSteady(known, pc, here, all) || isCounter(known, pc, here, all) || isOfCall(known, pc, here);
-        return isTold ? undefined : 'debug info does not tell which of its values it has here';
-      };
-    const steady = { at: (pc: Address) => spot.at(pc, trustAt(pc)) };
-    const places: LinePlace[] = [];
-    let piece: number[] = [];
-    const finish = () => {
-      const at = (i: number) => code.entry + code.offsets[i]!;
-      const starts = piece.some((i) => spot.statements.includes(at(i)));
-      const entry = starts ? this.#best(steady, code, piece, () => false) : undefined;
-      const scope = entry && spot.at(entry.site.address);
-      if (entry !== undefined && scope !== undefined) {
-        places.push({
-          into: spot.into,
-          entry: entry.site,
-          stackStart: { at: entry.site.address, isOwn: true },
-          frameBytes: { entry: entry.frameBytes, end: 0 },
-          signature: { parameters: entry.variables, results: [] },
-          function: scope.function,
-          inlined: scope.inlined,
-        });
-      }
-      piece = [];
-    };
-    for (let i = 0; i < code.count; i++) {
-      const at = code.entry + code.offsets[i]!;
-      if (at < spot.start || at >= spot.end) continue;
-      // Something may jump here: what is before it is another piece.
-      if (piece.length > 0 && (around === undefined || around.graph.predecessors[i]!.some((from) => from !== i - 1)))
-        finish();
-      piece.push(i);
-      const kind = code.flow[i];
-      if (kind !== flow.next && kind !== flow.call && kind !== flow.indirectCall) finish();
-    }
-    finish();
-    return places;
-  }
-
   /** Where most parameters are known; of these places the cheapest, of these the first. `mayEnd`: may control leave by a panic there? What is behind it is not run then. */
-  #best(
+  best(
     copy: Pick<InlinedCopy, 'at'>,
     code: DecodedCode,
     candidates: readonly number[],
@@ -195,14 +138,14 @@ export class CopySites {
   }
 
   #site(code: DecodedCode, index: number, role: Site['role']): Site | undefined {
-    if (classify(this.#context.architecture, code, index) === 'refused') return undefined;
-    return site(code, index, role, this.#context, []);
+    if (classify(this.context.architecture, code, index) === 'refused') return undefined;
+    return site(code, index, role, this.context, []);
   }
 
   /** Of a function that nothing is known of: all that there are. */
   #handedOver(entry: Address, isReturn: boolean): ReadonlySet<Location> {
-    const signature = this.#context.signature?.(entry);
-    const { integers } = abiRegisters[this.#context.architecture];
+    const signature = this.context.signature?.(entry);
+    const { integers } = abiRegisters[this.context.architecture];
     const isKnown =
       signature?.unknown === undefined &&
       (isReturn ? signature?.resultsUnknown : signature?.parametersUnknown) === undefined;
@@ -214,13 +157,13 @@ export class CopySites {
     return new Set(places.flatMap((place) => (place.kind === 'stack' ? [] : [place.register])));
   }
 
-  #flow(fn: GoFunction): Known {
+  known(fn: GoFunction): Known {
     let known = this.#known.get(fn.entry);
     if (known === undefined) {
       const code = this.#code(fn);
-      const { functionName } = this.#context;
+      const { functionName } = this.context;
       const isNoReturn = (offset: number) => noReturn.test(functionName?.((code.entry + offset) as Address) ?? '');
-      const graph = flowGraph(code, tableTargets(code, this.#context), isNoReturn);
+      const graph = flowGraph(code, tableTargets(code, this.context), isNoReturn);
       const index = new Map<number, number>();
       for (let i = 0; i < code.count; i++) index.set(code.entry + code.offsets[i]!, i);
       /** Where callees have their arguments, by entry. */
