@@ -182,7 +182,15 @@ function noteConstant(shape: ValueShape & { kind: 'slot' }, value: bigint, path:
   if (name !== undefined) notes.add(path, name);
 }
 
-/** `function file:line` of each return address in a slot, what was inlined there first; undefined, with a note: they are not known. `start`: the first one is no return address. */
+/** By what the runtime makes the goroutine of `main`. */
+const startup = 'runtime.newproc';
+
+/** By what C comes into Go: below it are frames of C. */
+const fromC = 'crosscall2';
+
+const isOf = (name: string, frame: string): boolean => frame.startsWith(`${name} `);
+
+/** `function file:line` of each return address in a slot, what was inlined there first, up to where C has called Go; undefined, with a note: they are not known. `start`: the first one is no return address. */
 function framesOf(
   slot: Slot,
   { start, one }: Extract<ValueShape, { kind: 'frames' }>,
@@ -194,8 +202,15 @@ function framesOf(
   const { target } = context;
   const at = record.offset + slot.offset;
   if (slot.kind !== 'stack' && slot.kind !== 'stack-id') {
+    const pc = wordAt(record.view, at);
     // Of a `go` statement the instruction itself is kept, not the one behind it: the byte before it is of the same call.
-    return framesAt(wordAt(record.view, at) - 1, target);
+    const statement = pc === 0 ? [] : framesAt(pc - 1, target);
+    if (statement.length > 0 && !isOf(startup, statement[0]!)) return statement;
+    notes.missing(
+      path,
+      pc === 0 ? 'no go statement: a thread of C came into Go' : 'no go statement: it is the first goroutine',
+    );
+    return undefined;
   }
   const stack =
     slot.kind === 'stack' ? { view: record.view, at } : stackOf(record.view.getBigUint64(at, true), context);
@@ -209,6 +224,10 @@ function framesOf(
   for (let i = 0; i < kept; i++) {
     const pc = i === 0 && start !== undefined ? start.at + target.bias : wordAt(stack.view, stack.at + 8 + 8 * i) - 1;
     frames.push(...framesAt(pc, target));
+    if (one !== true && isOf(fromC, frames.at(-1)!)) {
+      if (i + 1 < count) notes.add(path, 'cut: it was called by C, and who called that is not known');
+      return start?.isOwn === true ? frames.slice(1) : frames;
+    }
   }
   if (one !== true && count > kept) notes.add(path, `cut: more than ${kept} frames`);
   return start?.isOwn === true ? frames.slice(1) : frames;
