@@ -73,6 +73,14 @@ func recurse(n int) int {
 	return recurse(n-1) + 1
 }
 
+//go:noinline
+func deep(n int) int {
+	if n == 0 {
+		return charge(80000)
+	}
+	return deep(n-1) + 1
+}
+
 func panics(p *Box[int]) int { return p.v + 1 }
 
 func main() {
@@ -87,6 +95,7 @@ func main() {
 		(&Box[int]{3}).Do(charge)
 		(&Box[string]{"x"}).Do(func(s string) int { return charge(len(s)) })
 		recurse(50)
+		deep(2000)
 		strings.Map(func(r rune) rune { charge(int(r)); return r }, "text")
 		func() {
 			defer func() { recover(); charge(1) }()
@@ -136,13 +145,20 @@ it.each(['local', 'go1.21.13', 'go1.18.10'] as const)('%s', { timeout: 120_000 }
       return rows.map(({ stack }) => (JSON.parse(stack) as string[]).map((frame) => frame.split(' ')[0]!));
     };
     const unfiltered = await stacks(all);
-    expect(unfiltered.length).toBe(k === 0 ? 103 : 30);
+    expect(unfiltered.length).toBe(k === 0 ? 104 : 30);
     for (const [i, [within, is]] of Object.entries(places).entries()) {
       const seen = (await stacks(scripts[i]!)).map(String).sort();
       const should = unfiltered.filter((stack) => stack.some((name) => is.test(name)));
       expect([within, ...seen]).toEqual([within, ...should.map(String).sort()]);
     }
   }
+  // Whether a call is within what is further up than anybody looks is not told, and said.
+  const trace = await sonde.trace(process.pid, 'main.charge', ['--within', 'main.main', '--no-budget']);
+  process.write('go\n');
+  await process.until('done', () => process.lines.length > 3);
+  const { calls, stderr } = await trace.stop();
+  expect(calls.length).toBe(103);
+  expect(stderr).toContain('the condition could not be decided for 1 call: not shown');
   const refused = async (within: string) =>
     (await sonde.run(['run', '-f', script('no', 'main.charge', within)])).stderr;
   expect(await refused('main.Map[int,string]')).toContain(

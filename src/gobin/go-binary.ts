@@ -2,6 +2,7 @@ import { type Address, type FileOffset, SondeError } from '#base';
 import type { ByteSource, Elf, Inflate } from '#elf';
 import type { Architecture } from './abi.ts';
 import type { BuildInfo } from './buildinfo.ts';
+import type { CgoCallback } from './cgo-callback.ts';
 import type { DeclaredFunction } from './declared.ts';
 import type { Descriptors } from './descriptors.ts';
 import type { VariableLookup } from './package-variables.ts';
@@ -113,6 +114,8 @@ export interface GoBinary {
   readonly runtime: RuntimeOffsets;
   /** Of the slice `runtime.allgs`: from the symbol table, else as code of the runtime's has it; undefined where neither tells. */
   readonly allgs: Address | undefined;
+  /** How the stack of a goroutine goes on below a call from C; undefined: C cannot call Go, or it is not known. */
+  readonly cgoCallback: CgoCallback | undefined;
   /** The runtime's own function table; undefined where the file has none that can be read. */
   readonly functionTable: Pclntab | undefined;
   /**

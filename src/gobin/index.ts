@@ -1,6 +1,7 @@
 export { type AbiAssignment, type Architecture, abiRegisters, assignAbi, UnassignableType } from './abi.ts';
 export { decodeArm64 } from './arm64.ts';
 export { type BuildInfo, readBuildInfo } from './buildinfo.ts';
+export type { CgoCallback } from './cgo-callback.ts';
 export { OtherDebugFile } from './debug-file.ts';
 export type { DeclaredFunction, DeclaredVariable } from './declared.ts';
 export { fieldsAt } from './fields.ts';

@@ -3,6 +3,7 @@ import { type ByteSource, openElf } from '#elf';
 import { type Architecture, abiRegisters } from './abi.ts';
 import { decodeArm64 } from './arm64.ts';
 import { readBuildInfo } from './buildinfo.ts';
+import { cgoCallback } from './cgo-callback.ts';
 import { type CodeReader, closurePackages, findClosures, findMethodValues, methodValue } from './closures.ts';
 import { DebugSource } from './debug-source.ts';
 import type { DebugInfo } from './debuginfo.ts';
@@ -338,6 +339,10 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
       const known = binary.symbol('runtime.allgs');
       const fn = known === undefined && architecture === 'amd64' ? binary.functionNamed('runtime.allgadd') : undefined;
       return fn === undefined ? known : findAllgs(codeBytes(fn), fn.entry);
+    },
+    get cgoCallback() {
+      const functions = architecture === 'amd64' ? table() : undefined;
+      return functions && cgoCallback(functions, code);
     },
     exportIndex: () => debug.exportIndex(() => binary.runtime),
     release() {

@@ -2,6 +2,7 @@ import type { Address, FileOffset } from '#base';
 import type {
   Architecture,
   CapturedAtEntry,
+  CgoCallback,
   Closure,
   DeclaredFunction,
   DecodedCode,
@@ -74,6 +75,8 @@ export interface CompilableBinary extends BinaryView {
   /** By its exact name; undefined for none. */
   functionNamed(name: string): GoFunction | undefined;
   functionAt?(at: Address): GoFunction | undefined;
+  /** Left out: C does not call Go. */
+  readonly cgoCallback?: CgoCallback | undefined;
   /** The function's code in the file, decoded. */
   code(fn: GoFunction): DecodedCode;
   /** Undefined for an address that does not come from the file. */

@@ -144,6 +144,7 @@ export function compileTarget(
       tree: planned.some(({ plan }) => plan.tree !== undefined),
       dynamicTypes: (types?.dynamic.length ?? 0) > 0,
       bias,
+      cgoCallback: binary.cgoCallback,
       waits: logical.waitForPages === true,
       ringBytes: maps.ring.maxEntries,
     };

@@ -1,5 +1,6 @@
 import { type Assembler, fp, immediate, type Label, type Register, r1, r2, r3, r6, r8, r9 } from '#asm';
 import { BugError } from '#base';
+import type { CgoCallback } from '#gobin';
 import type { Computation, Scalar } from '../computation/index.ts';
 import type { Root, ScalarSource, SlotSource, Way } from '../plan/index.ts';
 import { frame } from './frame.ts';
@@ -14,6 +15,7 @@ export interface Reading {
   readonly probes: number;
   /** Addresses of the file plus this are the process's. */
   readonly bias?: number;
+  readonly cgoCallback?: CgoCallback | undefined;
   /** Of inlined copies and lines: bytes between the stack pointer at the site and the return address. */
   readonly frameBytes?: FrameBytes | undefined;
 }

@@ -75,7 +75,7 @@ export function groupEntryProgram(
     const early = asksGoroutine(condition, selection);
     if (early) findGoroutine(asm, context.machine, context.runtime, context.features, options.frameBytes);
     if (condition !== undefined) decide(asm, context, probe, condition, unwanted);
-    if (selection !== undefined) select(asm, { ...context, ...options }, selection, skipped);
+    if (selection !== undefined) select(asm, { ...context, ...options }, probe, selection, skipped);
     const emitter = new GroupEmitter(asm, { ...context, ...options }, probe, group, sizes);
     if (!early && (group.both || emitter.wantsGoroutine)) {
       findGoroutine(asm, context.machine, context.runtime, context.features, options.frameBytes);
@@ -126,7 +126,7 @@ export function groupReturnProgram(
     if (!group.both) {
       countProbe(asm, probe, 'hits');
       if (condition !== undefined) decideAt(kind, condition);
-      if (selection !== undefined) select(asm, { ...context, ...options }, selection, skipped);
+      if (selection !== undefined) select(asm, { ...context, ...options }, probe, selection, skipped);
     }
     const emitter = new GroupEmitter(asm, { ...context, ...options }, probe, group, sizes);
     if (group.both) {

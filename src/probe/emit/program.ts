@@ -1,6 +1,6 @@
 import { Assembler, fp, immediate, type Label, type Program, r0, r1, r2, r6, r8, r9 } from '#asm';
 import { BugError } from '#base';
-import type { RuntimeOffsets } from '#gobin';
+import type { CgoCallback, RuntimeOffsets } from '#gobin';
 import { type EventKind, eventKinds, headerFlags, headerSize } from '#model';
 import { leavesOf } from '../computation/index.ts';
 import {
@@ -62,6 +62,7 @@ export interface EmitContext {
   readonly dynamicTypes?: boolean;
   /** Addresses of the file plus this are the process's. */
   readonly bias?: number;
+  readonly cgoCallback?: CgoCallback | undefined;
   /** Programs are sleepable, and wait for pages that are not resident. */
   readonly waits?: boolean;
   /** Default: those of `smallestRing`. */
@@ -120,7 +121,7 @@ export function entryProgram(
     if (early) goroutine();
     if (event.condition !== undefined) decide(asm, context, probe, event.condition, unwanted);
     const skipped = asm.newLabel();
-    if (selection !== undefined) select(asm, { ...context, ...options }, selection, skipped);
+    if (selection !== undefined) select(asm, { ...context, ...options }, probe, selection, skipped);
     if (wantsFloats(event)) {
       askForFloats(asm, context);
       noteProbe(asm, probe, context.probes, out);
@@ -214,7 +215,7 @@ export function returnProgram(
     }
     if (options.hits) countProbe(asm, probe, 'hits');
     if (sent.condition !== undefined) decide(asm, context, probe, sent.condition, out);
-    if (options.hits && selection !== undefined) select(asm, { ...context, ...options }, selection, skipped);
+    if (options.hits && selection !== undefined) select(asm, { ...context, ...options }, probe, selection, skipped);
     if (wantsFloats(sent)) {
       askForFloats(asm, context);
       noteProbe(asm, probe, context.probes, out);

@@ -2,6 +2,7 @@ import { type Assembler, fp, immediate, type Label, r0, r1, r2, r3, r4, r7, r8, 
 import type { SelectionPlan } from '../plan/index.ts';
 import { type Reading, workBytes } from './compute.ts';
 import { frame, mapNames, noExist } from './frame.ts';
+import type { ProbeNumber } from './record.ts';
 import { writeSlot } from './slot.ts';
 import { bordersOf, walkFrames, withinName } from './within.ts';
 
@@ -24,10 +25,16 @@ export function selectionKeysName({ counter, per }: SelectionPlan): string {
 /**
  * Goes to `skipped` for a call that is not kept. Before anything is reserved; loses all but r6. Nothing here sleeps.
  */
-export function select(asm: Assembler, reading: Reading, plan: SelectionPlan, skipped: Label): void {
+export function select(
+  asm: Assembler,
+  reading: Reading,
+  probe: ProbeNumber,
+  plan: SelectionPlan,
+  skipped: Label,
+): void {
   const { counter, within, sample, rate, first, per } = plan;
   if (within !== undefined)
-    walkFrames(asm, reading, { borders: withinName(counter), size: bordersOf(within).length }, skipped);
+    walkFrames(asm, reading, { borders: withinName(counter), size: bordersOf(within).length }, probe, skipped);
   if (sample === undefined && rate === undefined && first === undefined) return;
   if (per === undefined) asm.loadMapValue(r8, mapNames.selection, selectionStateSize * counter);
   else findKey(asm, reading, selectionKeysName(plan), per, skipped);

@@ -1,8 +1,9 @@
 import { type Assembler, fp, immediate, type Label, r0, r1, r2, r3, r4, r6, r7, r8, r9 } from '#asm';
+import type { Address } from '#base';
 import { type Slot, slotStatus } from '#model';
 import type { Reading } from './compute.ts';
 import { frame, mapNames, noExist } from './frame.ts';
-import { readUser } from './read.ts';
+import { readUser, readWord } from './read.ts';
 import { frameBytesOfSite } from './record.ts';
 
 /** Fills a slot with the return addresses of the goroutine's stack; more frames than there is room for: the count says one more. Loses all but r6, r7. */
@@ -95,12 +96,45 @@ function walkStack(
       callerFrame(asm, reading, failed);
       continue;
     }
-    asm.jumpIf('eq', r9, immediate(0), done);
-    asm.mov(r3, r9);
-    readUser(asm, fp, frame.scratch, 16, done);
-    asm.load(8, r8, fp, frame.scratch + 8);
-    asm.load(8, r9, fp, frame.scratch);
+    nextFrame(asm, reading, done);
   }
+}
+
+/**
+ * From one return address in r8, and the frame pointer in r9 of the function that it is in, to the next ones; goes to `end` at the bottom of the stack. Loses r0–r5. Behind the return address in
+ * `runtime.cgocallback` r9 is where that has its own.
+ */
+export function nextFrame(asm: Assembler, reading: Reading, end: Label): void {
+  const { cgoCallback, bias = 0 } = reading;
+  const next = asm.newLabel();
+  const unless = (pc: Address, label: Label) => {
+    asm.loadConstant(r1, BigInt(pc + bias));
+    asm.jumpIf('ne', r8, r1, label);
+  };
+  if (cgoCallback !== undefined) {
+    const { pc, calleeBytes, below } = cgoCallback;
+    const usual = asm.newLabel();
+    unless(pc, usual);
+    readWord(asm, r8, r9, 8 + calleeBytes, end);
+    // Else a thread of C has come into Go: nothing is below.
+    unless(below.pc, end);
+    asm.alu('add', r9, immediate(8 + calleeBytes + below.frameBytes));
+    asm.jump(next);
+    asm.label(usual);
+  }
+  asm.jumpIf('eq', r9, immediate(0), end);
+  asm.mov(r3, r9);
+  readUser(asm, fp, frame.scratch, 16, end);
+  asm.load(8, r8, fp, frame.scratch + 8);
+  if (cgoCallback !== undefined) {
+    const usual = asm.newLabel();
+    unless(cgoCallback.pc, usual);
+    asm.alu('add', r9, immediate(16 + cgoCallback.frameBytes));
+    asm.jump(next);
+    asm.label(usual);
+  }
+  asm.load(8, r9, fp, frame.scratch);
+  if (cgoCallback !== undefined) asm.label(next);
 }
 
 /** The return address in r8 as the one of this number, at `offset` of r7. */

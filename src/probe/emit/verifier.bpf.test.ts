@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { address } from '#base';
 import { kernelFeatures, loadProgram, makeMap } from '#bpf';
 import type { GoVariable } from '#gobin';
 import { openSys } from '#sys';
@@ -166,7 +167,8 @@ describe('the verifier takes a search for the function that calls are within', (
   it.each([1, 2, 100, 32_767])('among %i ranges', (count) => {
     const sys = openSys();
     const within = Array.from({ length: count }, (_, i) => ({ start: 0x400000 + 32 * i, end: 0x400010 + 32 * i }));
-    const columns = [{ column: { name: 'x' }, from: 'entry', value: int(0, 8) }];
+    const stack: ResolvedValue = { kind: 'stack', frames: 100 };
+    const columns = [{ column: { name: 'x' }, from: 'entry', value: stack }];
     const resolved = { function: { name: 'main.f' }, columns, calls: { within, sample: 2 } };
     const planned = planProbe(resolved as unknown as ResolvedProbe);
     const context = {
@@ -179,14 +181,20 @@ describe('the verifier takes a search for the function that calls are within', (
       entries: [],
       dynamicTypes: false,
       bias: 0x5000_0000,
+      cgoCallback: {
+        pc: address(0x401000),
+        frameBytes: 24,
+        calleeBytes: 8,
+        below: { pc: address(0x402000), frameBytes: 64 },
+      },
     };
     const specs = tracepointMaps(1, planned.entry!.layout.size, {
       tables: withinTables([planned]),
       shared: selectionMaps([planned], 1),
     });
     const all = [specs.ring, specs.control, ...specs.tables.map(({ spec }) => spec), ...specs.shared];
-    using stack = new DisposableStack();
-    const maps = new Map(all.map((spec) => [spec.name, stack.use(makeMap(sys, spec))]));
+    using held = new DisposableStack();
+    const maps = new Map(all.map((spec) => [spec.name, held.use(makeMap(sys, spec))]));
     const { entry, selection } = planned;
     const program = entryProgram(
       context,

@@ -1,12 +1,11 @@
-import { type Assembler, fp, immediate, type Label, r1, r2, r3, r4, r7, r8, r9 } from '#asm';
+import { type Assembler, immediate, type Label, r1, r2, r3, r4, r5, r7, r8 } from '#asm';
 import type { CodeRange } from '../resolve/index.ts';
 import type { Reading } from './compute.ts';
-import { frame } from './frame.ts';
-import { readUser } from './read.ts';
-import { callerFrame } from './stack.ts';
+import { countProbe, type ProbeNumber } from './record.ts';
+import { callerFrame, nextFrame } from './stack.ts';
 
-/** Frames that are looked at for `within`: each a read of 16 bytes. What is further up is not found. */
-const mostFrames = 256;
+/** Frames that are looked at for `within`: each a read of 16 bytes. Of a call with more of them it cannot be told. */
+const mostFrames = 1024;
 
 /** The map of the borders of the code that calls are within, of a probe as it was written. */
 export function withinName(counter: number): string {
@@ -36,6 +35,7 @@ export function walkFrames(
   asm: Assembler,
   reading: Reading,
   { borders, size }: { readonly borders: string; readonly size: number },
+  probe: ProbeNumber,
   skipped: Label,
 ): void {
   const loop = asm.newLabel();
@@ -44,9 +44,10 @@ export function walkFrames(
   callerFrame(asm, reading, skipped);
   asm.mov(r7, immediate(0));
   asm.label(loop);
+  asm.mov(r5, r8);
   if (bias !== 0) {
     asm.loadConstant(r1, BigInt(bias));
-    asm.alu('sub', r8, r1);
+    asm.alu('sub', r5, r1);
   }
   // A return address may be the one behind the range's last instruction, and is never its first: counted are the borders below it.
   asm.mov(r2, immediate(0));
@@ -55,7 +56,7 @@ export function walkFrames(
     asm.loadMapValue(r3, borders, 8 * (half - 1));
     asm.alu('add', r3, r2);
     asm.load(8, r4, r3, 0);
-    asm.alu('sub', r4, r8);
+    asm.alu('sub', r4, r5);
     // Its sign, as the bytes to skip. An `arsh` and an `and` would do, but newer verifiers take that for a jump.
     asm.alu('rsh', r4, immediate(63));
     asm.alu('lsh', r4, immediate(3 + Math.log2(half)));
@@ -63,13 +64,10 @@ export function walkFrames(
   }
   asm.alu('and', r2, immediate(8));
   asm.jumpIf('ne', r2, immediate(0), found);
-  asm.jumpIf('eq', r9, immediate(0), skipped);
-  asm.mov(r3, r9);
-  readUser(asm, fp, frame.scratch, 16, skipped);
-  asm.load(8, r8, fp, frame.scratch + 8);
-  asm.load(8, r9, fp, frame.scratch);
+  nextFrame(asm, reading, skipped);
   asm.alu('add', r7, immediate(1));
   asm.jumpIf('lt', r7, immediate(mostFrames), loop);
+  countProbe(asm, probe, 'undecided');
   asm.jump(skipped);
   asm.label(found);
 }
