@@ -107,9 +107,26 @@ it('looks at the average: dips do not save what costs too much', async () => {
 it('adds up the tracepoints of a process, and the costliest goes', async () => {
   const other = watched();
   await run(2_500, [0.03], [0.04, other]);
-  expect(other.ended).toMatch(/are 4 % of one CPU, all of this process together 7 % \(budget 5 %\)/);
+  expect(other.ended).toMatch(
+    /are 4 % of one CPU, and other tracepoints of this process cost 3 % \(budget 5 %\).*What would fit beside them: arguments alone, .* or (?:19999|20000) such calls a second;/,
+  );
   await run(2_500, [0.03], [0.04, other]);
   expect(deployment.ended).toBeUndefined();
+});
+
+it('of two that cost about as much the one goes that came last, and is told of no one who costs nothing', async () => {
+  const [quiet, late] = [watched(), watched()];
+  await run(2_500, [0.045], [0.04, late], [0, quiet]);
+  expect(late.ended).toMatch(/other tracepoints of this process cost 4\.5 % .*beside them: (?:4999|5000) such calls/);
+  await run(2_500, [0.08], [0, quiet]);
+  expect(deployment.ended).toMatch(/are 8 % of one CPU \(budget 5 %\)/);
+  expect(quiet.ended).toBeUndefined();
+});
+
+it('says that nothing fits beside others that are above the budget by themselves', async () => {
+  const other = watched();
+  await run(2_500, [0.06], [0.09, other]);
+  expect(other.ended).toMatch(/What would fit beside them: nothing;/);
 });
 
 it('counts what programs take as the kernel measures it', async () => {

@@ -17,6 +17,11 @@ const periodNs = 1_000_000_000n;
 const mostShare = 0.5;
 const windowNs = 850_000_000n;
 
+/** A tracepoint costs about as much as another at this part of its cost. */
+const asMuch = 0.8;
+/** What other tracepoints cost is told from here on. */
+const leastTold = 0.001;
+
 /** What our programs take beyond the trap that calibration measures, until that is measured. */
 export const programNs = 600;
 const lookMs = 150;
@@ -119,7 +124,7 @@ export class Budget {
     return hits !== last.hits;
   }
 
-  /** A process's period: all tracepoints in it together. Of several the one that costs most goes. */
+  /** A process's period: all tracepoints in it together. Of several the one that costs most goes, of those that cost about as much the last that came. */
   #period(pid: string, atNs: bigint, costs: HitCosts): void {
     const here = [...this.#watched].filter((each) => pidOf(each) === pid);
     const overrun = this.#overruns.get(pid);
@@ -127,7 +132,8 @@ export class Budget {
     const shares = here.map(({ period, samples }) => shareSince(overrun ? period : samples.at(-2)!, samples.at(-1)!));
     const share = shares.reduce((sum, each) => sum + each, 0);
     const over = overrun === undefined ? 0 : overrun.over + 1;
-    const costliest = here[shares.indexOf(Math.max(...shares))];
+    const most = Math.max(...shares);
+    const costliest = here.findLast((_, i) => shares[i]! >= asMuch * most);
     if (share <= this.#limit || costliest === undefined) {
       this.#overruns.delete(pid);
       return;
@@ -135,7 +141,7 @@ export class Budget {
     if (over < periods) this.#overruns.set(pid, { over, sinceNs: atNs });
     else {
       this.#overruns.delete(pid);
-      this.#end(costliest, costliest.period, this.#limit, here.length > 1 ? share : undefined, costs);
+      this.#end(costliest, costliest.period, costs, share - shares[here.indexOf(costliest)]!);
     }
     for (const each of here) each.period = each.samples.at(-1)!;
   }
@@ -143,29 +149,31 @@ export class Budget {
   #endAbove(watched: Watched, limit: number, forNs: bigint, since: Sample, costs: HitCosts): void {
     const last = watched.samples.at(-1)!;
     if (last.atNs - since.atNs >= forNs && shareSince(since, last) > Math.max(limit, this.#limit))
-      this.#end(watched, since, this.#limit, undefined, costs);
+      this.#end(watched, since, costs);
   }
 
-  /** `together`: what all tracepoints of the process cost. */
-  #end(watched: Watched, since: Sample, limit: number, together: number | undefined, costs: HitCosts): void {
+  /** `others`: what other tracepoints of the process cost. */
+  #end(watched: Watched, since: Sample, costs: HitCosts, others = 0): void {
     this.#watched.delete(watched);
     const { deployment, samples } = watched;
     const last = samples.at(-1)!;
     const calls = Math.max(1, last.hits - since.hits);
     const perCallNs = (last.costNs - since.costNs) / calls;
     const seconds = Number(last.atNs - since.atNs) / 1e9;
-    const all = together === undefined ? '' : `, all of this process together ${percent(together)}`;
+    const limit = this.#limit;
+    const beside = others < leastTold ? '' : `, and other tracepoints of this process cost ${percent(others)}`;
+    const room = beside === '' ? limit : limit - others;
     // Of the calls that there have ever been: functions of one probe differ.
     const entryNs =
       deployment.entryCost(costs.emulatedNs + programNs, costs.steppedNs + programNs) / Math.max(1, last.hits);
     const rate = calls / seconds;
-    const fits = [`${Math.floor((limit * 1e9) / perCallNs)} such calls a second`];
-    if ((entryNs * rate) / 1e9 < limit && entryNs < 0.9 * perCallNs)
+    const fits = room > 0 ? [`${Math.floor((room * 1e9) / perCallNs)} such calls a second`] : ['nothing'];
+    if ((entryNs * rate) / 1e9 < room && entryNs < 0.9 * perCallNs)
       fits.unshift('arguments alone, without results, outcome and latency,');
     void deployment.fail(
       'FAILED',
-      `taken off because it cost too much: ${Math.round(rate)} calls a second, ${microseconds(perCallNs)} each, are ${percent(shareSince(since, last))} of one CPU${all} (budget ${percent(limit)}). ` +
-        `What would fit: ${fits.join(' or ')}; fewer are had by tracing a function that is called less often, not by sampling. --no-budget, or no_budget=True of UpsertTracepoint, insists`,
+      `taken off because it cost too much: ${Math.round(rate)} calls a second, ${microseconds(perCallNs)} each, are ${percent(shareSince(since, last))} of one CPU${beside} (budget ${percent(limit)}). ` +
+        `What would fit${beside === '' ? '' : ' beside them'}: ${fits.join(' or ')}; fewer are had by tracing a function that is called less often, not by sampling. --no-budget, or no_budget=True of UpsertTracepoint, insists`,
     );
   }
 }
