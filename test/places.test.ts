@@ -233,6 +233,11 @@ pxtrace.UpsertTracepoint('later', 'later', probe, pxtrace.Process(name='later-${
 `,
     );
     await sonde.ok(['run', '-f', script]);
+    // It has no columns yet.
+    const asked = await sonde.run(['run', '-f', '-'], { input: "import px\npx.display(px.DataFrame('later'))\n" });
+    expect(asked.stderr).toMatch(
+      /Table 'later' not found[\s\S]*tracepoint 'later' is waiting for a process that it fits: .*later-/,
+    );
     const process = await start(`later-${toolchain}`);
     const listed = async () => (await sonde.ok(['tracepoint', 'list'])).stdout;
     await expect.poll(listed, { timeout: 20_000 }).toMatch(/later\s+RUNNING/);

@@ -24,7 +24,7 @@ import { compileMutations, compileQuery, type FunctionCall, type Mutations, type
 import { parse } from '#pxl';
 import { QueryFailed, type Store } from '#store';
 import { queryFault } from './queryfault.ts';
-import { catalogOf, type TableFunctions } from './tables.ts';
+import { catalogOf, type TableFunctions, targetText } from './tables.ts';
 import type { Tracepoints } from './tracepoints.ts';
 
 export interface Execution extends StreamCall<Response> {
@@ -73,7 +73,7 @@ export class ScriptRunner {
     requireScript(request, execution.lost);
     const seal = await sealFor(request.encryptionOptions);
     const script = parse(request.queryStr);
-    const catalog = catalogOf(this.#store);
+    const catalog = { ...catalogOf(this.#store), awaited: (table: string) => this.#awaited(table) };
     const options = { calls: request.execFuncs.map(functionCall), now: BigInt(Date.now()) * 1_000_000n, queryId };
     const mutations = compileMutations(script, { ...options, catalog });
     if (!mutations.ok) throw new UserError(mutations.diagnostics);
@@ -123,6 +123,14 @@ export class ScriptRunner {
     await send({
       result: { $case: 'data', value: { batch: undefined, executionStats, encryptedBatch: new Uint8Array() } },
     });
+  }
+
+  /** A table has the columns that its first process gives it. */
+  #awaited(table: string): string | undefined {
+    const tracepoint = this.#tracepoints
+      .list()
+      .find((each) => each.logical.table === table && each.state === 'PENDING');
+    return tracepoint && `tracepoint '${tracepoint.logical.name}' is ${tracepoint.reason}: ${targetText(tracepoint)}`;
   }
 
   /** The rows that are there, and then those that arrive, until the signal. */

@@ -177,12 +177,9 @@ function dataFrame(session: Session, site: CallSite): Value {
   const relation = own ?? pixieTable(name);
   if (!own && relation) session.emptyTables.add(name);
   if (!relation) {
-    return fault(
-      'pxl.unknown-table',
-      `Table '${name}' not found`,
-      originOf(table!),
-      suggestions(name, [...session.catalog.tables(), ...pixieTableNames], 'tables'),
-    );
+    const awaited = session.catalog.awaited?.(name);
+    const hints = awaited ? [awaited] : suggestions(name, [...session.catalog.tables(), ...pixieTableNames], 'tables');
+    return fault('pxl.unknown-table', `Table '${name}' not found`, originOf(table!), hints);
   }
   const all = relation.columns.map((column) => ({ ...column, id: session.nextId() }));
   const timed = all.find((column) => column.name === 'time_')?.type === 'TIME64NS';

@@ -49,6 +49,8 @@ export interface QueryPlan {
 export interface Catalog {
   table(name: string): Relation | undefined;
   tables(): readonly string[];
+  /** Why a table that somebody fills is not there yet. */
+  awaited?(name: string): string | undefined;
   tableFunction(name: string): Relation | undefined;
   tableFunctions(): readonly string[];
 }
