@@ -52,7 +52,7 @@ test('what is missing or cut says so', () => {
   );
   const none = 'not captured: the binary has no debug info';
   expect(line({ argsJson: '', resultsJson: '', notesJson: JSON.stringify({ args: none, results: none }) })).toBe(
-    'main.f(<not captured: the binary has no debug info>) = (<not captured>)',
+    'main.f(<not captured: the binary has no debug info>)',
   );
 });
 

@@ -113,8 +113,9 @@ function values(json: string, kind: 'args' | 'results', notes: Notes, most: numb
   if (json === '' || json === 'null') {
     const why = notes?.[kind];
     if (why === undefined) return '';
-    // The reason once a call.
-    return kind === 'results' && why === notes?.args ? '<not captured>' : missing(why);
+    // The reason once a call; not at all where values are to be short: a warning has said it.
+    if (kind === 'results' && why === notes?.args) return '';
+    return most < mostShown ? '…' : missing(why);
   }
   const members = jsonMembers(json);
   if (members === undefined) return escapeJson(json);
