@@ -374,9 +374,14 @@ export function branch(
 ): void {
   switch (node.op) {
     case 'constant':
-      asm.jump(node.value === true ? yes : no);
+      // Both ways are taken for the verifier, which refuses code that no way leads to.
+      asm.mov(r1, immediate(node.value === true ? 1 : 0));
+      asm.jumpIf('ne', r1, immediate(0), yes);
+      asm.jump(no);
       return;
     case 'unknown':
+      asm.mov(r1, immediate(0));
+      asm.jumpIf('ne', r1, immediate(0), yes);
       asm.jump(fails.unreadable);
       return;
     case 'not':

@@ -11,7 +11,7 @@ import {
 } from '../computation/index.ts';
 import { guarded, hop, moved } from './access.ts';
 import { basicTypes, constantText, plainName } from './constants.ts';
-import type { Operand, Side, Value } from './operand.ts';
+import { type Operand, type Side, scalarOf, type Value } from './operand.ts';
 import type { Access, ResolvedValue } from './resolved.ts';
 import { typeName } from './type-text.ts';
 import type { Typing } from './typing.ts';
@@ -82,6 +82,13 @@ function lengthOf(typing: Typing, name: 'len' | 'cap', arg: Expression): Operand
   }
   if (operand.kind === 'value' && operand.computation.type.kind === 'string' && name === 'len') {
     return { kind: 'value', computation: { op: 'length', type: integer, operand: operand.computation }, name: 'int' };
+  }
+  const isText = operand.kind === 'part' && scalarOf(binary.type(operand.type))?.kind === 'string';
+  if (isText && name === 'len') {
+    const read = typing.computed(operand, text);
+    return (
+      read && { kind: 'value', computation: { op: 'length', type: integer, operand: read.computation }, name: 'int' }
+    );
   }
   if (operand.kind === 'part') {
     return typing.fail(

@@ -54,6 +54,12 @@ export function foldUnary(operator: UnaryOperator, value: ConstantValue): Consta
   return undefined;
 }
 
+/** Byte by byte, as Go orders strings. */
+function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const at = a.findIndex((byte, i) => byte !== b[i]);
+  return at < 0 || at >= b.length ? a.length - b.length : a[at]! - b[at]!;
+}
+
 /** Undefined: the operator has no meaning for them; a text: why they have no value. */
 export function foldBinary(
   operator: BinaryOperator,
@@ -70,6 +76,19 @@ export function foldBinary(
     return results[operator];
   }
   if (a instanceof Uint8Array && b instanceof Uint8Array && operator === '+') return new Uint8Array([...a, ...b]);
+  if (a instanceof Uint8Array && b instanceof Uint8Array) {
+    const order = compareBytes(a, b);
+    const results: Partial<Record<BinaryOperator, ConstantValue>> = {
+      '==': order === 0,
+      '!=': order !== 0,
+      '<': order < 0,
+      '<=': order <= 0,
+      '>': order > 0,
+      '>=': order >= 0,
+      '+': Uint8Array.from([...a, ...b]),
+    };
+    return results[operator];
+  }
   if (a instanceof Uint8Array || b instanceof Uint8Array || typeof a === 'boolean' || typeof b === 'boolean') {
     return undefined;
   }

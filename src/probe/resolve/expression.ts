@@ -52,13 +52,9 @@ export function resolveCondition(text: string, scope: Scope, span?: Span): Typed
   if (!found.ok) return found;
   const made = found.typing.computed(found.operand, found.text);
   if (made === undefined) return { ok: false, diagnostics: found.typing.found };
-  const missing = leavesOf(made.computation).flatMap((each) =>
-    'value' in each && each.value.kind === 'missing' ? each.value : [],
-  );
-  if (missing.length > 0) {
-    const [{ reason, variable }] = missing as [(typeof missing)[0]];
-    const of = variable === undefined ? '' : `${variable}: `;
-    found.typing.fail('probe.not-a-condition', `'${found.text}' could never be decided: ${of}${reason}`, []);
+  const [missing] = leavesOf(made.computation).flatMap((each) => ('value' in each ? (reasonOf(each.value) ?? []) : []));
+  if (missing !== undefined) {
+    found.typing.fail('probe.not-a-condition', `'${found.text}' could never be decided: ${missing}`, []);
     return { ok: false, diagnostics: found.typing.found };
   }
   if (made.computation.type.kind === 'bool') return { ok: true, condition: made.computation };
@@ -66,6 +62,16 @@ export function resolveCondition(text: string, scope: Scope, span?: Span): Typed
     'compare it: n > 1000, err != nil, name == "x"',
   ]);
   return { ok: false, diagnostics: found.typing.found };
+}
+
+/** Why a value is never there, if so. */
+function reasonOf(value: ResolvedValue): string | undefined {
+  if (value.kind === 'missing')
+    return value.variable === undefined ? value.reason : `${value.variable}: ${value.reason}`;
+  const variable = 'access' in value ? value.access.variable : undefined;
+  return variable !== undefined && 'unknown' in variable && variable.unknown !== undefined
+    ? `${variable.name}: ${variable.unknown}`
+    : undefined;
 }
 
 function typed(text: string, scope: Scope, span?: Span) {
