@@ -4,6 +4,7 @@ import { type Architecture, abiRegisters } from './abi.ts';
 import { decodeArm64 } from './arm64.ts';
 import { readBuildInfo } from './buildinfo.ts';
 import { cgoCallback } from './cgo-callback.ts';
+import { type ClosureInput, closureCopies, closureCopyNames } from './closure-copies.ts';
 import { type CodeReader, closurePackages, findClosures, findMethodValues, methodValue } from './closures.ts';
 import { DebugSource } from './debug-source.ts';
 import type { DebugInfo } from './debuginfo.ts';
@@ -16,7 +17,7 @@ import { implementations } from './implementations.ts';
 import { inlinedByTable, inlinedCopies } from './inlined-copies.ts';
 import { type Dictionaries, dictionaryInClosure, findDictionaries, instantiationsOf } from './instantiations.ts';
 import { findFunction } from './lookup.ts';
-import { hasDictionary, isClosure, isShapeClosure, receiverOf } from './names.ts';
+import { hasDictionary, isClosure, isShapeClosure, receiverOf, sameName } from './names.ts';
 import { openPclntab, unknownPclntab } from './open-pclntab.ts';
 import { findPackageVariable } from './package-variables.ts';
 import { functionPattern } from './pattern.ts';
@@ -30,6 +31,7 @@ import type {
   DecodedCode,
   DictionaryPlace,
   DynamicType,
+  FunctionLookup,
   FunctionSet,
   GoFunction,
   GoSignature,
@@ -204,9 +206,31 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
   };
   /** Stack traces have `main.(*pair[...]).swap`. */
   const asListed = (text: string) => (text.startsWith('re:') ? text : text.replaceAll('[...]', ''));
+  const closureInput = (): ClosureInput | undefined => {
+    const functions = table();
+    const declaredAt = (name: string) => {
+      const line = debug.info?.declaration(name)?.declLine;
+      const places =
+        line === undefined ? [] : copies(name).flatMap(({ ranges }) => functions!.framesAt(address(ranges[0]!.start)));
+      return line === undefined
+        ? undefined
+        : { file: places.find((frame) => sameName(frame.function, name))?.at?.file, line };
+    };
+    return functions && { table: functions, inlinableNames: selection.inlinableNames, sourceLine, declaredAt };
+  };
+  const find = (name: string): FunctionLookup => {
+    const found = findFunction(name, { debug: debug.info, table: table(), inlined }, nearest);
+    const closures = found.kind === 'missing' ? closureInput() : undefined;
+    if (found.kind !== 'missing' || closures === undefined) return found;
+    const copies = closureCopyNames(name, closures);
+    return copies.length === 0 ? found : { ...found, nearest: copies };
+  };
   const select = (text: string): FunctionSet | undefined => {
     const pattern = functionPattern(text, buildInfo?.module);
     if (pattern !== undefined) return selectFunctions(pattern, selection);
+    const closures = closureInput();
+    const copied = closures && closureCopies(text, closures);
+    if (copied !== undefined) return copied;
     if (binary.functionNamed(text) !== undefined) return undefined;
     const { functions, inlined } = instancesOf(text, selection);
     return functions.length > 1 || inlined.length > 0 ? { functions, inlined } : undefined;
@@ -231,8 +255,7 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
         yield fn.name.includes('[...]') ? { ...fn, name: debug.info?.nameAt(fn.entry) ?? fn.name } : fn;
       }
     },
-    findFunction: (name) =>
-      guarded(() => findFunction(asListed(name), { debug: debug.info, table: table(), inlined }, nearest)),
+    findFunction: (name) => guarded(() => find(asListed(name))),
     selectFunctions: (text) => guarded(() => select(asListed(text))),
     inlinedCopies: (name) => guarded(() => copies(name)),
     line: (file, number) => guarded(() => debug.info && lineSpots(file, number, spotInput(debug.info))),

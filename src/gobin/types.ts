@@ -191,6 +191,8 @@ export interface FunctionSet {
   readonly functions: readonly GoFunction[];
   /** Names of those that have no code of their own: the compiler inlined them everywhere. */
   readonly inlined: readonly string[];
+  /** Closures that are copies of it or of another one on its line: which, is not told. */
+  readonly unsure?: readonly string[];
 }
 
 export interface SourceLine {

@@ -12,6 +12,8 @@ export interface Found {
   readonly functions: readonly GoFunction[];
   readonly names: readonly string[];
   readonly many: boolean;
+  /** As in `FunctionSet`. */
+  readonly unsure?: readonly string[];
 }
 
 /** `bufio`, `gopkg.in/yaml.v3`, where no function is called so: a package without a path, or with a dot behind it. */
@@ -39,7 +41,7 @@ export function resolveFunctions(probe: LogicalProbe, binary: BinaryView): Resol
     const copies = binary.inlinedCopies?.(probe.function) ?? [];
     return copies.length === 0 ? one : { ok: true, value: { functions: [], names: [probe.function], many: false } };
   }
-  const { functions, inlined } = set;
+  const { functions, inlined, unsure = [] } = set;
   if (functions.length + inlined.length === 0) {
     return fail(probe, 'probe.no-such-function', `no function in the binary fits '${probe.function}'`, [
       "a pattern is for whole names: 'net/http.*', 're:^main\\.', 'impl:io.Reader.Read', 'module:*'",
@@ -53,7 +55,10 @@ export function resolveFunctions(probe: LogicalProbe, binary: BinaryView): Resol
       `'${probe.function}' fits ${functions.length} functions, but a tracepoint has at most ${mostFunctions}`,
     );
   }
-  return { ok: true, value: { functions, names: [...functions.map(({ name }) => name), ...inlined], many: true } };
+  return {
+    ok: true,
+    value: { functions, names: [...functions.map(({ name }) => name), ...inlined], many: true, unsure },
+  };
 }
 
 /** A mistake in a probe, where it is written. */

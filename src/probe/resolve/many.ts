@@ -92,6 +92,8 @@ function resolvePlaces(
   const failures: Diagnostic[][] = [];
   const undecidable: (readonly Diagnostic[])[] = [];
   const { places: copied, skipped } = placesOf(names, binary, copies, needsSignature(probe));
+  for (const name of found.value.unsure ?? [])
+    skipped.push({ function: name, reason: `it is a copy of ${probe.function}, or of another closure on its line` });
   const resolve = (
     fn: GoFunction,
     signature: GoSignature,
