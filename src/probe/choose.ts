@@ -15,7 +15,7 @@ import {
   type SlotSource,
 } from './plan/index.ts';
 import type { Chosen } from './programs.ts';
-import { isRest, type ResolvedProbe, type ResolvedSet, type Skipped } from './resolve/index.ts';
+import { isRest, notInKernel, type ResolvedProbe, type ResolvedSet, type Skipped } from './resolve/index.ts';
 import { type CopyPlace, chooseSites, type Intact, intactFor, type SiteContext, withCallers } from './sites/index.ts';
 import type { ProbeSites, Resolution } from './types.ts';
 
@@ -63,7 +63,7 @@ function chooseProbe(probe: LogicalProbe, counter: number, set: ResolvedSet, inp
     const refusal = groupRefusal(resolved);
     if (refusal !== undefined) {
       const message = `beside aggregates a condition is decided in the kernel, and this one is not: ${refusal}`;
-      return { chosen, skipped, diagnostics: [placed({ id: 'probe.no-aggregate', message }, probe.when?.span)] };
+      return { chosen, skipped, diagnostics: [placed({ id: notInKernel, message }, probe.when?.span)] };
     }
     const plan = planProbe(resolved, { ...input.plan, counter });
     if (resolved.copy !== undefined) {

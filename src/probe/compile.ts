@@ -13,17 +13,19 @@ import {
   wantsFloats,
   withinTables,
 } from './emit/index.ts';
+import { foldOf, ungrouped } from './fold.ts';
 import { type Redaction, TypeGraphBuilder, type TypeTable } from './graph/index.ts';
 import { type PlannedProbe, planPanic } from './plan/index.ts';
 import { entryPrograms, exitPrograms, groupPrograms, unwindPrograms } from './programs.ts';
 import { noWait, refusalsOf } from './refusals.ts';
 import { relationOf } from './relation.ts';
-import { type ResolvedProbe, resolvePanic, resolveProbes } from './resolve/index.ts';
+import { notInKernel, type ResolvedProbe, resolvePanic, resolveProbes } from './resolve/index.ts';
 import { CopySites, type SiteContext } from './sites/index.ts';
 import type {
   CompiledTarget,
   EmitFeatures,
   FloatState,
+  Fold,
   ProbePlan,
   ProbeSites,
   ProcessFilter,
@@ -62,6 +64,8 @@ export interface Compilation {
   /** Plans for the decoder; programs in the order in which they are to be attached (entries last). */
   readonly compiled: CompiledTarget;
   readonly relation: Relation;
+  /** Groups are made of rows, which the kernel cannot add up. */
+  readonly fold?: Fold;
   readonly maps: TracepointMaps;
   /** One a probe, in the tracepoint's order. */
   readonly sites: readonly ProbeSites[];
@@ -81,8 +85,31 @@ export interface Compilation {
   readonly forProcess: (process: ProcessOptions) => Compilation;
 }
 
-/** All stages for one process: names and types, layouts, sites, programs. Every mistake of every probe is reported together. */
+/**
+ * All stages for one process: names and types, layouts, sites, programs. Every mistake of every probe is reported together. Aggregates that the kernel cannot
+ * make are made of a row a call.
+ */
 export function compileTarget(
+  logical: LogicalTracepoint,
+  binary: CompilableBinary,
+  options: CompileOptions,
+): Resolution<Compilation> {
+  const found = compileAsWritten(logical, binary, options);
+  if (found.ok || !found.diagnostics.every(({ id }) => id === notInKernel)) return found;
+  const rows = compileAsWritten(ungrouped(logical), binary, options);
+  if (!rows.ok) return found;
+  const folded = foldOf(logical, rows.value.relation);
+  const why = `made of an event a call, not in the kernel: ${found.diagnostics[0]!.message}`;
+  const withFold = (compilation: Compilation): Compilation => ({
+    ...compilation,
+    ...folded,
+    warnings: [...compilation.warnings, why],
+    forProcess: (process) => withFold(compilation.forProcess(process)),
+  });
+  return { ok: true, value: withFold(rows.value) };
+}
+
+function compileAsWritten(
   logical: LogicalTracepoint,
   binary: CompilableBinary,
   options: CompileOptions,

@@ -33,6 +33,7 @@ export {
   type EmitFeatures,
   type FilledMap,
   type FloatState,
+  type Fold,
   gates,
   type PanicShape,
   type ProbePlan,

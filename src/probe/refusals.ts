@@ -3,7 +3,7 @@ import type { LogicalTracepoint } from '#model';
 import { groupSizes, tooLarge } from './emit/index.ts';
 import type { Chosen } from './programs.ts';
 import { unequalColumns } from './relation.ts';
-import { isFurther } from './resolve/index.ts';
+import { isFurther, notInKernel } from './resolve/index.ts';
 import type { EmitFeatures } from './types.ts';
 
 /** Why a tracepoint, each of whose probes is possible, is not. */
@@ -18,7 +18,8 @@ export function refusalsOf(
   );
   if (columns.length > 0) return columns;
   const large = tooLarge(groupSizes(chosen.flatMap(({ plan }) => plan.group ?? [])));
-  if (large !== undefined) return [{ id: 'probe.too-large', message: large }];
+  const unfit = large ?? chosen.map(({ plan }) => plan.group?.unfit).find((reason) => reason !== undefined);
+  if (unfit !== undefined) return [{ id: notInKernel, message: `aggregates: ${unfit}` }];
   const tree = noTree(logical, chosen);
   if (tree.length > 0 || attachCookie || !chosen.some(({ many }) => many)) return tree;
   const message = 'several functions in one probe need attach cookies (kernel 5.15): name one function';

@@ -1,7 +1,7 @@
 import type { MapSpec, Program } from '#asm';
 import type { Address, Diagnostic, FileOffset } from '#base';
 import type { GoFunction, InstructionClass } from '#gobin';
-import type { Column, EventKind, EventLayout, Hole } from '#model';
+import type { AggregateFunction, Column, EventKind, EventLayout, Hole, Relation } from '#model';
 import type { Computation } from './computation/index.ts';
 import type { TypeGraph } from './graph/index.ts';
 import type { PartStep, PlaceNames, TreePart } from './resolve/index.ts';
@@ -158,6 +158,12 @@ export interface GroupColumn {
     | { readonly kind: 'histogram'; readonly detail: number; readonly number: NumberKind }
     | { readonly kind: 'top'; readonly detail: number; readonly shape: ValueShape }
     | { readonly kind: 'missing'; readonly reason: string };
+}
+
+/** How a table of groups is made of rows, one a call: `made` says so of each of the rows' own columns, behind the implicit ones. */
+export interface Fold {
+  readonly rows: Relation;
+  readonly made: readonly ('key' | AggregateFunction)[];
 }
 
 /** A piece of a log line. `text` of a value: what stands in the template. */

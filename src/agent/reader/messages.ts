@@ -1,5 +1,5 @@
 import type { Relation, RowBatch, Upid } from '#model';
-import type { ProbePlan } from '#probe';
+import type { Fold, ProbePlan } from '#probe';
 
 /** What the reader's thread must know of a ring: descriptors are the process's, the rest is plain data. */
 export interface RingDescription extends Decoding {
@@ -12,6 +12,8 @@ export interface RingDescription extends Decoding {
   readonly upid: Upid;
   /** The tracepoint's calls are added up in the kernel. */
   readonly groups?: GroupMapsDescription;
+  /** Groups are made of the rows; `relation` is the groups'. */
+  readonly fold?: Fold;
   /** Calls that run when the ring is closed get a row of outcome `running`. */
   readonly rowsOfRunning: boolean;
   /** The executable by a path that this process may open, and what the process adds to its addresses: for names and constant bytes. */

@@ -2,7 +2,7 @@ import { parentPort } from 'node:worker_threads';
 import { BugError, SondeError } from '#base';
 import { openRingBuffer, type RingBuffer } from '#bpf';
 import { header, type RowBatch } from '#model';
-import { controlOffset, EventDecoder, GroupDecoder, wokenOffset } from '#probe/decode';
+import { controlOffset, EventDecoder, GroupDecoder, RowFolder, wokenOffset } from '#probe/decode';
 import { clock, type Mapping, mapFlag, openSys, protection, type Readiness } from '#sys';
 import { GroupReader, readStack } from './groups.ts';
 import { ImageServices } from './image.ts';
@@ -34,13 +34,14 @@ class Ring {
   readonly #rowsOfRunning: boolean;
   readonly #image: ImageServices;
   readonly #groups: GroupReader | undefined;
+  readonly #folder: RowFolder | undefined;
   #groupTimer: NodeJS.Timeout | undefined;
   #timer: NodeJS.Timeout | undefined;
   #storm = false;
   #failed = false;
 
   constructor(description: RingDescription) {
-    const { id, ringFd, ringBytes, controlFd, controlBytes, plans, relation, upid } = description;
+    const { id, ringFd, ringBytes, controlFd, controlBytes, plans, relation, upid, fold } = description;
     this.#id = id;
     this.#rowsOfRunning = description.rowsOfRunning;
     this.#ring = openRingBuffer(sys, ringFd, ringBytes);
@@ -50,7 +51,7 @@ class Ring {
     this.#words = words;
     this.#woken = wokenOffset(plans.length) / 8;
     this.#decoder = new EventDecoder({
-      relation,
+      relation: fold?.rows ?? relation,
       counters: () => words,
       undecided: (probe) => Atomics.add(words, controlOffset(probe, 'undecided') / 8, 1n),
     });
@@ -64,8 +65,9 @@ class Ring {
         ...(stacks && { readStack: (id: bigint) => readStack(sys, stacks, id) }),
       };
       this.#groups = new GroupReader(sys, groups, new GroupDecoder(relation, plans, upid, sources, this.#image));
-      this.#groupTimer = setInterval(() => void this.sendGroups(), groupMs);
     }
+    this.#folder = fold && new RowFolder(fold, relation);
+    if (groups ?? fold) this.#groupTimer = setInterval(() => void this.sendGroups(), groupMs);
     this.#readiness = this.#ring.onReadable(() => {
       this.#readiness.pause();
       this.#timer ??= setTimeout(
@@ -127,12 +129,24 @@ class Ring {
   /** Hands over what was added up since the last time. */
   async sendGroups(): Promise<void> {
     if (this.#failed) return;
+    this.#sendFolded();
     try {
       const batch = await this.#groups?.take(() => sys.clockGettime(clock.realtime));
-      if (batch) port.postMessage({ kind: 'rows', id: this.#id, batch } satisfies FromReader, transferable(batch));
+      if (batch) this.#post(batch);
     } catch (error) {
       this.#fail(error);
     }
+  }
+
+  #sendFolded(): void {
+    if (this.#folder === undefined) return;
+    this.drain();
+    const batch = this.#folder.take(sys.clockGettime(clock.realtime));
+    if (batch) this.#post(batch);
+  }
+
+  #post(batch: RowBatch): void {
+    port.postMessage({ kind: 'rows', id: this.#id, batch } satisfies FromReader, transferable(batch));
   }
 
   /** The last of them. */
@@ -171,6 +185,7 @@ class Ring {
       this.#decoder.closeRunning(sys.clockGettime(clock.monotonic));
       this.#handOver();
     }
+    this.#sendFolded();
     this.#readiness.close();
     this.#ring.close();
     this.#controls.unmap();
@@ -181,7 +196,12 @@ class Ring {
   #handOver(): void {
     if (this.#decoder.waitingRows === 0) return;
     const batch = this.#decoder.takeRows();
-    port.postMessage({ kind: 'rows', id: this.#id, batch } satisfies FromReader, transferable(batch));
+    if (this.#folder === undefined) {
+      this.#post(batch);
+      return;
+    }
+    const leftOut = this.#folder.add(batch);
+    Atomics.add(this.#words, controlOffset(0, 'entryDrops') / 8, BigInt(leftOut));
   }
 }
 

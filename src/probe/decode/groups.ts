@@ -32,7 +32,7 @@ export interface GroupSources {
 const mostStacks = 4096;
 
 /** Most keys that a `TopKeys` lists. */
-const mostTopKeys = 10;
+export const mostTopKeys = 10;
 
 /** Columns before the script's own: upid, time_. */
 const implicitCount = 2;

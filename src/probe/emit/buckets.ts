@@ -1,5 +1,20 @@
 import type { NumberKind } from '../types.ts';
 
+/** The bucket of a number, as the programs compute it (`GroupEmitter`). */
+export function bucketOf(value: bigint | number): bigint {
+  if (typeof value === 'number') {
+    const view = new DataView(new ArrayBuffer(8));
+    view.setFloat64(0, value);
+    const bits = view.getBigUint64(0);
+    const bucket = (bits & ((1n << 63n) - 1n)) >> 49n;
+    return bits >> 63n === 1n ? ~bucket : bucket;
+  }
+  if (value < 0n) return ~bucketOf(~value);
+  if (value < 8n) return value;
+  const doubling = BigInt(value.toString(2).length) - 4n;
+  return (value >> doubling) + (doubling << 3n);
+}
+
 /** Where a bucket begins, and the first number behind it, as text for JSON. */
 export function bucketText(bucket: bigint, number: NumberKind): { readonly from: string; readonly to: string } {
   if (number !== 'float') return { from: `${bucketStart(bucket)}`, to: `${bucketEnd(bucket)}` };

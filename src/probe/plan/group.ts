@@ -39,6 +39,8 @@ export interface GroupPlan {
   readonly atReturn: boolean;
   /** … and something is known at its entry alone, which is kept until then. */
   readonly both: boolean;
+  /** Why something of it cannot be added up in the kernel, which could be of rows. */
+  readonly unfit?: string;
 }
 
 /** Most bytes of a key and of the numbers: both lie on the stack. */
@@ -60,7 +62,14 @@ export function groupRefusal({ columns, condition }: ResolvedProbe): string | un
 
 export function planGroup(resolved: ResolvedProbe, planned: PlanContext): GroupPlan | undefined {
   if (!resolved.columns.some(({ from }) => from === 'aggregate')) return undefined;
-  const context = { ...planned, noFloats: () => inRegister };
+  let unfit: string | undefined;
+  const context = {
+    ...planned,
+    noFloats: () => {
+      unfit ??= inRegister;
+      return inRegister;
+    },
+  };
   const key = new LayoutBuilder(context, { start: groupKeyHeader, stringBytes: keyStringBytes, most: mostKeyBytes });
   const values = new LayoutBuilder(context, { start: 0, stringBytes: keyStringBytes, most: mostValueBytes });
   const keyWhen: (When | undefined)[] = [];
@@ -91,7 +100,10 @@ export function planGroup(resolved: ResolvedProbe, planned: PlanContext): GroupP
       slot = { slot: shape.slot };
       if (fn === 'top_keys') {
         const place = key.addAt(of.from, of.value);
-        if (place.kind !== 'slot') return { column, source: { kind: 'missing', reason: keyIsFull } };
+        if (place.kind !== 'slot') {
+          unfit ??= keyIsFull;
+          return { column, source: { kind: 'missing', reason: keyIsFull } };
+        }
         const detail = details.push({ ...slot, keySlot: place.slot, number }) - 1;
         return { column, source: { kind: 'top', detail, shape: place } };
       }
@@ -101,11 +113,14 @@ export function planGroup(resolved: ResolvedProbe, planned: PlanContext): GroupP
       return { column, source: { kind: 'histogram', detail, number } };
     }
     if (words.length === mostWords) {
-      return { column, source: { kind: 'missing', reason: `more than ${mostWords} sums, minima and maxima` } };
+      unfit ??= `there are more than ${mostWords} sums, minima and maxima`;
+      return { column, source: { kind: 'missing', reason: unfit } };
     }
     const word = words.push({ ...slot, operation: fn, number }) - 1;
     return { column, source: { kind: fn, word, number } };
   });
+  if (key.isFull) unfit ??= keyIsFull;
+  if (values.isFull) unfit ??= `numbers take more than ${mostValueBytes} bytes`;
   const keyPlan = key.finish();
   const conditions = groupConditions(resolved.condition);
   if (typeof conditions === 'string') throw new BugError(`a condition beside aggregates: ${conditions}`);
@@ -131,5 +146,6 @@ export function planGroup(resolved: ResolvedProbe, planned: PlanContext): GroupP
     conditions,
     atReturn,
     both: atReturn && (latency || times.includes('entry')),
+    ...(unfit === undefined ? {} : { unfit }),
   };
 }

@@ -35,6 +35,7 @@ export class LayoutBuilder {
   readonly #stringBytes: number;
   readonly #most: number;
   #bytes: number;
+  #isFull = false;
   #time = '';
 
   /** What the values may be made of, as in `planProbe`; for what is no record: where its slots begin, how long they may be. */
@@ -48,6 +49,11 @@ export class LayoutBuilder {
     this.#stringBytes = stringBytes;
     this.#most = most;
     this.#bytes = start;
+  }
+
+  /** For some value there was no room. */
+  get isFull(): boolean {
+    return this.#isFull;
   }
 
   /** As `add`, for what is built of several times: the same place at another time is another value. */
@@ -143,6 +149,7 @@ export class LayoutBuilder {
     const state = isGraph(source) ? walkStateSize(roots + 1) - (roots === 0 ? 0 : walkStateSize(roots)) : 0;
     const bytes = this.#bytes + 1 + slotBytes(source) + state;
     if (bytes + 7 > this.#most) {
+      this.#isFull = true;
       return { kind: 'missing', reason: `the event is full (${this.#most} bytes): name fewer values` };
     }
     this.#bytes = bytes;

@@ -2,7 +2,7 @@ import type { Diagnostic, Span } from '#base';
 import type { AggregatedValue, AggregateFunction } from '#model';
 import type { NumberKind } from '../types.ts';
 import { resolveExpression, type Scope } from './expression.ts';
-import { keyRefusal, numberRefusal } from './key.ts';
+import { keyRefusal, notInKernel, numberRefusal, type Refusal } from './key.ts';
 import { type ColumnForm, durationForm, intForm, textForm } from './leaf.ts';
 import type { ResolvedAggregate } from './resolved.ts';
 
@@ -29,8 +29,9 @@ export function resolveAggregate(
   const typed = resolveExpression(of.text, { ...scope, side: of.kind }, of.span);
   const from = of.kind === 'argument' ? ('entry' as const) : ('return' as const);
   if (!typed.ok) return none(typed.diagnostics, from);
-  const why = fn === 'top_keys' ? keyRefusal(typed.value) : numberRefusal(typed.value);
-  if (why !== undefined) return none([wrong(`${fn} of '${of.text}' cannot be had: ${why}`, of.span)], from);
+  const refusal = fn === 'top_keys' ? keyRefusal(typed.value) : numberRefusal(typed.value, typed.form);
+  if (refusal !== undefined)
+    return none([wrong(`${fn} of '${of.text}' cannot be had: ${refusal.why}`, of.span, refusal)], from);
   const aggregate = { function: fn, of: { from, value: typed.value }, number: numberKind(typed.form) };
   const form = formOf(fn, typed.form.type === 'BOOLEAN' ? intForm : typed.form);
   return { aggregate, form, diagnostics: [] };
@@ -45,6 +46,10 @@ function formOf(fn: AggregateFunction, of: ColumnForm): ColumnForm {
   return fn === 'histogram' || fn === 'top_keys' ? textForm : of;
 }
 
-function wrong(message: string, span?: Span): Diagnostic {
-  return { id: 'probe.no-aggregate', message, ...(span === undefined ? {} : { span }) };
+function wrong(message: string, span?: Span, refusal?: Refusal): Diagnostic {
+  return {
+    id: refusal?.anywhere === false ? notInKernel : 'probe.no-aggregate',
+    message,
+    ...(span === undefined ? {} : { span }),
+  };
 }

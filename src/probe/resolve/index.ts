@@ -7,6 +7,7 @@ export {
 } from './expression.ts';
 export { resolveFunctions } from './functions.ts';
 export { isFurther, isRest } from './instances.ts';
+export { notInKernel } from './key.ts';
 export { type ResolvedSet, resolveProbes, type Skipped } from './many.ts';
 export { type ResolvedPanic, resolvePanic } from './panic.ts';
 export { resolveProbe } from './probe.ts';

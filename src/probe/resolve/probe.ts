@@ -17,7 +17,7 @@ import { resolveAggregate } from './aggregate.ts';
 import { signatureOfProbe } from './declared.ts';
 import { resolveCondition, resolveExpression } from './expression.ts';
 import { resolveFunction } from './function.ts';
-import { keyRefusal } from './key.ts';
+import { keyRefusal, notInKernel } from './key.ts';
 import { goroutineLabels } from './labels.ts';
 import { type ColumnForm, durationForm, intForm, leaf, textForm } from './leaf.ts';
 import { resolveLog } from './log.ts';
@@ -279,13 +279,17 @@ function placeColumn(name: string, part: keyof PlaceNames): ResolvedColumn {
 function notKeys(columns: readonly ResolvedColumn[], probe: LogicalProbe): Diagnostic[] {
   return columns.flatMap((each): Diagnostic[] => {
     if (each.from === 'aggregate' || each.from === 'place') return [];
+    // A tree's columns are of one call each.
     const isValue = each.from === 'entry' || each.from === 'return';
-    const why = isValue ? keyRefusal(each.value) : 'it is not known when calls are added up';
-    if (why === undefined) return [];
+    const ofTree = each.from === 'call-id' || each.from === 'parent-call-id' || each.from === 'own-time';
+    const refusal = isValue
+      ? keyRefusal(each.value)
+      : { why: 'it is not known when calls are added up', anywhere: ofTree };
+    if (refusal === undefined) return [];
     return [
       {
-        id: 'probe.no-key',
-        message: `'${each.column.name}' cannot stand beside an aggregate, of which it would be a key: ${why}`,
+        id: refusal.anywhere ? 'probe.no-key' : notInKernel,
+        message: `'${each.column.name}' cannot stand beside an aggregate, of which it would be a key: ${refusal.why}`,
         hints: ['name a field of it', 'or take the aggregates in a probe of their own'],
         ...(probe.span === undefined ? {} : { span: probe.span }),
       },

@@ -23,9 +23,9 @@ export function resolveSelection(
     else if (typed.value.kind === 'missing')
       fail('probe.no-key', `'${per.text}' is no key, because it is not captured: ${typed.value.reason}`, []);
     else {
-      const why = keyRefusal(typed.value);
-      if (why === undefined) selection = { ...selection, per: typed.value };
-      else fail('probe.no-key', `'${per.text}' is no key: ${why}`, ['name a field of it']);
+      const refusal = keyRefusal(typed.value);
+      if (refusal === undefined) selection = { ...selection, per: typed.value };
+      else fail('probe.no-key', `'${per.text}' is no key: ${refusal.why}`, ['name a field of it']);
     }
   }
   return diagnostics.length > 0 ? { ok: false, diagnostics } : { ok: true, value: selection };

@@ -1,4 +1,4 @@
-/** Floating-point numbers that the kernel adds up and compares, against the program's own arithmetic. */
+/** Numbers that are added up in the kernel, floats among them, and of rows where it cannot: against the program's own arithmetic. */
 import { afterAll, expect, it } from 'vitest';
 import { goFixture } from '../testing/go-fixtures.ts';
 import { killStarted, startProcess } from '../testing/process.ts';
@@ -97,15 +97,34 @@ it.each(['local', 'go1.18.10'] as const)('sums, least and largest, histograms: b
       most: "Max(pxtrace.ArgExpr('o.Weight'))",
       odd: "Max(pxtrace.ArgExpr('*o.Odd'))",
       spread: "Histogram(pxtrace.ArgExpr('o.Total'))",
-      rate: "Sum(pxtrace.ArgExpr('rate'))",
     },
   });
+  // What the kernel has no way to is made of rows: floats in registers, floating-point arithmetic, texts that are computed, how a call ended.
+  const ofRows = writeProbeScript(sonde.folder, {
+    upid: await sonde.upid(program.pid),
+    name: `rows_${name}`,
+    function: 'main.place',
+    calls: 'when=\'float64(len(o.Customer)) * 1.5 > 4 && $outcome == "returned"\'',
+    columns: {
+      letter: "ArgExpr('o.Customer[:1]')",
+      outcome: 'Outcome()',
+      n: 'Count()',
+      rate: "Sum(pxtrace.ArgExpr('rate'))",
+      half: "Sum(pxtrace.ArgExpr('o.Total / 2'))",
+      odd: "Min(pxtrace.ArgExpr('*o.Odd'))",
+      positive: "Sum(pxtrace.ArgExpr('o.Total > 0'))",
+      spread: "Histogram(pxtrace.ArgExpr('o.Total'))",
+      top: 'TopKeys(pxtrace.ArgExpr(\'o.Customer + "!"\'))',
+      slowest: 'Max(pxtrace.FunctionLatency())',
+    },
+  });
+  await sonde.ok(['run', '-f', ofRows]);
   await sonde.ok(['run', '-f', script]);
   program.write('go\n');
   const [, text] = await program.waitFor(/^sums (.*)$/m);
   const sums = JSON.parse(text!) as Readonly<Record<string, Sums>>;
   type Row = Record<'who' | 'spread', string> & Record<'n' | 'total' | 'weight' | 'least' | 'most' | 'odd', number>;
-  const rows = await sonde.rows<Row & { rate: null; notes_: Record<string, string> }>(['run', '-f', script]);
+  const rows = await sonde.rows<Row>(['run', '-f', script]);
   for (const [who, own] of Object.entries(sums)) {
     const told = rows.filter((row) => row.who === who);
     const sum = (of: (row: Row) => number) => told.reduce((all, row) => all + of(row), 0);
@@ -122,7 +141,31 @@ it.each(['local', 'go1.18.10'] as const)('sums, least and largest, histograms: b
     expect(Math.min(...buckets.map(({ from }) => from))).toBeLessThanOrEqual(own.Least);
     expect(buckets.every(({ from, to }) => from < to && to - from <= Math.abs(from) / 8 + 1e-300)).toBe(true);
   }
-  // By ABI0 it would be on the stack; a row says what it lacks.
-  expect(rows[0]!.rate).toBe(null);
-  expect(rows[0]!.notes_.rate).toContain('floats are added up from memory only');
+  type Made = Record<'letter' | 'outcome' | 'top' | 'spread', string> &
+    Record<'n' | 'rate' | 'half' | 'odd' | 'positive' | 'slowest', number> & { notes_?: Record<string, string> };
+  const made = await sonde.rows<Made>(['run', '-f', ofRows]);
+  const spreads = (of: readonly { readonly spread: string }[]) => {
+    const counts = new Map<number, number>();
+    for (const { from, count } of of.flatMap(({ spread }) => JSON.parse(spread) as { from: number; count: number }[])) {
+      counts.set(from, (counts.get(from) ?? 0) + count);
+    }
+    return [...counts].sort(([a], [b]) => a - b);
+  };
+  for (const [who, own] of Object.entries(sums)) {
+    const told = made.filter(({ letter }) => letter === who[0]);
+    const sum = (of: (row: Made) => number) => told.reduce((all, row) => all + of(row), 0);
+    expect(told.every(({ outcome, slowest }) => outcome === 'returned' && slowest > 0)).toBe(true);
+    expect([sum(({ n }) => n), sum(({ rate }) => rate), sum(({ positive }) => positive)]).toEqual([
+      500,
+      1000,
+      own.Positive,
+    ]);
+    expect(sum(({ half }) => half)).toBeCloseTo(own.Total / 2, 6);
+    expect(Math.min(...told.map(({ odd }) => odd))).toBe((who === 'bob' ? -499 : -500) * 1e300);
+    expect(told.flatMap(({ top }) => JSON.parse(top) as { key: string }[]).every(({ key }) => key === `${who}!`)).toBe(
+      true,
+    );
+    // The same buckets as the kernel's.
+    expect(spreads(told)).toEqual(spreads(rows.filter((row) => row.who === who)));
+  }
 });
