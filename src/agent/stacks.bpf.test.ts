@@ -351,6 +351,53 @@ it('takes a pattern: each frame of a function that it fits', async () => {
   expect(calls.filter((call) => call.function === 'runtime.gopark').length).toBeGreaterThan(1);
 });
 
+const withInlined = `package main
+
+import "fmt"
+
+//go:noinline
+func block(c chan int) int { return <-c }
+
+func handle(c chan int) int { return block(c) + 1 }
+
+func inner(c chan int) int { return handle(c) * 2 }
+
+var byVariable = handle
+
+//go:noinline
+func serve(c chan int) int { return inner(c) + 3 }
+
+//go:noinline
+func other(c chan int) int { return byVariable(c) + 4 }
+
+func apply[T any](v T, f func(T) int) int { return f(v) + 1 }
+
+//go:noinline
+func third(c chan int) int { return apply(c, block) + 5 }
+
+func main() {
+	never := make(chan int)
+	for _, f := range []func(chan int) int{serve, serve, other, third} {
+		go f(never)
+	}
+	fmt.Println("ready")
+	fmt.Scanln()
+}
+`;
+
+it.each(['local', 'go1.18.10'] as const)('calls that are inlined, by %s', async (toolchain) => {
+  const target = await started({ source: { 'main.go': withInlined, 'go.mod': 'module x\n\ngo 1.18\n' }, toolchain });
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const found = async (name: string) => {
+    const { calls } = await inside(target.pid, name);
+    return calls.map((call) => `${call.function.replace(/\[.*/, '')} ${call.inlinedInto}`.trim()).sort();
+  };
+  expect(await found('main.handle')).toEqual(['main.handle', 'main.handle main.serve', 'main.handle main.serve']);
+  expect(await found('main.inner')).toEqual(['main.inner main.serve', 'main.inner main.serve']);
+  expect(await found('main.apply')).toEqual(['main.apply main.third']);
+  expect(await found('re:^main\\.(handle|serve|block)$')).toHaveLength(4 + 2 + 3);
+});
+
 it('says what cannot be answered', async () => {
   const target = await started();
   const asked = (name: string) => callsOnStacks(sonde.sys, sonde.binaries, target.pid, name);

@@ -5,13 +5,12 @@ import { type GoBinary, type Goroutine, goroutines } from '#gobin';
 import { resolveFunctions } from '#probe';
 import { addressOfOffset, executableMappings, openProcessMemory, readMaps, type Sys } from '#sys';
 import type { Binaries } from './binaries.ts';
+import { type CalledFunction, CalledFunctions } from './called-functions.ts';
 import type { Executable } from './executable.ts';
 import { executableOf } from './process-executable.ts';
 
 /** A call of a function that a goroutine is in the midst of, found on its stack. */
-export interface StackedCall {
-  /** As the linker has it. */
-  readonly function: string;
+export interface StackedCall extends CalledFunction {
   readonly goid: bigint;
   readonly state: Goroutine['state'];
 }
@@ -19,7 +18,7 @@ export interface StackedCall {
 export interface Stacked {
   /** Whose calls were looked for. */
   readonly functions: ReadonlySet<string>;
-  /** One for every frame of these functions, innermost first in each goroutine. */
+  /** One for every frame of these functions and for each of their inlined copies in others, innermost first in each goroutine. */
   readonly calls: readonly StackedCall[];
   /** All goroutines. */
   readonly goroutines: number;
@@ -48,21 +47,14 @@ export async function callsOnStacks(
   const { binary } = lease;
   const found = resolveFunctions({ function: name, columns: [] }, binary);
   if (!found.ok) throw new UserError(found.diagnostics);
-  const names = new Map<number, string>(found.value.functions.map((fn) => [fn.entry, fn.name]));
-  if (names.size === 0)
-    throw new UserError(
-      `'${name}' has no code of its own: the compiler inlined it everywhere, and such calls have no frames`,
-    );
+  const { functions, names } = found.value;
   const tables = goroutineTables(binary);
   if (typeof tables === 'string') return tables;
   const { table, allgs, offsets } = tables;
   using memory = openProcessMemory(sys, pid);
   const bias = loadBias(sys, pid, executable, binary);
   if (bias === undefined || !memory) return 'the process has ended, or replaced itself';
-  const nameAt = (pc: Address) => {
-    const index = table.findByPc((pc - bias) as Address);
-    return index < 0 ? undefined : names.get(table.entry(index));
-  };
+  const called = new CalledFunctions(table, functions, names);
   const calls: StackedCall[] = [];
   const counts = { goroutines: 0, running: 0, cut: 0 };
   const read = (at: number, size: number) => memory.read(at, size);
@@ -71,17 +63,15 @@ export async function callsOnStacks(
     counts.goroutines++;
     if (state === 'running') counts.running++;
     else if (!complete) counts.cut++;
-    for (const pc of frames) {
-      const fn = nameAt(pc);
-      if (fn !== undefined) calls.push({ function: fn, goid, state });
-    }
+    const inFile = frames.map((pc) => (pc - bias) as Address);
+    for (const call of called.on(inFile)) calls.push({ ...call, goid, state });
     if (performance.now() < sliceEnd) continue;
     await setImmediate();
     sliceEnd = performance.now() + sliceMs;
   }
   // Every Go program has goroutines of its runtime.
   if (counts.goroutines === 0 || !memory.read(allgs + bias, 16)) return 'the process has ended, or replaced itself';
-  return { functions: new Set(names.values()), calls, ...counts };
+  return { functions: new Set(names), calls, ...counts };
 }
 
 /** What the walk over goroutines needs to know of a binary; a text: what is not known. */

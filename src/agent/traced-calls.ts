@@ -70,7 +70,7 @@ export function runningCall(call: OpenCall, upid: Upid): sonde.TraceCall {
 }
 
 /** A call that began before anybody traced it: that it runs is all that its goroutine's stack tells. */
-export function stackedCall({ goid, state, function: fn }: StackedCall, upid: Upid): sonde.TraceCall {
+export function stackedCall({ goid, state, function: fn, inlinedInto }: StackedCall, upid: Upid): sonde.TraceCall {
   return {
     upid: formatUpid(upid),
     timeNs: 0n,
@@ -80,7 +80,7 @@ export function stackedCall({ goid, state, function: fn }: StackedCall, upid: Up
     resultsJson: '',
     latencyNs: undefined,
     outcome: 'running',
-    inlinedInto: '',
+    inlinedInto,
     callId: undefined,
     parentCallId: undefined,
     ownNs: undefined,
