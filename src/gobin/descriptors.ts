@@ -6,6 +6,7 @@ import { typesStart } from './open-pclntab.ts';
 import { relativeRelocations } from './relocations.ts';
 import { minorVersion } from './runtime.ts';
 import { channelHeader, mapDescriptorBytes, mapForm, mapHeader } from './runtime-structs.ts';
+import { StandardTypes } from './standard-types.ts';
 import type { DynamicType, GoField, GoType, TypeRef } from './types.ts';
 
 /** `internal/abi.Type` and the structs that begin with it (Go 1.17 to 1.27, internal/abi/type.go): byte offsets. */
@@ -62,12 +63,14 @@ export class Descriptors {
   #all: readonly Address[] | undefined;
   #linked: LinkedTypes | undefined;
   #names: ReadonlyMap<string, Address> | undefined;
-  #short: ReadonlyMap<string, readonly string[]> | undefined;
+  #byShort: ReadonlyMap<string, readonly string[]> | undefined;
+  readonly #standard: StandardTypes;
 
   constructor(elf: Elf, goVersion: string) {
     this.#elf = elf;
     this.#goVersion = goVersion;
     this.#minor = minorVersion(goVersion) ?? 26;
+    this.#standard = new StandardTypes(this, minorVersion(goVersion), (name) => this.#described(name));
     this.#base = typesStart(elf);
     this.#loaded = elf.sections.filter(({ address: from, type }) => from > 0 && type !== noBits);
   }
@@ -97,18 +100,30 @@ export class Descriptors {
     return type;
   }
 
-  /** `net/http.Request`, `http.Request` (where one package only ends so), `main.point`; undefined where no descriptor has the name. */
+  /**
+   * `net/http.Request`, `http.Request` (where one package only ends so), `main.point`: of those that have a descriptor, and some of the standard library's
+   * besides. Undefined: no such type is known.
+   */
   named(name: string): TypeRef | undefined {
-    const whole = this.#byName.has(name) ? [name] : this.namesakes(name);
-    return whole.length === 1 ? this.ref(this.#byName.get(whole[0]!)!) : undefined;
+    const several = this.namesakes(name);
+    if (several.length > 1) return undefined;
+    return this.#described(several[0] ?? name) ?? this.#standard.named(name) ?? this.#described(this.#short(name)[0]);
+  }
+
+  #described(name: string | undefined): TypeRef | undefined {
+    const found = name === undefined ? undefined : this.#byName.get(name);
+    return found === undefined ? undefined : this.ref(found);
   }
 
   /** The types that `http.Request` may stand for, with the whole paths of their packages. */
   namesakes(name: string): readonly string[] {
-    const known = (this.#short ??= this.#indexShort()).get(name) ?? [];
+    if (this.#byName.has(name)) return [name];
     // Nobody else can import what is internal to the standard library.
-    const open = known.filter((each) => !/^(?:runtime\/)?(?:internal|vendor)\//.test(each));
-    return open.length > 0 ? open : known;
+    return this.#short(name).filter((each) => !/^(?:runtime\/)?(?:internal|vendor)\//.test(each));
+  }
+
+  #short(name: string): readonly string[] {
+    return (this.#byShort ??= this.#indexShort()).get(name) ?? [];
   }
 
   /** Name of the type whose descriptor is at an address, as reflection has it: `main.T`, packages by their last part. */

@@ -213,8 +213,6 @@ class DeclaredTypes {
     if (own !== undefined) return make(own);
     if (text.package === 'unsafe' && text.name === 'Pointer')
       return make({ kind: 'pointer', name: 'unsafe.Pointer', size: 8, elem: undefined });
-    if (text.package === 'time' && text.name === 'Duration')
-      return make({ kind: 'int', name: 'time.Duration', size: 8 });
     return undefined;
   }
 
