@@ -1,4 +1,4 @@
-export { attribute, tag } from './constants.ts';
+export { attribute, languageGo, tag } from './constants.ts';
 export type { AttributeValue, Die } from './die.ts';
 export { type Dwarf, openDwarf, type UnitRoot } from './dwarf.ts';
 export { MalformedDwarf } from './errors.ts';

@@ -9,6 +9,8 @@ export interface Scope {
   readonly function: string;
   /** Is that an inlined copy? */
   readonly inlined: boolean;
+  /** Offset of the DIE of that function, or copy. */
+  readonly instance: number;
   /** Its parameters, results and local variables, each name once: the innermost block's. */
   readonly variables: readonly Parameter[];
 }
@@ -42,7 +44,8 @@ export function readScope(dwarf: Dwarf, offset: number, pc: number): Scope | und
   enter(die, false);
   const origin = originOf(dwarf, scope.die);
   const name = dwarf.string(scope.die, attribute.name) ?? (origin && dwarf.string(origin, attribute.name)) ?? '';
-  return { function: name, inlined: scope.inlined, variables: [...scope.variables.values()] };
+  const { inlined, variables } = scope;
+  return { function: name, inlined, instance: scope.die.offset, variables: [...variables.values()] };
 }
 
 function originOf(dwarf: Dwarf, die: Die): Die | undefined {

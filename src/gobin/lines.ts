@@ -1,4 +1,4 @@
-import { type Dwarf, type LineHeader, runLineProgram } from '#dwarf';
+import { type Dwarf, type LineHeader, languageGo, runLineProgram } from '#dwarf';
 import { isClosure } from './names.ts';
 
 /** A piece of code that one line of the source became: start ≤ pc < end, without a gap. */
@@ -18,8 +18,6 @@ export type LineLookup =
       readonly file: string;
       readonly line: number;
       readonly runs: readonly LineRun[];
-      /** The compiler says nowhere that a statement of the line begins: several of its pieces may belong to one turn. */
-      readonly unmarked?: true;
     }
   /** No file's path ends so. */
   | { readonly kind: 'no-file'; readonly files: readonly string[] }
@@ -38,7 +36,8 @@ export function findLine(dwarf: Dwarf, suffix: string, line: number, functionAt:
   for (const unit of dwarf.units()) {
     const die = dwarf.die(unit.root);
     const header = die && dwarf.lineHeader(die);
-    if (header === undefined) continue;
+    // The C code of a package with cgo is said to be of its Go files, too.
+    if (header === undefined || (dwarf.root(unit).language ?? languageGo) !== languageGo) continue;
     for (const file of header.files) {
       if (file === undefined) continue;
       all.add(file);
@@ -56,7 +55,7 @@ export function findLine(dwarf: Dwarf, suffix: string, line: number, functionAt:
   const marked = pieces.filter(({ statements }) => statements.length > 0);
   if (marked.length > 0) return { kind: 'found', file: file!, line, runs: marked };
   const unmarked = pieces.map((run) => ({ ...run, statements: [run.start] }));
-  if (unmarked.length > 0) return { kind: 'found', file: file!, line, runs: unmarked, unmarked: true };
+  if (unmarked.length > 0) return { kind: 'found', file: file!, line, runs: unmarked };
   return { kind: 'no-code', file: file!, ...nearestLines(line, lines) };
 }
 

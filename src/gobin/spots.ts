@@ -42,7 +42,8 @@ export function lineSpots(
       const named = scope.variables.filter(({ name }) => isSourceName(name));
       const located = { architecture, pc, frameBytes, resolve, isHandover, isTrusted };
       const variables = referred(variablesAt(named, located), info);
-      return { variables, frameBytes, function: scope.function, inlined: scope.inlined };
+      const { inlined, instance } = scope;
+      return { variables, frameBytes, function: scope.function, inlined, instance };
     };
     return [{ into: { ...into, name: info.nameAt(into.entry) ?? into.name }, ...run, at }];
   });

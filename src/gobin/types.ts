@@ -1,4 +1,5 @@
 import type { Address, FileOffset } from '#base';
+import type { Scope } from '#dwarf';
 import type { LineLookup } from './lines.ts';
 
 /** Offset of a type DIE in .debug_info: the handle by which types refer to each other (type graphs have cycles). */
@@ -167,10 +168,7 @@ export interface LineSpot {
   /** Addresses of it at which the compiler says that a statement begins. */
   readonly statements: readonly number[];
   /** What can be named at one of its instructions, and the function that it is written in. */
-  at(
-    pc: Address,
-    isTrusted?: Trust,
-  ): (PlaceVariables & { readonly function: string; readonly inlined: boolean }) | undefined;
+  at(pc: Address, isTrusted?: Trust): (PlaceVariables & Pick<Scope, 'function' | 'inlined' | 'instance'>) | undefined;
 }
 
 /** What a line of the source is in the binary. */

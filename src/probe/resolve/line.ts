@@ -82,7 +82,7 @@ export function resolveLine(
   const failures: Diagnostic[][] = [];
   const skipped: Skipped[] = [];
   const undecidable: (readonly Diagnostic[])[] = [];
-  const places = linePlaces(sites, found.spots, found.unmarked === true);
+  const places = linePlaces(sites, found.spots);
   const probes = places.flatMap((place): readonly ResolvedProbe[] => {
     const fn = { ...place.into, name: place.function };
     const { diagnostics, unselected, ...found } = resolveColumns(

@@ -127,7 +127,7 @@ function isBeforeLoop(graph: FlowGraph, node: number): boolean {
 }
 
 /** Are both run equally often, each once between two times of the other? */
-function isEquivalent({ graph, dominators: idom, postDominators: ipdom }: Flow, a: number, b: number): boolean {
+export function isEquivalent({ graph, dominators: idom, postDominators: ipdom }: Flow, a: number, b: number): boolean {
   const { count } = graph;
   const [first, second] = nearestCommon(idom, 0, [a, b]) === a ? [a, b] : [b, a];
   if (nearestCommon(idom, 0, [a, b]) !== first || nearestCommon(ipdom, count, [a, b]) !== second) return false;
@@ -135,7 +135,7 @@ function isEquivalent({ graph, dominators: idom, postDominators: ipdom }: Flow, 
 }
 
 /** Is there a way from `node` back to it that does not pass `other`? */
-function comesBack({ successors }: FlowGraph, node: number, other: number): boolean {
+export function comesBack({ successors }: FlowGraph, node: number, other: number): boolean {
   if (node === other) return false;
   const seen = new Set<number>();
   const work = [node];

@@ -1,7 +1,8 @@
 import type { Address } from '#base';
-import { analyse, type CodeShape, flow, isWhole, type LineSpot, type Trust } from '#gobin';
+import { analyse, type CodeShape, flow, isWhole, type LineSpot, nearestCommon, type Trust } from '#gobin';
 import { chooseSites } from './choose.ts';
 import type { CopyPlace, CopySites } from './copies.ts';
+import { comesBack, isEquivalent } from './copy.ts';
 import { tableTargets } from './tables.ts';
 import { isCounter, isOfCall, isSteady, type Known } from './trust.ts';
 
@@ -11,11 +12,15 @@ export interface LinePlace extends CopyPlace {
   readonly inlined: boolean;
 }
 
+interface PieceStart extends LinePlace {
+  /** Of the function, or the copy of it, that it is in. */
+  readonly instance: number;
+}
+
 /**
  * The places of a line: one for each straight piece of code in which a statement of it begins. Of the line that a function is declared on, its entry: with what it was given, once a call.
- * `isUnmarked`: the compiler does not say where statements of the line begin.
  */
-export function linePlaces(sites: CopySites, spots: readonly LineSpot[], isUnmarked: boolean): LinePlace[] {
+export function linePlaces(sites: CopySites, spots: readonly LineSpot[]): LinePlace[] {
   const byFunction = new Map<Address, LineSpot[]>();
   for (const spot of spots) {
     const known = byFunction.get(spot.into.entry);
@@ -29,8 +34,10 @@ export function linePlaces(sites: CopySites, spots: readonly LineSpot[], isUnmar
     // More than the declaration is on the line where the function returns on it, too.
     const isBody = own.some((spot) => indexesOf(spot, known).some((i) => known.code.flow[i] === flow.return));
     if (entry !== undefined && !isBody) return [entry];
-    const places = own.flatMap((spot) => pieces(sites, spot, known, spot === declared ? entry : undefined));
-    return isUnmarked ? firstOfTurns(places, known) : places;
+    return oncePerTurn(
+      own.flatMap((spot) => pieceStarts(sites, spot, known, spot === declared ? entry : undefined)),
+      known,
+    );
   });
 }
 
@@ -48,7 +55,7 @@ function shapeOf(sites: CopySites, { code }: Known): CodeShape {
 }
 
 /** Undefined: no instruction is the entry, or its parameters are not known. */
-function entryPlace({ context }: CopySites, { into, at }: LineSpot, { code }: Known): LinePlace | undefined {
+function entryPlace({ context }: CopySites, { into, at }: LineSpot, { code }: Known): PieceStart | undefined {
   const signature = context.signature?.(into.entry);
   const chosen = chooseSites(into, code, context, { entry: true, returns: false });
   const scope = at(into.entry);
@@ -64,49 +71,62 @@ function entryPlace({ context }: CopySites, { into, at }: LineSpot, { code }: Kn
     signature: { parameters: signature.parameters, results: [] },
     function: scope.function,
     inlined: false,
+    instance: scope.instance,
   };
 }
 
-/** `entry`: takes the place of the first piece. Nothing of the stack check is of a line: it may run twice for one call. */
-function pieces(sites: CopySites, spot: LineSpot, known: Known, entry: LinePlace | undefined): LinePlace[] {
+/** `entry`: takes the place of the first piece. */
+function pieceStarts(sites: CopySites, spot: LineSpot, known: Known, entry: PieceStart | undefined): PieceStart[] {
   const { code, flow: around } = known;
   const steady = { at: (pc: Address) => spot.at(pc, trustAt(known, pc)) };
-  const places: LinePlace[] = [];
-  let piece: number[] = [];
-  let first = entry;
-  const at = (i: number) => (code.entry + code.offsets[i]!) as Address;
-  const finish = () => {
-    if (piece.length > 0 && first !== undefined) places.push(first);
-    else if (piece.some((i) => spot.statements.includes(at(i)))) push(piece);
-    if (piece.length > 0) first = undefined;
-    piece = [];
-  };
-  const push = (candidates: readonly number[]) => {
-    const best = sites.best(steady, code, candidates, () => false);
+  const pieces = piecesOf(sites, spot, known);
+  const isMarked = pieces.map((piece) =>
+    piece.some((i) => spot.statements.includes((code.entry + code.offsets[i]!) as Address)),
+  );
+  // A mark may be at what only one of the ways to the line runs, such as a reload.
+  for (let k = 0; k + 1 < pieces.length; k++) {
+    const [own, next] = [pieces[k]!, pieces[k + 1]!];
+    const last = own.at(-1)!;
+    if (!isMarked[k] || around === undefined || next[0] !== last + 1) continue;
+    if (around.graph.successors[last]!.length > 1 || comesBack(around.graph, next[0], own[0]!)) continue;
+    isMarked[k] = false;
+    isMarked[k + 1] = true;
+  }
+  return pieces.flatMap((piece, k): PieceStart[] => {
+    if (k === 0 && entry !== undefined) return [entry];
+    const best = isMarked[k] ? sites.best(steady, code, piece, () => false) : undefined;
     const scope = best && spot.at(best.site.address);
-    if (best === undefined || scope === undefined) return;
-    places.push({
-      into: spot.into,
-      entry: best.site,
-      stackStart: { at: best.site.address, isOwn: true },
-      frameBytes: { entry: best.frameBytes, end: 0 },
-      signature: { parameters: best.variables, results: [] },
-      function: scope.function,
-      inlined: scope.inlined,
-    });
-  };
+    if (best === undefined || scope === undefined) return [];
+    return [
+      {
+        into: spot.into,
+        entry: best.site,
+        stackStart: { at: best.site.address, isOwn: true },
+        frameBytes: { entry: best.frameBytes, end: 0 },
+        signature: { parameters: best.variables, results: [] },
+        function: scope.function,
+        inlined: scope.inlined,
+        instance: scope.instance,
+      },
+    ];
+  });
+}
+
+/** Straight pieces of code: nothing jumps into one. Nothing of the stack check is of a line: it may run twice for one call. */
+function piecesOf(sites: CopySites, spot: LineSpot, known: Known): number[][] {
+  const { code, flow: around } = known;
+  const pieces: number[][] = [];
   const isCheck = checkOf(sites, known);
+  let isOpen = false;
   for (const i of indexesOf(spot, known)) {
     if (isCheck(i)) continue;
-    // Something may jump here: what is before it is another piece.
-    if (piece.length > 0 && (around === undefined || around.graph.predecessors[i]!.some((from) => from !== i - 1)))
-      finish();
-    piece.push(i);
+    if (around === undefined || around.graph.predecessors[i]!.some((from) => from !== i - 1)) isOpen = false;
+    if (isOpen) pieces.at(-1)!.push(i);
+    else pieces.push([i]);
     const kind = code.flow[i];
-    if (kind !== flow.next && kind !== flow.call && kind !== flow.indirectCall) finish();
+    isOpen = kind === flow.next || kind === flow.call || kind === flow.indirectCall;
   }
-  finish();
-  return places;
+  return pieces;
 }
 
 /** Is an instruction one of the stack check, or of the way back from `runtime.morestack`? */
@@ -131,18 +151,23 @@ function trustAt(known: Known, pc: Address): Trust {
   };
 }
 
-/** Without those places that control comes to only by way of another one, and once for it: both are of one turn. */
-function firstOfTurns(places: readonly LinePlace[], { index, flow: around, code }: Known): LinePlace[] {
-  return places.filter(({ entry }) => {
-    const others = places.filter((each) => each.entry.address < entry.address);
-    if (around === undefined) return others.length === 0;
-    const known = new Set(others.map((each) => index.get(each.entry.address)));
-    for (let i = index.get(entry.address)!; i > 0; i--) {
-      const before = around.graph.predecessors[i]!;
-      if (before.length !== 1 || before[0] !== i - 1) return true;
-      if (known.has(i - 1)) return false;
-      if (code.flow[i - 1] === flow.return) return true;
-    }
-    return true;
+/**
+ * One place for a turn of the line: without those that control comes to only by way of another one, and once for it. Of those that are run equally often the one at which most
+ * variables are known. Copies of one function inlined twice are apart.
+ */
+function oncePerTurn(places: readonly PieceStart[], { index, flow: around }: Known): LinePlace[] {
+  if (around === undefined) return [...places];
+  const at = ({ entry }: LinePlace) => index.get(entry.address)!;
+  const isOfTurn = (first: PieceStart, other: PieceStart) =>
+    first !== other &&
+    first.instance === other.instance &&
+    nearestCommon(around.dominators, 0, [at(first), at(other)]) === at(first) &&
+    !comesBack(around.graph, at(other), at(first));
+  const firsts = places.filter((place) => !places.some((other) => isOfTurn(other, place)));
+  const known = ({ signature }: LinePlace) =>
+    signature.parameters.filter(({ unknown }) => unknown === undefined).length;
+  return firsts.map((first) => {
+    const alike = places.filter((other) => isOfTurn(first, other) && isEquivalent(around, at(first), at(other)));
+    return alike.reduce<PieceStart>((best, other) => (known(other) > known(best) ? other : best), first);
   });
 }
