@@ -105,7 +105,8 @@ function compile(
 ): { compilation: Compilation; stages: readonly sonde.DebugStage[] } {
   try {
     const { target } = logical;
-    if (target.kind !== 'upid') throw new UserError('a tracepoint with a selector is compiled for each process: give a UPID');
+    if (target.kind !== 'upid')
+      throw new UserError('a tracepoint with a selector is compiled for each process: give a UPID');
     const process = processes.byUpid(target.upid);
     using executable = executableOf(process.pid);
     using lease = binaries.open(executable, logical.debugFile);

@@ -26,7 +26,12 @@ export function describeCompilation(
   const { maps, relation } = compilation;
   return [
     { name: 'logical', text: describeLogical(logical) },
-    { name: 'resolved', text: compilation.resolved.map((probe) => describeResolved(probe, binary)).join('\n') },
+    {
+      name: 'resolved',
+      text: [...compilation.resolved.map((probe) => describeResolved(probe, binary)), ...compilation.warnings].join(
+        '\n',
+      ),
+    },
     { name: 'sites', text: compilation.sites.map(describeSites).join('\n') },
     ...(compilation.types === undefined ? [] : [{ name: 'types' as const, text: describeTypes(compilation.types) }]),
     {
