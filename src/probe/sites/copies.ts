@@ -73,9 +73,9 @@ export class CopySites {
     const inCopy = new Uint8Array(code.count);
     for (let i = 0; i < code.count; i++) {
       const at = code.entry + code.offsets[i]!;
-      // A `nop` may be padding before a jump, which is of whatever place comes before it.
+      // A `nop` may be padding before a jump, which is of whatever place comes before it; a jump that ends a block is of any place in it.
       const isIn = copy.ranges.some(({ start, end }) => at >= start && at < end);
-      if (isIn && code.role(i).kind !== 'nop') inCopy[i] = 1;
+      if (isIn && code.flow[i] !== flow.jump && code.role(i).kind !== 'nop') inCopy[i] = 1;
     }
     const has = (i: number) => inCopy[i] === 1;
     const shape = copyShape(around, {
