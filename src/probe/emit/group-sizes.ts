@@ -1,6 +1,6 @@
 import type { GroupPlan } from '../plan/index.ts';
-import { workBytes } from './compute.ts';
 import { frame } from './frame.ts';
+import { workBytes } from './work-bytes.ts';
 
 /** Sizes that all groups of a tracepoint share, in bytes: they have one map. */
 export interface GroupSizes {

@@ -1,10 +1,11 @@
 import { type Assembler, fp, immediate, type Label, r0, r1, r2, r3, r4, r7, r8, r9 } from '#asm';
 import type { SelectionPlan } from '../plan/index.ts';
-import { type Reading, workBytes } from './compute.ts';
+import type { Reading } from './compute.ts';
 import { frame, mapNames, noExist } from './frame.ts';
 import type { ProbeNumber } from './record.ts';
 import { writeSlot } from './slot.ts';
 import { bordersOf, walkFrames, withinName } from './within.ts';
+import { workBytes } from './work-bytes.ts';
 
 /** Words (u64) of what is known of the calls of a probe as it was written, or of those with one key. */
 export const selectionState = {
