@@ -20,11 +20,11 @@ import { type Identity, readIdentity } from './identity.ts';
 import { IdleTimer } from './idle.ts';
 import { Kernel } from './kernel.ts';
 import { AgentDoor } from './listen.ts';
-import { executableOf } from './process-executable.ts';
 import { Processes } from './processes.ts';
 import { Reader } from './reader/reader.ts';
 import { readRedaction } from './redaction.ts';
 import { serve, version } from './service.ts';
+import { goImageOf } from './shared-objects.ts';
 import { catalogOf, TableFunctions, targetText } from './tables.ts';
 import { TokenFile } from './token-file.ts';
 import { Tracer } from './trace.ts';
@@ -277,7 +277,7 @@ export class Agent {
     send: (info: sonde.FunctionInfo) => Promise<void>,
   ): Promise<void> {
     for (const process of this.#processes.find(request.process).slice(0, 1)) {
-      using executable = executableOf(process.pid);
+      using executable = goImageOf(this.#sys, process.pid);
       using lease = this.#binaries.open(executable);
       for (const info of describeFunctions(lease.binary, request.pattern, request.path)) {
         if (signal.aborted) return;

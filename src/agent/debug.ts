@@ -8,7 +8,6 @@ import type { Binaries } from './binaries.ts';
 import { functionCall } from './execute.ts';
 import type { Kernel } from './kernel.ts';
 import { microseconds } from './latency.ts';
-import { executableOf } from './process-executable.ts';
 import type { Processes } from './processes.ts';
 import { TableFunctions } from './tables.ts';
 
@@ -108,7 +107,7 @@ function compile(
     if (target.kind !== 'upid')
       throw new UserError('a tracepoint with a selector is compiled for each process: give a UPID');
     const process = processes.byUpid(target.upid);
-    using executable = executableOf(process.pid);
+    using executable = processes.image(process);
     using lease = binaries.open(executable, logical.debugFile);
     const { binary } = lease;
     const compiled = compileTarget(logical, binary, {

@@ -6,8 +6,8 @@ import { formatUpid, type Upid } from '#model';
 import { openProcessMemory, type Sys } from '#sys';
 import type { Binaries } from './binaries.ts';
 import { nameMatcher } from './functions.ts';
-import { executableOf } from './process-executable.ts';
 import type { Processes } from './processes.ts';
+import { goImageOf } from './shared-objects.ts';
 import { goroutineTables, loadBias } from './stacks.ts';
 
 /** What looking into processes takes. */
@@ -23,8 +23,12 @@ type Row = readonly (string | bigint | undefined)[];
 const sliceMs = 10;
 
 /** `px.GetGoFunctions(upid, match)`: name, signature, file, line. @throws UserError */
-export async function functionRows({ binaries, processes }: ProcessViews, upid: Upid, match: string): Promise<Row[]> {
-  using executable = executableOf(running(processes, upid));
+export async function functionRows(
+  { sys, binaries, processes }: ProcessViews,
+  upid: Upid,
+  match: string,
+): Promise<Row[]> {
+  using executable = goImageOf(sys, running(processes, upid));
   using lease = binaries.open(executable);
   const { binary } = lease;
   const matches = nameMatcher(match);
@@ -48,7 +52,7 @@ export async function functionRows({ binaries, processes }: ProcessViews, upid: 
  */
 export async function goroutineRows({ sys, binaries, processes }: ProcessViews, upid: Upid): Promise<Row[]> {
   const pid = running(processes, upid);
-  using executable = executableOf(pid);
+  using executable = goImageOf(sys, pid);
   using lease = binaries.open(executable);
   const { binary } = lease;
   const tables = goroutineTables(binary);

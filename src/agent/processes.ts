@@ -19,7 +19,7 @@ import type { Identity } from './identity.ts';
 import { inflate } from './inflate.ts';
 import { packedHints } from './packed.ts';
 import { executableOf } from './process-executable.ts';
-import { sharedObjectHints } from './shared-objects.ts';
+import { goImageOf, sharedObjectHints } from './shared-objects.ts';
 
 /** A running Go program. */
 export interface GoProcess extends GoImage {
@@ -115,6 +115,11 @@ export class Processes {
     return this.#byPid(upid.pid);
   }
 
+  /** What of it Go has built, opened. */
+  image(process: GoProcess): Executable {
+    return goImageOf(this.#sys, process.pid);
+  }
+
   /** Whether the process of a UPID still runs. */
   alive(upid: Upid): boolean {
     const stat = readProcessStat(this.#sys, upid.pid);
@@ -130,7 +135,7 @@ export class Processes {
     if (stat.state === 'Z') throw new UserError(`process ${pid} (${stat.comm}) has ended and waits for its parent`);
     // A permission problem must be told as such, not as "not a Go program".
     using executable = executableOf(pid);
-    const process = this.#inspect(pid);
+    const process = this.#inspect(pid, (pid) => goImageOf(this.#sys, pid));
     if (process) return process;
     throw new UserError([
       {
@@ -142,13 +147,13 @@ export class Processes {
   }
 
   /** Undefined for what is no Go program, has ended meanwhile, or may not be looked at. */
-  #inspect(pid: number): GoProcess | undefined {
+  #inspect(pid: number, imageOf = executableOf): GoProcess | undefined {
     const stat = readProcessStat(this.#sys, pid);
     if (!stat || stat.state === 'Z') return undefined;
     try {
       const link = readExecutableLink(this.#sys, pid);
       if (!link) return undefined;
-      using executable = executableOf(pid);
+      using executable = imageOf(pid);
       const image = this.#image(executable);
       if (!image) return undefined;
       const container = readContainerId(this.#sys, pid);

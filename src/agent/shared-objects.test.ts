@@ -1,25 +1,45 @@
-import { symlinkSync } from 'node:fs';
+import { openSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { FakeSys } from '#sys';
 import { goFixture } from '../../testing/go-fixtures.ts';
 import { temporaryFolder } from '../../testing/process.ts';
-import { sharedObjectHints } from './shared-objects.ts';
+import { Executable } from './executable.ts';
+import { executableOf } from './process-executable.ts';
+import { goImageOf, sharedObjectHints } from './shared-objects.ts';
 
-it('names what a process has loaded and Go has built, beside its executable', async () => {
-  const go = await goFixture({ source: 'examples/simple-gotracing' });
-  const link = join(temporaryFolder('sonde-shared-'), 'link');
-  symlinkSync(go, link);
-  const hints = (own: string, ...loaded: string[]) => {
-    const sys = new FakeSys();
-    const mapping = (path: string, i: number) => `${i + 1}000-${i + 1}800 r-xp 00000000 08:01 ${i + 7} ${path}`;
-    sys.files.set(`/proc/${process.pid}/maps`, [own, ...loaded, '[vdso]'].map(mapping).join('\n'));
-    sys.links.set(`/proc/${process.pid}/exe`, own);
-    return sharedObjectHints(sys, process.pid);
-  };
-  expect(hints('/bin/other', go, go)).toEqual([
-    `the process has loaded Go code from ${go}: plugins and shared libraries are not traced`,
+/** This process, which is no Go program, as if it had loaded these files. */
+function withLoaded(own: string, ...loaded: string[]): FakeSys {
+  const sys = new FakeSys();
+  const mapping = (path: string, i: number) => `${i + 1}000-${i + 1}800 r-xp 00000000 08:01 ${i + 7} ${path}`;
+  sys.files.set(`/proc/${process.pid}/maps`, [own, ...loaded, '[vdso]'].map(mapping).join('\n'));
+  sys.links.set(`/proc/${process.pid}/exe`, own);
+  return sys;
+}
+
+it('what of a process Go has built: one library that a program of another language has loaded; of several none', async () => {
+  const [one, other] = await Promise.all([
+    goFixture({ source: 'examples/simple-gotracing' }),
+    goFixture({ source: 'examples/simple-gotracing', flags: ['-ldflags=-w'] }),
   ]);
-  expect(hints(go)).toEqual([]);
-  expect(hints('/bin/other', process.execPath, '/no/such/file', link)).toEqual([]);
+  const link = join(temporaryFolder('sonde-shared-'), 'link');
+  symlinkSync(one, link);
+  const identity = (of: Executable) => {
+    using file = of;
+    return file.identity;
+  };
+  const image = (sys: FakeSys) => identity(goImageOf(sys, process.pid));
+  const library = identity(new Executable(openSync(one, 'r')));
+  const own = identity(executableOf(process.pid));
+  expect(image(withLoaded('/bin/other', process.execPath, one, one))).toBe(library);
+  expect(image(withLoaded('/bin/other', one, other))).toBe(own);
+  expect(image(withLoaded('/bin/other', '/no/such/file', link))).toBe(own);
+
+  const hints = (sys: FakeSys) => sharedObjectHints(sys, process.pid);
+  expect(hints(withLoaded('/bin/other', one))).toEqual([]);
+  expect(hints(withLoaded('/bin/other', one, other))).toEqual([
+    expect.stringContaining(`has loaded Go code from ${one}: plugins and libraries are traced only where there is one`),
+    expect.stringContaining(`has loaded Go code from ${other}:`),
+  ]);
+  expect(hints(withLoaded('/bin/other', process.execPath, link))).toEqual([]);
 });

@@ -4,23 +4,58 @@ import { readBuildInfo } from '#gobin';
 import { readExecutableLink, readMaps, type Sys } from '#sys';
 import { Executable } from './executable.ts';
 import { inflate } from './inflate.ts';
+import { executableOf } from './process-executable.ts';
 
 /**
- * What to tell who looks in vain for a function of a process: it may be in what the process has loaded beside its executable and Go has built, a plugin or a
- * library of `-buildmode=c-shared`.
+ * What of a process Go has built: its executable; where that is no Go program (Python, a server in C), the library of `-buildmode=c-shared` that it has
+ * loaded, if that is one. Throws as `executableOf`.
  */
+export function goImageOf(sys: Sys, pid: number): Executable {
+  const own = executableOf(pid);
+  const [path, ...others] = isGo(own) ? [] : goLibraries(sys, pid);
+  const library = path === undefined || others.length > 0 ? undefined : openLibrary(pid, path);
+  if (library === undefined) return own;
+  own[Symbol.dispose]();
+  return library;
+}
+
+/** What to tell who looks in vain for a function of a process: it may be in what the process has loaded beside that. */
 export function sharedObjectHints(sys: Sys, pid: number): string[] {
+  using image = goImageOf(sys, pid);
+  return goLibraries(sys, pid)
+    .filter((path) => {
+      using library = openLibrary(pid, path);
+      return library?.identity !== image.identity;
+    })
+    .map(
+      (path) =>
+        `the process has loaded Go code from ${path}: plugins and libraries are traced only where there is one and the program itself is not of Go`,
+    );
+}
+
+/** Paths of what a process has loaded beside its executable and Go has built: plugins and libraries. */
+function goLibraries(sys: Sys, pid: number): string[] {
   const own = readExecutableLink(sys, pid)?.path;
   const code = (readMaps(sys, pid) ?? []).filter(({ executable, path }) => executable && path.startsWith('/'));
   const paths = [...new Set(code.map(({ path }) => path))].filter((path) => path !== own);
-  return paths
-    .filter((path) => isGo(`/proc/${pid}/root${path}`))
-    .map((path) => `the process has loaded Go code from ${path}: plugins and shared libraries are not traced`);
+  return paths.filter((path) => {
+    using file = openLibrary(pid, path);
+    return file !== undefined && isGo(file);
+  });
 }
 
-function isGo(path: string): boolean {
+/** As the process has it; undefined: there is no such file (any more). */
+function openLibrary(pid: number, path: string): Executable | undefined {
   try {
-    using file = new Executable(openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK));
+    const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+    return new Executable(openSync(`/proc/${pid}/root${path}`, flags), pid);
+  } catch {
+    return undefined;
+  }
+}
+
+function isGo(file: Executable): boolean {
+  try {
     return file.isFile && readBuildInfo(openElf(file, inflate)) !== undefined;
   } catch {
     return false;

@@ -7,7 +7,7 @@ import { addressOfOffset, executableMappings, openProcessMemory, readMaps, type 
 import type { Binaries } from './binaries.ts';
 import { type CalledFunction, CalledFunctions } from './called-functions.ts';
 import type { Executable } from './executable.ts';
-import { executableOf } from './process-executable.ts';
+import { goImageOf } from './shared-objects.ts';
 
 /** A call of a function that a goroutine is in the midst of, found on its stack. */
 export interface StackedCall extends CalledFunction {
@@ -42,7 +42,7 @@ export async function callsOnStacks(
   pid: number,
   name: string,
 ): Promise<Stacked | string> {
-  using executable = executableOf(pid);
+  using executable = goImageOf(sys, pid);
   using lease = binaries.open(executable);
   const { binary } = lease;
   const found = resolveFunctions({ function: name, columns: [] }, binary);
@@ -90,7 +90,8 @@ export function goroutineTables(binary: GoBinary) {
 export function loadBias(sys: Sys, pid: number, executable: Executable, binary: GoBinary): number | undefined {
   const maps = readMaps(sys, pid);
   // Where the program begins is code of it in any executable.
-  const { entry } = binary.elf;
+  const entry = binary.elf.entry > 0 ? binary.elf.entry : binary.elf.header('.text')?.address;
+  if (entry === undefined) return undefined;
   const offset = binary.fileOffset(entry);
   if (!maps || offset === undefined) return undefined;
   const at = addressOfOffset(executableMappings(sys, pid, maps, sys.fstat(executable.fd)), offset);
