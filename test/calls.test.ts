@@ -459,6 +459,14 @@ describe.each(['local', 'go1.27.3', 'go1.21.13', 'go1.17.13'] as const)('a progr
     expect(expected.size).toBeGreaterThan(100);
     expect(await totals(counts)).toEqual(expected);
     expect(await totals(latencies)).toEqual(expected);
+    const query = `import px
+df = px.DataFrame('counted_stacks_${version}').groupby('stack').agg(count=('n', px.sum))
+df.period_ms = 1
+px.display(df.agg(profile=('stack', 'count', 'period_ms', px.pprof)))
+`;
+    const { stdout } = await sonde.ok(['run', '-f', '-', '-o', 'json'], { input: query });
+    const profile = Buffer.from((JSON.parse(stdout) as { profile: string }).profile, 'base64');
+    expect(['main.pay', 'main.recurse'].every((name) => profile.includes(name))).toBe(true);
   });
 
   it('conditions show of an unfiltered run what Go would, at the same time', async () => {
