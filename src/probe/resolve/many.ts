@@ -38,6 +38,12 @@ const mostCopies = 2_000;
  */
 const mostWithValues = 300;
 
+/**
+ * Of so many functions or more, what a hit of their inlined copies costs counts more than a call that a nil pointer ends at its first access: four of five copies in a
+ * server's code begin with one, and to be seen there it takes a second trap.
+ */
+const manyCopied = 16;
+
 /** The same with what their calls may be. */
 interface FoundPlaces extends Omit<Found, 'functions'> {
   readonly places: readonly (FunctionInstances & { readonly fn: GoFunction })[];
@@ -198,7 +204,7 @@ function placesOf(
       const place =
         places.length >= mostCopies
           ? `more than ${mostCopies} inlined copies: name fewer functions`
-          : sites.choose(copy, wantsParameters);
+          : sites.choose(copy, { wantsParameters, cheap: names.length >= manyCopied });
       if (typeof place === 'string') reasons.set(place, [...(reasons.get(place) ?? []), copy.into.name]);
       else places.push({ name, copy: place });
     }

@@ -43,6 +43,12 @@ export interface CopyPlace {
   readonly signature: GoSignature;
 }
 
+/** What the entry of a copy is wanted for. */
+export interface CopyWants {
+  readonly wantsParameters: boolean;
+  readonly cheap: boolean;
+}
+
 /** Functions that never return: a call of one ends what is known of the flow. */
 const noReturn = /^runtime\.(?:panic|gopanic|goPanic|throw|fatal|abort|goexit)/;
 
@@ -65,8 +71,11 @@ export class CopySites {
     this.#code = code;
   }
 
-  /** `wantsParameters`: they are read at the entry; else nothing is told of them. A text says why no instruction tells the copy's calls. */
-  choose(copy: InlinedCopy, wantsParameters: boolean): CopyPlace | string {
+  /**
+   * `wantsParameters`: they are read at the entry; else nothing is told of them. `cheap`: one trap a call, even if a call is not seen that a nil pointer ends at its first access. A text says why no instruction
+   * tells the copy's calls.
+   */
+  choose(copy: InlinedCopy, { wantsParameters, cheap }: CopyWants): CopyPlace | string {
     const known = this.known(copy.into);
     const { code, flow: around, index } = known;
     if (around === undefined) return 'the flow of the code around it is not known';
@@ -100,7 +109,7 @@ export class CopySites {
           : notGiven;
     const at = (pc: Address) =>
       wantsParameters ? copy.at(pc, isGiven(pc)) : withoutVariables(copy.at(pc, () => notGiven));
-    const entry = this.best({ at }, code, shape.entry, (i) => has(i) && code.role(i).mayFault);
+    const entry = this.best({ at }, code, shape.entry, (i) => !cheap && has(i) && code.role(i).mayFault);
     if (entry === undefined) return 'the kernel takes no probe on its first instructions';
     const end = shape.end === undefined ? undefined : this.#site(code, shape.end, 'return');
     const endFrame = end && copy.at(end.address)?.frameBytes;
