@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { goFixture } from '../testing/go-fixtures.ts';
 import { killStarted, startProcess } from '../testing/process.ts';
@@ -94,11 +94,15 @@ it.skipIf(!compiler).each([
       flags: ['-buildmode=c-shared', ...flags],
       env: { CGO_ENABLED: '1' },
     });
-    const program = join(folder, `host-${toolchain}`);
+    const program = join(folder, `h-${toolchain}`);
     writeFileSync(`${program}.c`, host);
     execFileSync('gcc', [`${program}.c`, '-o', program, '-ldl']);
     await using target = await startProcess(program, { args: [shared], ready: /^ready$/m });
     const pid = String(target.pid);
+    const byName = await sonde.run(['trace', basename(program), 'main.price']);
+    expect(byName.stderr).toContain(
+      `pid ${pid} is no Go program: one that has loaded a Go library is named by its pid`,
+    );
     const functions = await sonde.rows<{ name: string }>(['funcs', pid, 'main.*']);
     expect(functions.map(({ name }) => name)).toEqual(
       expect.arrayContaining(['main.price', 'main.Price', 'main.risky']),

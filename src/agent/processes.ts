@@ -46,6 +46,9 @@ interface GoImage {
   readonly buildId: string;
 }
 
+/** Processes of a name that are no Go programs and are listed. */
+const mostOthers = 5;
+
 /** Finds Go processes in /proc. What a file says of itself is read once per file. */
 export class Processes {
   readonly #sys: Sys;
@@ -86,11 +89,19 @@ export class Processes {
     const matching = all.filter((process) => namesOf(process).includes(text) || process.executable === text);
     if (matching.length > 0) return matching;
     const near = nearest(text, new Set(all.flatMap(namesOf)));
+    const others = listPids(this.#sys).filter((pid) => readProcessStat(this.#sys, pid)?.comm === text);
     throw new UserError([
       {
         id: 'agent.no-such-process',
         message: `no Go process is named ${text === '' ? "''" : text}`,
-        hints: near.length > 0 ? [`did you mean ${near.join(', ')}?`] : ['px ps lists the Go processes'],
+        hints: [
+          ...(others.length === 0
+            ? []
+            : [
+                `pid ${others.slice(0, mostOthers).join(', ')} is no Go program: one that has loaded a Go library is named by its pid`,
+              ]),
+          near.length > 0 ? `did you mean ${near.join(', ')}?` : 'px ps lists the Go processes',
+        ],
       },
     ]);
   }
