@@ -42,7 +42,9 @@ function seenBy(calls: readonly TracedCall[]): Counts {
   for (const call of calls as readonly (TracedCall & { inlined_into?: string })[]) {
     const name = call.function.replace('main.', '');
     const into = call.inlined_into?.replace('main.', '');
-    const values = Object.entries(call.args).flatMap(([key, value]) => (['t', 's', 'a'].includes(key) ? [] : [value]));
+    const values = Object.entries(call.args).flatMap(([key, value]) =>
+      ['t', 's', 'a', 'p'].includes(key) ? [] : [value],
+    );
     add(
       counts,
       into === undefined ? name : `${name} in ${into}`,
@@ -70,9 +72,11 @@ it.each([
   ['local', 3],
   ['local', 216],
   ['local', 407],
+  ['local', 1003],
   ['go1.24.0', 4],
   ['go1.21.13', 5],
   ['go1.21.13', 101],
+  ['go1.21.13', 1016],
   ['go1.18.10', 6],
 ] as readonly (readonly [GoToolchain, number])[])('%s, seed %i', { timeout: 240_000 }, async (toolchain, seed) => {
   const { program, twin, sites } = randomCalls(seed);

@@ -27,6 +27,8 @@ var G int
 var arr = [8]int{3, 1, 4, 1, 5, 9, 2, 6}
 var strs = []string{"", "a", "bc", "def", "ghij"}
 var t0 = &T{v: 1}
+var ptrs = [2]*T{nil, {v: 7}}
+var arr2 [8]int
 
 //go:noinline
 func sink(n int) int { G ^= n; return n + 1 }
@@ -40,12 +42,16 @@ var truth = map[string]int{}
 func rec(function string, values ...any) { truth[fmt.Sprintln("T", function, cur, "%d", values)]++ }
 `;
 
+/** Programs from this seed on have more kinds of functions and statements. */
+const wideFrom = 1000;
+
 /** As many programs as seeds. */
 export function randomCalls(seed: number): RandomCalls {
   const random = new Random(seed);
+  const isWide = seed >= wideFrom;
   const helpers: Helper[] = [];
-  for (let i = 0; i < counts.helpers; i++) helpers.push(helper(i, helpers, random));
-  const callers = Array.from({ length: counts.callers }, (_, i) => caller(i, helpers, random));
+  for (let i = 0; i < counts.helpers; i++) helpers.push(helper(i, helpers, random, isWide));
+  const callers = Array.from({ length: counts.callers }, (_, i) => caller(i, helpers, random, isWide));
   const program = written(helpers, callers, false);
   const bodies = new Map(
     program.split(/^func /m).map((text) => [/^\w*/.exec(text)![0], text.slice(text.indexOf('{'))]),
@@ -59,7 +65,7 @@ export function randomCalls(seed: number): RandomCalls {
   return { program, twin: written(helpers, callers, true), sites };
 }
 
-function helper(index: number, before: readonly Helper[], random: Random): Helper {
+function helper(index: number, before: readonly Helper[], random: Random, isWide: boolean): Helper {
   const name = `h${index}`;
   const [a, b] = [1 + random.next(9), 2 + random.next(8)];
   const one = (body: string, result: Helper['result'] = 'int'): Helper => {
@@ -69,7 +75,31 @@ function helper(index: number, before: readonly Helper[], random: Random): Helpe
     return { ...one(body), parameters: 'n, m int', told: ['n', 'm'], call: (x, y, by = name) => `${by}(${x}, ${y})` };
   };
   const inner = random.of(before.filter(({ result }) => result === 'int').concat([one('')]));
+  const wide: Helper[] = [
+    one('t := 0\n\tfor _, c := range strs[n&3] {\n\t\tt += int(c)\n\t}\n\treturn t'),
+    one(`for i := 0; i < 4; i++ {\n\t\tif arr[i] == n&7 {\n\t\t\treturn i\n\t\t}\n\t}\n\treturn ${a}`),
+    one('if t := n & 7; t > 3 {\n\t\treturn t\n\t}\n\treturn n >> 1'),
+    one(`if sink(n) > ${a * 4} {\n\t\tG++\n\t}\n\treturn n`),
+    one(`t := &T{v: n}\n\tt.v += ${a}\n\treturn t.v`),
+    one(`f := func(k int) int { return k*${b} + n }\n\treturn f(${a})`),
+    one(`return int(uint8(n)) << 1 & ${a * 16 + 15}`),
+    one(`return G & n &^ ${a}`, 'int'),
+    one(`return arr[n&7] > ${a}`, 'bool'),
+    two('if n < m {\n\t\treturn n\n\t}\n\treturn m'),
+    two(`if n&1 == 0 && m > ${a} {\n\t\treturn m\n\t}\n\treturn n`),
+    {
+      ...one('if p == nil {\n\t\treturn n\n\t}\n\treturn p.v + n'),
+      parameters: 'p *T, n int',
+      call: (x, y, by = name) => `${by}(ptrs[(${y})&1], ${x})`,
+    },
+    {
+      ...one('t := 0\n\tfor _, v := range a {\n\t\tif v > 4 {\n\t\t\tcontinue\n\t\t}\n\t\tt ^= v\n\t}\n\treturn t + n'),
+      parameters: 'a []int, n int',
+      call: (x, y, by = name) => `${by}(arr[:(${y})&7], ${x})`,
+    },
+  ];
   return random.of([
+    ...(isWide ? wide : []),
     one(`if n&1 == 0 {\n\t\tn = n*3 + ${a}\n\t}\n\treturn n`),
     one(`if n > ${a * 3} {\n\t\treturn n - ${b}\n\t}\n\treturn n * 2`),
     one(`s := ${a}\n\tfor i := 0; i < n&3; i++ {\n\t\ts += i * ${b}\n\t}\n\treturn s`),
@@ -104,7 +134,7 @@ function helper(index: number, before: readonly Helper[], random: Random): Helpe
   ]);
 }
 
-function caller(index: number, helpers: readonly Helper[], random: Random): string {
+function caller(index: number, helpers: readonly Helper[], random: Random, isWide: boolean): string {
   const numbers = helpers.filter(({ result }) => result === 'int');
   const tests = helpers.filter(({ result }) => result === 'bool');
   const call = (depth = 0): string => {
@@ -118,7 +148,21 @@ function caller(index: number, helpers: readonly Helper[], random: Random): stri
   const statement = (depth: number): string => {
     const some = () => Array.from({ length: 1 + random.next(3) }, () => statement(depth + 1)).join('\n');
     const test = tests.length === 0 ? 'x > 9' : random.of(tests).call('x', '1');
+    const wide = [
+      () => `if v := ${call()}; v > ${random.next(30)} {\nx = v\n}`,
+      () => `if v := ${call()}; i&1 == 0 && v > 4 {\nx ^= v\n}`,
+      () => `for n := 0; n < 3 && ${call()} > 3; n++ {\nx ^= n\n}`,
+      () => `switch ${call()} & 3 {\ncase 1:\nx++\ncase 2:\nx = ${call()}\n}`,
+      () => `y = ${call()}\nif i > 1 {\nx ^= y\n}`,
+      () => `for k := ${call()} & 3; k > 0; k-- {\nx += ${call()}\n}`,
+      () => `x, y = ${call()}, ${call()}`,
+      () => `if x > y || ${call()} < 9 {\nx = x ^ y\n}`,
+      () => `arr2[x&7] = ${call()}\nx = arr2[(x+1)&7]`,
+      () => `func() { x += ${call()} }()`,
+      () => `if ${test} && ${call()} > 5 {\nx = ${call()}\n} else if ${test} {\ny++\n}`,
+    ];
     return random.of([
+      ...(isWide ? wide : []),
       () => `x = ${call()}`,
       () => `x += ${call()} * ${2 + random.next(4)}`,
       () => `if x > ${random.next(40)} {\nx = ${call()}\n}`,
