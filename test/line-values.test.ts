@@ -62,6 +62,20 @@ func results(n int) (int, error) {
 	return x + y, err
 }
 
+type order struct{ id, state int }
+
+var errPaid = fmt.Errorf("paid")
+
+// The list ends with the first branch.
+//go:noinline
+func pay(o *order) error {
+	if o.state == 1 {
+		return errPaid
+	}
+	o.state = 1 // branch
+	return nil
+}
+
 func main() {
 	fmt.Println("ready")
 	lines := bufio.NewScanner(os.Stdin)
@@ -71,6 +85,7 @@ func main() {
 			swapped(n, 3)
 			counted(n)
 			results(n)
+			pay(&order{id: n})
 		}
 		fmt.Println("done", total)
 	}
@@ -92,6 +107,7 @@ describe.each(toolchains('local', 'go1.21.13', 'go1.18.10'))('a program built by
     ['again', numbers.map((n) => ({ n, c: cells[n]! + 1, a: (cells[n]! + 1) * 4 - (cells[n]! * 3 - n) })), []],
     ['swapped', numbers.map((n) => ({ n: Math.min(n, 3), m: Math.max(n, 3) })), []],
     ['counted', numbers.flatMap((n) => [0, 1, 2].map((i) => ({ n, i, s: n + i }))), ['i']],
+    ['branch', numbers.map((n) => ({ o: `"id":${n},` })), ['o']],
     ['results', numbers.map((n) => ({ n, x: n * 2, y: n * 4 + 2, err: `e${n * 2 + 1}` })), ['err', 'y']],
   ])('%s', async (mark, expected, shown) => {
     // Go 1.18 still needs the first value of c there: nothing in the binary tells it from the second one (decision 97).

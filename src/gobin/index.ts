@@ -24,6 +24,7 @@ export {
   type CapturedVariable,
   type Closure,
   type CodeRange,
+  type Continued,
   type DecodeCode,
   type DecodedCode,
   type DictionaryPlace,

@@ -35,12 +35,12 @@ export function lineSpots(
     if (index < 0) return [];
     const into = table.function(index);
     const isHandover = (pc: number) => handovers.has(into, pc);
-    const at: LineSpot['at'] = (pc, isTrusted) => {
+    const at: LineSpot['at'] = (pc, isTrusted, continued) => {
       const frameBytes = table.frameSize(pc);
       const scope = info.scopeAt(into.entry, pc);
       if (frameBytes === undefined || scope === undefined) return undefined;
       const named = scope.variables.filter(({ name }) => isSourceName(name));
-      const located = { architecture, pc, frameBytes, resolve, isHandover, isTrusted };
+      const located = { architecture, pc, frameBytes, resolve, isHandover, isTrusted, continued };
       const variables = referred(variablesAt(named, located), info);
       const { inlined, instance } = scope;
       return { variables, frameBytes, function: scope.function, inlined, instance };

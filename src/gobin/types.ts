@@ -152,6 +152,9 @@ export interface InlinedCopy {
 /** Why what the list of a variable says in the first of these stretches is not to be trusted; undefined: it is. `all`: all that the list has. */
 export type Trust = (here: Stretch, all: readonly Stretch[]) => string | undefined;
 
+/** Which of the stretches of a variable's list goes on where the list has nothing: the compiler forgets a variable where a piece of code begins, also one that the code goes on to use. */
+export type Continued = (all: readonly Stretch[]) => Stretch | undefined;
+
 /** start ≤ pc < end, where a list has a variable in these places, its parts one after the other; undefined: not in a place that can be followed. */
 export interface Stretch {
   readonly start: number;
@@ -168,7 +171,11 @@ export interface LineSpot {
   /** Addresses of it at which the compiler says that a statement begins. */
   readonly statements: readonly number[];
   /** What can be named at one of its instructions, and the function that it is written in. */
-  at(pc: Address, isTrusted?: Trust): (PlaceVariables & Pick<Scope, 'function' | 'inlined' | 'instance'>) | undefined;
+  at(
+    pc: Address,
+    isTrusted?: Trust,
+    continued?: Continued,
+  ): (PlaceVariables & Pick<Scope, 'function' | 'inlined' | 'instance'>) | undefined;
 }
 
 /** What a line of the source is in the binary. */

@@ -3,6 +3,7 @@ import { type Architecture, abiRegisters, partsOf } from './abi.ts';
 import { rangeAt } from './evidence.ts';
 import { parameterName } from './parameters.ts';
 import {
+  type Continued,
   type GoType,
   type GoVariable,
   type Location,
@@ -24,6 +25,7 @@ export interface VariableInput {
   readonly isHandover: (pc: number) => boolean;
   /** Why what a list says in the first of these stretches is not to be trusted; undefined: it is. Left out: all of it is. */
   readonly isTrusted?: Trust | undefined;
+  readonly continued?: Continued | undefined;
 }
 
 /** The compiler keeps the value nowhere at this instruction: not yet, no more, or it needs none (a constant). */
@@ -39,12 +41,15 @@ export function variablesAt(variables: readonly Parameter[], input: VariableInpu
   const listed = variables.map((variable, i): GoVariable => listedAt(variable, parameterName(variable, i), input));
   const { isTrusted } = input;
   if (isTrusted === undefined) return listed;
+  const isHere = variables.map((variable) => rangeAt(variable.locations(), input.pc) !== undefined);
   return listed.map((each, i): GoVariable => {
     if (each.places.length === 0) return each;
     const { name, type } = each;
-    if (isShared(each, listed)) return { name, type, places: [], unknown: shared };
+    // What goes on beyond its list says nothing against what is listed here.
+    const others = isHere[i] ? listed.filter((_, k) => isHere[k]) : listed;
+    if (isShared(each, others)) return { name, type, places: [], unknown: shared };
     const locations = variables[i]!.locations();
-    const range = rangeAt(locations, input.pc)!;
+    const range = rangeOf(locations, input)!;
     const stretches = locations.map((location) => stretchOf(location, input));
     const doubt = isTrusted(stretches[locations.indexOf(range)]!, stretches);
     return doubt === undefined ? each : { name, type, places: [], unknown: doubt };
@@ -56,7 +61,7 @@ function listedAt(variable: Parameter, name: string, input: VariableInput): GoVa
   const shape = variable.type === undefined ? undefined : input.resolve(type);
   if (shape === undefined || shape.size === 0) return { name, type, places: [] };
   const locations = variable.locations();
-  const range = rangeAt(locations, input.pc);
+  const range = rangeOf(locations, input);
   if (range === undefined || range.expression.length === 0) return { name, type, places: [], unknown: dead };
   // What lies in one place all the time is kept whole.
   const parts = isWhole(range) ? undefined : partsOf(shape, input.resolve);
@@ -64,6 +69,14 @@ function listedAt(variable: Parameter, name: string, input: VariableInput): GoVa
   const places = placesOf(parseLocation(range.expression), shape, parts, words, input);
   if (typeof places === 'string') return { name, type, places: [], unknown: places };
   return places.length === 0 ? { name, type, places, unknown: dead } : { name, type, places };
+}
+
+function rangeOf(locations: readonly LocationRange[], input: VariableInput): LocationRange | undefined {
+  const here = rangeAt(locations, input.pc);
+  if (here !== undefined || input.continued === undefined) return here;
+  const stretches = locations.map((location) => stretchOf(location, input));
+  const goesOn = input.continued(stretches);
+  return goesOn && locations[stretches.indexOf(goesOn)];
 }
 
 export const isWhole = ({ end }: { readonly end: number }): boolean => end === Number.MAX_SAFE_INTEGER;

@@ -1,5 +1,15 @@
 import type { Address } from '#base';
-import { analyse, type CodeShape, flow, isWhole, type LineSpot, nearestCommon, type Trust } from '#gobin';
+import {
+  analyse,
+  type CodeShape,
+  type Continued,
+  flow,
+  isWhole,
+  type LineSpot,
+  nearestCommon,
+  type Stretch,
+  type Trust,
+} from '#gobin';
 import { chooseSites } from './choose.ts';
 import type { CopyPlace, CopySites } from './copies.ts';
 import { comesBack, isEquivalent } from './copy.ts';
@@ -78,7 +88,7 @@ function entryPlace({ context }: CopySites, { into, at }: LineSpot, { code }: Kn
 /** `entry`: takes the place of the first piece. */
 function pieceStarts(sites: CopySites, spot: LineSpot, known: Known, entry: PieceStart | undefined): PieceStart[] {
   const { code, flow: around } = known;
-  const steady = { at: (pc: Address) => spot.at(pc, trustAt(known, pc)) };
+  const steady = { at: (pc: Address) => spot.at(pc, trustAt(known, pc), continuedAt(known, pc)) };
   const pieces = piecesOf(sites, spot, known);
   const isMarked = pieces.map((piece) =>
     piece.some((i) => spot.statements.includes((code.entry + code.offsets[i]!) as Address)),
@@ -146,8 +156,47 @@ function trustAt(known: Known, pc: Address): Trust {
       (place) => place !== undefined && known.values?.isRead(known.index.get(pc)!, place),
     );
     if (!isNeeded) return 'dead here';
-    const isTold = isSteady(known, pc, here, all) || isCounter(known, pc, here, all) || isOfCall(known, pc, here);
+    const isListed = pc >= here.start && pc < here.end;
+    const isTold =
+      isSteady(known, pc, here, all) || (isListed && (isCounter(known, pc, here, all) || isOfCall(known, pc, here)));
     return isTold ? undefined : 'debug info does not tell which of its values it has here';
+  };
+}
+
+/** What a list says at the end of every piece of code that leads to this one, and does not say any more from its beginning on. */
+function continuedAt({ code, index, flow: around }: Known, pc: Address): Continued {
+  return (all) => {
+    const coveredAt = (i: number) => {
+      const at = code.entry + code.offsets[i]!;
+      return all.find(({ start, end }) => at >= start && at < end);
+    };
+    if (around === undefined) return undefined;
+    const { predecessors, successors } = around.graph;
+    let found: Stretch | undefined;
+    const seen = new Set<number>();
+    const work = [index.get(pc)!];
+    while (work.length > 0) {
+      let i = work.pop()!;
+      // To the beginning of its piece of code.
+      for (;;) {
+        if (seen.has(i)) break;
+        seen.add(i);
+        if (coveredAt(i) !== undefined) return undefined;
+        const [before, ...others] = predecessors[i]!;
+        if (before === undefined) return undefined;
+        if (others.length > 0 || before !== i - 1 || successors[before]!.length > 1) {
+          for (const each of predecessors[i]!) {
+            const covered = coveredAt(each);
+            if (covered === undefined) work.push(each);
+            else if (found !== undefined && `${found.places}` !== `${covered.places}`) return undefined;
+            else found = covered;
+          }
+          break;
+        }
+        i = before;
+      }
+    }
+    return found;
   };
 }
 
