@@ -14,6 +14,8 @@ import (
 	"bufio"
 	"fmt"
 	"os"
+	"sync"
+	"sync/atomic"
 )
 
 type item struct {
@@ -27,6 +29,8 @@ type order struct {
 	By    map[string]*item
 	Next  *order
 	done  chan item
+	last  atomic.Pointer[item]
+	mu    sync.RWMutex
 }
 
 type wide [20]int64
@@ -48,7 +52,9 @@ func swap[K comparable, V any](p pair[K, V], q *pair[K, V]) V { return q.Value }
 func main() {
 	fmt.Println("ready")
 	bufio.NewScanner(os.Stdin).Scan()
-	o := &order{7, []item{{"a", 1.5}}, map[string]*item{"b": {"b", 2}}, &order{ID: 8}, make(chan item, 2)}
+	o := &order{ID: 7, Items: []item{{"a", 1.5}}, By: map[string]*item{"b": {"b", 2}}, Next: &order{ID: 8}, done: make(chan item, 2)}
+	o.last.Store(&o.Items[0])
+	o.mu.RLock()
 	o.done <- item{"c", 3}
 	queue := make(chan *order, 1)
 	queue <- o.Next
@@ -81,12 +87,14 @@ type (
 		By    map[string]*item
 		Next  *order
 		done  chan item
+		last  atomic.Pointer[item]
+		mu    sync.RWMutex
 	}
 	wide [20]int64
 )
 func place(o *order, sizes map[wide]uint8, queue chan *order) map[int]wide`;
   const swap =
-    'type pair struct{ Key string; Value int }; func swap(p pair, q *pair) int // the instance for string and int';
+    'type pair[K comparable, V any] struct{ Key K; Value V }; func swap(p pair[string,int], q *pair[string, int]) int // one instance';
   await using target = await startProcess(file, { ready: /^ready$/m });
   const both = (['arguments', 'results'] as const).map((kind) => ({ name: kind, capture: { kind } }));
   const when = { text: 'o.Next.ID == 8 && len(o.By) == 1 && o.Items[0].SKU == "a" && o.By["b"].Price == 2' };
@@ -99,7 +107,16 @@ func place(o *order, sizes map[wide]uint8, queue chan *order) map[int]wide`;
     await target.waitFor(/^done$/m);
     const [[placed], swapped] = tracers.map((tracer) => tracer.rows()) as [TestRow[], TestRow[]];
     const json = (text: unknown) => JSON.parse(String(text)) as unknown;
-    const next = { '&': anAddress, ID: 8, Items: null, By: null, Next: null, done: null };
+    const next = {
+      '&': anAddress,
+      ID: 8,
+      Items: null,
+      By: null,
+      Next: null,
+      done: null,
+      last: null,
+      mu: expect.anything(),
+    };
     expect(json(placed!.arguments)).toEqual({
       o: {
         '&': anAddress,
@@ -108,6 +125,8 @@ func place(o *order, sizes map[wide]uint8, queue chan *order) map[int]wide`;
         By: { b: { '&': anAddress, SKU: 'b', Price: 2 } },
         Next: next,
         done: { len: 1, cap: 2, closed: false, buffered: [{ SKU: 'c', Price: 3 }] },
+        last: { '&': anAddress, SKU: 'a', Price: 1.5 },
+        mu: { locked: false, readers: 1, writer: false },
       },
       sizes: [[wide(9), 200]],
       queue: { len: 1, cap: 1, closed: false, buffered: [next] },

@@ -206,19 +206,22 @@ type (
 	handler func(int)
 	item = struct{ A, B int }
 )
+type pair[K comparable, V interface{ ~int | [2]string }] struct { Key K; Value V }
 type n int; func(o *order, h handler) error`;
     const signature = read(text);
     if (typeof signature === 'string') throw new Error(signature);
     const fields = (name: string) => {
-      const type = signature.types.get(name);
+      const type = signature.types.get(name)?.type;
       return type?.kind === 'struct' ? type.fields.map((field) => field.name) : type?.kind;
     };
     expect([...signature.types.keys()].map((name) => [name, fields(name)])).toEqual([
       ['order', ['ID', 'base', 'By', 'Next']],
       ['handler', 'func'],
       ['item', ['A', 'B']],
+      ['pair', ['Key', 'Value']],
       ['n', 'name'],
     ]);
+    expect([...signature.types.values()].flatMap(({ parameters }) => parameters)).toEqual(['K', 'V']);
     expect(signature.parameters.map(({ name }) => name)).toEqual(['o', 'h']);
     expect(read('type t struct {\n\tA int B int\n}\nfunc()')).toBe(
       "';' is expected, not 'B' (at line 2, column 8 of the signature: 'A int B int')",

@@ -1,5 +1,6 @@
 export { type ParsedExpression, parseExpression } from './parse.ts';
 export {
+  type DeclaredType,
   type ParsedSignature,
   parseSignature,
   type SignatureText,

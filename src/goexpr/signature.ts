@@ -26,12 +26,18 @@ export interface VariableText {
   readonly type: TypeText;
 }
 
+/** `parameters`: names of its type parameters. */
+export interface DeclaredType {
+  readonly parameters: readonly string[];
+  readonly type: TypeText;
+}
+
 /**
  * `func (r *T) M(n int, s string) (float64, error)`, as in the source; the name and the receiver may be left out. Before it may stand declarations of types
  * that it names: `type T struct { Next *T }`.
  */
 export interface SignatureText {
-  readonly types: ReadonlyMap<string, TypeText>;
+  readonly types: ReadonlyMap<string, DeclaredType>;
   readonly receiver: VariableText | undefined;
   readonly parameters: readonly VariableText[];
   readonly results: readonly VariableText[];
@@ -129,14 +135,15 @@ class Parser {
   }
 
   /** `type T struct { … }; type ( A int; B []A )` */
-  #declarations(): Map<string, TypeText> {
-    const types = new Map<string, TypeText>();
+  #declarations(): Map<string, DeclaredType> {
+    const types = new Map<string, DeclaredType>();
     const one = () => {
       const name = this.#take();
       if (name.kind !== 'identifier') throw new Refusal(`the name of a type is expected${found(name)}`, name);
+      const parameters = this.#typeParameters();
       if (this.#is('=')) this.#take();
       if (types.size >= mostVariables) throw this.#unexpected('fewer types');
-      types.set(name.text, this.#type());
+      types.set(name.text, { parameters, type: this.#type() });
     };
     while (this.#peek().text === 'type') {
       this.#take();
@@ -152,6 +159,23 @@ class Parser {
       this.#separator('');
     }
     return types;
+  }
+
+  /** `[K comparable, V any]` directly behind a type's name: what has a blank before it is an array. Constraints do not matter. */
+  #typeParameters(): string[] {
+    const names: string[] = [];
+    if (!this.#is('[') || this.#peek().start !== this.#before()) return names;
+    for (let depth = 0; ; ) {
+      const token = this.#take();
+      if (token.kind === 'end') throw new Refusal("']' is expected", token);
+      const begins = depth === 0 || (depth === 1 && token.text === ',');
+      if (['[', '(', '{'].includes(token.text)) depth++;
+      if ([']', ')', '}'].includes(token.text) && --depth === 0) return names;
+      if (!begins) continue;
+      const { kind, text } = this.#peek();
+      if (kind !== 'identifier') throw this.#unexpected('the name of a type parameter');
+      names.push(text);
+    }
   }
 
   /** A semicolon, or a new line in its place; before `close` there may be none. */

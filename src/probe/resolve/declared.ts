@@ -1,6 +1,13 @@
 import { type Diagnostic, nearest } from '#base';
 import { type GoFunction, type GoSignature, type GoType, receiverOf, structOf, type TypeRef } from '#gobin';
-import { parseSignature, type SignatureText, signatureProblem, type TypeText, type VariableText } from '#goexpr';
+import {
+  type DeclaredType,
+  parseSignature,
+  type SignatureText,
+  signatureProblem,
+  type TypeText,
+  type VariableText,
+} from '#goexpr';
 import type { LogicalProbe } from '#model';
 import type { BinaryView } from '../binary.ts';
 import type { Resolution } from '../types.ts';
@@ -123,10 +130,12 @@ const interfaces: Readonly<Record<string, GoType>> = {
 class DeclaredTypes {
   readonly #binary: BinaryView;
   readonly #package: string;
-  readonly #declared: ReadonlyMap<string, TypeText>;
+  readonly #declared: ReadonlyMap<string, DeclaredType>;
   readonly #made = new Map<string, TypeRef>();
+  /** What the type parameters of the type that is being made stand for. */
+  #arguments: ReadonlyMap<string, TypeRef> = new Map();
 
-  constructor(binary: BinaryView, ownPackage: string, declared: ReadonlyMap<string, TypeText>) {
+  constructor(binary: BinaryView, ownPackage: string, declared: ReadonlyMap<string, DeclaredType>) {
     this.#binary = binary;
     this.#declared = declared;
     this.#package = ownPackage.replace(/%[0-9a-f]{2}/g, decodeURIComponent);
@@ -199,12 +208,16 @@ class DeclaredTypes {
 
   #named(text: TypeText & { kind: 'name' }): TypeRef | undefined {
     const { make, named, namesakes } = this.#types();
+    const argument = text.package === '' ? this.#arguments.get(text.name) : undefined;
+    if (argument !== undefined) return argument;
     const own = text.package === '' ? (basic[text.name] ?? interfaces[text.name]) : undefined;
     // What the binary says of a type counts, whatever is declared.
     const found = named(this.#qualified(text));
     if (found !== undefined) return found;
     const written = text.package === '' ? this.#declared.get(text.name) : undefined;
-    if (written !== undefined) return this.#written(text.name, written);
+    if (written !== undefined) return this.#written(text, written);
+    const pointer = this.#atomicPointer(text);
+    if (pointer !== undefined) return pointer;
     const several = namesakes(this.#qualified(text));
     if (several.length > 1)
       throw new UnknownType(`several packages of the binary have a type ${this.#qualified(text)}`, text, [
@@ -216,18 +229,38 @@ class DeclaredTypes {
     return undefined;
   }
 
-  /** A type that the declaration brings; it may refer to itself. */
-  #written(name: string, text: TypeText): TypeRef {
+  /** A type that the declaration brings, or an instance of it; it may refer to itself. */
+  #written(text: TypeText & { kind: 'name' }, { parameters, type }: DeclaredType): TypeRef {
+    const name = this.#qualified(text);
     const known = this.#made.get(name);
     if (known !== undefined) return known;
+    const types = text.arguments ?? [];
+    if (types.length !== parameters.length)
+      throw new UnknownType(`${text.name} has ${parameters.length} type parameters, not ${types.length}`, text, []);
     let is: TypeRef | undefined;
     const ref = this.#types().later(() => {
-      if (is === undefined) throw new UnknownType(`a ${name} has itself in it`, text, []);
-      return { ...this.#binary.type(is), name: `${this.#package}.${name}` };
+      if (is === undefined) throw new UnknownType(`a ${text.name} has itself in it`, text, []);
+      return { ...this.#binary.type(is), name };
     });
     this.#made.set(name, ref);
-    is = this.#sized(text);
+    const given = new Map(parameters.map((parameter, i) => [parameter, this.#part(types[i]!)]));
+    const outer = this.#arguments;
+    this.#arguments = given;
+    is = this.#sized(type);
+    this.#arguments = outer;
     return ref;
+  }
+
+  /** `atomic.Pointer[T]` of a type that has no descriptor (sync/atomic/type.go). */
+  #atomicPointer({ package: path, name, arguments: types }: TypeText & { kind: 'name' }): TypeRef | undefined {
+    if (!/^(?:sync\/)?atomic$/.test(path) || name !== 'Pointer' || types?.length !== 1) return undefined;
+    const { make } = this.#types();
+    const target = this.#name(types[0]!);
+    const elem = make({ kind: 'pointer', name: `*${target}`, size: 8, elem: this.#part(types[0]!) });
+    const none = make({ kind: 'array', name: `[0]*${target}`, size: 0, elem, count: 0 });
+    const value = make({ kind: 'pointer', name: 'unsafe.Pointer', size: 8, elem: undefined });
+    const fields = [['_', none] as const, ['v', value] as const];
+    return make(structOf(`sync/atomic.Pointer[${target}]`, fields, this.#binary));
   }
 
   #struct(texts: readonly VariableText[]): GoType {
@@ -259,6 +292,8 @@ class DeclaredTypes {
 
   /** A name alone is Go's own, or of the function's package. */
   #qualified({ package: path, name: plain, arguments: types = [] }: TypeText & { kind: 'name' }): string {
+    const argument = path === '' ? this.#arguments.get(plain) : undefined;
+    if (argument !== undefined) return this.#binary.type(argument).name;
     const name = types.length === 0 ? plain : `${plain}[${types.map((type) => this.#name(type)).join(',')}]`;
     if (path !== '') return `${path}.${name}`;
     return Object.hasOwn(basic, name) || Object.hasOwn(interfaces, name) ? name : `${this.#package}.${name}`;
