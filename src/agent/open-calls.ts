@@ -1,6 +1,8 @@
 import type { sonde } from '#api';
+import { withoutShapes } from '#gobin';
 import type { Sys } from '#sys';
 import type { Binaries } from './binaries.ts';
+import type { CalledFunction } from './called-functions.ts';
 import type { Deployer } from './deployment.ts';
 import type { GoProcess } from './processes.ts';
 import { callsOnStacks } from './stacks.ts';
@@ -59,6 +61,6 @@ export async function openCalls(
 }
 
 /** What a call that a tracepoint has seen has in common with its frame on a stack. */
-function frameOf(call: { readonly goid?: bigint | undefined; readonly function: string }): string {
-  return `${call.goid} ${call.function}`;
+function frameOf(call: CalledFunction & { readonly goid?: bigint | undefined }): string {
+  return `${call.goid} ${withoutShapes(call.function)} ${call.inlinedInto}`;
 }

@@ -58,7 +58,7 @@ export function runningCall(call: OpenCall, upid: Upid): sonde.TraceCall {
     resultsJson: '',
     latencyNs: call.forNs,
     outcome: 'running',
-    inlinedInto: '',
+    inlinedInto: call.inlinedInto,
     callId: call.id,
     parentCallId: call.parentId,
     ownNs: undefined,

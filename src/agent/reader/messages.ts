@@ -46,6 +46,8 @@ export interface OpenCall {
   readonly forNs: bigint;
   readonly goid: bigint | undefined;
   readonly function: string;
+  /** The function whose code an inlined copy is part of; empty for a call. */
+  readonly inlinedInto: string;
   /** Its place in the tree of calls, where that was asked for. */
   readonly id: bigint | undefined;
   readonly parentId: bigint | undefined;

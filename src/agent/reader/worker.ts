@@ -167,6 +167,7 @@ class Ring {
     if (this.#failed) return [];
     return this.#decoder.open(sys.clockGettime(clock.monotonic)).map((call) => ({
       sinceNs: call.since,
+      inlinedInto: call.inlinedInto,
       forNs: call.runningNs,
       goid: call.goid,
       function: call.function,

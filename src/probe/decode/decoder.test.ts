@@ -336,6 +336,7 @@ describe('EventDecoder', () => {
         target: 0,
         upid,
         function: 'main.f',
+        inlinedInto: '',
         goid: 4n,
         since: 1_000_500n,
         runningNs: 1500n,

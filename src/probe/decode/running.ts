@@ -10,6 +10,8 @@ export interface RunningCall {
   readonly target: number;
   readonly upid: Upid;
   readonly function: string;
+  /** The function whose code an inlined copy is part of; empty for a call. */
+  readonly inlinedInto: string;
   /** Its place in the tree of calls, where that was asked for. */
   readonly id: bigint | undefined;
   readonly parentId: bigint | undefined;
@@ -47,6 +49,7 @@ export function runningCall(
     target: target.index,
     upid: target.upid,
     function: plan.function,
+    inlinedInto: plan.names?.inlinedInto ?? '',
     id: call.place?.id,
     parentId: call.place?.parentId,
     goid: (call.flags & headerFlags.goid) === 0 ? undefined : call.view.getBigInt64(header.goid, true),
