@@ -192,6 +192,10 @@ describe.each(toolchains('local', 'go1.21.13', 'go1.18.10'))('a line of a progra
     });
     const { stderr } = await sonde.run(['trace', `${process.pid}`, `main.go:${lineOf('gap')}`, '--for', '1s']);
     expect(stderr).toMatch(/has no code\n.*nearest lines of main\.framed that have: /);
+    const nearly = await sonde.run(['trace', `${process.pid}`, 'main.go:12:3', '--for', '1s']);
+    expect(nearly.stderr).toContain("'main.go:12:3' is no line");
+    const sites = await sonde.ok(['debug', 'sites', `${process.pid}`, `main.go:${lineOf('framed')}`]);
+    expect(sites.stdout).toMatch(/^main\.framed\n {2}entry 0x/m);
     await process.kill();
   });
 

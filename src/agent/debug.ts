@@ -1,6 +1,6 @@
 import type { sonde } from '#api';
 import { atTarget, type Script, UserError } from '#door';
-import type { LogicalTracepoint } from '#model';
+import { type CaptureColumn, type LogicalTracepoint, linePlaceOf } from '#model';
 import { type Catalog, compileLogical, compileMutations, compileQuery, planText } from '#planner';
 import { type Compilation, compileTarget, describeCompilation, type Redaction } from '#probe';
 import { parse } from '#pxl';
@@ -54,7 +54,12 @@ export async function debugCompile(request: sonde.DebugCompileRequest, parts: Pa
   return { stages };
 }
 
-/** Where a trace of this function would place its probes, and what they cost. */
+const ofReturns: readonly CaptureColumn[] = [
+  { name: 'results', capture: { kind: 'results' } },
+  { name: 'latency', capture: { kind: 'latency' } },
+];
+
+/** Where a trace of this function, or line, would place its probes, and what they cost. */
 export async function debugSites(request: sonde.DebugSitesRequest, parts: Parts): Promise<sonde.DebugReply> {
   const process = parts.processes.find(request.process)[0]!;
   const { compilation, stages: all } = compile(
@@ -68,8 +73,7 @@ export async function debugSites(request: sonde.DebugSitesRequest, parts: Parts)
           function: request.function,
           columns: [
             { name: 'args', capture: { kind: 'arguments' } },
-            { name: 'results', capture: { kind: 'results' } },
-            { name: 'latency', capture: { kind: 'latency' } },
+            ...(linePlaceOf(request.function) === undefined ? ofReturns : []),
           ],
         },
       ],

@@ -1,5 +1,5 @@
 import { UserError } from '#door';
-import type { CaptureColumn, ProcessTracepoint } from '#model';
+import { type CaptureColumn, linePlaceOf, type ProcessTracepoint } from '#model';
 import type { Deployer, Deployment, DeploymentSink } from './deployment.ts';
 
 /** The columns without what is of these kinds: nothing is captured in its stead. */
@@ -18,7 +18,7 @@ export async function deployCalls(
 ): Promise<Deployment> {
   const probes = logical.probes.map((probe) => ({ ...probe, columns: without(probe.columns, ofReturns) }));
   // A line is no call: there is nothing to it but what can be named there.
-  const line = logical.probes.find((probe) => /\.(?:go|s):\d+$/.test(probe.function));
+  const line = logical.probes.find((probe) => linePlaceOf(probe.function) !== undefined);
   if (line?.columns.some(({ capture }) => capture.kind === 'call-id'))
     throw new UserError(`'${line.function}' is a line: it is no call, so it has no place in a tree of calls`);
   if (line !== undefined) return deployer.deploy({ ...logical, probes }, sink);

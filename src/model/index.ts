@@ -44,6 +44,7 @@ export {
   limitText,
   mostReferences,
 } from './limits.ts';
+export { isNearlyLine, linePlaceOf, type SourcePlace } from './line.ts';
 export {
   batchOfRows,
   type ColumnData,

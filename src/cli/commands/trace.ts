@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { callColumns, sonde } from '#api';
-import { type CallSelection, type CaptureLimits, captureLimits, parseUpid } from '#model';
+import { type CallSelection, type CaptureLimits, captureLimits, linePlaceOf, parseUpid } from '#model';
 import { type Agent, sondeMethods, withAgent } from '../connect/agent.ts';
 import { meantBy, type PodOptions } from '../connect/pods.ts';
 import type { Where } from '../connect/where.ts';
@@ -65,7 +65,7 @@ async function sourceOf(agent: Agent, target: string, name: string, options: Tra
     );
   if (options.tree && options.stack)
     throw new UsageError('--tree shows calls in those that they began in: --stack is of calls alone');
-  if (options.open && /\.(?:go|s):\d+$/.test(name))
+  if (options.open && linePlaceOf(name) !== undefined)
     throw new UsageError(
       `--open lists calls of functions, and '${name}' is a line: px funcs <process> lists functions`,
     );

@@ -1,5 +1,5 @@
 import { type Diagnostic, nearest } from '#base';
-import type { Capture, LogicalProbe } from '#model';
+import type { Capture, LogicalProbe, SourcePlace } from '#model';
 import type { BinaryView } from '../binary.ts';
 import type { TypeGraphBuilder } from '../graph/index.ts';
 import { type CopySites, linePlaces } from '../sites/index.ts';
@@ -8,9 +8,6 @@ import type { ResolvedSet, Skipped } from './many.ts';
 import { namesOf, resolveColumns } from './probe.ts';
 import type { ResolvedLogPart, ResolvedProbe } from './resolved.ts';
 import { uniform } from './uniform.ts';
-
-/** `server.go:120`, `pkg/server.go:120`. */
-export const lineProbe = /^(.+\.(?:go|s)):(\d+)$/;
 
 /** What only a call has. */
 const callsAlone: ReadonlySet<string> = new Set<Capture['kind']>([
@@ -23,7 +20,7 @@ const mostFiles = 5;
 /** A line of the source: every place of its code, with the variables that can be named there in the arguments' stead. */
 export function resolveLine(
   probe: LogicalProbe,
-  { file, line }: { readonly file: string; readonly line: number },
+  { file, line }: SourcePlace,
   binary: BinaryView,
   graph: TypeGraphBuilder,
   sites: CopySites | undefined,

@@ -1,7 +1,7 @@
 import type { Diagnostic } from '#base';
 import { type GoFunction, type GoSignature, typeArgumentsIn, withoutTypeArguments } from '#gobin';
 import { parseSignature } from '#goexpr';
-import type { CaptureColumn, LogicalProbe } from '#model';
+import { type CaptureColumn, isNearlyLine, type LogicalProbe, linePlaceOf } from '#model';
 import type { BinaryView } from '../binary.ts';
 import type { TypeGraphBuilder } from '../graph/index.ts';
 import type { CopySites } from '../sites/index.ts';
@@ -9,7 +9,7 @@ import type { Resolution } from '../types.ts';
 import { signatureOfProbe, unknownSignature } from './declared.ts';
 import { type Found, fail, resolveFunctions } from './functions.ts';
 import { type FunctionInstances, Instances } from './instances.ts';
-import { lineProbe, resolveLine } from './line.ts';
+import { resolveLine } from './line.ts';
 import { hasExpressions, namesOf, needsSignature, resolveColumns } from './probe.ts';
 import type { ResolvedProbe } from './resolved.ts';
 import { uniform } from './uniform.ts';
@@ -76,8 +76,12 @@ function resolvePlaces(
 ): Resolution<ResolvedSet> {
   const declared = probe.signature && parseSignature(probe.signature.text, probe.signature.span);
   if (declared?.ok === false) return declared;
-  const line = lineProbe.exec(probe.function);
-  if (line !== null) return resolveLine(probe, { file: line[1]!, line: Number(line[2]) }, binary, graph, copies);
+  const line = linePlaceOf(probe.function);
+  if (line !== undefined) return resolveLine(probe, line, binary, graph, copies);
+  if (isNearlyLine(probe.function))
+    return fail(probe, 'probe.no-such-line', `'${probe.function}' is no line`, [
+      'a line is the file, or the end of its path, and the number: server.go:120, pkg/server.go:120',
+    ]);
   const found = findInstances(probe, binary) ?? findFunctions(probe, binary);
   if (!found.ok) return found;
   const { places, names } = found.value;

@@ -1,9 +1,8 @@
 import { typeArgumentsIn } from '#gobin';
-import type { LogicalProbe } from '#model';
+import { type LogicalProbe, linePlaceOf } from '#model';
 import type { BinaryView } from '../binary.ts';
 import type { Resolution } from '../types.ts';
 import { fail, resolveFunctions } from './functions.ts';
-import { lineProbe } from './line.ts';
 import type { CodeRange } from './resolved.ts';
 
 /** Most functions whose inlined copies are looked for. */
@@ -22,7 +21,7 @@ export function resolveWithin(
   binary: BinaryView,
 ): Resolution<readonly CodeRange[]> {
   const wanted = { function: within, columns: [], ...(probe.span === undefined ? {} : { span: probe.span }) };
-  if (lineProbe.test(within))
+  if (linePlaceOf(within) !== undefined)
     return fail(wanted, 'probe.within', `within='${within}' is a line: calls are within functions`);
   const types = typeArgumentsIn(within);
   if (types !== '' && types !== '...' && !types.includes('go.shape.') && !within.startsWith('re:')) {
