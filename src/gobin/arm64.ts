@@ -33,14 +33,16 @@ function roleOf(word: number): InstructionRole {
   const kind = kindOf(word);
   const rt = word & 31;
   const isMemory = ((word >>> 25) & 5) === 4 && !is(word, 0x3b000000, 0x18000000);
-  const mayFault = isMemory && ((word >>> 5) & 31) !== stackPointer;
+  const base = (word >>> 5) & 31;
+  const mayFault = isMemory && base !== stackPointer;
+  const common = { kind, setsFlags, mayFault, follows: mayFault ? [base] : [] };
   const slot = stackLocation + ((word >>> 10) & 0xfff) * 8;
   // str and ldr of a doubleword at a distance from the stack pointer, mov between registers
-  if (is(word, 0xffc003e0, 0xf90003e0)) return { kind, setsFlags, mayFault, writes: [slot], reads: [rt], from: rt };
-  if (is(word, 0xffc003e0, 0xf94003e0)) return { kind, setsFlags, mayFault, writes: [rt], reads: [slot], from: slot };
+  if (is(word, 0xffc003e0, 0xf90003e0)) return { ...common, writes: [slot], reads: [rt], from: rt };
+  if (is(word, 0xffc003e0, 0xf94003e0)) return { ...common, writes: [rt], reads: [slot], from: slot };
   if (is(word, 0xffe0ffe0, 0xaa0003e0))
-    return { kind, setsFlags, mayFault, writes: [rt], reads: [(word >>> 16) & 31], from: (word >>> 16) & 31 };
-  return { kind, setsFlags, mayFault, writes: writtenBy(word), reads: [] };
+    return { ...common, writes: [rt], reads: [(word >>> 16) & 31], from: (word >>> 16) & 31 };
+  return { ...common, writes: writtenBy(word), reads: [] };
 }
 
 /** DWARF number of V0. */

@@ -252,6 +252,8 @@ export interface InstructionRole {
   readonly setsFlags: boolean;
   /** It reads or writes memory by a pointer that may be nil. */
   readonly mayFault: boolean;
+  /** The registers whose pointers it follows in any case: it runs to its end only where none of them is nil. */
+  readonly follows: readonly Location[];
   /** Where it writes and reads, as far as that is in registers or at a known distance from the stack pointer; of calls what they themselves do. */
   readonly writes: readonly Location[];
   readonly reads: readonly Location[];

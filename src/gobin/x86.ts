@@ -93,6 +93,9 @@ const writes = (access: number): boolean => access >= 3 && access <= 6;
 /** iced's `OpAccess` Read, CondRead, CondWrite, ReadWrite, ReadCondWrite. */
 const reads = (access: number): boolean => access === 1 || access === 2 || (access >= 4 && access <= 6);
 
+/** iced's `OpAccess` Read, Write, ReadWrite, ReadCondWrite. */
+const isCertain = (access: number): boolean => access === 1 || access === 3 || access === 5 || access === 6;
+
 /** DWARF number of machine register n (System V psABI, figure 3.36): only the first eight differ. */
 const dwarfNumber = [0, 2, 1, 3, 7, 6, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15] as const;
 
@@ -142,7 +145,14 @@ function isConditionalMove(bytes: Uint8Array): boolean {
   return bytes[at] === 0x0f && bytes[at + 1]! >> 4 === 4;
 }
 
-const nothing: InstructionRole = { kind: 'other', setsFlags: false, mayFault: false, writes: [], reads: [] };
+const nothing: InstructionRole = {
+  kind: 'other',
+  setsFlags: false,
+  mayFault: false,
+  follows: [],
+  writes: [],
+  reads: [],
+};
 
 function roleOf(iced: IcedX86, bytes: Uint8Array): InstructionRole {
   const decoder = new iced.Decoder(64, bytes, 0);
@@ -159,7 +169,7 @@ function roleOf(iced: IcedX86, bytes: Uint8Array): InstructionRole {
     const info = infos.info(instruction);
     const registers = used(iced, info);
     const memory = memoryWritten(iced, info);
-    const mayFault = usesPointer(iced, info);
+    const pointers = pointersOf(iced, info);
     info.free();
     const writes = [...registers.written, ...(memory === 'stack' ? [slot] : [])];
     const readsSlot = onStack && (op1Kind === OpKind.Memory || (op0Kind === OpKind.Memory && !isStore(iced, mnemonic)));
@@ -187,7 +197,7 @@ function roleOf(iced: IcedX86, bytes: Uint8Array): InstructionRole {
     const isCut = isSame || (mnemonic === Mnemonic.Movzx && !isRead);
     const source = isRead ? slot : isStored || isCopy ? locationOf(iced, instruction.op1Register) : undefined;
     const from = isCut || writes.length !== 1 || source === undefined ? {} : { from: source };
-    return { kind, setsFlags: instruction.rflagsModified !== 0, mayFault, writes, reads, ...from };
+    return { kind, setsFlags: instruction.rflagsModified !== 0, ...pointers, writes, reads, ...from };
   } finally {
     infos.free();
     instruction.free();
@@ -231,14 +241,20 @@ function memoryWritten(iced: IcedX86, info: IcedInfo): 'none' | 'stack' | 'elsew
 }
 
 /** Is memory accessed by a register other than the stack pointer? Where an element is, its index was checked. */
-function usesPointer({ Register }: IcedX86, info: IcedInfo): boolean {
-  let found = false;
+function pointersOf(iced: IcedX86, info: IcedInfo): Pick<InstructionRole, 'mayFault' | 'follows'> {
+  const { Register } = iced;
+  const follows = new Set<Location>();
+  let mayFault = false;
   for (const use of info.usedMemory() as IcedUse[]) {
-    const isElement = use.index !== Register.None;
-    found ||= !isElement && use.base !== Register.RSP && use.base !== Register.RIP && use.base !== Register.None;
+    const { base, index, access } = use;
     use.free();
+    const isElement = index !== Register.None;
+    if (isElement || base === Register.RSP || base === Register.RIP || base === Register.None) continue;
+    mayFault = true;
+    const location = locationOf(iced, base!);
+    if (location !== undefined && isCertain(access)) follows.add(location);
   }
-  return found;
+  return { mayFault, follows: [...follows] };
 }
 
 function addEffects(builder: CodeBuilder, iced: IcedX86, info: IcedInfo): void {

@@ -18,7 +18,7 @@ import { type SiteContext, site } from './choose.ts';
 import { blockOf, copyShape, flowOf } from './copy.ts';
 import { classify } from './entry.ts';
 import { tableTargets } from './tables.ts';
-import { isMadeBy, isSteady, type Known } from './trust.ts';
+import { isMadeBy, isSteady, type Known, mayEndCall } from './trust.ts';
 
 /**
  * Where in the code of a function a stack begins, which has no return address for it: an instruction by whose function and line it is known. Of an inlined copy it is where the
@@ -109,7 +109,7 @@ export class CopySites {
           : notGiven;
     const at = (pc: Address) =>
       wantsParameters ? copy.at(pc, isGiven(pc)) : withoutVariables(copy.at(pc, () => notGiven));
-    const entry = this.best({ at }, code, shape.entry, (i) => !cheap && has(i) && code.role(i).mayFault);
+    const entry = this.best({ at }, code, shape.entry, (i) => !cheap && has(i) && mayEndCall(known, i));
     if (entry === undefined) return 'the kernel takes no probe on its first instructions';
     const end = shape.end === undefined ? undefined : this.#site(code, shape.end, 'return');
     const endFrame = end && copy.at(end.address)?.frameBytes;
@@ -123,7 +123,7 @@ export class CopySites {
     };
   }
 
-  /** Where most parameters are known; of these places the cheapest, of these the first. `mayEnd`: may control leave by a panic there? What is behind it is not run then. */
+  /** Where most parameters are known; of these places the cheapest, of these the first. `mayEnd`: may control leave by a panic there? What is behind it is not run then; asked only where that matters. */
   best(
     copy: Pick<InlinedCopy, 'at'>,
     code: DecodedCode,
@@ -131,17 +131,21 @@ export class CopySites {
     mayEnd: (i: number) => boolean,
   ) {
     let best: { site: Site; variables: GoSignature['parameters']; frameBytes: number; score: number } | undefined;
+    const passed: number[] = [];
     for (const index of candidates) {
       const found = this.#site(code, index, 'entry');
       const known = found && copy.at(found.address);
       if (found !== undefined && known !== undefined) {
         const places = known.variables.filter(({ unknown }) => unknown === undefined).length;
         const score = 2 * places + (found.class === 'emulated' ? 1 : 0);
-        if (best === undefined || score > best.score) best = { site: found, ...known, score };
+        if (best === undefined || score > best.score) {
+          if (passed.some(mayEnd)) break;
+          best = { site: found, ...known, score };
+        }
       }
       // Behind a call it would be late.
-      const isCall = code.flow[index] === flow.call || code.flow[index] === flow.indirectCall;
-      if (isCall || (best !== undefined && mayEnd(index))) break;
+      if (code.flow[index] === flow.call || code.flow[index] === flow.indirectCall) break;
+      if (best !== undefined) passed.push(index);
     }
     return best;
   }

@@ -10,6 +10,21 @@ export interface Known {
   readonly values: ValueFlow | undefined;
 }
 
+/** Can an instruction end the call, by a pointer that is nil? Not by one that was followed before on every way that leads there. */
+export function mayEndCall({ code, flow: around, values }: Known, at: number): boolean {
+  const { mayFault, follows } = code.role(at);
+  if (!mayFault) return false;
+  if (around === undefined || follows.length === 0) return true;
+  return follows.some((place) => {
+    const value = values?.before(at, place);
+    if (value === undefined) return true;
+    for (let i = around.dominators[at]!; i >= 0; i = around.dominators[i]!) {
+      if (code.role(i).follows.some((each) => values!.before(i, each) === value)) return false;
+    }
+    return true;
+  });
+}
+
 /** Has a variable at an instruction the value that it has wherever its list begins to have it in another place? Then nothing is assigned to it. */
 export function isSteady({ code, index, values }: Known, at: number, here: Stretch, all: readonly Stretch[]): boolean {
   const valueAt = (address: number, place: Location) => values?.before(index.get(address) ?? -1, place);
