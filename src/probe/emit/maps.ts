@@ -146,11 +146,13 @@ export function selectionMaps(planned: readonly PlannedProbe[], written: number)
 
 /** The code that calls are within: a table for each probe as it was written. */
 export function withinTables(planned: readonly PlannedProbe[]): FilledMap[] {
-  const tables = planned.flatMap(({ selection }): [string, FilledMap][] => {
-    if (selection?.within === undefined) return [];
-    const name = withinName(selection.counter);
-    const bytes = new Uint8Array(bordersOf(selection.within).buffer);
-    return [[name, { spec: { name, type: 'array', keySize: 4, valueSize: bytes.length, maxEntries: 1 }, bytes }]];
+  const within = new Map(
+    planned.flatMap(({ selection }) =>
+      selection?.within === undefined ? [] : [[withinName(selection.counter), selection.within] as const],
+    ),
+  );
+  return [...within].map(([name, ranges]) => {
+    const bytes = new Uint8Array(bordersOf(ranges).buffer);
+    return { spec: { name, type: 'array', keySize: 4, valueSize: bytes.length, maxEntries: 1 }, bytes };
   });
-  return [...new Map(tables).values()];
 }

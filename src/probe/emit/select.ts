@@ -4,7 +4,7 @@ import type { Reading } from './compute.ts';
 import { frame, mapNames, noExist } from './frame.ts';
 import type { ProbeNumber } from './record.ts';
 import { writeSlot } from './slot.ts';
-import { bordersOf, walkFrames, withinName } from './within.ts';
+import { bordersSize, walkFrames, withinName } from './within.ts';
 import { workBytes } from './work-bytes.ts';
 
 /** Words (u64) of what is known of the calls of a probe as it was written, or of those with one key. */
@@ -35,7 +35,7 @@ export function select(
 ): void {
   const { counter, within, sample, rate, first, per } = plan;
   if (within !== undefined)
-    walkFrames(asm, reading, { borders: withinName(counter), size: bordersOf(within).length }, probe, skipped);
+    walkFrames(asm, reading, { borders: withinName(counter), size: bordersSize(within) }, probe, skipped);
   if (sample === undefined && rate === undefined && first === undefined) return;
   if (per === undefined) asm.loadMapValue(r8, mapNames.selection, selectionStateSize * counter);
   else findKey(asm, reading, selectionKeysName(plan), per, skipped);

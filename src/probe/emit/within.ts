@@ -20,11 +20,16 @@ const noBorder = 0x7fff_ffff_ffff_ffffn;
  * file.
  */
 export function bordersOf(ranges: readonly CodeRange[]): BigUint64Array<ArrayBuffer> {
-  let size = 2;
-  while (size <= 2 * ranges.length) size *= 2;
-  const borders = new BigUint64Array(size).fill(noBorder);
+  const borders = new BigUint64Array(bordersSize(ranges)).fill(noBorder);
   borders.set(ranges.flatMap(({ start, end }) => [BigInt(start), BigInt(end)]));
   return borders;
+}
+
+/** How many there are: one more than the ranges have, at least, so that an address behind all of them is behind an even number. */
+export function bordersSize(ranges: readonly CodeRange[]): number {
+  let size = 2;
+  while (size <= 2 * ranges.length) size *= 2;
+  return size;
 }
 
 /**
