@@ -1,4 +1,4 @@
-/** Go libraries in programs that are not of Go: -buildmode=c-shared, called from C. */
+/** Go code that a process has loaded: -buildmode=c-shared, called from C, and plugins. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -135,3 +135,67 @@ it.skipIf(!compiler).each([
     ]);
   },
 );
+
+it.skipIf(!compiler)('a plugin that a Go program has loaded', { timeout: 120_000 }, async () => {
+  const env = { CGO_ENABLED: '1' };
+  const plugin = `package main
+
+//go:noinline
+func sum(n int) int {
+	var room [100]int
+	room[n%100] = n
+	if n == 0 {
+		return 0
+	}
+	return sum(n-1) + room[n%100]
+}
+
+func Sum(n int) int {
+	c := make(chan int)
+	go func() { c <- sum(n) }()
+	return <-c
+}
+`;
+  const main = `package main
+
+import (
+	"fmt"
+	"os"
+	"plugin"
+)
+
+func main() {
+	p, err := plugin.Open(os.Args[1])
+	if err != nil {
+		panic(err)
+	}
+	sum, _ := p.Lookup("Sum")
+	fmt.Println("ready")
+	for n := 0; ; {
+		if _, err := fmt.Scan(&n); err != nil {
+			return
+		}
+		fmt.Println("sum", sum.(func(int) int)(n))
+	}
+}
+`;
+  const loaded = await goFixture({
+    source: { 'main.go': plugin, 'go.mod': 'module added\n\ngo 1.18\n' },
+    flags: ['-buildmode=plugin'],
+    env,
+  });
+  const program = await goFixture({ source: { 'main.go': main, 'go.mod': 'module fixture\n\ngo 1.18\n' }, env });
+  await using target = await startProcess(program, { args: [loaded], ready: /^ready$/m });
+  const trace = await sonde.trace(target.pid, 'added.sum');
+  // Its stack has to grow meanwhile: each call counts once.
+  target.write('300\n');
+  await target.waitFor(/^sum 45150$/m);
+  await trace.atLeast(301);
+  const { calls } = await trace.stop();
+  expect(calls.map(({ args }) => args.n).sort((a, b) => Number(a) - Number(b))).toEqual(
+    Array.from({ length: 301 }, (_, i) => i),
+  );
+  expect(calls.find(({ args }) => args.n === 300)?.results).toEqual({ $0: 45_150 });
+  const vain = await sonde.run(['trace', String(target.pid), 'added.nothing']);
+  expect(vain.stderr).toContain(`looked for in ${loaded}, too, which the process has loaded`);
+});

@@ -10,7 +10,7 @@ import {
 } from '#bpf';
 import { MachineError, UserError } from '#door';
 import { eventKinds, type ProcessTracepoint } from '#model';
-import { type Compilation, control, gates, mapNames, type ProgramSites, waitedNsOffset } from '#probe';
+import { type Compilation, control, gates, mapNames, type ProgramSites, type Resolution, waitedNsOffset } from '#probe';
 import { findTracer, type Sys } from '#sys';
 import { programNs } from './budget.ts';
 import type { DeployerParts, DeploymentSink } from './deployment.ts';
@@ -22,7 +22,7 @@ import { requireMemory } from './memory.ts';
 import type { OpenCall } from './reader/messages.ts';
 import type { Reader, RingSink } from './reader/reader.ts';
 import type { Shared } from './shared.ts';
-import { goImageOf, sharedObjectHints } from './shared-objects.ts';
+import { goImageOf, goLibrariesBeside, goPathsBeside } from './shared-objects.ts';
 import { SiteCheck } from './sitecheck.ts';
 import { loadBias } from './stacks.ts';
 import { urgency } from './urgency.ts';
@@ -58,21 +58,28 @@ async function tryToArm(
   requireNoDebugger(sys, pid);
   reader.start();
   using stack = new DisposableStack();
-  const executable = stack.use(goImageOf(sys, pid));
-  using lease = binaries.open(executable, logical.debugFile);
-  const { binary } = lease;
-  const bias = loadBias(sys, pid, executable, binary) ?? 0;
-  const compiled = compilations.compile(logical, binary, {
-    filter: kernel.filter(pid),
-    processes,
-    features: kernel.emitFeatures,
-    floats: kernel.floatState,
-    targetIndex: 0,
-    bias,
-    redaction: parts.redaction(),
-    estimateFrom,
-    instructionText: (bytes, at) => binaries.instructionText(bytes, at, binary),
-  });
+  using held = new DisposableStack();
+  const compileFor = (image: Executable) => {
+    const { binary } = held.use(binaries.open(image, logical.debugFile));
+    const bias = loadBias(sys, pid, image, binary) ?? 0;
+    const compiled = compilations.compile(logical, binary, {
+      filter: kernel.filter(pid),
+      processes,
+      features: kernel.emitFeatures,
+      floats: kernel.floatState,
+      targetIndex: 0,
+      bias,
+      redaction: parts.redaction(),
+      estimateFrom,
+      instructionText: (bytes, at) => binaries.instructionText(bytes, at, binary),
+    });
+    return { image, bias, compiled };
+  };
+  const own = compileFor(stack.use(goImageOf(sys, pid)));
+  // What the program does not have may be in a plugin, or in another library that Go has built.
+  const loadedImages = isElsewhere(own.compiled) ? goLibrariesBeside(sys, pid, own.image) : [];
+  const elsewhere = loadedImages.map((image) => compileFor(stack.use(image))).filter(({ compiled }) => compiled.ok);
+  const { image: executable, bias, compiled } = elsewhere.length === 1 ? elsewhere[0]! : own;
   if (!compiled.ok) throw new UserError(withSharedObjects(compiled.diagnostics, sys, pid));
   const compilation = compiled.value;
   await sink.relation(compilation.relation);
@@ -179,11 +186,17 @@ function ringSink(sink: DeploymentSink, failed: (reason: string) => void): RingS
   };
 }
 
-/** A function that the executable does not have may be in what the process has loaded. */
+/** Does the binary lack the functions, and nothing else is wrong? */
+function isElsewhere(compiled: Resolution<Compilation>): boolean {
+  return !compiled.ok && compiled.diagnostics.every(({ id }) => id === 'probe.no-such-function');
+}
+
+/** Who looks in vain is told where it was looked. */
 function withSharedObjects(diagnostics: readonly Diagnostic[], sys: Sys, pid: number): Diagnostic[] {
+  const looked = goPathsBeside(sys, pid).map((path) => `looked for in ${path}, too, which the process has loaded`);
   return diagnostics.map((each) => {
     if (each.id !== 'probe.no-such-function') return each;
-    return { ...each, hints: [...sharedObjectHints(sys, pid), ...(each.hints ?? [])] };
+    return { ...each, hints: [...looked, ...(each.hints ?? [])] };
   });
 }
 

@@ -19,7 +19,7 @@ import type { Identity } from './identity.ts';
 import { inflate } from './inflate.ts';
 import { packedHints } from './packed.ts';
 import { executableOf } from './process-executable.ts';
-import { goImageOf, sharedObjectHints } from './shared-objects.ts';
+import { goImageOf, goPathsBeside } from './shared-objects.ts';
 
 /** A running Go program. */
 export interface GoProcess extends GoImage {
@@ -152,7 +152,7 @@ export class Processes {
       {
         id: 'agent.not-go',
         message: `process ${pid} (${stat.comm}) is not a Go program`,
-        hints: [...packedHints(executable), ...sharedObjectHints(this.#sys, pid), 'px ps lists the Go processes'],
+        hints: [...packedHints(executable), ...libraryHints(this.#sys, pid), 'px ps lists the Go processes'],
       },
     ]);
   }
@@ -189,6 +189,15 @@ export class Processes {
     if (!this.#images.has(identity)) this.#images.set(identity, readImage(executable));
     return this.#images.get(identity);
   }
+}
+
+function libraryHints(sys: Sys, pid: number): string[] {
+  const paths = goPathsBeside(sys, pid);
+  return paths.length === 0
+    ? []
+    : [
+        `it has loaded several Go libraries, of which none is traced in a program of another language: ${paths.join(', ')}`,
+      ];
 }
 
 function readImage(executable: Executable): GoImage | undefined {

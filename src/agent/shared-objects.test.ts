@@ -6,7 +6,7 @@ import { goFixture } from '../../testing/go-fixtures.ts';
 import { temporaryFolder } from '../../testing/process.ts';
 import { Executable } from './executable.ts';
 import { executableOf } from './process-executable.ts';
-import { goImageOf, sharedObjectHints } from './shared-objects.ts';
+import { goImageOf, goPathsBeside } from './shared-objects.ts';
 
 /** This process, which is no Go program, as if it had loaded these files. */
 function withLoaded(own: string, ...loaded: string[]): FakeSys {
@@ -35,11 +35,8 @@ it('what of a process Go has built: one library that a program of another langua
   expect(image(withLoaded('/bin/other', one, other))).toBe(own);
   expect(image(withLoaded('/bin/other', '/no/such/file', link))).toBe(own);
 
-  const hints = (sys: FakeSys) => sharedObjectHints(sys, process.pid);
-  expect(hints(withLoaded('/bin/other', one))).toEqual([]);
-  expect(hints(withLoaded('/bin/other', one, other))).toEqual([
-    expect.stringContaining(`has loaded Go code from ${one}: plugins and libraries are traced only where there is one`),
-    expect.stringContaining(`has loaded Go code from ${other}:`),
-  ]);
-  expect(hints(withLoaded('/bin/other', process.execPath, link))).toEqual([]);
+  const beside = (sys: FakeSys) => goPathsBeside(sys, process.pid);
+  expect(beside(withLoaded('/bin/other', one))).toEqual([]);
+  expect(beside(withLoaded('/bin/other', one, other))).toEqual([one, other]);
+  expect(beside(withLoaded('/bin/other', process.execPath, link))).toEqual([]);
 });

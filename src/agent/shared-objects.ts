@@ -19,18 +19,23 @@ export function goImageOf(sys: Sys, pid: number): Executable {
   return library;
 }
 
-/** What to tell who looks in vain for a function of a process: it may be in what the process has loaded beside that. */
-export function sharedObjectHints(sys: Sys, pid: number): string[] {
+/** Paths of what else it has loaded and Go has built. */
+export function goPathsBeside(sys: Sys, pid: number): string[] {
   using image = goImageOf(sys, pid);
-  return goLibraries(sys, pid)
-    .filter((path) => {
-      using library = openLibrary(pid, path);
-      return library?.identity !== image.identity;
-    })
-    .map(
-      (path) =>
-        `the process has loaded Go code from ${path}: plugins and libraries are traced only where there is one and the program itself is not of Go`,
-    );
+  return goLibraries(sys, pid).filter((path) => {
+    using library = openLibrary(pid, path);
+    return library?.identity !== image.identity;
+  });
+}
+
+/** What a process has loaded and Go has built beside its own image: plugins, and libraries. */
+export function goLibrariesBeside(sys: Sys, pid: number, own: Executable): Executable[] {
+  const opened = goLibraries(sys, pid).flatMap((path) => openLibrary(pid, path) ?? []);
+  return opened.filter((library) => {
+    if (library.identity !== own.identity) return true;
+    library[Symbol.dispose]();
+    return false;
+  });
 }
 
 /** Paths of what a process has loaded beside its executable and Go has built: plugins and libraries. */
