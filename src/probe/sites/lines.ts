@@ -25,6 +25,8 @@ export interface LinePlace extends CopyPlace {
 interface PieceStart extends LinePlace {
   /** Of the function, or the copy of it, that it is in. */
   readonly instance: number;
+  /** Nothing is done there but that values are brought to registers: the register allocator puts that anywhere. */
+  readonly isMove: boolean;
 }
 
 /**
@@ -82,6 +84,7 @@ function entryPlace({ context }: CopySites, { into, at }: LineSpot, { code }: Kn
     function: scope.function,
     inlined: false,
     instance: scope.instance,
+    isMove: false,
   };
 }
 
@@ -117,6 +120,7 @@ function pieceStarts(sites: CopySites, spot: LineSpot, known: Known, entry: Piec
         function: scope.function,
         inlined: scope.inlined,
         instance: scope.instance,
+        isMove: piece.every((i) => code.role(i).kind === 'move'),
       },
     ];
   });
@@ -204,14 +208,23 @@ function continuedAt({ code, index, flow: around }: Known, pc: Address): Continu
  * One place for a turn of the line: without those that control comes to only by way of another one, and once for it. Of those that are run equally often the one at which most
  * variables are known. Copies of one function inlined twice are apart.
  */
-function oncePerTurn(places: readonly PieceStart[], { index, flow: around }: Known): LinePlace[] {
-  if (around === undefined) return [...places];
+function oncePerTurn(all: readonly PieceStart[], { index, flow: around }: Known): LinePlace[] {
+  if (around === undefined) return [...all];
   const at = ({ entry }: LinePlace) => index.get(entry.address)!;
-  const isOfTurn = (first: PieceStart, other: PieceStart) =>
+  const isBefore = (first: PieceStart, other: PieceStart) =>
     first !== other &&
     first.instance === other.instance &&
-    nearestCommon(around.dominators, 0, [at(first), at(other)]) === at(first) &&
-    !comesBack(around.graph, at(other), at(first));
+    nearestCommon(around.dominators, 0, [at(first), at(other)]) === at(first);
+  // What only brings values to registers, and no other of the line comes behind it, may be of a statement somewhere else.
+  const working = all.filter(({ isMove }) => !isMove);
+  const places = all.filter(
+    (place) =>
+      !working.some(({ instance }) => instance === place.instance) ||
+      !place.isMove ||
+      working.some((each) => isBefore(place, each)),
+  );
+  const isOfTurn = (first: PieceStart, other: PieceStart) =>
+    isBefore(first, other) && !comesBack(around.graph, at(other), at(first));
   const firsts = places.filter((place) => !places.some((other) => isOfTurn(other, place)));
   const known = ({ signature }: LinePlace) =>
     signature.parameters.filter(({ unknown }) => unknown === undefined).length;
