@@ -165,6 +165,28 @@ class MisledReader extends Reader {
   }
 }
 
+/** Opens a ring that is none first, with the same plans. */
+class FailingReader extends Reader {
+  failure: unknown;
+
+  override async open(ring: RingDescription, sink: RingSink): Promise<void> {
+    this.failure = await super.open({ ...ring, id: ring.id + 1e6, ringFd: 1e6 }, sink).catch((error: unknown) => error);
+    return super.open(ring, sink);
+  }
+}
+
+it('a ring that cannot be read leaves nothing behind for the next one', async () => {
+  const reader = new FailingReader();
+  await using own = new TestDeployer(undefined, reader);
+  const target = await startProcess(await goFixture({ source: { 'main.go': source } }), { ready: /ready/ });
+  const { deployment, rows } = await own.place(target.pid, 'main.hold');
+  expect(String(reader.failure)).toMatch(/EBADF/);
+  target.write('7\n');
+  await target.waitFor(/held 7/);
+  await deployment.close();
+  expect(rows.map(({ args }) => args.n)).toEqual([7]);
+});
+
 it('an error of ours in reading one tracepoint ends that one, with the reason; the others go on', async () => {
   const reader = new MisledReader();
   await using own = new TestDeployer(undefined, reader);

@@ -47,7 +47,12 @@ export class Reader {
     const { id, rings } = known ?? { id: ring.id, rings: new Set<number>() };
     this.#decodings.set(plans, { id, rings: rings.add(ring.id) });
     const what = known === undefined ? { plans, relation } : undefined;
-    await this.#ask({ kind: 'open', ring, decoding: { id, ...(what && { what }) } });
+    try {
+      await this.#ask({ kind: 'open', ring, decoding: { id, ...(what && { what }) } });
+    } catch (error) {
+      await this.close(ring.id);
+      throw error;
+    }
   }
 
   async flush(id: number): Promise<void> {
