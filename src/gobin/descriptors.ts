@@ -6,7 +6,6 @@ import { typesStart } from './open-pclntab.ts';
 import { relativeRelocations } from './relocations.ts';
 import { minorVersion } from './runtime.ts';
 import { channelHeader, mapDescriptorBytes, mapForm, mapHeader } from './runtime-structs.ts';
-import { StandardTypes } from './standard-types.ts';
 import type { DynamicType, GoField, GoType, TypeRef } from './types.ts';
 
 /** `internal/abi.Type` and the structs that begin with it (Go 1.17 to 1.27, internal/abi/type.go): byte offsets. */
@@ -62,15 +61,11 @@ export class Descriptors {
   #relocations: ReadonlyMap<number, number> | undefined;
   #all: readonly Address[] | undefined;
   #linked: LinkedTypes | undefined;
-  #names: ReadonlyMap<string, Address> | undefined;
-  #byShort: ReadonlyMap<string, readonly string[]> | undefined;
-  readonly #standard: StandardTypes;
 
   constructor(elf: Elf, goVersion: string) {
     this.#elf = elf;
     this.#goVersion = goVersion;
     this.#minor = minorVersion(goVersion) ?? 26;
-    this.#standard = new StandardTypes(this, minorVersion(goVersion), (name) => this.#described(name));
     this.#base = typesStart(elf);
     this.#loaded = elf.sections.filter(({ address: from, type }) => from > 0 && type !== noBits);
   }
@@ -98,32 +93,6 @@ export class Descriptors {
     const type = typeof known === 'number' ? this.#read(known) : known();
     this.#types[-ref - 1] = type;
     return type;
-  }
-
-  /**
-   * `net/http.Request`, `http.Request` (where one package only ends so), `main.point`: of those that have a descriptor, and some of the standard library's
-   * besides. Undefined: no such type is known.
-   */
-  named(name: string): TypeRef | undefined {
-    const several = this.namesakes(name);
-    if (several.length > 1) return undefined;
-    return this.#described(several[0] ?? name) ?? this.#standard.named(name) ?? this.#described(this.#short(name)[0]);
-  }
-
-  #described(name: string | undefined): TypeRef | undefined {
-    const found = name === undefined ? undefined : this.#byName.get(name);
-    return found === undefined ? undefined : this.ref(found);
-  }
-
-  /** The types that `http.Request` may stand for, with the whole paths of their packages. */
-  namesakes(name: string): readonly string[] {
-    if (this.#byName.has(name)) return [name];
-    // Nobody else can import what is internal to the standard library.
-    return this.#short(name).filter((each) => !/^(?:runtime\/)?(?:internal|vendor)\//.test(each));
-  }
-
-  #short(name: string): readonly string[] {
-    return (this.#byShort ??= this.#indexShort()).get(name) ?? [];
   }
 
   /** Name of the type whose descriptor is at an address, as reflection has it: `main.T`, packages by their last part. */
@@ -161,27 +130,10 @@ export class Descriptors {
     return (bits & flag.direct) !== 0;
   }
 
-  #index(): Map<string, Address> {
-    const found = new Map<string, Address>();
-    for (const descriptor of this.reachable()) {
-      const path = this.#packagePath(descriptor);
-      if (path !== undefined) found.set(`${path}.${this.#ownName(descriptor)}`, descriptor);
-    }
-    return found;
-  }
-
-  /** Names with all of their package's path, by those with its last part. */
-  #indexShort(): Map<string, string[]> {
-    const found = new Map<string, string[]>();
-    for (const name of this.#byName.keys()) {
-      const short = name.slice(/^[^[]*\//.exec(name)?.[0].length ?? 0);
-      if (short !== name) found.set(short, [...(found.get(short) ?? []), name]);
-    }
-    return found;
-  }
-
-  get #byName(): ReadonlyMap<string, Address> {
-    return (this.#names ??= this.#index());
+  /** `net/http.Request`: with the path of its package; undefined of a type without a name of its own, or of Go itself. */
+  qualifiedName(descriptor: Address): string | undefined {
+    const path = this.#packagePath(descriptor);
+    return path === undefined ? undefined : `${path}.${this.#ownName(descriptor)}`;
   }
 
   /** From `.itablink` and `.typelink`, and what those refer to. */
@@ -406,8 +358,8 @@ export class Descriptors {
 
   /** With the import path where the type is a named one, as debug info has it. */
   #name(descriptor: Address, depth = 0): string {
-    const path = this.#packagePath(descriptor);
-    if (path !== undefined) return `${path}.${this.#ownName(descriptor)}`;
+    const qualified = this.qualifiedName(descriptor);
+    if (qualified !== undefined) return qualified;
     const part = (offset: number) => {
       const found = this.#word(descriptor + offset);
       return depth < 8 && this.#isType(found) ? this.#name(address(found), depth + 1) : '?';

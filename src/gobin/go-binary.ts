@@ -7,6 +7,7 @@ import type { DeclaredFunction } from './declared.ts';
 import type { Descriptors } from './descriptors.ts';
 import type { VariableLookup } from './package-variables.ts';
 import type { Pclntab } from './pclntab.ts';
+import type { TypeNames } from './type-names.ts';
 import type {
   CapturedAtEntry,
   Closure,
@@ -84,7 +85,7 @@ export interface GoBinary {
   /** Places of parameters and results that somebody has declared, by the calling convention; a text says why they cannot be those of this function. */
   placeDeclared(fn: GoFunction, declared: DeclaredFunction): GoSignature | string;
   /** Types for declarations: by name those that the binary has descriptors of, others made up. */
-  readonly declaredTypes: Pick<Descriptors, 'make' | 'later' | 'named' | 'namesakes'>;
+  readonly declaredTypes: Pick<Descriptors, 'make' | 'later'> & Pick<TypeNames, 'named' | 'namesakes'>;
   /** Where it is declared. */
   sourceLine(fn: GoFunction): SourceLine | undefined;
   /** Address of a symbol of the linker: none in a stripped file without debug file. */

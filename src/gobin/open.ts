@@ -26,6 +26,7 @@ import { findAllgs, findTlsG, runtimeOffsets, tlsFunctions } from './runtime.ts'
 import { instancesOf, type SelectInput, selectFunctions } from './select.ts';
 import { contestedParameters, listingOf, type SignatureInput, signatureOf } from './signature.ts';
 import { lineSpots, type SpotInput } from './spots.ts';
+import { TypeNames } from './type-names.ts';
 import type {
   Closure,
   DecodedCode,
@@ -52,6 +53,8 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
   let pclntab: Pclntab | undefined;
   let descriptors: Descriptors | undefined;
   const described = (): Descriptors => (descriptors ??= new Descriptors(elf, buildInfo?.goVersion ?? ''));
+  let names: TypeNames | undefined;
+  const typeNames = () => (names ??= new TypeNames(described(), buildInfo?.goVersion ?? ''));
   const buildId = elf.gnuBuildId ?? elf.goBuildId ?? '';
   const debug = new DebugSource(elf, source, buildId, options);
   const symbols = () => elf.symbols() ?? (debug.trust === 'image' ? debug.elf.symbols() : undefined);
@@ -294,8 +297,8 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
     declaredTypes: {
       make: (type) => described().make(type),
       later: (make) => described().later(make),
-      named: (name) => described().named(name),
-      namesakes: (name) => described().namesakes(name),
+      named: (name) => typeNames().named(name),
+      namesakes: (name) => typeNames().namesakes(name),
     },
     symbol: (name) => symbols()?.find(name)?.address,
     type(ref) {
@@ -371,6 +374,7 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
     release() {
       pclntab = undefined;
       descriptors = undefined;
+      names = undefined;
       inlinedCalls.clear();
       inlinedCounts = undefined;
       dynamic = undefined;
