@@ -71,6 +71,8 @@ export interface GoBinary {
   selectFunctions(text: string): FunctionSet | undefined;
   /** The inlined copies of the function of exactly that name; without debug info nothing is known of their parameters. */
   inlinedCopies(name: string): readonly InlinedCopy[];
+  /** `main.(*T).M`, which the compiler has made of a method of values and which has its code in itself: each of its calls is one of the method. */
+  pointerWrapper(name: string): GoFunction | undefined;
   /** The places of a line, by any suffix of its file's path that only one file has. Undefined without debug info. */
   line(file: string, line: number): LineSpots | undefined;
   /** By its exact name in the function table, body before ABI wrapper: cheap, reads no debug info. */

@@ -22,6 +22,7 @@ import { openPclntab, unknownPclntab } from './open-pclntab.ts';
 import { findPackageVariable } from './package-variables.ts';
 import { functionPattern } from './pattern.ts';
 import type { InlinedCall, Pclntab } from './pclntab.ts';
+import { pointerWrapper } from './pointer-wrapper.ts';
 import { findAllgs, findTlsG, runtimeOffsets, tlsFunctions } from './runtime.ts';
 import { instancesOf, type SelectInput, selectFunctions } from './select.ts';
 import { contestedParameters, listingOf, type SignatureInput, signatureOf } from './signature.ts';
@@ -261,6 +262,7 @@ export function openGoBinary(source: ByteSource, options: OpenOptions): GoBinary
     findFunction: (name) => guarded(() => find(asListed(name))),
     selectFunctions: (text) => guarded(() => select(asListed(text))),
     inlinedCopies: (name) => guarded(() => copies(name)),
+    pointerWrapper: (name) => table() && pointerWrapper(name, table()!, code),
     line: (file, number) => guarded(() => debug.info && lineSpots(file, number, spotInput(debug.info))),
     functionNamed(name) {
       const functions = table();

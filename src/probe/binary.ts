@@ -32,6 +32,8 @@ export interface BinaryView {
   selectFunctions?(text: string): FunctionSet | undefined;
   /** Left out: inlined copies are not known of. */
   inlinedCopies?(name: string): readonly InlinedCopy[];
+  /** As `GoBinary.pointerWrapper`. Left out: there is none. */
+  pointerWrapper?(name: string): GoFunction | undefined;
   /** Undefined: without debug info. Left out: lines are not known of. */
   line?(file: string, line: number): LineSpots | undefined;
   signature(fn: GoFunction): GoSignature;

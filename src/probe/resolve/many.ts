@@ -101,7 +101,8 @@ function resolvePlaces(
   const named = hasExpressions(probe);
   const failures: Diagnostic[][] = [];
   const undecidable: (readonly Diagnostic[])[] = [];
-  const { places: copied, skipped } = placesOf(names, binary, copies, needsSignature(probe));
+  const wrapped = wrappersOf(names, binary);
+  const { places: copied, skipped } = placesOf(names, wrapped, binary, copies, needsSignature(probe));
   for (const name of found.value.unsure ?? [])
     skipped.push({ function: name, reason: `it is a copy of ${probe.function}, or of another closure on its line` });
   const resolve = (
@@ -118,7 +119,7 @@ function resolvePlaces(
     // What its instantiations have and the shape does not (fields behind pointers) is no mistake.
     if (diagnostics.length > 0 && rest.dictionary !== undefined && rest.dictionary.is === undefined) return [];
     if (unselected.length > 0) {
-      if (rest.copy === undefined) undecidable.push(unselected);
+      if (rest.names.inlinedInto === '') undecidable.push(unselected);
       else
         skipped.push({
           function: fn.name,
@@ -143,6 +144,11 @@ function resolvePlaces(
   if (undecidable.length > 0) return { ok: false, diagnostics: undecidable[0]! };
   // What the function itself does not have is a mistake; of several functions, what none of them has.
   if (!many && failures.length > 0) return { ok: false, diagnostics: failures[0]! };
+  for (const [name, wrapper] of wrapped) {
+    const fn = { ...wrapper, name };
+    const signature = wantsSignature ? binary.signature(wrapper) : none;
+    probes.push(...resolve(fn, signature, { names: namesOf(fn, wrapper.name) }));
+  }
   for (const { name, copy } of copied) {
     const fn = { ...copy.into, name };
     probes.push(...resolve(fn, copy.signature, { names: namesOf(fn, copy.into.name), copy }));
@@ -188,9 +194,17 @@ function findInstances(probe: LogicalProbe, binary: BinaryView): Resolution<Foun
   return places.length === 0 ? undefined : { ok: true, value: { places, names: [], many: false } };
 }
 
-/** The inlined copies of all functions of those names, those that cannot be probed with the reason. */
+/** By name: the function that the compiler has made of a method of values for pointers and interfaces, where that has the method inlined: better known than a copy, results too. */
+function wrappersOf(names: readonly string[], binary: BinaryView): ReadonlyMap<string, GoFunction> {
+  if (names.length > mostWithValues) return new Map();
+  const found = [...new Set(names)].map((name) => [name, binary.pointerWrapper?.(name)] as const);
+  return new Map(found.flatMap(([name, wrapper]) => (wrapper === undefined ? [] : [[name, wrapper] as const])));
+}
+
+/** The inlined copies of all functions of those names, but for those in `wrapped`; those that cannot be probed with the reason. */
 function placesOf(
   names: readonly string[],
+  wrapped: ReadonlyMap<string, GoFunction>,
   binary: BinaryView,
   sites: CopySites | undefined,
   wantsParameters: boolean,
@@ -205,6 +219,7 @@ function placesOf(
   for (const name of new Set(names)) {
     const reasons = new Map<string, string[]>();
     for (const copy of binary.inlinedCopies?.(name) ?? []) {
+      if (copy.into.entry === wrapped.get(name)?.entry) continue;
       const place =
         places.length >= mostCopies
           ? `more than ${mostCopies} inlined copies: name fewer functions`
