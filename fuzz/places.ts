@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { address, SondeError } from '#base';
 import { bytesSource, openElf } from '#elf';
-import { BadPattern, createX86Decoder, type GoBinary, type IcedX86, openGoBinary } from '#gobin';
+import { BadPattern, createX86Decoder, type GoBinary, type IcedX86, openGoBinary, type TypeRef } from '#gobin';
 import { nodeInflate } from '../testing/binary-file.ts';
 import { goFixture } from '../testing/go-fixtures.ts';
 import { generator } from './random.ts';
@@ -108,7 +108,7 @@ function ask(binary: GoBinary, random: (below: number) => number): void {
     },
     () => {
       for (const { type, address: at } of binary.dynamicTypes().slice(0, 2_000)) {
-        binary.type(type);
+        lookInto(binary, type, 6);
         binary.descriptorName(at);
       }
       for (const name of ['main.thing', 'os.File', 'error']) binary.declaredTypes.named(name);
@@ -123,6 +123,7 @@ function ask(binary: GoBinary, random: (below: number) => number): void {
       binary.placeDeclared(fn, { parameters: [{ name: 'a', type }], results: [{ name: '', type: int }] });
       binary.sourceLine(fn);
     },
+    () => void binary.allgs,
     () => void binary.selectFunctions('impl:error.Error'),
     () => void binary.selectFunctions('re:^main[.]'),
   ];
@@ -133,6 +134,17 @@ function ask(binary: GoBinary, random: (below: number) => number): void {
       if (!(error instanceof SondeError) && !(error instanceof BadPattern)) throw error;
     }
   }
+}
+
+/** Maps and channels with the structs of the runtime that they point to. */
+function lookInto(binary: GoBinary, ref: TypeRef, depth: number): void {
+  const type = binary.type(ref);
+  if (depth === 0) return;
+  const isRuntime = (type.kind === 'map' || type.kind === 'chan') && type.header !== undefined;
+  if (isRuntime) lookInto(binary, type.header!, depth - 1);
+  if (type.kind === 'struct' && /</.test(type.name))
+    for (const field of type.fields) lookInto(binary, field.type, depth - 1);
+  if (type.kind === 'pointer' && type.elem !== undefined && /</.test(type.name)) lookInto(binary, type.elem, depth - 1);
 }
 
 function damaged(file: Uint8Array, random: (below: number) => number): Uint8Array {
