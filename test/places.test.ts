@@ -179,6 +179,20 @@ describe.each(['local', 'go1.21.13', 'go1.17.13'] as const)('a program built by 
     });
   });
 
+  it('wrappers that the compiler makes are no callers', async () => {
+    const process = await start();
+    const trace = await sonde.trace(process.pid, 'main.point.Sum', ['--log', '{caller}', '--stack']);
+    process.write('go\n');
+    await trace.atLeast(20);
+    const calls = (await trace.stop()).calls as unknown as readonly { log: string; stack: readonly string[] }[];
+    // Of the pointers, too, which are in the interface with a method of the compiler's.
+    const line = source.split('\n').findIndex((each) => each.includes('s.Sum(i)')) + 1;
+    for (const { log, stack } of calls) {
+      expect(log).toMatch(new RegExp(`^main\\.main .*:${line}$`));
+      expect(stack[0]).toBe(log);
+    }
+  });
+
   it('aggregates: of copies and calls, each once', async () => {
     const process = await start();
     const file = writeProbeScript(sonde.folder, {

@@ -109,9 +109,11 @@ export function resolveColumns(
           })),
         };
 
+  const isKey = probe.columns.some(({ capture }) => capture.kind === 'aggregate');
   const caller: ResolvedValue = {
     kind: 'stack',
-    frames: stackStart?.isOwn === true ? 2 : 1,
+    // Wrappers may come before who is wanted; a key has the one alone.
+    frames: (stackStart?.isOwn === true ? 2 : 1) + (isKey ? 0 : mostWrappers),
     one: true,
     ...(stackStart === undefined ? {} : { start: stackStart }),
   };
@@ -301,6 +303,9 @@ function aggregateText({ function: what, of }: CaptureColumn['capture'] & { kind
   const value = of === undefined ? 'calls' : of.kind === 'latency' ? 'latency' : of.text;
   return `${what} of ${value} of ${fn}`;
 }
+
+/** Calls through an interface to an embedded pointer's method pass two. */
+const mostWrappers = 2;
 
 /** Return addresses of a stack that are captured: each is a read of 16 bytes. */
 const mostFrames = 100;
