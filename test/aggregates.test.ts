@@ -88,6 +88,7 @@ it.each(['local', 'go1.18.10'] as const)('sums, least and largest, histograms: b
     upid: await sonde.upid(program.pid),
     name,
     function: 'main.place',
+    noBudget: true,
     columns: {
       who: "ArgExpr('o.Customer')",
       n: 'Count()',
@@ -104,6 +105,7 @@ it.each(['local', 'go1.18.10'] as const)('sums, least and largest, histograms: b
     upid: await sonde.upid(program.pid),
     name: `rows_${name}`,
     function: 'main.place',
+    noBudget: true,
     calls: 'when=\'float64(len(o.Customer)) * 1.5 > 4 && $outcome == "returned"\'',
     columns: {
       letter: "ArgExpr('o.Customer[:1]')",
