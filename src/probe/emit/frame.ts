@@ -60,9 +60,6 @@ export const mapNames = {
   selection: 'selection',
 } as const;
 
-/** BPF_NOEXIST (include/uapi/linux/bpf.h) of `map_update_elem`: another CPU may have made the key meanwhile. */
-export const noExist = 1;
-
 /** Bytes of the ring of a tracepoint with few and small events. */
 export const smallestRing = 1 << 20;
 /** The same where many processes share what rings may take. */

@@ -3,7 +3,8 @@ import { bucketsPerDoubling, groupKey, groupWord, groupWordSize, type Slot, slot
 import { type EventPlan, type GroupPlan, readGoroutine, type When } from '../plan/index.ts';
 import type { NumberKind } from '../types.ts';
 import type { Reading } from './compute.ts';
-import { frame, mapNames, noExist } from './frame.ts';
+import { entryOfMap } from './entry-of-map.ts';
+import { frame, mapNames } from './frame.ts';
 import type { GroupSizes } from './group-sizes.ts';
 import type { EmitContext } from './program.ts';
 import { countProbe, type ProbeNumber } from './record.ts';
@@ -110,25 +111,7 @@ export class GroupEmitter {
   /** r8 = the value of the key's entry in the map r9, which counts one call more. */
   #entry(dropped: Label): void {
     const asm = this.#asm;
-    const found = asm.newLabel();
-    const call = (helper: 'map_lookup_elem' | 'map_update_elem') => {
-      asm.mov(r1, r9);
-      asm.mov(r2, fp);
-      asm.alu('add', r2, immediate(this.#key));
-      if (helper === 'map_update_elem') {
-        asm.mov(r3, fp);
-        asm.alu('add', r3, immediate(this.#zero));
-        asm.mov(r4, immediate(noExist));
-      }
-      asm.call(helper);
-    };
-    call('map_lookup_elem');
-    asm.jumpIf('ne', r0, immediate(0), found);
-    call('map_update_elem');
-    call('map_lookup_elem');
-    asm.jumpIf('eq', r0, immediate(0), dropped);
-    asm.label(found);
-    asm.mov(r8, r0);
+    entryOfMap(asm, () => asm.mov(r1, r9), { key: this.#key, fresh: this.#zero }, dropped);
     asm.mov(r1, immediate(1));
     asm.atomicAdd(r8, 0, r1);
   }

@@ -1,7 +1,8 @@
-import { type Assembler, fp, immediate, type Label, r0, r1, r2, r3, r4, r7, r8, r9 } from '#asm';
+import { type Assembler, fp, immediate, type Label, r0, r1, r2, r7, r8, r9 } from '#asm';
 import type { SelectionPlan } from '../plan/index.ts';
 import type { Reading } from './compute.ts';
-import { frame, mapNames, noExist } from './frame.ts';
+import { entryOfMap } from './entry-of-map.ts';
+import { frame, mapNames } from './frame.ts';
 import type { ProbeNumber } from './record.ts';
 import { writeSlot } from './slot.ts';
 import { bordersSize, walkFrames, withinName } from './within.ts';
@@ -96,7 +97,6 @@ function findKey(
   const { layout, sources } = per;
   const state = frame.keys - Math.max(selectionStateSize, workBytes(sources));
   const key = state - layout.size;
-  const found = asm.newLabel();
   for (let at = key; at < state; at += 8) asm.store(8, fp, at, immediate(0));
   asm.mov(r7, fp);
   asm.alu('add', r7, immediate(key));
@@ -104,22 +104,5 @@ function findKey(
     writeSlot(asm, reading, slot, sources[i]!, []);
   });
   for (let at = state; at < frame.keys; at += 8) asm.store(8, fp, at, immediate(0));
-  const call = (helper: 'map_lookup_elem' | 'map_update_elem') => {
-    asm.loadMapFd(r1, map);
-    asm.mov(r2, fp);
-    asm.alu('add', r2, immediate(key));
-    if (helper === 'map_update_elem') {
-      asm.mov(r3, fp);
-      asm.alu('add', r3, immediate(state));
-      asm.mov(r4, immediate(noExist));
-    }
-    asm.call(helper);
-  };
-  call('map_lookup_elem');
-  asm.jumpIf('ne', r0, immediate(0), found);
-  call('map_update_elem');
-  call('map_lookup_elem');
-  asm.jumpIf('eq', r0, immediate(0), skipped);
-  asm.label(found);
-  asm.mov(r8, r0);
+  entryOfMap(asm, () => asm.loadMapFd(r1, map), { key, fresh: state }, skipped);
 }

@@ -2,7 +2,8 @@ import { type Assembler, fp, immediate, type Label, r0, r1, r2, r3, r4, r6, r7, 
 import type { Address } from '#base';
 import { type Slot, slotStatus } from '#model';
 import type { Reading } from './compute.ts';
-import { frame, mapNames, noExist } from './frame.ts';
+import { noExist } from './entry-of-map.ts';
+import { frame, mapNames } from './frame.ts';
 import { readUser, readWord } from './read.ts';
 import { frameBytesOfSite } from './record.ts';
 
