@@ -237,6 +237,11 @@ type n int; func(o *order, h handler) error`;
     ['func(n int) int int', "the end of the signature is expected, not 'int' (at character 17"],
     ['func(x [n]int)', "the length of an array is expected, not 'n'"],
     ['func (a, b T) M()', 'a method has one receiver'],
+    ['type t int; type t string; func(x t)', 'the type t is declared twice (at character 18'],
+    ['type t struct { A, _, _ int; A string }; func(x t)', 'the field A is declared twice (at character 30'],
+    ['type t struct { *item; item int }; func(x t)', 'the field item is declared twice'],
+    ['type t[K, K any] int; func(x t[int, int])', "another name is expected, not 'K'"],
+    ['func(_ int, n, n int)', 'the name n is there twice'],
   ])('refused: %s', (text, message) => {
     expect(read(text)).toContain(message);
   });

@@ -143,6 +143,7 @@ class Parser {
       const parameters = this.#typeParameters();
       if (this.#is('=')) this.#take();
       if (types.size >= mostVariables) throw this.#unexpected('fewer types');
+      if (types.has(name.text)) throw new Refusal(`the type ${name.text} is declared twice`, name);
       types.set(name.text, { parameters, type: this.#type() });
     };
     while (this.#peek().text === 'type') {
@@ -174,6 +175,7 @@ class Parser {
       if (!begins) continue;
       const { kind, text } = this.#peek();
       if (kind !== 'identifier') throw this.#unexpected('the name of a type parameter');
+      if (text !== '_' && names.includes(text)) throw this.#unexpected('another name');
       names.push(text);
     }
   }
@@ -209,7 +211,9 @@ class Parser {
       const { first, type } = entries[i]!;
       behind = type ?? behind;
       if (first.kind !== 'name' || first.package !== '' || behind === undefined)
-        throw new Refusal('either all have names, or none', this.#tokens.find(({ start }) => start === first.start)!);
+        throw new Refusal('either all have names, or none', this.#tokenAt(first));
+      if (first.name !== '_' && variables.some(({ name }) => name === first.name))
+        throw new Refusal(`the name ${first.name} is there twice`, this.#tokenAt(first));
       variables.unshift({ name: first.name, type: behind });
     }
     return variables;
@@ -331,8 +335,11 @@ class Parser {
       const type = embedded ? names[0]! : this.#type();
       for (const name of names) {
         if (!embedded && (name.kind !== 'name' || name.package !== ''))
-          throw new Refusal('a field has a name', this.#tokens.find(({ start }) => start === name.start)!);
-        fields.push({ name: embedded ? embeddedName(name) : (name as { name: string }).name, type });
+          throw new Refusal('a field has a name', this.#tokenAt(name));
+        const field = embedded ? embeddedName(name) : (name as { name: string }).name;
+        if (field !== '_' && fields.some((other) => other.name === field))
+          throw new Refusal(`the field ${field} is declared twice`, this.#tokenAt(name));
+        fields.push({ name: field, type });
       }
       if (fields.length > mostVariables) throw this.#unexpected('fewer fields');
       if (this.#peek().kind === 'string') this.#take();
@@ -355,6 +362,10 @@ class Parser {
   #startsType(): boolean {
     const { kind, text } = this.#peek();
     return kind === 'identifier' || text === '*' || text === '[' || text === '<-';
+  }
+
+  #tokenAt({ start }: TypeText): Token {
+    return this.#tokens.find((token) => token.start === start)!;
   }
 
   #before(): number {

@@ -58,6 +58,38 @@ function stage(logical: ProcessTracepoint, name: string): string[] {
     .text.split('\n');
 }
 
+describe('declared types', () => {
+  const declared = (text: string) => {
+    const logical = tracepoint('main.touch', { kind: 'arguments' });
+    const found = compileTarget(
+      { ...logical, probes: logical.probes.map((probe) => ({ ...probe, signature: { text } })) },
+      binary,
+      options,
+    );
+    return found.ok ? 'taken' : found.diagnostics[0]!.message.replace(/ \(at character.*/, '');
+  };
+
+  it.each([
+    ['type q q; func(x []q)', 'a main.q has itself in it'],
+    ['type a b; type b a; func(x []a)', 'a main.a has itself in it'],
+    ['type a struct { B [2]b }; type b struct { A a }; func(x []*a)', 'a main.a has itself in it'],
+    ['type q[T any] struct { Next *q[[]T] }; func(x []q[int])', 'the declaration makes too many types'],
+    ['type q[T any] struct { Next *q[map[T]T] }; func(x []q[int])', 'the declaration makes too many types'],
+    ['type q[T any] struct { Next q[[]T] }; func(x []q[int])', 'the types have too many others in them'],
+  ])('without an end are refused: %s', (text, message) => {
+    expect(declared(text)).toContain(message);
+  });
+
+  it.each([
+    'type q []q; func(x q)',
+    'type t struct { By map[string]struct { In t }; Two *[2]t; F func(t) }; func(x []t)',
+    'type pair[K, V any] struct { Key K; Value V; Swapped *pair[V, K] }; func(x []pair[string, pair[int, bool]])',
+    `${Array.from({ length: 199 }, (_, i) => `type t${i} struct { Next *t${i + 1} }`).join('; ')}; type t199 int; func(x []t0)`,
+  ])('may refer to themselves: %.60s', (text) => {
+    expect(declared(text)).toBe('taken');
+  });
+});
+
 describe('columns', () => {
   it('of bytes compared with text are refused, with what to write instead', () => {
     const [diagnostic] = refused('main.touch', argument('b == "x"'));

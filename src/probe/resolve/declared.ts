@@ -32,6 +32,7 @@ export function signatureOfProbe(probe: LogicalProbe, fn: GoFunction, binary: Bi
     const types = new DeclaredTypes(binary, receiverOf(fn.name).package, parsed.signature.types);
     const parameters = [...receiver(fn, parsed.signature, types), ...parsed.signature.parameters.map(types.variable)];
     const results = parsed.signature.results.map(types.variable);
+    types.makeAll();
     const place = () =>
       binary.placeDeclared?.(fn, { parameters, results }) ?? 'nothing is known of the calling convention';
     if (known.unknown !== undefined) {
@@ -121,6 +122,14 @@ const basic: Readonly<Record<string, GoType>> = Object.fromEntries(
 
 const mostNamesakes = 5;
 
+/** A declaration is a user's text, and may stand for endless types: Go refuses those, too. */
+const mostTypes = 1000;
+const longestName = 2000;
+/** Types that are in each other, without a reference between. */
+const deepest = 200;
+
+type TypeArguments = ReadonlyMap<string, { readonly ref: TypeRef; readonly name: string }>;
+
 const interfaces: Readonly<Record<string, GoType>> = {
   error: { kind: 'interface', name: 'error', size: 16, empty: false },
   any: { kind: 'interface', name: 'any', size: 16, empty: true },
@@ -132,8 +141,12 @@ class DeclaredTypes {
   readonly #package: string;
   readonly #declared: ReadonlyMap<string, DeclaredType>;
   readonly #made = new Map<string, TypeRef>();
+  /** What is referred to and not made yet: what is behind a reference waits, for it may refer back. */
+  readonly #waiting = new Map<TypeRef, () => void>();
+  readonly #beingMade = new Set<TypeRef>();
+  #depth = 0;
   /** What the type parameters of the type that is being made stand for. */
-  #arguments: ReadonlyMap<string, TypeRef> = new Map();
+  #arguments: TypeArguments = new Map();
 
   constructor(binary: BinaryView, ownPackage: string, declared: ReadonlyMap<string, DeclaredType>) {
     this.#binary = binary;
@@ -143,10 +156,21 @@ class DeclaredTypes {
 
   readonly variable = ({ name, type }: VariableText) => ({ name, type: this.#sized(type) });
 
+  /** To be called when all variables are there, before anything is asked of them. */
+  makeAll(): void {
+    for (const ref of this.#waiting.keys()) this.#make(ref);
+  }
+
   /** A type whose values have a known size: what stands for itself, not behind a pointer. */
   #sized(text: TypeText): TypeRef {
+    if (++this.#depth > deepest) throw new UnknownType('the types have too many others in them', text, []);
     const found = this.#ref(text);
-    if (found !== undefined) return found;
+    if (found !== undefined) {
+      if (this.#beingMade.has(found)) throw new UnknownType(`a ${this.#name(text)} has itself in it`, text, []);
+      this.#make(found);
+      this.#depth--;
+      return found;
+    }
     const name = this.#qualified(text as TypeText & { kind: 'name' });
     const names = Object.keys(basic).concat(Object.keys(interfaces));
     const near =
@@ -166,7 +190,7 @@ class DeclaredTypes {
       case 'name':
         return this.#named(text);
       case 'pointer': {
-        const elem = this.#ref(text.elem);
+        const elem = this.#behind(text.elem);
         return make({ kind: 'pointer', name: `*${this.#name(text.elem)}`, size: 8, elem });
       }
       case 'slice':
@@ -203,13 +227,41 @@ class DeclaredTypes {
   #part(text: TypeText): TypeRef {
     const name = this.#name(text);
     const why = `the binary has no type information of ${name}`;
-    return this.#ref(text) ?? this.#types().make({ kind: 'unknown', name, size: 0, why });
+    return this.#behind(text) ?? this.#types().make({ kind: 'unknown', name, size: 0, why });
+  }
+
+  /** As `#ref`; what has others in it, of which one may be being made, waits. */
+  #behind(text: TypeText): TypeRef | undefined {
+    if (text.kind !== 'struct' && text.kind !== 'array') return this.#ref(text);
+    return this.#later(this.#arguments, () => this.#ref(text)!);
+  }
+
+  /** A type that is made when somebody needs its size, at the latest in `makeAll`. */
+  #later(given: TypeArguments, make: () => TypeRef, name?: string): TypeRef {
+    let is: TypeRef;
+    const ref = this.#types().later(() => ({ ...this.#binary.type(is), ...(name !== undefined && { name }) }));
+    this.#waiting.set(ref, () => {
+      const outer = this.#arguments;
+      this.#arguments = given;
+      is = make();
+      this.#arguments = outer;
+    });
+    return ref;
+  }
+
+  #make(ref: TypeRef): void {
+    const make = this.#waiting.get(ref);
+    if (make === undefined) return;
+    this.#waiting.delete(ref);
+    this.#beingMade.add(ref);
+    make();
+    this.#beingMade.delete(ref);
   }
 
   #named(text: TypeText & { kind: 'name' }): TypeRef | undefined {
     const { make, named, namesakes } = this.#types();
     const argument = text.package === '' ? this.#arguments.get(text.name) : undefined;
-    if (argument !== undefined) return argument;
+    if (argument !== undefined) return argument.ref;
     const own = text.package === '' ? (basic[text.name] ?? interfaces[text.name]) : undefined;
     // What the binary says of a type counts, whatever is declared.
     const found = named(this.#qualified(text));
@@ -237,17 +289,17 @@ class DeclaredTypes {
     const types = text.arguments ?? [];
     if (types.length !== parameters.length)
       throw new UnknownType(`${text.name} has ${parameters.length} type parameters, not ${types.length}`, text, []);
-    let is: TypeRef | undefined;
-    const ref = this.#types().later(() => {
-      if (is === undefined) throw new UnknownType(`a ${text.name} has itself in it`, text, []);
-      return { ...this.#binary.type(is), name };
-    });
+    if (this.#made.size >= mostTypes || name.length > longestName)
+      throw new UnknownType(
+        `the declaration makes too many types: do instances of ${text.name} refer to ever larger ones?`,
+        text,
+        [],
+      );
+    const given = new Map(
+      parameters.map((parameter, i) => [parameter, { ref: this.#part(types[i]!), name: this.#name(types[i]!) }]),
+    );
+    const ref = this.#later(given, () => this.#sized(type), name);
     this.#made.set(name, ref);
-    const given = new Map(parameters.map((parameter, i) => [parameter, this.#part(types[i]!)]));
-    const outer = this.#arguments;
-    this.#arguments = given;
-    is = this.#sized(type);
-    this.#arguments = outer;
     return ref;
   }
 
@@ -293,7 +345,7 @@ class DeclaredTypes {
   /** A name alone is Go's own, or of the function's package. */
   #qualified({ package: path, name: plain, arguments: types = [] }: TypeText & { kind: 'name' }): string {
     const argument = path === '' ? this.#arguments.get(plain) : undefined;
-    if (argument !== undefined) return this.#binary.type(argument).name;
+    if (argument !== undefined) return argument.name;
     const name = types.length === 0 ? plain : `${plain}[${types.map((type) => this.#name(type)).join(',')}]`;
     if (path !== '') return `${path}.${name}`;
     return Object.hasOwn(basic, name) || Object.hasOwn(interfaces, name) ? name : `${this.#package}.${name}`;
