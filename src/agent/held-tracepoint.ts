@@ -117,7 +117,7 @@ export class HeldTracepoint implements Tracepoint {
     const deployments = [...this.deployments.values()];
     const reasons = [...new Set([...this.refused.values()].map(({ message }) => message))];
     const more = reasons.length - mostReasons;
-    if (more > 0) reasons.splice(mostReasons, more, `and of ${more} processes more`);
+    if (more > 0) reasons.splice(mostReasons, more, `and ${more} more reasons`);
     if (deployments.length > 0) this.state = 'RUNNING';
     else this.state = reasons.length > 0 ? 'FAILED' : 'PENDING';
     const told = [...new Set([...reasons, ...deployments.flatMap(({ skipped }) => skipped)])];

@@ -387,7 +387,8 @@ func main() {
 
 it.each(['local', 'go1.18.10'] as const)('calls that are inlined, by %s', async (toolchain) => {
   const target = await started({ source: { 'main.go': withInlined, 'go.mod': 'module x\n\ngo 1.18\n' }, toolchain });
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  // All four have come to where they wait.
+  await expect.poll(async () => (await inside(target.pid, 'main.block')).calls.length, { timeout: 10_000 }).toBe(4);
   const found = async (name: string) => {
     const { calls } = await inside(target.pid, name);
     return calls.map((call) => `${call.function.replace(/\[.*/, '')} ${call.inlinedInto}`.trim()).sort();

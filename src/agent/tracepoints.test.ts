@@ -302,7 +302,7 @@ describe('a selector', () => {
     expect(state().processes).toBe(1);
     expect(state().reason.split('\n')).toEqual([
       ...[0, 1, 2, 3, 4].map((i) => `${i} calls a second are too many`),
-      'and of 3 processes more',
+      'and 3 more reasons',
     ]);
   });
 

@@ -2,6 +2,7 @@ export { type Diagnostic, excerpt, placed, type Span } from './diagnostic.ts';
 export { formatDuration, parseDuration } from './duration.ts';
 export { BugError, SondeError } from './error.ts';
 export { escapeControls, escapeJson, escapeLines, jsonString } from './escape.ts';
+export { floatBits, floatOfBits } from './float-bits.ts';
 export { nearest } from './nearest.ts';
 export { ByteReader, decodeUtf8, EndOfInput, NumberTooLarge } from './reader.ts';
 export {

@@ -60,6 +60,9 @@ export const eventKinds = {
 } as const;
 export type EventKind = (typeof eventKinds)[keyof typeof eventKinds];
 
+/** Groups of a second, and buckets and top keys among them: of further ones nothing is kept, which is counted as drops. */
+export const mostGroups = 65_536;
+
 /** A status byte of a slot. `cold`, of a string: its bytes could not be read, its slot holds the length and then their address (u64). */
 export const slotStatus = {
   captured: 0,

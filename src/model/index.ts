@@ -23,6 +23,7 @@ export {
   header,
   headerFlags,
   headerSize,
+  mostGroups,
   rootState,
   rootStateSize,
   type Slot,

@@ -71,7 +71,7 @@ export interface Compilation {
   readonly sites: readonly ProbeSites[];
   readonly resolved: readonly ResolvedProbe[];
   readonly planned: readonly PlannedProbe[];
-  /** Names every function that a pattern stands for and that is not traced, with the reason: a line a reason. */
+  /** Names every function that a pattern stands for and that is not traced, with the reason: a line a reason; and that groups are made of rows. */
   readonly skipped: readonly string[];
   /** How many those are. */
   readonly skippedCount: number;
@@ -98,11 +98,12 @@ export function compileTarget(
   if (found.ok || !found.diagnostics.every(({ id }) => id === notInKernel)) return found;
   const rows = compileAsWritten(ungrouped(logical), binary, options);
   if (!rows.ok) return found;
-  const folded = foldOf(logical, rows.value.relation);
+  const folded = foldOf(logical, rows.value.relation, rows.value.resolved[0]?.columns ?? []);
   const why = `made of an event a call, not in the kernel: ${found.diagnostics[0]!.message}`;
   const withFold = (compilation: Compilation): Compilation => ({
     ...compilation,
     ...folded,
+    skipped: [...compilation.skipped, why],
     warnings: [...compilation.warnings, why],
     forProcess: (process) => withFold(compilation.forProcess(process)),
   });

@@ -1,4 +1,5 @@
 import { implicitColumns, type LogicalTracepoint, type Relation } from '#model';
+import type { ResolvedColumn } from './resolve/index.ts';
 import type { Fold } from './types.ts';
 
 /** The same tracepoint with a row a call: of an aggregate the number that it is of, of a count nothing. */
@@ -10,15 +11,23 @@ export function ungrouped(logical: LogicalTracepoint): LogicalTracepoint {
       return { name, capture: capture.of ?? { kind: 'nothing' as const } };
     }),
   }));
-  return { ...logical, probes };
+  // Values are short, as those of trees of calls are: what is told apart by them is at their beginning, and more events have room.
+  return { ...logical, probes, limits: { eventBytes: 4096, ...logical.limits } };
 }
 
 /** The table that is made of such rows, and how. */
 export function foldOf(
   logical: LogicalTracepoint,
   rows: Relation,
+  resolved: readonly ResolvedColumn[],
 ): { readonly relation: Relation; readonly fold: Fold } {
   const captures = new Map(logical.probes[0]!.columns.map(({ name, capture }) => [name, capture]));
+  const isSingle = (name: string) => {
+    const found = resolved.find(({ column }) => column.name === name);
+    const value = found !== undefined && 'value' in found ? found.value : undefined;
+    const type = value?.kind === 'computed' ? value.computation.type : value;
+    return type?.kind === 'float' && type.size === 4;
+  };
   const own = rows.columns.slice(implicitColumns.length).map((column) => {
     const capture = captures.get(column.name);
     if (capture?.kind !== 'aggregate') return { column, made: 'key' as const };
@@ -32,6 +41,6 @@ export function foldOf(
   const implicit = implicitColumns.filter(({ name }) => name !== 'goid_');
   return {
     relation: { columns: [...implicit, ...own.map(({ column }) => column)] },
-    fold: { rows, made: own.map(({ made }) => made) },
+    fold: { rows, made: own.map(({ made }) => made), single: own.map(({ column }) => isSingle(column.name)) },
   };
 }

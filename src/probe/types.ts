@@ -164,6 +164,8 @@ export interface GroupColumn {
 export interface Fold {
   readonly rows: Relation;
   readonly made: readonly ('key' | AggregateFunction)[];
+  /** Which of them are floats of 32 bits. */
+  readonly single: readonly boolean[];
 }
 
 /** A piece of a log line. `text` of a value: what stands in the template. */

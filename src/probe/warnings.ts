@@ -19,6 +19,19 @@ export function warningsOf(
     ...steppedWarning(chosen),
     ...contestedWarning(chosen, binary),
     ...unseenWarning(logical, planned, binary),
+    ...lateWarning(planned),
+  ];
+}
+
+/** `first` and the like count calls that a condition leaves out only when they have been captured. */
+function lateWarning(planned: readonly PlannedProbe[]): string[] {
+  const late = planned.find(({ plan, selection }) => {
+    const { sample, rate, first } = selection ?? {};
+    return plan.condition !== undefined && (sample ?? rate ?? first) !== undefined;
+  });
+  if (late === undefined) return [];
+  return [
+    'sample, rate and first count calls that the condition leaves out: a part of it is decided on what was captured, or behind the return',
   ];
 }
 

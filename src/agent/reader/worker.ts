@@ -35,6 +35,9 @@ class Ring {
   readonly #image: ImageServices;
   readonly #groups: GroupReader | undefined;
   readonly #folder: RowFolder | undefined;
+  readonly #probes: number;
+  /** Events that were dropped before the rows that were sent last. */
+  #toldDrops = 0n;
   #groupTimer: NodeJS.Timeout | undefined;
   #timer: NodeJS.Timeout | undefined;
   #storm = false;
@@ -44,6 +47,7 @@ class Ring {
     const { id, ringFd, ringBytes, controlFd, controlBytes, plans, relation, upid, fold } = description;
     this.#id = id;
     this.#rowsOfRunning = description.rowsOfRunning;
+    this.#probes = plans.length;
     this.#ring = openRingBuffer(sys, ringFd, ringBytes);
     const length = Math.ceil(controlBytes / sys.pageSize) * sys.pageSize;
     this.#controls = sys.mmap(controlFd, length, protection.read | protection.write, mapFlag.shared, 0);
@@ -141,8 +145,20 @@ class Ring {
   #sendFolded(): void {
     if (this.#folder === undefined) return;
     this.drain();
-    const batch = this.#folder.take(sys.clockGettime(clock.realtime));
+    const dropped = this.#dropped();
+    const batch = this.#folder.take(sys.clockGettime(clock.realtime), dropped - this.#toldDrops);
+    if (batch) this.#toldDrops = dropped;
     if (batch) this.#post(batch);
+  }
+
+  /** Events of all probes. */
+  #dropped(): bigint {
+    let sum = 0n;
+    for (let probe = 0; probe < this.#probes; probe++) {
+      for (const kind of ['entryDrops', 'returnDrops'] as const)
+        sum += Atomics.load(this.#words, controlOffset(probe, kind) / 8);
+    }
+    return sum;
   }
 
   #post(batch: RowBatch): void {

@@ -1,3 +1,4 @@
+import { floatBits, floatOfBits } from '#base';
 import {
   groupKey,
   groupWord,
@@ -8,9 +9,9 @@ import {
   type Upid,
   upidWords,
 } from '#model';
-import { bucketText } from '../emit/buckets.ts';
 import { controlOffset } from '../emit/control.ts';
-import type { GroupColumn, GroupLayout, NumberKind, ProbePlan } from '../types.ts';
+import type { GroupColumn, GroupLayout, ProbePlan } from '../types.ts';
+import { histogramText, lackingNote, topKeysText } from './aggregates.ts';
 import { Notes } from './notes.ts';
 import type { RecordBytes } from './record.ts';
 import { type BinaryServices, TargetContext } from './target.ts';
@@ -30,9 +31,6 @@ export interface GroupSources {
 
 /** Stacks that are remembered: one that is in every second's rows is read once. */
 const mostStacks = 4096;
-
-/** Most keys that a `TopKeys` lists. */
-export const mostTopKeys = 10;
 
 /** Columns before the script's own: upid, time_. */
 const implicitCount = 2;
@@ -158,6 +156,7 @@ export class GroupDecoder {
       layout: layout.key,
       graph: undefined,
       target: this.#target,
+      isKey: true as const,
       stack: (id: bigint) => this.#stack(id),
     };
     switch (source.kind) {
@@ -176,33 +175,30 @@ export class GroupDecoder {
         const at = (8 + groupWordSize * source.word) / 8;
         const captured = group.words[at + groupWord.captured / 8]!;
         if (captured < group.words[0]!) {
-          this.#notes.add(
-            column.name,
-            `of ${group.words[0]! - captured} of ${group.words[0]} calls the value could not be read`,
-          );
+          this.#notes.add(column.name, lackingNote(group.words[0]! - captured, group.words[0]!, source.number));
         }
         if (captured === 0n) cell.missing();
         else if (source.number === 'float') cell.float(floatOf(source, group.words[at]!));
         else cell.int(decoded(source, group.words[at]!));
         break;
       }
-      case 'histogram':
+      case 'histogram': {
+        const own = group.details.filter(({ detail }) => detail === source.detail);
         cell.text(
-          histogram(
-            group.details.filter(({ detail }) => detail === source.detail),
+          histogramText(
+            own.map(({ bucket, count }) => [bucket, count] as const),
             source.number,
           ),
         );
         break;
+      }
       case 'top': {
-        const all = group.details.filter(({ detail }) => detail === source.detail);
-        const top = all.sort((a, b) => (a.count < b.count ? 1 : a.count > b.count ? -1 : 0)).slice(0, mostTopKeys);
-        if (all.length > top.length) this.#notes.add(column.name, `the first ${mostTopKeys} of ${all.length} keys`);
-        const texts = top.map(
-          ({ record, count }) =>
-            `{"key":${json(source.shape, context, record, column.name, this.#notes)},"count":${count}}`,
+        const { text, note } = topKeysText(
+          group.details.filter(({ detail }) => detail === source.detail),
+          ({ record }) => json(source.shape, context, record, column.name, this.#notes),
         );
-        cell.text(`[${texts.join(',')}]`);
+        if (note !== undefined) this.#notes.add(column.name, note);
+        cell.text(text);
         break;
       }
       case 'missing':
@@ -257,7 +253,7 @@ function total(values: Uint8Array, layout: GroupLayout): bigint[] {
   for (let from = 0; from + size <= words.length; from += size) {
     for (let i = 0; i < size; i++) {
       const word = words[from + i]!;
-      if (floats.has(i)) result[i] = bitsOfFloat(floatFrom(result[i]!) + floatFrom(word));
+      if (floats.has(i)) result[i] = floatBits(floatOfBits(result[i]!) + floatOfBits(word));
       else if (!compared.has(i)) result[i] = BigInt.asUintN(64, result[i]! + word);
       else if (word > result[i]!) result[i] = word;
     }
@@ -267,23 +263,11 @@ function total(values: Uint8Array, layout: GroupLayout): bigint[] {
 
 type SumSource = Extract<GroupColumn['source'], { kind: 'sum' | 'min' | 'max' }>;
 
-const floatBits = new DataView(new ArrayBuffer(8));
-
-function floatFrom(bits: bigint): number {
-  floatBits.setBigUint64(0, bits);
-  return floatBits.getFloat64(0);
-}
-
-function bitsOfFloat(value: number): bigint {
-  floatBits.setFloat64(0, value);
-  return floatBits.getBigUint64(0);
-}
-
 /** A sum; or, of minima and maxima, what the program has turned into an order of unsigned words. */
 function floatOf({ kind }: SumSource, word: bigint): number {
-  if (kind === 'sum') return floatFrom(word);
+  if (kind === 'sum') return floatOfBits(word);
   const ordered = kind === 'min' ? BigInt.asUintN(64, ~word) : word;
-  return floatFrom(BigInt.asUintN(64, ordered >> 63n === 1n ? ordered ^ (1n << 63n) : ~ordered));
+  return floatOfBits(BigInt.asUintN(64, ordered >> 63n === 1n ? ordered ^ (1n << 63n) : ~ordered));
 }
 
 /** A sum as the column's 64 bits; of minima and maxima what the program has turned into an order of unsigned words. */
@@ -291,17 +275,4 @@ function decoded({ kind, number }: SumSource, word: bigint): bigint {
   if (kind === 'sum') return BigInt.asIntN(64, word);
   const ordered = kind === 'min' ? BigInt.asUintN(64, ~word) : word;
   return BigInt.asIntN(64, number === 'uint' ? ordered : ordered ^ (1n << 63n));
-}
-
-/** `[{"from":1024,"to":1152,"count":5},…]`, from the smallest on; `to` is the first number behind the bucket. */
-function histogram(
-  buckets: readonly { readonly bucket: bigint; readonly count: bigint }[],
-  number: NumberKind,
-): string {
-  const sorted = [...buckets].sort((a, b) => (a.bucket < b.bucket ? -1 : 1));
-  const parts = sorted.map(({ bucket, count }) => {
-    const { from, to } = bucketText(bucket, number);
-    return `{"from":${from},"to":${to},"count":${count}}`;
-  });
-  return `[${parts.join(',')}]`;
 }

@@ -16,6 +16,8 @@ export interface RecordContext {
   readonly layout: EventLayout;
   readonly graph: TypeGraph | undefined;
   readonly target: TargetContext;
+  /** It is a key by which calls are told apart: the length of its texts is fixed. */
+  readonly isKey?: true;
   /** The entry of the map of stacks with this number, if it is there. */
   stack?(id: bigint): RecordBytes | undefined;
 }

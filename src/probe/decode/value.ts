@@ -96,7 +96,7 @@ export function writeValue(
       const end = utf8End(source, start, shown, length > slot.maxBytes);
       if (end >= 0) column.utf8(source, start, end);
       else column.text(escapeBytes(source, start, shown));
-      noteString(slot, length, end < 0, name, notes);
+      noteString(slot, length, end < 0, context, name, notes);
     }
   }
 }
@@ -165,7 +165,7 @@ export function json(
     case 'string': {
       const { source, start, shown, length } = text!;
       const end = utf8End(source, start, shown, length > slot.maxBytes);
-      noteString(slot, length, end < 0, path, notes);
+      noteString(slot, length, end < 0, context, path, notes);
       return JSON.stringify(end < 0 ? escapeBytes(source, start, shown) : decodeUtf8(source.subarray(start, end)));
     }
   }
@@ -251,12 +251,13 @@ function noteString(
   slot: Slot & { kind: 'string' },
   length: number,
   escaped: boolean,
+  { isKey }: RecordContext,
   path: string,
   notes: Notes,
 ): void {
   const limits = { ...defaultLimits, stringBytes: slot.maxBytes };
-  const truncated =
-    length > slot.maxBytes ? `truncated from ${length} bytes (${limitText(limits, 'stringBytes')})` : '';
+  const limit = isKey === true ? `calls are told apart by ${slot.maxBytes} bytes` : limitText(limits, 'stringBytes');
+  const truncated = length > slot.maxBytes ? `truncated from ${length} bytes (${limit})` : '';
   if (truncated === '' && !escaped) return;
   notes.add(path, truncated === '' ? escapedNote : escaped ? `${truncated}; ${escapedNote}` : truncated);
 }

@@ -1,11 +1,10 @@
+import { floatBits, floatOfBits } from '#base';
 import type { NumberKind } from '../types.ts';
 
 /** The bucket of a number, as the programs compute it (`GroupEmitter`). */
 export function bucketOf(value: bigint | number): bigint {
   if (typeof value === 'number') {
-    const view = new DataView(new ArrayBuffer(8));
-    view.setFloat64(0, value);
-    const bits = view.getBigUint64(0);
+    const bits = floatBits(value);
     const bucket = (bits & ((1n << 63n) - 1n)) >> 49n;
     return bits >> 63n === 1n ? ~bucket : bucket;
   }
@@ -27,9 +26,7 @@ export function bucketText(bucket: bigint, number: NumberKind): { readonly from:
 
 /** The least float with this exponent and these three bits behind it. */
 function floatStart(bucket: bigint): number {
-  const view = new DataView(new ArrayBuffer(8));
-  view.setBigUint64(0, bucket << 49n);
-  return view.getFloat64(0);
+  return floatOfBits(bucket << 49n);
 }
 
 /** JSON has no infinity: a text, as Go writes it. */

@@ -1,5 +1,5 @@
 import { type Assembler, fp, immediate, type Label, type Register, r1, r2, r3, r6, r8, r9 } from '#asm';
-import { BugError } from '#base';
+import { BugError, floatBits } from '#base';
 import type { CgoCallback } from '#gobin';
 import type { Computation, Scalar } from '../computation/index.ts';
 import type { Root, ScalarSource, SlotSource, Way } from '../plan/index.ts';
@@ -233,13 +233,10 @@ function bitsOf(value: bigint | number | boolean | Uint8Array, type: Scalar): bi
   if (typeof value === 'boolean') return value ? 1n : 0n;
   if (typeof value === 'bigint') return value;
   if (typeof value !== 'number') throw new BugError('a text is no number');
-  const view = new DataView(new ArrayBuffer(8));
-  if (type.kind === 'float' && type.size === 4) {
-    view.setFloat32(0, value);
-    return BigInt(view.getUint32(0));
-  }
-  view.setFloat64(0, value);
-  return view.getBigUint64(0);
+  if (type.kind !== 'float' || type.size === 8) return floatBits(value);
+  const view = new DataView(new ArrayBuffer(4));
+  view.setFloat32(0, value);
+  return BigInt(view.getUint32(0));
 }
 
 /** r8 in the width of its type. */

@@ -1,4 +1,5 @@
 import type { MapSpec } from '#asm';
+import { mostGroups } from '#model';
 import { dynamicKeyBytes, dynamicValueBytes, type TypeTable } from '../graph/index.ts';
 import { type PlannedProbe, stackBytes } from '../plan/index.ts';
 import type { FilledMap, TracepointMaps } from '../types.ts';
@@ -77,9 +78,6 @@ export function isTracked({ selection, dictionary, entry, return: exit, group }:
   const chosen = selection !== undefined || dictionary !== undefined || entry?.condition !== undefined;
   return group?.both ?? (chosen && entry !== undefined && exit !== undefined);
 }
-
-/** Groups in a second, buckets and top keys among them; calls of further ones are counted as drops. */
-const mostGroups = 65_536;
 
 /** The map that calls are added up in: one of two like `inner` stands in `outer`. */
 export function groupMaps(planned: readonly PlannedProbe[]): GroupMaps | undefined {

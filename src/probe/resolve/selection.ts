@@ -25,7 +25,12 @@ export function resolveSelection(
     else {
       const refusal = keyRefusal(typed.value);
       if (refusal === undefined) selection = { ...selection, per: typed.value };
-      else fail('probe.no-key', `'${per.text}' is no key: ${refusal.why}`, ['name a field of it']);
+      else
+        fail(
+          'probe.no-key',
+          `'${per.text}' is no key: ${refusal.why}`,
+          typed.value.kind === 'graph' ? ['name a field of it'] : [],
+        );
     }
   }
   return diagnostics.length > 0 ? { ok: false, diagnostics } : { ok: true, value: selection };
