@@ -31,7 +31,10 @@ export function resolveAggregate(
   if (!typed.ok) return none(typed.diagnostics, from);
   const refusal = fn === 'top_keys' ? keyRefusal(typed.value) : numberRefusal(typed.value, typed.form);
   if (refusal !== undefined)
-    return none([wrong(`${fn} of '${of.text}' cannot be had: ${refusal.why}`, of.span, refusal)], from);
+    return none(
+      [wrong(`${fn} of '${of.text}'${refusal.anywhere ? ' cannot be had' : ''}: ${refusal.why}`, of.span, refusal)],
+      from,
+    );
   const aggregate = { function: fn, of: { from, value: typed.value }, number: numberKind(typed.form) };
   const form = formOf(fn, typed.form.type === 'BOOLEAN' ? intForm : typed.form);
   return { aggregate, form, diagnostics: [] };

@@ -291,7 +291,9 @@ function notKeys(columns: readonly ResolvedColumn[], probe: LogicalProbe): Diagn
     return [
       {
         id: refusal.anywhere ? 'probe.no-key' : notInKernel,
-        message: `'${each.column.name}' cannot stand beside an aggregate, of which it would be a key: ${refusal.why}`,
+        message: refusal.anywhere
+          ? `'${each.column.name}' cannot stand beside an aggregate, of which it would be a key: ${refusal.why}`
+          : `the key '${each.column.name}': ${refusal.why}`,
         hints: ['name a field of it', 'or take the aggregates in a probe of their own'],
         ...(probe.span === undefined ? {} : { span: probe.span }),
       },
