@@ -1,9 +1,9 @@
 /** Go code that a process has loaded: -buildmode=c-shared, called from C, and plugins. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { goFixture } from '../testing/go-fixtures.ts';
 import { killStarted, startProcess } from '../testing/process.ts';
 import { PxEnvironment } from '../testing/px.ts';
@@ -136,7 +136,7 @@ it.skipIf(!compiler).each([
   },
 );
 
-it.skipIf(!compiler)('a plugin that a Go program has loaded', { timeout: 120_000 }, async () => {
+describe.skipIf(!compiler)('a plugin that a Go program has loaded', { timeout: 120_000 }, () => {
   const env = { CGO_ENABLED: '1' };
   const plugin = `package main
 
@@ -165,11 +165,14 @@ import (
 )
 
 func main() {
-	p, err := plugin.Open(os.Args[1])
-	if err != nil {
-		panic(err)
+	var sum plugin.Symbol
+	for _, path := range os.Args[1:] {
+		p, err := plugin.Open(path)
+		if err != nil {
+			panic(err)
+		}
+		sum, _ = p.Lookup("Sum")
 	}
-	sum, _ := p.Lookup("Sum")
 	fmt.Println("ready")
 	for n := 0; ; {
 		if _, err := fmt.Scan(&n); err != nil {
@@ -179,23 +182,63 @@ func main() {
 	}
 }
 `;
-  const loaded = await goFixture({
-    source: { 'main.go': plugin, 'go.mod': 'module added\n\ngo 1.18\n' },
-    flags: ['-buildmode=plugin'],
-    env,
+  const built = (module: string) =>
+    goFixture({
+      source: { 'main.go': plugin, 'go.mod': `module ${module}\n\ngo 1.18\n` },
+      flags: ['-buildmode=plugin'],
+      env,
+    });
+  /** Calls `Sum` of the last of the plugins. */
+  const started = async (...plugins: string[]) => {
+    const program = await goFixture({ source: { 'main.go': main, 'go.mod': 'module fixture\n\ngo 1.18\n' }, env });
+    return startProcess(program, { args: plugins, ready: /^ready$/m });
+  };
+
+  it('is traced', async () => {
+    const loaded = await built('added');
+    await using target = await started(loaded);
+    const trace = await sonde.trace(target.pid, 'added.sum');
+    // Its stack has to grow meanwhile: each call counts once.
+    target.write('300\n');
+    await target.waitFor(/^sum 45150$/m);
+    await trace.atLeast(301);
+    const { calls } = await trace.stop();
+    expect(calls.map(({ args }) => args.n).sort((a, b) => Number(a) - Number(b))).toEqual(
+      Array.from({ length: 301 }, (_, i) => i),
+    );
+    expect(calls.find(({ args }) => args.n === 300)?.results).toEqual({ $0: 45_150 });
+    const vain = await sonde.run(['trace', String(target.pid), 'added.nothing']);
+    expect(vain.stderr).toContain(`looked for in ${loaded}, too, which the process has loaded`);
   });
-  const program = await goFixture({ source: { 'main.go': main, 'go.mod': 'module fixture\n\ngo 1.18\n' }, env });
-  await using target = await startProcess(program, { args: [loaded], ready: /^ready$/m });
-  const trace = await sonde.trace(target.pid, 'added.sum');
-  // Its stack has to grow meanwhile: each call counts once.
-  target.write('300\n');
-  await target.waitFor(/^sum 45150$/m);
-  await trace.atLeast(301);
-  const { calls } = await trace.stop();
-  expect(calls.map(({ args }) => args.n).sort((a, b) => Number(a) - Number(b))).toEqual(
-    Array.from({ length: 301 }, (_, i) => i),
-  );
-  expect(calls.find(({ args }) => args.n === 300)?.results).toEqual({ $0: 45_150 });
-  const vain = await sonde.run(['trace', String(target.pid), 'added.nothing']);
-  expect(vain.stderr).toContain(`looked for in ${loaded}, too, which the process has loaded`);
+
+  it('what cannot be done is told of the plugin that has the function', async () => {
+    const plugins = await Promise.all([built('added'), built('other')]);
+    await using target = await started(...plugins);
+    const pid = String(target.pid);
+    const refusal = async (...args: string[]) => (await sonde.run(args)).stderr;
+    const condition = await refusal('trace', pid, 'other.sum', '--when', 'nosuch > 3');
+    expect(condition).toContain("'nosuch'");
+    expect(condition).not.toContain('there is no function');
+    const several = await refusal('trace', pid, 're:^(added|other)\\.sum$');
+    expect(several).toContain('in 2 libraries that the process has loaded: it is ambiguous');
+    for (const path of plugins) expect(several).toContain(path);
+    expect(await refusal('trace', '--open', pid, 'other.sum')).toContain(
+      `'other.sum' is in ${plugins[1]}, which the process has loaded`,
+    );
+    const sites = await sonde.run(['debug', 'sites', pid, 'other.sum']);
+    expect(sites.stdout).toContain('other.sum');
+  });
+
+  it('that has been replaced on disk is traced as it was loaded', async () => {
+    const path = join(folder, 'plugin.so');
+    copyFileSync(await built('added'), path);
+    await using target = await started(path);
+    writeFileSync(`${path}.new`, 'another build');
+    renameSync(`${path}.new`, path);
+    const trace = await sonde.trace(target.pid, 'added.sum');
+    target.write('1\n');
+    await target.waitFor(/^sum 1$/m);
+    await trace.atLeast(2);
+    expect((await trace.stop()).calls.map(({ results }) => results)).toEqual([{ $0: 0 }, { $0: 1 }]);
+  });
 });

@@ -1,34 +1,22 @@
-import type { Diagnostic } from '#base';
-import {
-  attachUprobes,
-  type BpfMap,
-  type BpfProgram,
-  loadProgram,
-  makeMap,
-  runTimeNs,
-  type UprobeAttachment,
-} from '#bpf';
+import { attachUprobes, type BpfMap, type BpfProgram, loadProgram, makeMap, type UprobeAttachment } from '#bpf';
 import { MachineError, UserError } from '#door';
 import { eventKinds, type ProcessTracepoint } from '#model';
-import { type Compilation, control, gates, mapNames, type ProgramSites, type Resolution, waitedNsOffset } from '#probe';
+import { type Compilation, control, gates, mapNames, type ProgramSites } from '#probe';
 import { findTracer, type Sys } from '#sys';
+import { Armed } from './armed.ts';
 import { programNs } from './budget.ts';
 import type { DeployerParts, DeploymentSink } from './deployment.ts';
-import { attachCounting, type CallTraps, callCosts, callTraps, countedCalls, estimateFrom } from './estimate.ts';
+import { attachCounting, callCosts, callTraps, countedCalls, estimateFrom } from './estimate.ts';
 import type { Executable } from './executable.ts';
 import { GroupMaps } from './groupmaps.ts';
 import { latencyWarning } from './latency.ts';
 import { requireMemory } from './memory.ts';
-import type { OpenCall } from './reader/messages.ts';
-import type { Reader, RingSink } from './reader/reader.ts';
+import { findInImages } from './place-of-function.ts';
+import type { RingSink } from './reader/reader.ts';
 import type { Shared } from './shared.ts';
-import { goImageOf, goLibrariesBeside, goPathsBeside } from './shared-objects.ts';
 import { SiteCheck } from './sitecheck.ts';
 import { loadBias } from './stacks.ts';
 import { urgency } from './urgency.ts';
-
-/** How long calls that are running may take to end when the probes come off. */
-const drainMs = 100;
 
 let rings = 0;
 
@@ -59,7 +47,7 @@ async function tryToArm(
   reader.start();
   using stack = new DisposableStack();
   using held = new DisposableStack();
-  const compileFor = (image: Executable) => {
+  const { image: executable, value } = findInImages(sys, pid, (image) => {
     const { binary } = held.use(binaries.open(image, logical.debugFile));
     const bias = loadBias(sys, pid, image, binary) ?? 0;
     const compiled = compilations.compile(logical, binary, {
@@ -73,15 +61,10 @@ async function tryToArm(
       estimateFrom,
       instructionText: (bytes, at) => binaries.instructionText(bytes, at, binary),
     });
-    return { image, bias, compiled };
-  };
-  const own = compileFor(stack.use(goImageOf(sys, pid)));
-  // What the program does not have may be in a plugin, or in another library that Go has built.
-  const loadedImages = isElsewhere(own.compiled) ? goLibrariesBeside(sys, pid, own.image) : [];
-  const elsewhere = loadedImages.map((image) => compileFor(stack.use(image))).filter(({ compiled }) => compiled.ok);
-  const { image: executable, bias, compiled } = elsewhere.length === 1 ? elsewhere[0]! : own;
-  if (!compiled.ok) throw new UserError(withSharedObjects(compiled.diagnostics, sys, pid));
-  const compilation = compiled.value;
+    return compiled.ok ? { ok: true, value: { bias, compilation: compiled.value } } : compiled;
+  });
+  stack.use(executable);
+  const { bias, compilation } = value;
   await sink.relation(compilation.relation);
 
   const { programs } = compilation.compiled;
@@ -186,20 +169,6 @@ function ringSink(sink: DeploymentSink, failed: (reason: string) => void): RingS
   };
 }
 
-/** Does the binary lack the functions, and nothing else is wrong? */
-function isElsewhere(compiled: Resolution<Compilation>): boolean {
-  return !compiled.ok && compiled.diagnostics.every(({ id }) => id === 'probe.no-such-function');
-}
-
-/** Who looks in vain is told where it was looked. */
-function withSharedObjects(diagnostics: readonly Diagnostic[], sys: Sys, pid: number): Diagnostic[] {
-  const looked = goPathsBeside(sys, pid).map((path) => `looked for in ${path}, too, which the process has loaded`);
-  return diagnostics.map((each) => {
-    if (each.id !== 'probe.no-such-function') return each;
-    return { ...each, hints: [...looked, ...(each.hints ?? [])] };
-  });
-}
-
 /** All of the probes, entries first and counted before anything is sent. */
 async function placeCounting(
   { kernel }: DeployerParts,
@@ -280,143 +249,4 @@ function attach(
   throw new MachineError(
     `the kernel places no probe on \`${site.text}\` at 0x${site.address.toString(16)}: ${refused.error.message}`,
   );
-}
-
-interface ArmedParts {
-  readonly id: number;
-  readonly reader: Reader;
-  /** The probed functions, as the linker has them. */
-  readonly functions: readonly string[];
-  readonly skipped: readonly string[];
-  readonly warnings: readonly string[];
-  /** One a probe. */
-  readonly traps: readonly CallTraps[];
-  readonly controls: BpfMap;
-  readonly attachments: readonly UprobeAttachment[];
-  readonly measured: { readonly sys: Sys; readonly loaded: readonly BpfProgram[] };
-  /** Maps, programs, the executable's descriptor, and the note of where our breakpoints are. */
-  readonly release: DisposableStack;
-}
-
-/** Probes in one image of one process, taking events. */
-export class Armed {
-  readonly warnings: readonly string[];
-  readonly #parts: ArmedParts;
-  /** The control map's words; after closing, a copy. */
-  #words: BigUint64Array;
-  #closing: Promise<void> | undefined;
-  /** The calls that ran when the last event had been read. */
-  #left: readonly OpenCall[] = [];
-
-  constructor(parts: ArmedParts) {
-    this.#parts = parts;
-    this.#words = parts.controls.words;
-    this.warnings = parts.warnings;
-  }
-
-  get skipped(): readonly string[] {
-    return this.#parts.skipped;
-  }
-
-  /** The probed functions, as the linker has them. */
-  get functions(): readonly string[] {
-    return this.#parts.functions;
-  }
-
-  get hits(): number {
-    return this.#sum(control.hits);
-  }
-
-  /** Of the hits, those that were not kept. */
-  get notKept(): number {
-    return this.#sum(control.skipped);
-  }
-
-  get drops(): number {
-    return this.#sum(control.entryDrops) + this.#sum(control.returnDrops);
-  }
-
-  /** Calls for which the condition could not be decided. */
-  get undecided(): number {
-    return this.#sum(control.undecided);
-  }
-
-  /** Nanoseconds that the hits so far have cost, every call counted with its return; waiting for float registers and pages as it was measured. */
-  cost(emulatedNs: number, steppedNs: number): number {
-    return this.#costOf(callCosts(this.#parts.traps, emulatedNs, steppedNs)) + this.waitedNs;
-  }
-
-  /** The same without returns. */
-  entryCost(emulatedNs: number, steppedNs: number): number {
-    const entries = this.#parts.traps.map(({ entry }) => ({ entry, exit: undefined }));
-    return this.#costOf(callCosts(entries, emulatedNs, steppedNs));
-  }
-
-  /** Nanoseconds that hits waited for float registers or pages. */
-  get waitedNs(): number {
-    return Number(Atomics.load(this.#words, waitedNsOffset(this.#parts.traps.length) / 8));
-  }
-
-  /** Nanoseconds that the programs have run while that was measured (`openRunTimeStats`), waiting included. */
-  runNs(): number {
-    const { sys, loaded } = this.#parts.measured;
-    return this.#closing ? 0 : loaded.reduce((sum, program) => sum + runTimeNs(sys, program), 0);
-  }
-
-  #costOf(costs: readonly number[]): number {
-    return costs.reduce((total, cost, probe) => total + this.#count(probe, control.hits) * cost, 0);
-  }
-
-  flush(): Promise<void> {
-    return this.#parts.reader.flush(this.#parts.id);
-  }
-
-  /** The calls that run now; once closed, those that ran at the end. */
-  async running(): Promise<readonly OpenCall[]> {
-    if (this.#closing === undefined) return this.#parts.reader.running(this.#parts.id);
-    await this.#closing;
-    return this.#left;
-  }
-
-  /** Calls that begin from now on are not seen. */
-  shut(): void {
-    Atomics.store(this.#words, control.gate, BigInt(gates.shut));
-  }
-
-  /** Calls that begin from now on are not seen; those that run have a little time to end. */
-  async drain(): Promise<void> {
-    this.shut();
-    for (let waited = 0; waited < drainMs; waited += 10) {
-      if ((await this.running()).length === 0) return;
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-  }
-
-  /** The process has ended, or replaced itself by exec (then: when, CLOCK_MONOTONIC): its open calls are over. */
-  exited(replacedNs?: bigint): Promise<void> {
-    return this.#parts.reader.exited(this.#parts.id, replacedNs);
-  }
-
-  /** Takes everything off and delivers what is left. */
-  close(): Promise<void> {
-    this.#closing ??= this.#close();
-    return this.#closing;
-  }
-
-  async #close(): Promise<void> {
-    const { attachments, reader, id, release } = this.#parts;
-    Atomics.store(this.#words, control.gate, BigInt(gates.shut));
-    await Promise.all(attachments.map((attachment) => attachment.closeInBackground()));
-    this.#left = await reader.close(id);
-    this.#words = this.#words.slice();
-    release.dispose();
-  }
-
-  #sum(word: number): number {
-    return this.#parts.traps.reduce((total, _, probe) => total + this.#count(probe, word), 0);
-  }
-
-  #count(probe: number, word: number): number {
-    return Number(Atomics.load(this.#words, 1 + control.wordsPerProbe * probe + word));
-  }
 }

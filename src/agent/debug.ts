@@ -111,19 +111,22 @@ function compile(
     if (target.kind !== 'upid')
       throw new UserError('a tracepoint with a selector is compiled for each process: give a UPID');
     const process = processes.byUpid(target.upid);
-    using executable = processes.image(process);
-    using lease = binaries.open(executable, logical.debugFile);
-    const { binary } = lease;
-    const compiled = compileTarget(logical, binary, {
-      filter: kernel.filter(process.pid),
-      features: kernel.emitFeatures,
-      floats: kernel.floatState,
-      targetIndex: 0,
-      redaction: redaction(),
-      instructionText: (bytes, at) => binaries.instructionText(bytes, at, binary),
+    using held = new DisposableStack();
+    const { image, value } = processes.findIn(process, (image) => {
+      const { binary } = held.use(binaries.open(image, logical.debugFile));
+      const compiled = compileTarget(logical, binary, {
+        filter: kernel.filter(process.pid),
+        features: kernel.emitFeatures,
+        floats: kernel.floatState,
+        targetIndex: 0,
+        redaction: redaction(),
+        instructionText: (bytes, at) => binaries.instructionText(bytes, at, binary),
+      });
+      return compiled.ok ? { ok: true as const, value: { binary, compilation: compiled.value } } : compiled;
     });
-    if (!compiled.ok) throw new UserError(compiled.diagnostics);
-    return { compilation: compiled.value, stages: describeCompilation({ ...logical, target }, compiled.value, binary) };
+    held.use(image);
+    const { binary, compilation } = value;
+    return { compilation, stages: describeCompilation({ ...logical, target }, compilation, binary) };
   } catch (error) {
     throw error instanceof UserError ? new UserError(atTarget(error, logical), script) : error;
   }

@@ -5,6 +5,7 @@ import { UserError } from '#door';
 import { openElf } from '#elf';
 import { readBuildInfo } from '#gobin';
 import { formatUpid, parseUpid, type Upid } from '#model';
+import type { Resolution } from '#probe';
 import {
   listPids,
   readCommandLine,
@@ -18,8 +19,9 @@ import type { Executable } from './executable.ts';
 import type { Identity } from './identity.ts';
 import { inflate } from './inflate.ts';
 import { packedHints } from './packed.ts';
+import { type Found, findInImages } from './place-of-function.ts';
 import { executableOf } from './process-executable.ts';
-import { goImageOf, goPathsBeside } from './shared-objects.ts';
+import { GoLibraries, goImageOf } from './shared-objects.ts';
 
 /** A running Go program. */
 export interface GoProcess extends GoImage {
@@ -126,9 +128,9 @@ export class Processes {
     return this.#byPid(upid.pid);
   }
 
-  /** What of it Go has built, opened. */
-  image(process: GoProcess): Executable {
-    return goImageOf(this.#sys, process.pid);
+  /** `findInImages` */
+  findIn<T>({ pid }: GoProcess, look: (image: Executable) => Resolution<T>): Found<T> {
+    return findInImages(this.#sys, pid, look);
   }
 
   /** Whether the process of a UPID still runs. */
@@ -192,12 +194,10 @@ export class Processes {
 }
 
 function libraryHints(sys: Sys, pid: number): string[] {
-  const paths = goPathsBeside(sys, pid);
-  return paths.length === 0
-    ? []
-    : [
-        `it has loaded several Go libraries, of which none is traced in a program of another language: ${paths.join(', ')}`,
-      ];
+  using libraries = new GoLibraries(sys, pid);
+  const paths = libraries.all.map(({ path }) => path);
+  const several = `it has loaded several Go libraries, of which none is traced in a program of another language: ${paths.join(', ')}`;
+  return [...(paths.length === 0 ? [] : [several]), ...libraries.unread];
 }
 
 function readImage(executable: Executable): GoImage | undefined {

@@ -2,11 +2,12 @@ import { openSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { FakeSys } from '#sys';
+import { openDescriptors } from '../../testing/deployer.ts';
 import { goFixture } from '../../testing/go-fixtures.ts';
 import { temporaryFolder } from '../../testing/process.ts';
 import { Executable } from './executable.ts';
 import { executableOf } from './process-executable.ts';
-import { goImageOf, goPathsBeside } from './shared-objects.ts';
+import { GoLibraries, goImageOf } from './shared-objects.ts';
 
 /** This process, which is no Go program, as if it had loaded these files. */
 function withLoaded(own: string, ...loaded: string[]): FakeSys {
@@ -35,8 +36,27 @@ it('what of a process Go has built: one library that a program of another langua
   expect(image(withLoaded('/bin/other', one, other))).toBe(own);
   expect(image(withLoaded('/bin/other', '/no/such/file', link))).toBe(own);
 
-  const beside = (sys: FakeSys) => goPathsBeside(sys, process.pid);
-  expect(beside(withLoaded('/bin/other', one))).toEqual([]);
-  expect(beside(withLoaded('/bin/other', one, other))).toEqual([one, other]);
-  expect(beside(withLoaded('/bin/other', process.execPath, link))).toEqual([]);
+  const beside = (...loaded: string[]) => {
+    using except = new Executable(openSync(one, 'r'));
+    using libraries = new GoLibraries(withLoaded('/bin/other', ...loaded), process.pid, except);
+    return libraries.all.map(({ path }) => path);
+  };
+  expect(beside(one)).toEqual([]);
+  expect(beside(one, other, `${other} (deleted)`)).toEqual([other]);
+  expect(beside(process.execPath, link)).toEqual([]);
+});
+
+it('of the libraries that were opened only the one that is kept stays open', async () => {
+  const files = await Promise.all([
+    goFixture({ source: 'examples/simple-gotracing' }),
+    goFixture({ source: 'examples/simple-gotracing', flags: ['-ldflags=-w'] }),
+  ]);
+  const before = openDescriptors();
+  const libraries = new GoLibraries(withLoaded('/bin/other', ...files, ...files, process.execPath), process.pid);
+  expect(libraries.all).toHaveLength(2);
+  expect(openDescriptors()).toBe(before + 2);
+  const kept = libraries.keep(libraries.all[1]!.image);
+  libraries[Symbol.dispose]();
+  expect(openDescriptors()).toBe(before + 1);
+  kept[Symbol.dispose]();
 });

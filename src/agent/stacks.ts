@@ -7,7 +7,7 @@ import { addressOfOffset, executableMappings, openProcessMemory, readMaps, type 
 import type { Binaries } from './binaries.ts';
 import { type CalledFunction, CalledFunctions } from './called-functions.ts';
 import type { Executable } from './executable.ts';
-import { goImageOf } from './shared-objects.ts';
+import { findInImages } from './place-of-function.ts';
 
 /** A call of a function that a goroutine is in the midst of, found on its stack. */
 export interface StackedCall extends CalledFunction {
@@ -42,12 +42,18 @@ export async function callsOnStacks(
   pid: number,
   name: string,
 ): Promise<Stacked | string> {
-  using executable = goImageOf(sys, pid);
-  using lease = binaries.open(executable);
-  const { binary } = lease;
-  const found = resolveFunctions({ function: name, columns: [] }, binary);
-  if (!found.ok) throw new UserError(found.diagnostics);
-  const { functions, names } = found.value;
+  using held = new DisposableStack();
+  const { image, library, value } = findInImages(sys, pid, (image) => {
+    const { binary } = held.use(binaries.open(image));
+    const found = resolveFunctions({ function: name, columns: [] }, binary);
+    return found.ok ? { ok: true, value: { ...found.value, binary } } : found;
+  });
+  const executable = held.use(image);
+  const { functions, names, binary } = value;
+  if (library !== undefined)
+    throw new UserError(
+      `'${name}' is in ${library}, which the process has loaded: the calls of such functions that run now are not told, as stacks are followed in the program's own code; \`px trace\` without --open shows calls that begin`,
+    );
   const tables = goroutineTables(binary);
   if (typeof tables === 'string') return tables;
   const { table, allgs, offsets } = tables;
