@@ -124,13 +124,16 @@ describe.skipIf(lacks !== undefined)(`pods from a laptop${lacks === undefined ? 
 
   it('px trace of a UPID, JSON, with an end of its own', async () => {
     const [{ upid }] = jsonLines((await px('ps', '-n', 'shop', 'pod/calc-5d8f-1', '-o', 'json')).stdout);
-    const trace = fleet.startPx(['trace', upid, 'main.computeE', '-o', 'json', '--count', '2']);
+    const trace = fleet.startPx(['trace', upid, 'main.computeE', '--stack', '-o', 'json', '--count', '2']);
     await expect.poll(() => trace.stderr, { timeout: 40_000 }).toContain('armed');
     for (const n of [21, 22, 23]) await old.get(`/e?iters=${n}`);
     expect((await trace.exited).code).toBe(0);
     expect(jsonLines(trace.stdout)).toMatchObject([
       { node: 'n1', namespace: 'shop', pod: 'calc-5d8f-1', container_name: 'app', upid, args: { iterations: 21 } },
-      { args: { iterations: 22 } },
+      {
+        args: { iterations: 22 },
+        stack: expect.arrayContaining([expect.stringMatching(/^net\/http\.\(\*conn\)\.serve /)]),
+      },
     ]);
     expect(await tracepoints()).toEqual([]);
   });

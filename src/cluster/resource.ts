@@ -190,7 +190,7 @@ function targetSpec(target: Target): TracepointTarget {
 /** What a tracepoint without a table captures, in order, or `nothing` in its stead: what `px trace` shows. */
 const callCaptures = [
   ...['function', 'type-arguments', 'inlined-into', 'arguments', 'results', 'latency', 'outcome'],
-  ...['panic', 'call-id', 'parent-call-id', 'own-time', 'log'],
+  ...['panic', 'call-id', 'parent-call-id', 'own-time', 'log', 'stack'],
 ];
 
 /** @throws UnusableTracepoint for what a schema cannot refuse. */
