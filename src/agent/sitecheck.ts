@@ -4,7 +4,7 @@ import { MachineError, UserError } from '#door';
 import type { Site } from '#probe';
 import {
   addressOfOffset,
-  executableMappings,
+  mappingsOf,
   openProcessMemory,
   type ProcessMapping,
   type ProcessMemory,
@@ -57,7 +57,7 @@ export class SiteCheck implements Disposable {
     this.sites = sites;
     const maps = readMaps(sys, pid);
     if (!maps) throw new UserError(`process ${pid} has ended`);
-    this.#mappings = executableMappings(sys, pid, maps, sys.fstat(executable.fd));
+    this.#mappings = mappingsOf(sys, pid, maps, sys.fstat(executable.fd));
     const memory = openProcessMemory(sys, pid);
     if (!memory) throw new UserError(`process ${pid} has ended`);
     this.#memory = memory;

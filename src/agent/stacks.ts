@@ -3,7 +3,7 @@ import type { Address } from '#base';
 import { UserError } from '#door';
 import { type GoBinary, type Goroutine, goroutines } from '#gobin';
 import { resolveFunctions } from '#probe';
-import { addressOfOffset, executableMappings, openProcessMemory, readMaps, type Sys } from '#sys';
+import { addressOfOffset, mappingsOf, openProcessMemory, readMaps, type Sys } from '#sys';
 import type { Binaries } from './binaries.ts';
 import { type CalledFunction, CalledFunctions } from './called-functions.ts';
 import type { Executable } from './executable.ts';
@@ -100,6 +100,6 @@ export function loadBias(sys: Sys, pid: number, executable: Executable, binary: 
   if (entry === undefined) return undefined;
   const offset = binary.fileOffset(entry);
   if (!maps || offset === undefined) return undefined;
-  const at = addressOfOffset(executableMappings(sys, pid, maps, sys.fstat(executable.fd)), offset);
+  const at = addressOfOffset(mappingsOf(sys, pid, maps, sys.fstat(executable.fd)), offset);
   return at === undefined ? undefined : at - entry;
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fileOffset } from '#base';
-import { addressOfOffset, executableMappings, executableStatus, Fd, openProcessMemory, openSys, readMaps } from '#sys';
+import { addressOfOffset, executableStatus, Fd, mappingsOf, openProcessMemory, openSys, readMaps } from '#sys';
 import { counters, countingProgram, type KernelTarget, startKernelTarget } from '../../testing/kernel-target.ts';
 import { attachUprobes } from './attach.ts';
 import { AllSitesRefused, TooManySites } from './attachment.ts';
@@ -22,7 +22,7 @@ afterAll(async () => {
 });
 
 function view() {
-  const mappings = executableMappings(sys, target.pid, readMaps(sys, target.pid)!, executableStatus(sys, target.pid)!);
+  const mappings = mappingsOf(sys, target.pid, readMaps(sys, target.pid)!, executableStatus(sys, target.pid)!);
   return { mappings, memory: openProcessMemory(sys, target.pid)! };
 }
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { fileOffset } from '#base';
-import { addressOfOffset, executableMappings, executableStatus, openSys, readMaps, readProcessBytes } from '#sys';
+import { addressOfOffset, executableStatus, mappingsOf, openSys, readMaps, readProcessBytes } from '#sys';
 import { type KernelTarget, startKernelTarget } from '../../testing/kernel-target.ts';
 import { startProcess } from '../../testing/process.ts';
 import { root } from '../../testing/root.ts';
@@ -32,7 +32,7 @@ it.each([
   ['perf events', false, 5, 20_000],
 ])('%s: SIGKILL of the owner takes the probes away', async (_name, multi, count, withinMs) => {
   const offsets = target.pushSites().slice(0, count);
-  const mappings = executableMappings(sys, target.pid, readMaps(sys, target.pid)!, executableStatus(sys, target.pid)!);
+  const mappings = mappingsOf(sys, target.pid, readMaps(sys, target.pid)!, executableStatus(sys, target.pid)!);
   const armed = () =>
     offsets.filter((offset) => {
       const address = addressOfOffset(mappings, fileOffset(offset))!;

@@ -32,7 +32,7 @@ export interface CheckedSite<Site extends SiteBytes> {
 
 export interface CheckTarget {
   readonly memory: ProcessMemory;
-  /** Mappings of the very file that was read: `executableMappings`. */
+  /** Mappings of the very file that was read: `mappingsOf`. */
   readonly mappings: readonly ProcessMapping[];
   /** Addresses in this process where probes of our own are armed. */
   readonly own: ReadonlySet<number>;

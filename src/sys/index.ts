@@ -17,7 +17,7 @@ export {
   readUptime,
   ticksPerSecond,
 } from './proc/host.ts';
-export { addressOfOffset, executableMappings, type ProcessMapping, parseMaps, readMaps } from './proc/maps.ts';
+export { addressOfOffset, mappingsOf, type ProcessMapping, parseMaps, readMaps } from './proc/maps.ts';
 export { openProcessMemory, ProcessMemory, readProcessBytes } from './proc/memory.ts';
 export { type MemoryRoom, readMemoryRoom } from './proc/memory-room.ts';
 export {

@@ -12,7 +12,7 @@ import { Fd } from './fd.ts';
 import { missingCapabilities } from './proc/capability.ts';
 import { releaseFilePages } from './proc/file-pages.ts';
 import { readBootId, readKernelRelease, readUptime, ticksPerSecond } from './proc/host.ts';
-import { executableMappings, readMaps } from './proc/maps.ts';
+import { mappingsOf, readMaps } from './proc/maps.ts';
 import { readProcessBytes } from './proc/memory.ts';
 import {
   executableStatus,
@@ -109,7 +109,7 @@ it('follows a process: identity, executable, memory, its end', async () => {
   expect(readProcessStatus(sys, pid)).toMatchObject({ uid: process.getuid!(), tracer: 0 });
   expect(readCommandLine(sys, pid)).toEqual(['/bin/sleep', '60']);
   expect(readNamespace(sys, pid)).toEqual(readNamespace(sys, 'self'));
-  const maps = executableMappings(sys, pid, readMaps(sys, pid)!, executableStatus(sys, pid)!);
+  const maps = mappingsOf(sys, pid, readMaps(sys, pid)!, executableStatus(sys, pid)!);
   const first = maps.find(({ offset }) => offset === 0)!;
   expect(first.start).toBeGreaterThan(2 ** 31);
   expect([...readProcessBytes(sys, pid, first.start, 4)!]).toEqual([0x7f, 0x45, 0x4c, 0x46]);

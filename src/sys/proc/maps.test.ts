@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { fileOffset } from '#base';
 import { FakeSys } from '../fake.ts';
-import { addressOfOffset, executableMappings, parseMaps, readMaps } from './maps.ts';
+import { addressOfOffset, mappingsOf, parseMaps, readMaps } from './maps.ts';
 
 const text = `00400000-004a0000 r-xp 00000000 103:05 247278                     /srv/my app
 004a0000-0057c000 r--p 000a0000 103:05 247278                     /srv/my app
@@ -40,18 +40,20 @@ it('maps file offsets to addresses where code can be probed, and nowhere else', 
   expect(addressOfOffset(maps.slice(4), fileOffset(0x1000))).toBeUndefined();
 });
 
-it('finds the executable by inode, else by path, else by the mapped file itself', () => {
+it('finds the mappings of a file by inode, else by path, else by the mapped file itself', () => {
   const sys = new FakeSys();
   sys.files.set('/proc/5/maps', text);
   const maps = readMaps(sys, 5)!;
   const status = { size: 0, changedNs: 0n, uid: 0, mode: 0 };
-  const found = (device: bigint, inode: bigint) => executableMappings(sys, 5, maps, { ...status, device, inode });
+  const found = (device: bigint, inode: bigint) => mappingsOf(sys, 5, maps, { ...status, device, inode });
   expect(found(0x10305n, 247278n)).toEqual(maps.slice(0, 3));
   expect(found(0x2bn, 247278n)).toEqual([]);
   // An overlay mount: other numbers in maps than in stat.
   sys.links.set('/proc/5/exe', '/srv/my app');
+  sys.statuses.set('/proc/5/exe', { device: 0x2bn, inode: 247278n });
   expect(found(0x2bn, 247278n)).toEqual(maps.slice(0, 3));
-  sys.links.set('/proc/5/exe', '/elsewhere');
+  // A library there, or a plugin: the executable's name says nothing of it.
+  expect(found(0x2bn, 33n)).toEqual([]);
   sys.statuses.set('/proc/5/map_files/400000-4a0000', { device: 0x2bn, inode: 33n });
   expect(found(0x2bn, 33n)).toEqual([maps[0]]);
 });

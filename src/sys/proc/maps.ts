@@ -1,6 +1,7 @@
 import { type Address, address, type FileOffset, fileOffset } from '#base';
 import type { FileStatus, Sys } from '../sys.ts';
 import { text, unlessGone } from './gone.ts';
+import { executableStatus } from './process.ts';
 
 /** One line of proc_pid_maps(5). */
 export interface ProcessMapping {
@@ -60,27 +61,31 @@ function deviceNumber(major: bigint, minor: bigint): bigint {
 }
 
 /**
- * The mappings of the process's own executable. By device and inode; where the file system shows other numbers there
- * than stat does (overlay, btrfs), by the path that /proc gives for both; else by /proc/PID/map_files, which stats the
- * mapped file itself (needs CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE). Empty: not found.
+ * The mappings of the process's own executable, or of a library. By device and inode; where the file system shows other
+ * numbers there than stat does (overlay, btrfs), the executable's by the path that /proc gives for both; else by
+ * /proc/PID/map_files, which stats the mapped file itself (needs CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE). Empty: not found.
  */
-export function executableMappings(
+export function mappingsOf(
   sys: Sys,
   pid: number,
   mappings: readonly ProcessMapping[],
-  executable: FileStatus,
+  file: FileStatus,
 ): ProcessMapping[] {
-  const same = mappings.filter((mapping) => mapping.inode === executable.inode && mapping.device === executable.device);
+  const isFile = ({ inode, device }: Pick<FileStatus, 'inode' | 'device'>) =>
+    inode === file.inode && device === file.device;
+  const same = mappings.filter(isFile);
   if (same.length > 0) return same;
-  const link = unlessGone(() => sys.readLink(`/proc/${pid}/exe`));
-  const named = mappings.filter((mapping) => mapping.inode !== 0n && mapping.path === link);
-  if (named.length > 0) return named;
+  const executable = executableStatus(sys, pid);
+  if (executable !== undefined && isFile(executable)) {
+    const link = unlessGone(() => sys.readLink(`/proc/${pid}/exe`));
+    const named = mappings.filter((mapping) => mapping.inode !== 0n && mapping.path === link);
+    if (named.length > 0) return named;
+  }
   return mappings.filter((mapping) => {
     if (mapping.inode === 0n) return false;
     const name = `${mapping.start.toString(16)}-${mapping.end.toString(16)}`;
     try {
-      const status = sys.stat(`/proc/${pid}/map_files/${name}`);
-      return status.inode === executable.inode && status.device === executable.device;
+      return isFile(sys.stat(`/proc/${pid}/map_files/${name}`));
     } catch {
       return false;
     }
